@@ -1,0 +1,73 @@
+# `make help` lists the targets. Everything runs from a bare python3 (3.11 or newer) and make.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+# Programs find neither a home nor a locale in an empty environment; these two are enough for all of them.
+export HOME ?= $(CURDIR)/$(VENV)/home
+export LC_ALL ?= C.UTF-8
+# Nothing here tells anybody outside what it does.
+export DO_NOT_TRACK := 1
+export PREFECT_SERVER_ANALYTICS_ENABLED := false
+
+# Tests of decisions and of what needs no more than a database: what `make check` runs.
+FAST := tests/actions tests/policy tests/cli tests/worker tests/execution/test_concluding.py \
+        tests/execution/test_performing.py tests/records/test_claims.py tests/records/test_journal.py
+STATE_DIR ?= .countersign
+
+.DEFAULT_GOAL := help
+.PHONY: help install lock lint types imports check test faults demo up bench register clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+install: $(VENV)/.installed ## make .venv with the locked versions
+
+# pip installs uv with its hash from the lock; uv installs the rest in a tenth of pip's time.
+$(VENV)/.installed: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, $(PYTHON) is older: set PYTHON=")'
+	$(PYTHON) -m venv $(VENV)
+	@mkdir -p "$(HOME)"
+	@awk '/^[a-z]/ {take = /^uv==/} take' requirements.lock > $(VENV)/uv.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $(VENV)/uv.lock
+	$(BIN)/uv pip sync --quiet --system-certs --python $(BIN)/python --require-hashes requirements.lock
+	$(BIN)/uv pip install --quiet --offline --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+lock: ## write requirements.lock afresh
+	$(BIN)/uv pip compile --quiet --system-certs --universal --generate-hashes --python-version 3.11 \
+	  --upgrade --group dev --no-header --output-file requirements.lock pyproject.toml
+
+lint: install ## ruff: rules and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: install ## mypy, strict
+	$(BIN)/mypy
+
+imports: install ## layers of the packages point down
+	$(BIN)/lint-imports
+
+check: lint types imports ## lint, types, imports and the fast tests, in under a minute
+	$(BIN)/pytest -q -n 2 --dist loadgroup $(FAST)
+
+test: install ## every test
+	$(BIN)/pytest -n 2 --dist loadgroup
+
+faults: install ## lose processes at every point of every operation; prints the matrix of docs/reliability.md
+	$(BIN)/pytest -q -n 2 tests/faults --whole-matrix
+
+demo: install ## the whole thing on this machine; ONCE=1 ends after showing the outcomes
+	$(BIN)/countersign demo $(if $(ONCE),--once)
+
+up: install ## PostgreSQL, Valkey, Prefect, worker and sandbox, until Ctrl-C
+	$(BIN)/countersign up --state-dir $(STATE_DIR)
+
+bench: install ## benchmarks; each compares with what a user would pick instead
+	@for benchmark in benchmarks/*.py; do echo "== $$benchmark"; $(BIN)/python $$benchmark || exit 1; done
+
+register: install ## make the block types known to the Prefect server at PREFECT_API_URL
+	$(BIN)/prefect --no-prompt block register -m blocks
+
+clean: ## remove .venv and what the tools have cached
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
