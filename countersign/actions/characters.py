@@ -1,0 +1,77 @@
+"""Characters: those that hide something are refused, full-width forms of ASCII become ASCII outside quotes."""
+
+import unicodedata
+from typing import Final
+
+from countersign.errors import ParseFailure
+
+# Control, format (bidirectional, zero-width, tags), surrogates, private use, unassigned, line separators.
+_HIDDEN: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+_NAMED: Final = {"Cc": "a control character", "Cs": "half a surrogate pair", "Cn": "an unassigned character"}
+_FULL_WIDTH: Final = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {
+    0x3000: 0x20,  # ideographic space
+    0x00A0: 0x20,  # no-break space
+    0x201C: 0x22,
+    0x201D: 0x22,
+    0x2018: 0x27,
+    0x2019: 0x27,
+}
+
+
+def refuse_hidden_characters(text: str, *, of: str = "the action", line_breaks: bool = True) -> None:
+    """Raise ParseFailure if `text` has characters that are not seen, or that change how others are seen."""
+    allowed = "\n\t" if line_breaks else ""
+    for char in text:
+        if char.isascii() and (" " <= char <= "~" or char in allowed):
+            continue
+        category = unicodedata.category(char)
+        if category in _HIDDEN or char in _BLANK_LOOKING:
+            name = _NAMED.get(category, "an invisible character")
+            raise ParseFailure(
+                f"{of} has {name} (U+{ord(char):04X})", hint="type the text afresh instead of pasting it"
+            )
+
+
+# Letters and marks without a shape: Hangul fillers, the braille blank, the combining grapheme joiner.
+_BLANK_LOOKING: Final = frozenset("\u115f\u1160\u3164\uffa0\u2800\u034f")
+
+
+def narrow(text: str) -> str:
+    """Return `text` with full-width ASCII, full-width spaces and typographic quotes as ASCII, outside ASCII quotes.
+
+    A typographic quote opens a quotation too, so that what stands inside stays as it is.
+    """
+    out: list[str] = []
+    quote = ""
+    escaped = False
+    for char in text:
+        plain = char.translate(_FULL_WIDTH)
+        if escaped:
+            out.append(char)
+            escaped = False
+        elif quote:
+            closes = plain if quote in "'\"" and char == quote else ""
+            if quote not in "'\"":
+                closes = plain if char in _CLOSING[quote] else ""
+            escaped = char == "\\" and quote == '"'
+            if closes:
+                quote = ""
+                out.append(closes)
+            else:
+                out.append(char)
+        else:
+            if plain in "'\"":
+                quote = char
+            escaped = char == "\\"
+            out.append(plain)
+    return "".join(out)
+
+
+_CLOSING: Final = {
+    "\uff02": "\uff02",
+    "\uff07": "\uff07",
+    "\u201c": "\u201d\u201c",
+    "\u201d": "\u201d\u201c",
+    "\u2018": "\u2019\u2018",
+    "\u2019": "\u2019\u2018",
+}

@@ -1,0 +1,280 @@
+"""Taking a command out of what people and language models put around it.
+
+Code fences, prompts, list markers, labels, ticks and quotes around the whole command, Chinese before or after
+it, and explanations that can be nothing else are dropped. A command inside other prose is refused.
+"""
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from typing import Final
+
+from countersign.actions.prose import (
+    SECOND,
+    check_line,
+    check_tail,
+    has_ideographs,
+    is_ideograph,
+    refuse_doubt,
+    without_symbols,
+)
+from countersign.errors import ParseFailure
+
+_START: Final = re.compile(
+    r"(?<![A-Za-z0-9_./\\$~=:@-])(?:kubectl(?=\s|$)|ssh(?=[ \t\u3000\u00a0])|ssh://)|(?<=[:=])kubectl(?=\s)"
+)
+_FENCE: Final = re.compile(r"[ \t]*(?:```|~~~)[A-Za-z0-9+_-]*[ \t]*")
+_FENCE_BEFORE: Final = re.compile(r"(?:```|~~~)(?:[A-Za-z]{0,16}[ \t]+)?$")
+_LIST_MARKER: Final = re.compile(r"(?:[-*•]|[0-9]{1,2}[.)、．]|[\u2460-\u2473])[ \t\u3000]*")
+_LABEL: Final = re.compile(r"([A-Za-z][A-Za-z0-9 _-]{0,60})(:|：)?")
+_ENVIRONMENT: Final = re.compile(r"(?:env[ \t]+)?[A-Za-z_][A-Za-z0-9_]*=\S*")
+_CLOSERS: Final = {"`": "`", "「": "」", "『": "』", "“": "”", "【": "】"}
+_WRAPPERS: Final = (("**", "**"), ('"', '"'), ("'", "'"), ("“", "”"))
+_LABEL_WORDS_TEXT: Final = (
+    "a action answer apply cmd command commands execute executing final fix following here is kubectl "
+    "kubernetes line next operation output please proposed recommendation recommended remediation repair "
+    "response result run running shell solution step suggested suggestion the this to try use 0 1 2 3 4 5 "
+    "6 7 8 9"
+)
+_LABEL_WORDS: Final = frozenset(_LABEL_WORDS_TEXT.split())
+_OPENS_TAIL: Final = frozenset("（【「『")
+_ENDS_SENTENCE: Final = frozenset("。！？…")
+_SEPARATES: Final = frozenset("，、；：,:")
+_DASHES: Final = frozenset("—–―")
+
+
+@dataclass(frozen=True)
+class Found:
+    """One command and what stood around it on its line."""
+
+    prefix: str
+    body: str
+    tail: str
+
+
+def command_in(text: str) -> str:
+    """Return the one command in `text`, bare. Raises ParseFailure when there is none, two, or a doubt."""
+    text = _unwrap(text.strip())
+    found, lines = _split(text)
+    if not found:
+        raise _no_command(text)
+    if len(found) > 1:
+        raise ParseFailure("there is a second command", hint="file each command as its own approval")
+    one = found[0]
+    _check_prefix(one.prefix)
+    body, tail = (one.body, one.tail) if one.tail else _cut_tail(one.body)
+    if tail:
+        check_tail(tail, command=body)
+    for line in lines:
+        check_line(line, command=body)
+    return body.strip()
+
+
+def _unwrap(text: str) -> str:
+    for opening, closing in _WRAPPERS:
+        inner = text[len(opening) : len(text) - len(closing)]
+        wrapped = text.startswith(opening) and text.endswith(closing) and _START.match(inner)
+        if wrapped and opening not in inner and closing not in inner and "\n" not in inner:
+            return inner
+    return text
+
+
+def _split(text: str) -> tuple[list[Found], list[str]]:
+    """Return the commands, and the lines that are none."""
+    found: list[Found] = []
+    lines: list[str] = []
+    position = 0
+    fenced = False
+    while position < len(text):
+        end = text.find("\n", position)
+        end = len(text) if end < 0 else end
+        line = text[position:end]
+        if _FENCE.fullmatch(line):
+            fenced = True
+            position = end + 1
+            continue
+        start = None if _is_comment(line) else _START.search(line)
+        if start is None:
+            if line.strip():
+                lines.append(line)
+            position = end + 1
+            continue
+        prefix = line[: start.start()]
+        body, tail, position = _body(text, position + start.start(), prefix)
+        # Models close a fence at the end of the command's line too.
+        body = body.removesuffix("```") if fenced else body
+        found.append(Found(prefix, body, tail))
+    return found, lines
+
+
+def _is_comment(line: str) -> bool:
+    """A line that starts with # is a comment, unless # is the prompt of root right before the command."""
+    text = line.strip()
+    return text.startswith("#") and not _START.match(text[1:].lstrip())
+
+
+def _body(text: str, start: int, prefix: str) -> tuple[str, str, int]:
+    """Return the command that starts at `start`, the rest of its line if the command has a closing mark, the end."""
+    fence = _FENCE_BEFORE.search(prefix)
+    closer = "```" if fence else _CLOSERS.get(prefix[-1:], "")
+    if closer:
+        close = text.find(closer, start)
+        if close < 0 and fence:
+            closer, close = "", -1
+        elif close < 0:
+            raise ParseFailure(f"{prefix[-1]} before the command is not closed", hint="write the command alone")
+        else:
+            end = text.find("\n", close)
+            end = len(text) if end < 0 else end
+            body, stop = _to_line_end(text[:close], start)
+            if stop < close:
+                # More lines stand inside the fence.
+                return body, "", stop + 1
+            return body, _meaningful(text[close + len(closer) : end]), end + 1
+    body, stop = _to_line_end(text, start)
+    return body, "", stop + 1
+
+
+def _meaningful(tail: str) -> str:
+    return tail if tail.strip(" \t*") else ""
+
+
+def _to_line_end(text: str, start: int) -> tuple[str, int]:
+    """Return the command up to the line break that is neither quoted nor escaped, and where that is."""
+    out: list[str] = []
+    quote = ""
+    position = start
+    while position < len(text):
+        char = text[position]
+        if char == "\\" and quote != "'":
+            following = text[position + 1 : position + 2]
+            out.append(" " if following == "\n" and not quote else char + following)
+            position += 2
+            continue
+        if quote:
+            quote = "" if char == quote else quote
+        elif char in "'\"":
+            quote = char
+        elif char == "\n":
+            break
+        elif char == "#" and text[position - 1] in " \t":
+            end = text.find("\n", position)
+            end = len(text) if end < 0 else end
+            refuse_doubt(text[position:end], where="in the comment")
+            position = end
+            break
+        out.append(char)
+        position += 1
+    return "".join(out), position
+
+
+def _check_prefix(prefix: str) -> None:
+    """Raise ParseFailure unless what stands before the command is certainly decoration."""
+    text = without_symbols(prefix).strip()
+    found = _FENCE_BEFORE.search(prefix)
+    if found:
+        text = text[: text.rfind(found[0].strip()[:3])].strip()
+    marked = bool(text) and text[-1] in _CLOSERS
+    text = text[:-1].strip() if marked else text
+    text = text.strip("*_ \t")
+    marker = _LIST_MARKER.match(text + " ")
+    if marker and text:
+        text = text[marker.end() :].strip("*_ \t")
+    if not text or (text in ("$", "#") and prefix[-1:] in " \t\u3000\u00a0") or (marked and text in ("$", "#")):
+        return
+    refuse_doubt(text, where="before the command")
+    label = _LABEL.fullmatch(text)
+    if (
+        label
+        and (label[2] or marked)
+        and set(label[1].lower().replace("_", " ").replace("-", " ").split()) <= _LABEL_WORDS
+    ):
+        return
+    if has_ideographs(text) and not set(text) & set(";&|<>`$\\'\"(){}"):
+        ascii_words = any(char.isascii() and char.isalnum() for char in text)
+        if not ascii_words or text[-1] in ":：":
+            return
+    raise _bad_prefix(text)
+
+
+def _bad_prefix(text: str) -> ParseFailure:
+    if text.split(maxsplit=1)[0] in ("sudo", "doas", "su"):
+        return ParseFailure(
+            "sudo before the command is refused: credentials come from the blocks", hint="leave out sudo"
+        )
+    if _ENVIRONMENT.fullmatch(text):
+        return ParseFailure("an environment variable before the command is refused", hint="leave it out")
+    return ParseFailure(
+        f"the command stands inside other text: {text[:60]!r} comes before it", hint="write the command alone"
+    )
+
+
+def _cut_tail(body: str) -> tuple[str, str]:
+    """Split the command from an explanation that follows it and cannot be part of it."""
+    quote = ""
+    word_start = True
+    valued = False
+    escaped = False
+    for index, char in enumerate(body):
+        if escaped:
+            escaped = False
+            continue
+        escaped = char == "\\" and quote != "'"
+        if quote:
+            quote = "" if char == quote else quote
+            word_start = False
+            continue
+        if char in "'\"“‘":
+            quote = {"“": "”", "‘": "’"}.get(char, char)
+            continue
+        if char in " \t\u3000\u00a0":
+            word_start, valued = True, False
+            continue
+        if _starts_tail(body, index, word_start=word_start):
+            return body[:index], body[index:]
+        if is_ideograph(char) and not valued:
+            raise ParseFailure(
+                f"{body[index : index + 20]!r} stands directly after {body[:index].rsplit(maxsplit=1)[-1][:40]!r}, "
+                "so it is not certain where the command ends",
+                hint="put a space between the command and the explanation",
+            )
+        valued = valued or char in "=＝"
+        word_start = False
+    return body, ""
+
+
+def _starts_tail(body: str, index: int, *, word_start: bool) -> bool:
+    char = body[index]
+    rest = body[index + 1 :].lstrip(" \t\u3000，。、；：！？")
+    following = rest[:1]
+    if is_ideograph(char):
+        return word_start
+    if char in _OPENS_TAIL:
+        return True
+    if char in _ENDS_SENTENCE:
+        return not following or not following.isascii() or body[index + 1 : index + 2] in (" ", "\u3000")
+    if char in _SEPARATES and not (char.isascii() and not following):
+        return (not following and char in "，、：") or (bool(following) and is_ideograph(following))
+    if char == "(":
+        return word_start and bool(following) and is_ideograph(following)
+    if char in _DASHES:
+        return word_start and (body[index + 1 : index + 2] in (" ", "\u3000", "—") or is_ideograph(following or "a"))
+    return word_start and not char.isascii() and unicodedata.category(char) == "So"
+
+
+def _no_command(text: str) -> ParseFailure:
+    first = text.split(maxsplit=1)[0][:40]
+    if first in ("k", "kubectl.exe", "oc") or first.endswith("/kubectl") or first.lower() == "kubectl":
+        return ParseFailure(
+            f"{first!r} is not read as kubectl", hint="write kubectl …, in lower case and without a path"
+        )
+    if SECOND.search(text):
+        return ParseFailure(
+            "kubectl or ssh is mentioned, but the text is not a command", hint="write the command alone"
+        )
+    if first in ("docker", "docker-compose", "systemctl", "service", "nginx", "certbot", "truncate", "df", "uptime"):
+        return ParseFailure(f"{first} says no host", hint=f"ssh HOST '{' '.join(text.split())[:120]}'")
+    return ParseFailure(
+        "the text has no command: nothing is guessed from a description",
+        hint="for example: kubectl rollout restart deployment/api -n prod, or NO_ACTION to change nothing",
+    )

@@ -1,0 +1,125 @@
+"""A reading as JSON values (what `countersign parse` answers, and what signatures cover) and as a sentence."""
+
+import json
+from typing import Any, assert_never
+
+from countersign.actions.catalogue import entry_for
+from countersign.actions.hosts import HOST_TOOLS
+from countersign.actions.operation import (
+    DeleteParameters,
+    DrainParameters,
+    HostOperation,
+    Investigation,
+    KubernetesOperation,
+    MetadataParameters,
+    NoParameters,
+    Observation,
+    Parameters,
+    PatchParameters,
+    Reading,
+    ScaleParameters,
+    SetEnvParameters,
+    SetImageParameters,
+    SetResourcesParameters,
+    UndoParameters,
+)
+from countersign.actions.reading import read_action
+from countersign.errors import ParseFailure
+
+
+def describe(reading: Reading) -> dict[str, Any]:
+    """Return `reading` as JSON values; `reading` in them is operation, investigation or observation.
+
+    Parameters that the text leaves at kubectl's default are left out.
+    """
+    match reading:
+        case KubernetesOperation():
+            return {
+                "reading": "operation",
+                "operation": reading.verb.value,
+                "kind": reading.kind,
+                "names": list(reading.names),
+                "namespace": reading.namespace,
+                "parameters": _parameters(reading.parameters),
+            }
+        case HostOperation():
+            return {
+                "reading": "operation",
+                "tool": reading.tool,
+                "host": reading.host,
+                "user": reading.user,
+                "port": reading.port,
+                "parameters": dict(reading.parameters),
+            }
+        case Investigation(argv):
+            return {"reading": "investigation", "argv": list(argv)}
+        case Observation(marker):
+            return {"reading": "observation", "marker": marker}
+        case _:
+            assert_never(reading)
+
+
+def describe_refusal(failure: ParseFailure) -> dict[str, Any]:
+    """Return why a text was refused as JSON values."""
+    return {"reading": "refused", "reason": failure.message, "hint": failure.hint}
+
+
+def describe_text(text: str) -> dict[str, Any]:
+    """Return what `text` reads to as JSON values, refusals included."""
+    try:
+        return describe(read_action(text))
+    except ParseFailure as failure:
+        return describe_refusal(failure)
+
+
+def explain(reading: Reading) -> str:
+    """Return one sentence for the person who is about to sign: what would be done, to what."""
+    match reading:
+        case KubernetesOperation():
+            where = f" in namespace {reading.namespace}" if reading.namespace else ""
+            what = ", ".join(f"{reading.kind} {name}" for name in reading.names)
+            return f"{entry_for(reading.verb).description} Here: {what}{where}."
+        case HostOperation():
+            tool = next(tool for tool in HOST_TOOLS if tool.name == reading.tool)
+            return f"{tool.description} Here: on {reading.host}."
+        case Investigation(argv):
+            return f"Reads only, changes nothing: kubectl {' '.join(argv)}"
+        case Observation(marker):
+            return f"Observes only, nothing is executed ({marker})."
+        case _:
+            assert_never(reading)
+
+
+def _parameters(parameters: Parameters) -> dict[str, Any]:
+    match parameters:
+        case NoParameters():
+            return {}
+        case UndoParameters() | ScaleParameters() | DeleteParameters() | DrainParameters():
+            return _given(**vars(parameters))
+        case SetImageParameters(images):
+            return {"images": dict(images)}
+        case SetEnvParameters(set_, remove, containers, overwrite):
+            return _given(
+                env=dict(set_),
+                remove=list(remove),
+                containers=None if containers == "*" else containers,
+                # The default is to overwrite, so only the contrary says something.
+            ) | ({} if overwrite else {"overwrite": False})
+        case SetResourcesParameters(limits, requests, containers):
+            return _given(
+                limits=dict(limits), requests=dict(requests), containers=None if containers == "*" else containers
+            )
+        case PatchParameters(type_, patch):
+            return {"type": type_.value, "patch": json.loads(patch)}
+        case MetadataParameters(set_, remove, overwrite):
+            return _given(set=dict(set_), remove=list(remove), overwrite=overwrite)
+        case _:
+            assert_never(parameters)
+
+
+def _given(**values: Any) -> dict[str, Any]:
+    return {
+        name: value
+        for name, value in values.items()
+        if value is not None and value is not False and value not in ({}, [])
+    }

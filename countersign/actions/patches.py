@@ -1,0 +1,176 @@
+"""The text of a patch: JSON, or YAML as kubectl takes it, turned into canonical JSON.
+
+YAML is read more narrowly than YAML 1.1: what different readers understand differently (yes, 0777, 1:30,
+dates, anchors) is refused, since the one who signed it and the API server must mean the same.
+"""
+
+import json
+import re
+from collections.abc import Hashable
+from typing import Any, ClassVar, Final, NoReturn
+
+import yaml
+
+from countersign.actions.operation import PatchType
+from countersign.canonical import canonical_json
+from countersign.errors import ParseFailure
+
+_INT64: Final = 2**63 - 1
+_DEEPEST: Final = 100
+_QUOTE_IT: Final = "quote the value to mean text, or write a whole number, true, false or null"
+_JSON_OPERATIONS: Final = frozenset({"add", "remove", "replace", "test", "move", "copy"})
+_PLAIN_INT: Final = re.compile(r"-?(?:0|[1-9][0-9]{0,18})")
+# Plain scalars that YAML 1.1, YAML 1.2 and Go's reader resolve to different things.
+_DOUBTFUL: Final = re.compile(
+    r"(?i:y|n|yes|no|on|off|true|false|null|~)|[+.-]?[0-9].*|[+-]?\.(?i:inf|nan)|<<|=",
+)
+# …except quantities and durations, which are text to all of them: 512Mi, 200m, 30s.
+_QUANTITY: Final = re.compile(r"[1-9][0-9]*(?:\.[0-9]+)?(?:[mkMGTP]|[KMGTPE]i|s|h)")
+
+
+def canonical_patch(text: str, type_: PatchType) -> str:
+    """Return the patch as canonical JSON.
+
+    Raises ParseFailure when the text is neither JSON nor YAML, has floats, or has the wrong shape for its type.
+    """
+    _check_nesting(text)
+    try:
+        value = _read(text)
+        _check(value)
+        _check_shape(value, type_)
+        return canonical_json(value)
+    except RecursionError:
+        raise ParseFailure("the patch is nested too deeply", hint="patch the inner object alone") from None
+
+
+def _check_nesting(text: str) -> None:
+    """Refuse deep nesting before it costs time: reading YAML takes time that grows with depth times length."""
+    depth = 0
+    for char in text:
+        depth += (char in "[{") - (char in "]}")
+        if depth > _DEEPEST:
+            raise ParseFailure("the patch is nested too deeply", hint="patch the inner object alone")
+
+
+def _read(text: str) -> Any:
+    try:
+        return json.loads(text, object_pairs_hook=_object, parse_constant=_no_constant)
+    except ValueError as error:
+        reason = str(error)
+    try:
+        return yaml.load(text, Loader=_Narrow)  # noqa: S506 - a SafeLoader that resolves less
+    except yaml.YAMLError:
+        raise ParseFailure(
+            f"the patch is neither JSON nor YAML ({reason[:80]})",
+            hint="""write it in single quotes: -p '{"spec":{"minReplicas":2}}'""",
+        ) from None
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    out: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in out:
+            raise ParseFailure(f"the patch has the key {key[:60]!r} twice in one object", hint="keep one of them")
+        out[key] = value
+    return out
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ParseFailure(f"the patch has {name}, which JSON does not know", hint=_QUOTE_IT)
+
+
+class _Narrow(yaml.SafeLoader):
+    """YAML without anchors, tags, merge keys, duplicate keys and doubtful scalars."""
+
+    yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {}  # type: ignore[misc]
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        event: Any = self.peek_event()  # type: ignore[no-untyped-call]
+        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
+            raise ParseFailure("the patch uses YAML anchors", hint="write the value out")
+        if getattr(event, "tag", None):
+            raise ParseFailure("the patch uses YAML tags", hint="write plain JSON")
+        return super().compose_node(parent, index)
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Hashable, Any]:
+        pairs = [
+            (self.construct_object(key, deep=True), self.construct_object(value, deep=True))
+            for key, value in node.value
+        ]
+        for key, _ in pairs:
+            if not isinstance(key, str):
+                raise ParseFailure("the patch has a key that is not text", hint="quote the key")
+        out: dict[Hashable, Any] = {}
+        out.update(_object(pairs))
+        return out
+
+
+def _scalar(loader: _Narrow, node: yaml.ScalarNode) -> Any:
+    text = str(node.value)
+    if node.style is not None:
+        return text
+    if text in ("true", "false"):
+        return text == "true"
+    if text in ("null", "~", ""):
+        return None
+    if _PLAIN_INT.fullmatch(text):
+        return int(text)
+    if _DOUBTFUL.fullmatch(text) and not _QUANTITY.fullmatch(text):
+        raise ParseFailure(
+            f"the patch has the plain value {text[:40]!r}, which readers of YAML disagree on", hint=_QUOTE_IT
+        )
+    return text
+
+
+_Narrow.add_constructor("tag:yaml.org,2002:str", _scalar)
+
+
+def _check(value: Any) -> None:
+    if isinstance(value, float):
+        raise ParseFailure(
+            f"the patch has the number {value!r}: a fraction or an exponent has no one written form to sign",
+            hint='use a whole number or a quantity in quotes, for example "500m" for 0.5',
+        )
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) > _INT64:
+        raise ParseFailure("the patch has a number beyond 64 bits", hint="quote it")
+    if isinstance(value, str) and any(char == "\0" or "\ud800" <= char <= "\udfff" for char in value):
+        raise ParseFailure("the patch has a character that cannot be stored (NUL or half a surrogate pair)")
+    if isinstance(value, dict):
+        for key, item in value.items():
+            _check(key)
+            _check(item)
+    elif isinstance(value, list):
+        for item in value:
+            _check(item)
+
+
+def _check_shape(value: Any, type_: PatchType) -> None:
+    if type_ is not PatchType.JSON:
+        if not isinstance(value, dict):
+            raise ParseFailure(
+                f"a {type_} patch is an object, this one is not", hint="a list of operations needs --type=json"
+            )
+        return
+    if not isinstance(value, list) or not value:
+        raise ParseFailure(
+            "a json patch is a list of operations, this one is not",
+            hint="""for example --type=json -p '[{"op":"replace","path":"/spec/replicas","value":3}]'""",
+        )
+    for item in value:
+        if (
+            not isinstance(item, dict)
+            or str(item.get("op")) not in _JSON_OPERATIONS
+            or not _is_pointer(item.get("path"))
+        ):
+            raise ParseFailure(
+                "an operation of the json patch lacks a known op or a path that starts with /",
+                hint="op is one of add, remove, replace, test, move, copy (RFC 6902)",
+            )
+        if item["op"] in ("add", "replace", "test") and "value" not in item:
+            raise ParseFailure(f"the json patch's {item['op']} lacks a value", hint='add "value"')
+        if item["op"] in ("move", "copy") and not _is_pointer(item.get("from")):
+            raise ParseFailure(f"the json patch's {item['op']} lacks a from that starts with /", hint='add "from"')
+
+
+def _is_pointer(value: Any) -> bool:
+    return isinstance(value, str) and (value == "" or value.startswith("/"))

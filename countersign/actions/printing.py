@@ -1,0 +1,94 @@
+"""Printing an operation as the canonical kubectl command that reads to the same operation."""
+
+import shlex
+from typing import assert_never
+
+from countersign.actions.catalogue import entry_for
+from countersign.actions.kinds import KINDS
+from countersign.actions.operation import (
+    DeleteParameters,
+    DrainParameters,
+    KubernetesOperation,
+    MetadataParameters,
+    NoParameters,
+    Parameters,
+    PatchParameters,
+    ScaleParameters,
+    SetEnvParameters,
+    SetImageParameters,
+    SetResourcesParameters,
+    UndoParameters,
+)
+
+
+def canonical(operation: KubernetesOperation) -> str:
+    """Return the one kubectl command for `operation`: objects, then values, then flags, quoted for a shell."""
+    kind = KINDS[operation.kind]
+    objects = [
+        name if kind.kind == "Node" and _bare(operation) else f"{kind.singular}/{name}" for name in operation.names
+    ]
+    entry = entry_for(operation.verb)
+    words = ["kubectl", *entry.command, *objects, *_words(operation.parameters)]
+    if operation.namespace is not None:
+        words += ["-n", operation.namespace]
+    return shlex.join(words)
+
+
+def _bare(operation: KubernetesOperation) -> bool:
+    return entry_for(operation.verb).arguments.name == "NODES"
+
+
+def _words(parameters: Parameters) -> list[str]:
+    match parameters:
+        case NoParameters():
+            return []
+        case UndoParameters(to_revision):
+            return _number("to-revision", to_revision)
+        case ScaleParameters(replicas, current):
+            return [*_number("replicas", replicas), *_number("current-replicas", current)]
+        case DeleteParameters(grace, force):
+            return [*_number("grace-period", grace), *_switch("force", force)]
+        case SetImageParameters(images):
+            return [f"{container}={image}" for container, image in images]
+        case SetEnvParameters(set_, remove, containers, overwrite):
+            return [
+                *_pairs(set_, remove),
+                *([] if containers == "*" else [f"--containers={containers}"]),
+                *([] if overwrite else ["--overwrite=false"]),
+            ]
+        case SetResourcesParameters(limits, requests, containers):
+            return [
+                *([] if containers == "*" else [f"--containers={containers}"]),
+                *_quantities("limits", limits),
+                *_quantities("requests", requests),
+            ]
+        case DrainParameters():
+            return [
+                *_switch("ignore-daemonsets", parameters.ignore_daemonsets),
+                *_switch("delete-emptydir-data", parameters.delete_emptydir_data),
+                *_switch("force", parameters.force),
+                *_number("grace-period", parameters.grace_period_seconds),
+                *([] if parameters.timeout_seconds is None else [f"--timeout={parameters.timeout_seconds}s"]),
+            ]
+        case PatchParameters(type_, patch):
+            return [f"--type={type_.value}", "-p", patch]
+        case MetadataParameters(set_, remove, overwrite):
+            return [*_pairs(set_, remove), *_switch("overwrite", overwrite)]
+        case _:
+            assert_never(parameters)
+
+
+def _number(name: str, value: int | None) -> list[str]:
+    return [] if value is None else [f"--{name}={value}"]
+
+
+def _switch(name: str, value: bool) -> list[str]:
+    return [f"--{name}"] if value else []
+
+
+def _pairs(set_: tuple[tuple[str, str], ...], remove: tuple[str, ...]) -> list[str]:
+    return [*(f"{key}={value}" for key, value in set_), *(f"{key}-" for key in remove)]
+
+
+def _quantities(name: str, values: tuple[tuple[str, str], ...]) -> list[str]:
+    return [f"--{name}={','.join(f'{key}={value}' for key, value in values)}"] if values else []

@@ -1,0 +1,131 @@
+"""Shell words without a shell: quotes and escapes are read, everything that a shell would act on is refused.
+
+The rules are POSIX's (Shell Command Language, 2.2 Quoting and 2.3 Token Recognition), restricted: whatever
+would make a shell expand, redirect or start something raises ParseFailure. Reading is linear in the text.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from countersign.errors import ParseFailure
+
+METACHARACTERS: Final = frozenset(";&|<>`$()\n")
+"""Outside quotes a shell acts on each of these."""
+_GLOB: Final = frozenset("*?[]{}")
+_BLANK: Final = frozenset(" \t")
+_QUOTES: Final = frozenset("'\"")
+_EXPANDS: Final = frozenset("({'\"@*#?$!-_")
+
+_WHAT: Final = {
+    ";": "; would start a second command",
+    "&": "& would start a second command",
+    "|": "| would pipe into a second command",
+    "<": "< would redirect input (or is a placeholder that was never filled in)",
+    ">": "> would redirect output",
+    "`": "a backtick would start a command substitution",
+    "$": "$ would be expanded by a shell",
+    "(": "( would start a subshell",
+    ")": ") would end a subshell",
+    "\n": "a line break would start a second command",
+}
+
+
+@dataclass(frozen=True)
+class Word:
+    """One word of a command line."""
+
+    text: str
+    quoted: bool = False
+    """Some part of it stood in quotes."""
+    glob: bool = False
+    """It has *, ?, brackets or braces outside quotes, which a shell would expand."""
+
+
+def split_words(text: str) -> list[Word]:
+    """Return the words of one command. A `#` at the start of a word makes the rest of its line a comment.
+
+    Raises ParseFailure for a metacharacter outside quotes, an expansion inside double quotes, an unclosed quote
+    and for characters outside ASCII that are not quoted (no name of Kubernetes or of a host has them).
+    """
+    words: list[Word] = []
+    position = 0
+    while position < len(text):
+        if text[position] in _BLANK:
+            position += 1
+        elif text[position] == "#":
+            end = text.find("\n", position)
+            position = len(text) if end < 0 else end
+        else:
+            word, position = _word(text, position)
+            words.append(word)
+    return words
+
+
+def _word(text: str, position: int) -> tuple[Word, int]:
+    out: list[str] = []
+    quoted = glob = False
+    while position < len(text) and text[position] not in _BLANK:
+        char = text[position]
+        if char in _QUOTES:
+            part, position = _single(text, position) if char == "'" else _double(text, position)
+            out.append(part)
+            quoted = True
+            continue
+        if char in METACHARACTERS:
+            raise metacharacter(char)
+        if char == "\\":
+            position += 1
+            char = text[position : position + 1]
+            if not char or char in METACHARACTERS:
+                raise ParseFailure(
+                    "a backslash stands before a character that it may not escape here",
+                    hint="put the value in single quotes",
+                )
+        elif char in _GLOB:
+            glob = True
+        out.append(char)
+        position += 1
+    return Word("".join(out), quoted, glob), position
+
+
+def _single(text: str, start: int) -> tuple[str, int]:
+    end = text.find("'", start + 1)
+    if end < 0:
+        raise _unclosed("'")
+    return text[start + 1 : end], end + 1
+
+
+def _double(text: str, start: int) -> tuple[str, int]:
+    out: list[str] = []
+    position = start + 1
+    while position < len(text):
+        char = text[position]
+        following = text[position + 1 : position + 2]
+        if char == '"':
+            return "".join(out), position + 1
+        if char == "`":
+            raise metacharacter(char)
+        if char == "$" and (following in _EXPANDS or following.isalnum()) and following:
+            raise ParseFailure(
+                f"${following} inside double quotes is a variable or command that nobody expands here",
+                hint="write the value itself, or use single quotes to mean the characters",
+            )
+        if char == "\\" and following and following in '"\\$`\n':
+            out.append("" if following == "\n" else following)
+            position += 2
+            continue
+        out.append(char)
+        position += 1
+    raise _unclosed('"')
+
+
+def metacharacter(char: str) -> ParseFailure:
+    """Return the failure for a shell metacharacter outside quotes."""
+    return ParseFailure(
+        f"shell metacharacter outside quotes: {_WHAT.get(char, repr(char))}",
+        hint="write one command; file a second command as its own approval, and put values in single quotes",
+    )
+
+
+def _unclosed(quote: str) -> ParseFailure:
+    return ParseFailure(f"the quote {quote} is not closed", hint="close the quote")
