@@ -1,0 +1,208 @@
+"""Every error that Countersign raises on purpose, in one tree.
+
+A class is a meaning: code decides by class, never by text. The message says what happened, `hint` says
+what would work, `code` is the stable name that the API, the metrics and the operation log carry.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import ClassVar
+
+
+class CountersignError(Exception):
+    """Something went wrong in Countersign."""
+
+    code: ClassVar[str] = "error"
+
+    def __init__(self, message: str | None = None, *, hint: str | None = None) -> None:
+        super().__init__(message or (type(self).__doc__ or "").splitlines()[0])
+        self.hint = hint
+
+    @property
+    def message(self) -> str:
+        """What happened, one sentence."""
+        return str(self.args[0])
+
+
+# --- set-up -----------------------------------------------------------------------------------------
+
+
+class ConfigurationError(CountersignError):
+    """A setting is missing or cannot be right."""
+
+    code = "configuration"
+
+
+class DatabaseUnavailable(ConfigurationError):
+    """PostgreSQL cannot be reached or refuses the credentials."""
+
+    code = "database_unavailable"
+
+
+class MemoryUnavailable(ConfigurationError):
+    """Redis cannot be reached."""
+
+    code = "memory_unavailable"
+
+
+class InvalidInput(CountersignError):
+    """A value given by the caller is not acceptable; the message names the field."""
+
+    code = "invalid_input"
+
+
+class NotFound(CountersignError):
+    """No record with that identifier exists."""
+
+    code = "not_found"
+
+
+class InternalError(CountersignError):
+    """A fault of Countersign itself; the log has the details."""
+
+    code = "internal"
+
+
+# --- reading an action ------------------------------------------------------------------------------
+
+
+class ParseFailure(CountersignError):
+    """The action's text is not an operation that Countersign performs. Nothing was executed."""
+
+    code = "parse_failure"
+
+
+# --- refusals: nothing was sent ---------------------------------------------------------------------
+
+
+class Refused(CountersignError):
+    """A check before the effect said no. Nothing was sent to the target."""
+
+    code = "refused"
+
+
+class NotApproved(Refused):
+    """The approval is not in status approved, or lacks signatures."""
+
+    code = "not_approved"
+
+
+class ApprovalExpired(Refused):
+    """The approval's time has passed."""
+
+    code = "expired"
+
+
+class Tampered(Refused):
+    """What was signed is not what the record holds now."""
+
+    code = "tampered"
+
+
+class PolicyRefused(Refused):
+    """The policy does not allow this action now."""
+
+    code = "policy"
+
+
+class KillSwitchOn(PolicyRefused):
+    """The kill switch is on: no action is performed."""
+
+    code = "kill_switch"
+
+
+class PreflightRefused(Refused):
+    """The target's own state or a server-side dry run speaks against the action."""
+
+    code = "preflight"
+
+
+class TargetHeld(Refused):
+    """Another execution holds the target."""
+
+    code = "target_held"
+
+
+class Stopped(Refused):
+    """The run was cancelled before the next request was sent."""
+
+    code = "cancelled"
+
+
+class GateRefused(Refused):
+    """The host gateway refused the call at one of its gates."""
+
+    code = "gate"
+
+    def __init__(self, message: str, *, gate: int, gate_code: str, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.gate = gate
+        self.gate_code = gate_code
+
+    def __reduce__(self) -> tuple[Callable[..., "GateRefused"], tuple[str]]:
+        # Prefect keeps what a task raised, pickled.
+        make = partial(GateRefused, gate=self.gate, gate_code=self.gate_code, hint=self.hint)
+        return (make, (self.message,))
+
+
+# --- the target answered, or did not ----------------------------------------------------------------
+
+
+class TargetError(CountersignError):
+    """The target could not be read or changed."""
+
+    code = "target"
+
+
+class TargetNotFound(TargetError):
+    """The target does not exist; the nearest candidates are listed."""
+
+    code = "target_not_found"
+
+    def __init__(self, message: str, *, candidates: tuple[str, ...] = (), hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.candidates = candidates
+
+
+class TransientTargetError(TargetError):
+    """The target was not reached or refused for now; the effect certainly did not happen. Safe to retry."""
+
+    code = "transient"
+
+    def __init__(self, message: str, *, retry_after: float | None = None, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.retry_after = retry_after
+        """Seconds the target asked to wait (HTTP Retry-After), if it did."""
+
+
+class AmbiguousTargetError(TargetError):
+    """The request was sent and no answer came: the effect may have happened. Inspect before anything else."""
+
+    code = "ambiguous"
+
+
+class PreconditionFailed(TargetError):
+    """The object is no longer what the plan was made for, so the target refused the change."""
+
+    code = "precondition_failed"
+
+
+class PermanentTargetError(TargetError):
+    """The target refused the change and will refuse it again."""
+
+    code = "permanent"
+
+
+class OutcomeUnknown(CountersignError):
+    """Whether the effect happened cannot be told from the target. A person has to settle it."""
+
+    code = "unknown"
+
+
+# --- ownership of an execution ----------------------------------------------------------------------
+
+
+class StaleFence(CountersignError):
+    """Another worker has taken this execution over; this one must not write any more."""
+
+    code = "stale_fence"

@@ -1,0 +1,64 @@
+"""The one home of settings: environment variables with the prefix COUNTERSIGN_, or a .env file.
+
+Durations are seconds. Secrets are SecretStr, so no repr or log shows them.
+"""
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from countersign.errors import ConfigurationError
+
+Seconds = Annotated[float, Field(gt=0)]
+
+
+class Settings(BaseSettings):
+    """What a process of Countersign needs to know before it can read anything else."""
+
+    model_config = SettingsConfigDict(env_prefix="COUNTERSIGN_", env_file=".env", extra="ignore", frozen=True)
+
+    database_url: SecretStr | None = Field(
+        default=None, description="PostgreSQL of Countersign, postgresql+psycopg://user:password@host/name"
+    )
+    redis_url: SecretStr | None = Field(
+        default=None, description="Redis or Valkey, redis://host:port/0 or unix:///path/to/socket"
+    )
+    state_dir: Path = Field(default=Path(".countersign"), description="where `countersign up` keeps its data")
+    policy_file: Path | None = Field(default=None, description="policy document (YAML); the block wins over it")
+    policy_block: str | None = Field(default=None, description="name of the PolicyDocument block")
+    cluster_block: str = Field(default="default", description="name of the KubernetesCluster block")
+    hosts_block: str = Field(default="default", description="name of the SSHHosts block")
+    language: str = Field(default="en", pattern="^(en|zh-TW)$", description="language of texts for people")
+
+    lease_seconds: Seconds = Field(default=30, description="a worker silent for this long has lost its execution")
+    retry_attempts: int = Field(default=2, ge=0, le=10, description="attempts after the first one")
+    retry_delay_seconds: Seconds = Field(default=30, description="pause before each further attempt")
+    target_wait_seconds: float = Field(default=120, ge=0, description="how long to wait for a held target")
+    follow_seconds: float = Field(default=60, ge=0, description="how long a second run waits for the first's result")
+    request_timeout_seconds: Seconds = Field(default=10, description="one request to the Kubernetes API")
+    late_effect_seconds: float = Field(
+        default=1, ge=0, description="a request whose reply was lost may still take effect for this long"
+    )
+    investigation_timeout_seconds: Seconds = Field(default=30, description="one read-only kubectl command")
+    drain_timeout_seconds: Seconds = Field(default=300, description="evicting a node's pods, unless the action says")
+    worker_grace_seconds: float = Field(default=60, ge=0, description="time a worker told to stop gives its runs")
+    database_timeout_seconds: Seconds = Field(default=5, description="connecting to PostgreSQL")
+
+
+@lru_cache(maxsize=1)
+def settings() -> Settings:
+    """Return this process's settings, read once. Raises ConfigurationError naming the variable."""
+    return load_settings()
+
+
+def load_settings() -> Settings:
+    """Read the settings afresh. Raises ConfigurationError naming the variable and what is wrong with it."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        problem = error.errors()[0]
+        name = "COUNTERSIGN_" + "_".join(str(part) for part in problem["loc"]).upper()
+        raise ConfigurationError(f"{name}: {problem['msg']}", hint="see docs/operations.md, Settings") from None

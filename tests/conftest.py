@@ -1,0 +1,141 @@
+"""What all tests share: a real PostgreSQL and a real Valkey, and nothing of the machine they run on.
+
+One server of each per pytest process, started when first asked for. Every test that asks for a database gets
+an empty one of its own, copied from a migrated template in about 20 ms.
+"""
+
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+
+import pytest
+from redis import Redis
+from sqlalchemy import Engine
+
+from countersign.records.database import connect
+from countersign.records.migrate import upgrade
+from countersign.sandbox.postgres import THROWAWAY, EmbeddedPostgres
+from countersign.sandbox.valkey import EmbeddedValkey
+from countersign.settings import Settings, settings
+
+AMBIENT = (
+    "COUNTERSIGN_",
+    "PREFECT_",
+    "KUBERNETES_",
+    "KUBECONFIG",
+    "PGHOST",
+    "PGPASS",
+    "PGUSER",
+    "PGSERVICE",
+    "SSH_AUTH",
+)
+TEMPLATE = "countersign_template"
+LEFT_BEHIND_SECONDS = 1800
+
+
+def pytest_configure() -> None:
+    """Forget the machine's own settings before any of them is read; a missing kubeconfig is no kubeconfig."""
+    for name in [name for name in os.environ if name.startswith(AMBIENT)]:
+        del os.environ[name]
+    os.environ["KUBECONFIG"] = "/nonexistent/kubeconfig"
+    os.environ["PREFECT_HOME"] = tempfile.mkdtemp(prefix="countersign-prefect-")
+
+
+def pytest_unconfigure() -> None:
+    """Remove what pytest_configure made."""
+    shutil.rmtree(os.environ["PREFECT_HOME"], ignore_errors=True)
+
+
+@pytest.fixture(autouse=True)
+def no_ambient_settings(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A test sees the settings that it makes itself: no variable of another test, no .env of a developer."""
+    for name in [name for name in os.environ if name.startswith("COUNTERSIGN_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setitem(Settings.model_config, "env_file", None)
+    settings.cache_clear()
+    yield
+    settings.cache_clear()
+
+
+@pytest.fixture(scope="session")
+def servers_folder() -> Iterator[Path]:
+    """A short folder for the servers of this process; those of killed runs are cleaned up."""
+    root = Path(tempfile.gettempdir())
+    for old in root.glob("countersign-tests-*"):
+        found = old.stat()
+        if found.st_uid == os.geteuid() and time.time() - found.st_mtime > LEFT_BEHIND_SECONDS:
+            _clean_up(old)
+    folder = Path(tempfile.mkdtemp(prefix="countersign-tests-"))
+    # As root, PostgreSQL runs as another user who has to get in.
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _clean_up(old: Path) -> None:
+    for name, server in (("postgres", EmbeddedPostgres), ("valkey", EmbeddedValkey)):
+        if (old / name).exists():
+            with server(old / name):  # adopts what was left running, and ends it
+                pass
+    shutil.rmtree(old, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgres(servers_folder: Path) -> Iterator[EmbeddedPostgres]:
+    """The PostgreSQL server of this process, with a migrated template database."""
+    with EmbeddedPostgres(servers_folder / "postgres", options=THROWAWAY) as server:
+        server.create_database(TEMPLATE)
+        engine = connect(server.url(TEMPLATE), timeout=5)
+        upgrade(engine)
+        engine.dispose()
+        yield server
+
+
+_numbers = count(1)
+
+
+@pytest.fixture
+def empty_database_url(postgres: EmbeddedPostgres) -> Iterator[str]:
+    """Address of a database without any tables."""
+    name = f"empty_{next(_numbers)}"
+    postgres.create_database(name)
+    yield postgres.url(name)
+    postgres.drop_database(name)
+
+
+@pytest.fixture
+def database_url(postgres: EmbeddedPostgres) -> Iterator[str]:
+    """Address of a migrated database without any records."""
+    name = f"test_{next(_numbers)}"
+    postgres.create_database(name, template=TEMPLATE)
+    yield postgres.url(name)
+    postgres.drop_database(name)
+
+
+@pytest.fixture
+def engine(database_url: str) -> Iterator[Engine]:
+    """The test's own database. Every connection has to be given back by the end of the test."""
+    engine = connect(database_url, timeout=5)
+    yield engine
+    left_open = engine.pool.checkedout()  # type: ignore[attr-defined]
+    engine.dispose()
+    assert left_open == 0, f"{left_open} connections were left open"
+
+
+@pytest.fixture(scope="session")
+def valkey(servers_folder: Path) -> Iterator[EmbeddedValkey]:
+    """The Valkey server of this process."""
+    with EmbeddedValkey(servers_folder / "valkey", durable=False) as server:
+        yield server
+
+
+@pytest.fixture
+def valkey_url(valkey: EmbeddedValkey) -> str:
+    """Address of an empty Valkey."""
+    with Redis.from_url(valkey.url) as client:
+        client.flushall()
+    return valkey.url
