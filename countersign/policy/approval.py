@@ -1,0 +1,199 @@
+"""Whether the signatures on an approval, as recorded, still approve what the record holds now."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from pydantic import SecretStr
+
+from countersign.errors import ConfigurationError, InvalidInput, NotApproved, Tampered
+from countersign.policy.document import Policy
+from countersign.policy.keys import secret_bytes
+from countersign.policy.risk import RiskLevel
+from countersign.policy.signatures import Algorithm, Decision, SignedContent, signed_bytes, verify
+from countersign.policy.signers import Signer, identity, is_auto_approved
+
+
+@dataclass(frozen=True)
+class RecordedSignature:
+    """A signature as the record holds it. Comment and time are not signed."""
+
+    signer: str
+    decision: str
+    """"approve" or "reject"."""
+    comment: str
+    algorithm: str
+    key_id: str
+    value: str
+    at: datetime
+
+
+@dataclass(frozen=True)
+class VerifiedApproval:
+    """The signatures suffice."""
+
+    signers: tuple[str, ...]
+    """Who counts, as the policy spells the names, sorted."""
+    hash: str
+    """SHA-256 of the content they signed."""
+    required: int
+    automatic: bool
+    """Nobody but the auto-approver signed."""
+    not_counted: tuple[str, ...]
+    """Sentences: whose signature did not count, and why."""
+
+
+def verify_approval(
+    content: SignedContent,
+    recorded: Sequence[RecordedSignature],
+    *,
+    approval_id: UUID | str,
+    required: int,
+    policy: Policy,
+    secrets: Mapping[str, SecretStr],
+    requested_by: str,
+) -> VerifiedApproval:
+    """Count the distinct people who approved exactly this content.
+
+    `required` is the approval's own number; the policy's minimum for the risk is added here. `secrets` maps
+    HMAC key ids to their secrets. Raises Tampered if a signature by a known key does not match the content,
+    NotApproved if somebody rejected it or too few signatures count.
+    """
+    risk = _risk(content.risk_level)
+    approvals: dict[str, Signer] = {}
+    keys: dict[bytes, str] = {}
+    not_counted: set[str] = set()
+    rejected: set[str] = set()
+    for signature in recorded:
+        signer, key, why_not = _known_key(signature, policy, secrets)
+        if signer is None:
+            not_counted.add(f"{signature.signer}: {why_not}")
+            continue
+        decision = _verified_decision(content, signature, signer, key, approval_id)
+        why_not = _why_not(signer, risk, policy, requested_by)
+        who = identity(signer.name)
+        if decision is Decision.REJECT:
+            rejected.add(signer.name)
+        elif why_not is None and keys.setdefault(key, who) != who:
+            not_counted.add(f"{signer.name}: this key has signed already under another name")
+        elif why_not is None:
+            approvals.setdefault(who, signer)
+        else:
+            not_counted.add(f"{signer.name}: {why_not}")
+    if rejected:
+        raise NotApproved(
+            f"rejected by {', '.join(sorted(rejected))}", hint="file a new request once the reason is gone"
+        )
+    needed = policy.required_signatures(risk, required)
+    notes = tuple(sorted(not_counted))
+    if len(approvals) < needed:
+        raise _too_few(approvals, needed, notes)
+    return VerifiedApproval(
+        signers=tuple(sorted(signer.name for signer in approvals.values())),
+        hash=content.hash,
+        required=needed,
+        automatic=all(policy.auto_approver.is_it(signer.name) for signer in approvals.values()),
+        not_counted=notes,
+    )
+
+
+def check_signature(
+    content: SignedContent,
+    signature: RecordedSignature,
+    *,
+    approval_id: UUID | str,
+    policy: Policy,
+    secrets: Mapping[str, SecretStr],
+    requested_by: str,
+) -> None:
+    """Refuse a signature that would not count, before it is recorded.
+
+    Raises NotApproved (unknown key, not this person's risk, four eyes …) or Tampered (it is over something else).
+    """
+    risk = _risk(content.risk_level)
+    signer, key, why_not = _known_key(signature, policy, secrets)
+    if signer is not None:
+        decision = _verified_decision(content, signature, signer, key, approval_id)
+        why_not = None if decision is Decision.REJECT else _why_not(signer, risk, policy, requested_by)
+    if why_not is not None:
+        raise NotApproved(f"the signature of {signature.signer} does not count: {why_not}", hint=_ASK)
+
+
+_ASK = "ask someone else who is listed under signers in the policy"
+
+
+def _risk(text: str) -> RiskLevel:
+    try:
+        return RiskLevel(text)
+    except ValueError:
+        raise InvalidInput(f"risk_level is {text!r}", hint="use one of " + ", ".join(RiskLevel)) from None
+
+
+def _known_key(
+    signature: RecordedSignature, policy: Policy, secrets: Mapping[str, SecretStr]
+) -> tuple[Signer | None, bytes, str | None]:
+    """Return the policy's entry for the key and the key's bytes, or no entry and the reason."""
+    signer = policy.signer_with_key(signature.key_id)
+    if signer is None:
+        person = "has other keys in the policy" if policy.keys_of(signature.signer) else "is not in the policy"
+        return None, b"", f"key {signature.key_id} is unknown, and the signer {person}"
+    if signer.hmac is None:
+        return signer, str(signer.ed25519).encode("ascii"), None
+    secret = secrets.get(signer.hmac)
+    if secret is None:
+        return None, b"", f"the secret of HMAC key {signer.hmac!r} is not configured"
+    try:
+        return signer, secret_bytes(secret, key_id=signer.hmac), None
+    except ConfigurationError as error:
+        return None, b"", error.message
+
+
+def _verified_decision(
+    content: SignedContent, signature: RecordedSignature, signer: Signer, key: bytes, approval_id: UUID | str
+) -> Decision:
+    """Return what was decided. Raises Tampered unless the signature is this key's over exactly this."""
+    # The key decides the algorithm. What the record says of it is only compared.
+    algorithm = Algorithm.ED25519 if signer.hmac is None else Algorithm.HMAC_SHA256
+    tampered = Tampered(
+        f"the signature of {signature.signer} does not match: what was signed is not what the record holds now",
+        hint="nothing is executed; find out who changed the record, then file and sign a new request",
+    )
+    if signature.algorithm != algorithm or identity(signature.signer) != identity(signer.name):
+        raise tampered
+    try:
+        decision = Decision(signature.decision)
+        message = signed_bytes(content, approval_id=approval_id, signer=signature.signer, decision=decision)
+    except (ValueError, InvalidInput):
+        raise tampered from None
+    public_key = str(signer.ed25519) if algorithm is Algorithm.ED25519 else ""
+    if not verify(message, signature.value, algorithm=algorithm, public_key=public_key, secret=key):
+        raise tampered
+    return decision
+
+
+def _why_not(signer: Signer, risk: RiskLevel, policy: Policy, requested_by: str) -> str | None:
+    """Return why a genuine signature does not count, or None if it does."""
+    if not signer.may_sign.covers(risk):
+        return f"may sign up to {signer.may_sign} risk, this is {risk}"
+    if policy.auto_approver.is_it(signer.name):
+        # The auto-approver signs its own requests by design; up_to and operations bound it instead.
+        if not policy.auto_approver.enabled:
+            return "the auto-approver is switched off"
+        if not is_auto_approved(requested_by):
+            return f"the auto-approver signs only its own requests, this one is {requested_by}'s"
+        if not policy.auto_approver.up_to.covers(risk):
+            return f"the auto-approver may sign up to {policy.auto_approver.up_to} risk, this is {risk}"
+        return None
+    if policy.four_eyes and identity(signer.name) == identity(requested_by):
+        return "made the request, and four_eyes is on"
+    return None
+
+
+def _too_few(approvals: Mapping[str, Signer], needed: int, notes: Sequence[str]) -> NotApproved:
+    have = ", ".join(sorted(signer.name for signer in approvals.values())) or "nobody"
+    left_out = f"; not counted: {'; '.join(notes)}" if notes else ""
+    return NotApproved(
+        f"{needed} valid signatures are needed and {len(approvals)} count ({have}){left_out}",
+        hint=_ASK if not notes else "see why each one did not count; the policy's signers say who may sign what",
+    )

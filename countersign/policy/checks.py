@@ -1,0 +1,310 @@
+"""The policy's answers to one action, in the order in which they are asked.
+
+Three phases, because what is known grows: the request alone, then the plan made for the live target, then
+what the target itself said to the plan. Each answers every question it can, so that a refusal names all
+reasons at once. Facts are values of this module: the policy knows neither targets nor records.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+from countersign.errors import KillSwitchOn, PolicyRefused, PreflightRefused
+from countersign.policy.document import Policy
+from countersign.policy.operations import READ_ONLY, matches_any
+from countersign.policy.risk import RiskLevel
+
+
+class Question(StrEnum):
+    """What a check asks; stable names for records and metrics."""
+
+    KILL_SWITCH = "kill_switch"
+    FREEZE_WINDOW = "freeze_window"
+    PROTECTED = "protected"
+    OPERATION = "operation"
+    RATE = "rate"
+    SCALE_FACTOR = "scale_factor"
+    SCALE_TO = "scale_to"
+    AFFECTED_PODS = "affected_pods"
+    PREFLIGHT = "preflight"
+
+
+@dataclass(frozen=True)
+class Check:
+    """One question and its answer."""
+
+    name: Question
+    passed: bool
+    reason: str
+    """A clause without a full stop, for the record and for the refusal."""
+    hint: str | None = None
+    """What would work, if it did not pass."""
+
+
+@dataclass(frozen=True)
+class RequestFacts:
+    """What is known before the target is asked anything."""
+
+    operation: str
+    """A verb, a host tool, or "investigate" (countersign.policy.operations)."""
+    risk_level: RiskLevel
+    namespace: str | None = None
+    """With the cluster's default filled in; None for hosts and cluster-scoped objects."""
+    host: str | None = None
+    automatic: bool = False
+    """Only the auto-approver signed (VerifiedApproval.automatic)."""
+    recent_actions: int | None = None
+    """Actions on the same target in the hour before now (check_rate); None where the target's own name is not
+    known yet, since another spelling of it must not get around the limit."""
+    kill_switch: str | None = None
+    """Why the kill switch in the records is on, or None if it is off."""
+
+
+@dataclass(frozen=True)
+class PlanFacts:
+    """How much the plan touches; None is unknown."""
+
+    operation: str
+    affected_pods: int | None = None
+    current_replicas: int | None = None
+    wanted_replicas: int | None = None
+
+
+class FindingFacts(Protocol):
+    """What preflight saw, as a target reports it."""
+
+    @property
+    def severity(self) -> str:
+        """info, warning or blocking."""
+
+    @property
+    def code(self) -> str:
+        """A stable name, e.g. pdb_no_headroom."""
+
+    @property
+    def message(self) -> str:
+        """A sentence."""
+
+
+def check_request(policy: Policy, facts: RequestFacts, now: datetime) -> tuple[Check, ...]:
+    """Answer what the request alone decides. `now` is aware."""
+    checks = (
+        check_kill_switch(policy, facts.kill_switch),
+        _operation(policy, facts),
+        *check_place(policy, facts, now),
+    )
+    if facts.recent_actions is None:
+        return checks
+    return (*checks, check_rate(policy, facts.operation, facts.recent_actions))
+
+
+def check_place(policy: Policy, facts: RequestFacts, now: datetime) -> tuple[Check, Check]:
+    """Answer whether anything may be changed there now: protection and freeze windows.
+
+    Asked again once the target's own name is known (with that name as `host` or `namespace`), since an address
+    or another spelling of a protected host's name must not get around its protection.
+    """
+    return (_protected(policy, facts), _freeze_window(policy, facts, now))
+
+
+def check_rate(policy: Policy, operation: str, recent_actions: int) -> Check:
+    """Answer whether the target was acted on too often.
+
+    `recent_actions` counts those in the hour before now, this one left out; for several targets the largest.
+    """
+    limit = policy.max_actions_per_target_and_hour
+    if limit is not None and operation not in READ_ONLY and recent_actions >= limit:
+        return Check(
+            Question.RATE,
+            False,
+            f"{recent_actions} actions on this target in the last hour, {limit} are allowed",
+            "find out why it needs so many; the limit is max_actions_per_target_and_hour",
+        )
+    return Check(Question.RATE, True, f"{recent_actions} actions on this target in the last hour")
+
+
+def check_plan(policy: Policy, facts: PlanFacts) -> tuple[Check, ...]:
+    """Answer what the plan decides: how far it scales, and how many pods it disturbs."""
+    return (_scale_factor(policy, facts), _scale_to(policy, facts), _affected_pods(policy, facts))
+
+
+def decide_findings(policy: Policy, findings: Sequence[FindingFacts]) -> tuple[Check, ...]:
+    """Decide for each thing that preflight saw whether it stops the action."""
+    return tuple(_finding(policy, finding) for finding in findings)
+
+
+def check_kill_switch(policy: Policy, recorded: str | None) -> Check:
+    """Answer whether anything may be done at all. `recorded` is why the switch in the records is on, or None."""
+    if recorded is not None:
+        return Check(
+            Question.KILL_SWITCH,
+            False,
+            f"the kill switch is on: {recorded or 'no reason given'}",
+            "once it is off, file and sign a new request",
+        )
+    if policy.kill_switch:
+        return Check(
+            Question.KILL_SWITCH, False, "the policy's kill_switch is on", "set kill_switch: false once it is safe"
+        )
+    return Check(Question.KILL_SWITCH, True, "the kill switch is off")
+
+
+def enforce(checks: Iterable[Check]) -> None:
+    """Raise if any check failed, with every reason in one sentence.
+
+    KillSwitchOn if the kill switch is among them, PreflightRefused if only preflight is, else PolicyRefused.
+    """
+    failed = [check for check in checks if not check.passed]
+    if not failed:
+        return
+    names = {check.name for check in failed}
+    message = "; ".join(check.reason for check in failed)
+    hint = "; ".join(dict.fromkeys(check.hint for check in failed if check.hint)) or None
+    if Question.KILL_SWITCH in names:
+        raise KillSwitchOn(message, hint=hint)
+    if names == {Question.PREFLIGHT}:
+        raise PreflightRefused(message, hint=hint)
+    raise PolicyRefused(message, hint=hint)
+
+
+def _operation(policy: Policy, facts: RequestFacts) -> Check:
+    allowed = policy.allowed_operations.at(facts.risk_level)
+    if not matches_any(facts.operation, allowed):
+        levels = [risk for risk in RiskLevel if matches_any(facts.operation, policy.allowed_operations.at(risk))]
+        return Check(
+            Question.OPERATION,
+            False,
+            f"{facts.operation} is not allowed for a request of {facts.risk_level} risk",
+            f"file it as {' or '.join(levels)} risk" if levels else "the policy allows it at no risk level",
+        )
+    if facts.automatic and not matches_any(facts.operation, policy.auto_approver.operations):
+        return Check(
+            Question.OPERATION,
+            False,
+            f"{facts.operation} is not among the operations that the auto-approver decides alone",
+            "have a person sign it, or add it to auto_approver.operations",
+        )
+    return Check(Question.OPERATION, True, f"{facts.operation} is allowed for {facts.risk_level} risk")
+
+
+def _protected(policy: Policy, facts: RequestFacts) -> Check:
+    if facts.operation in READ_ONLY:
+        return Check(Question.PROTECTED, True, "reading is not restricted")
+    for kind, value, patterns in (
+        ("namespace", facts.namespace, policy.protected_namespaces),
+        ("host", facts.host, policy.protected_hosts),
+    ):
+        if value is not None and matches_any(value, patterns):
+            return Check(
+                Question.PROTECTED,
+                False,
+                f"{kind} {value} is protected",
+                f"change it by hand, or take it out of protected_{kind}s",
+            )
+    return Check(Question.PROTECTED, True, "the target is not protected")
+
+
+def _freeze_window(policy: Policy, facts: RequestFacts, now: datetime) -> Check:
+    if facts.operation in READ_ONLY:
+        return Check(Question.FREEZE_WINDOW, True, "reading is not frozen")
+    return _not_frozen(policy, now, namespace=facts.namespace, host=facts.host, what="a freeze is on")
+
+
+def check_disturbed(policy: Policy, namespaces: Iterable[str], now: datetime) -> tuple[Check, ...]:
+    """Answer whether pods may be disturbed in the namespaces that a plan reaches (draining a node)."""
+    return tuple(
+        _not_frozen(policy, now, namespace=namespace, host=None, what=f"a freeze is on in {namespace}")
+        for namespace in sorted(namespaces)
+    )
+
+
+def _not_frozen(policy: Policy, now: datetime, *, namespace: str | None, host: str | None, what: str) -> Check:
+    for window in policy.freeze_windows:
+        if window.covers(namespace=namespace, host=host) and window.is_on(now):
+            return Check(
+                Question.FREEZE_WINDOW,
+                False,
+                f"{what}: {window.reason.rstrip('.')}",
+                f"run it after {window.until()}",
+            )
+    return Check(Question.FREEZE_WINDOW, True, "no freeze is on")
+
+
+def _scale_factor(policy: Policy, facts: PlanFacts) -> Check:
+    limit, current, wanted = policy.max_scale_factor, facts.current_replicas, facts.wanted_replicas
+    if limit is None:
+        return Check(Question.SCALE_FACTOR, True, "there is no limit")
+    if wanted is None:
+        return _not_scaling(Question.SCALE_FACTOR, facts)
+    if current is None:
+        return _unknown(Question.SCALE_FACTOR, "how many replicas there are now")
+    if wanted > current and wanted > limit * max(current, 1):
+        most = int(limit * max(current, 1))
+        return Check(
+            Question.SCALE_FACTOR,
+            False,
+            f"scaling from {current} to {wanted} replicas is more than {limit:g} times as many",
+            f"scale to at most {most} at once; the limit is max_scale_factor",
+        )
+    return Check(Question.SCALE_FACTOR, True, f"from {current} to {wanted} replicas is within {limit:g} times")
+
+
+def _scale_to(policy: Policy, facts: PlanFacts) -> Check:
+    limit, current, wanted = policy.max_scale_to, facts.current_replicas, facts.wanted_replicas
+    if limit is None:
+        return Check(Question.SCALE_TO, True, "there is no limit")
+    if wanted is None:
+        return _not_scaling(Question.SCALE_TO, facts)
+    # Making a workload smaller is never refused for still being large.
+    if wanted > limit and (current is None or wanted > current):
+        return Check(
+            Question.SCALE_TO,
+            False,
+            f"{wanted} replicas are more than the {limit} that are allowed",
+            f"scale to at most {limit}; the limit is max_scale_to",
+        )
+    return Check(Question.SCALE_TO, True, f"{wanted} replicas are allowed")
+
+
+def _affected_pods(policy: Policy, facts: PlanFacts) -> Check:
+    limit, pods = policy.max_affected_pods, facts.affected_pods
+    if limit is None:
+        return Check(Question.AFFECTED_PODS, True, "there is no limit")
+    if pods is None:
+        return Check(Question.AFFECTED_PODS, True, f"{facts.operation} disturbs no counted pods")
+    if pods > limit:
+        return Check(
+            Question.AFFECTED_PODS,
+            False,
+            f"{pods} pods would be disturbed, {limit} are allowed",
+            "act on less at once; the limit is max_affected_pods",
+        )
+    return Check(Question.AFFECTED_PODS, True, f"{pods} of at most {limit} pods are disturbed")
+
+
+def _not_scaling(question: Question, facts: PlanFacts) -> Check:
+    if facts.operation == "scale":
+        return _unknown(question, "how many replicas are wanted")
+    return Check(question, True, f"{facts.operation} does not scale")
+
+
+def _unknown(question: Question, what: str) -> Check:
+    return Check(question, False, f"the plan does not say {what}", "a limit cannot be checked against the unknown")
+
+
+def _finding(policy: Policy, finding: FindingFacts) -> Check:
+    if matches_any(finding.code, policy.blocking_findings):
+        blocks, why = True, " (the policy's blocking_findings)"
+    elif finding.severity == "blocking":
+        blocks = not matches_any(finding.code, policy.accepted_findings)
+        why = "" if blocks else " (accepted by the policy)"
+    else:
+        blocks, why = False, ""
+    return Check(
+        Question.PREFLIGHT,
+        not blocks,
+        f"{finding.code}: {finding.message.rstrip('.')}{why}",
+        f"mend this first, or list {finding.code} in accepted_findings" if blocks and not why else None,
+    )

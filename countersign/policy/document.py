@@ -1,0 +1,103 @@
+"""The policy: what may be done to what, when, by whose signature. One for people and for the auto-approver.
+
+docs/policy.md describes every field. The defaults are those of a fresh installation and fail closed: there
+are no signers, so nothing can be approved.
+"""
+
+from typing import Annotated, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from countersign.policy.freeze import FreezeWindow
+from countersign.policy.gateway import HostGateway
+from countersign.policy.operations import ALL, DEFAULT_LOW, OperationPatterns
+from countersign.policy.problem import problem
+from countersign.policy.risk import Count, PerRisk, RiskLevel
+from countersign.policy.signers import AutoApprover, Signer, identity
+
+Patterns = tuple[Annotated[str, Field(min_length=1, max_length=253)], ...]
+SYSTEM_NAMESPACES = ("kube-system", "kube-public", "kube-node-lease")
+
+
+class OperationsPerRisk(PerRisk[OperationPatterns]):
+    """Which operations a request of each risk level may ask for (names or patterns such as ssh_*)."""
+
+    low: OperationPatterns = DEFAULT_LOW
+    medium: OperationPatterns = ALL
+    high: OperationPatterns = ALL
+    critical: OperationPatterns = ALL
+
+
+class SignaturesPerRisk(PerRisk[Count]):
+    """How many signatures a request of each risk level needs at least, whatever it says itself."""
+
+    low: Count = 1
+    medium: Count = 1
+    high: Count = 2
+    critical: Count = 2
+
+
+class Policy(BaseModel):
+    """What Countersign allows."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, allow_inf_nan=False)
+
+    kill_switch: bool = False
+    """True refuses everything."""
+    freeze_windows: tuple[FreezeWindow, ...] = ()
+    protected_namespaces: Patterns = SYSTEM_NAMESPACES
+    """Nothing is changed in these."""
+    protected_hosts: Patterns = ()
+    """Nothing is changed on these."""
+    allowed_operations: OperationsPerRisk = OperationsPerRisk()
+    max_scale_factor: Annotated[float, Field(ge=1)] | None = 5.0
+    """Wanted replicas over current ones, where 0 current replicas count as 1. null is no limit."""
+    max_scale_to: Count | None = 100
+    """Replicas. null is no limit."""
+    max_affected_pods: Count | None = 50
+    """Pods that one action may disturb. null is no limit."""
+    max_actions_per_target_and_hour: Annotated[int, Field(ge=1)] | None = 20
+    """null is no limit."""
+    accepted_findings: Patterns = ()
+    """Codes of blocking preflight findings that do not block."""
+    blocking_findings: Patterns = ()
+    """Codes of preflight warnings that block; this wins over accepted_findings."""
+    four_eyes: bool = True
+    """Whoever made the request cannot sign it."""
+    minimum_signatures: SignaturesPerRisk = SignaturesPerRisk()
+    signers: tuple[Signer, ...] = ()
+    auto_approver: AutoApprover = AutoApprover()
+    host_gateway: HostGateway = HostGateway()
+
+    @model_validator(mode="after")
+    def _one_owner_per_key(self) -> Self:
+        owners: dict[str, str] = {}
+        for signer in self.signers:
+            if signer.key_id in owners:
+                raise problem(
+                    f"signers {owners[signer.key_id]!r} and {signer.name!r} have the same key {signer.key_id}",
+                    "give every entry its own key, so that two signatures are two people",
+                )
+            owners[signer.key_id] = signer.name
+        return self
+
+    @model_validator(mode="after")
+    def _auto_approver_has_a_key(self) -> Self:
+        if self.auto_approver.enabled and not any(self.auto_approver.is_it(signer.name) for signer in self.signers):
+            raise problem(
+                f"auto_approver is enabled, but no signer is called {self.auto_approver.signer!r}",
+                f"add an entry to signers: name: {self.auto_approver.signer}, hmac: <key id>",
+            )
+        return self
+
+    def signer_with_key(self, key_id: str) -> Signer | None:
+        """Return the entry whose key has this id."""
+        return next((signer for signer in self.signers if signer.key_id == key_id), None)
+
+    def keys_of(self, name: str) -> tuple[Signer, ...]:
+        """Return the entries of the person called `name`."""
+        return tuple(signer for signer in self.signers if identity(signer.name) == identity(name))
+
+    def required_signatures(self, risk: RiskLevel, requested: int) -> int:
+        """Return how many signatures a request needs: its own number, the policy's for the risk, and never 0."""
+        return max(requested, self.minimum_signatures.at(risk), 1)
