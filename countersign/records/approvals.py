@@ -1,0 +1,304 @@
+"""Approvals: filing, signing, cancelling, expiring and listing them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import Session, col, select
+
+from countersign.errors import InvalidInput, NotFound
+from countersign.records.identifiers import new_id
+from countersign.records.states import ApprovalStatus, Decision, EventStatus, RiskLevel
+from countersign.records.storable import clean, clean_json
+from countersign.records.tables import Approval, Signature
+from countersign.records.timeline import add_event
+
+ACTION_LIMIT = 20_000
+MOST_SIGNATURES = 20
+LARGEST_PAGE = 500
+
+# Lock an approval while its signatures are counted, so that two signers cannot both be the second to last.
+LOCK = text("SELECT status FROM approval WHERE id = :approval_id FOR NO KEY UPDATE")
+
+# Distinct signers that said yes; uq_signature_approval_id_signer makes every row a signer.
+COUNT_APPROVALS = text("SELECT count(*) FROM signature WHERE approval_id = :approval_id AND decision = 'approve'")
+
+# Give a locked approval its new status.
+SET_STATUS = text("""
+    UPDATE approval SET status = :status, rejection_reason = :reason, updated_at = clock_timestamp()
+    WHERE id = :approval_id
+""")
+
+# Withdraw an approval that nobody has started.
+CANCEL = text("""
+    UPDATE approval SET status = 'cancelled', rejection_reason = :reason, updated_at = clock_timestamp()
+    WHERE id = :approval_id AND status IN ('pending', 'approved')
+    RETURNING incident_id
+""")
+
+# Expire what is past its time, oldest first; rows that somebody is about to claim are left to the claim.
+EXPIRE_DUE = text("""
+    UPDATE approval SET status = 'expired', rejection_reason = 'expired at ' || expires_at,
+                        updated_at = clock_timestamp()
+    WHERE id IN (
+        SELECT id FROM approval
+        WHERE status IN ('pending', 'approved') AND expires_at IS NOT NULL AND expires_at <= clock_timestamp()
+        ORDER BY expires_at LIMIT :limit FOR NO KEY UPDATE SKIP LOCKED
+    )
+    RETURNING id, incident_id
+""")
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewApproval:
+    """What is asked for. Texts are stored as given (apart from NUL, which PostgreSQL cannot hold)."""
+
+    action: str
+    risk_level: RiskLevel
+    requested_by: str
+    description: str = ""
+    required_signatures: int = 1
+    blast_radius: Mapping[str, Any] = field(default_factory=dict)
+    incident_id: str | None = None
+    matched_playbook_id: str | None = None
+    expires_at: datetime | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    target: Mapping[str, Any] | None = None
+    """Part of what is signed; None when the action's text says it all."""
+    parameters: Mapping[str, Any] | None = None
+    idempotency_key: str | None = None
+    """The same key files the same request once, however often it is sent."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewSignature:
+    """One signer's decision with the signature over the approval's canonical hash."""
+
+    signer: str
+    decision: Decision
+    algorithm: str
+    key_id: str
+    value: str
+    comment: str = ""
+
+
+@dataclass(frozen=True)
+class Position:
+    """Where a page ended; the next page is what was filed before it."""
+
+    created_at: datetime
+    id: UUID
+
+
+@dataclass(frozen=True)
+class ApprovalPage:
+    """Approvals, newest first, and where to go on (None at the end)."""
+
+    items: Sequence[Approval]
+    next: Position | None
+
+
+def file_approval(session: Session, new: NewApproval, *, now: datetime) -> Approval:
+    """Store a request as pending. With an idempotency key that is known, return the approval it made.
+
+    Raises InvalidInput naming the field, also when the key was used for another request.
+    """
+    _check(new)
+    values = _values(new)
+    identity = new_id()
+    # Two senders of the same key: the second waits for the first's transaction and then inserts nothing.
+    statement = (
+        insert(Approval)
+        .values(**values, id=identity, created_at=now, updated_at=now)
+        .on_conflict_do_nothing(index_elements=["idempotency_key"])
+        .returning(col(Approval.id))
+    )
+    if session.execute(statement).one_or_none() is not None:
+        add_event(
+            session,
+            approval_id=identity,
+            incident_id=new.incident_id,
+            type="approval_filed",
+            status=EventStatus.INFO,
+            title="Approval requested",
+            description=new.description,
+            actor=new.requested_by,
+            actor_role="requester",
+        )
+        return get_approval(session, identity)
+    known = session.exec(select(Approval).where(col(Approval.idempotency_key) == new.idempotency_key)).one()
+    if any(getattr(known, name) != value for name, value in values.items()):
+        raise InvalidInput(
+            f"idempotency_key: {new.idempotency_key!r} was used for another request (approval {known.id})",
+            hint="use a new key for a new request",
+        )
+    return known
+
+
+def get_approval(session: Session, approval_id: UUID) -> Approval:
+    """Return the approval as the database has it now. Raises NotFound."""
+    found = session.get(Approval, approval_id, populate_existing=True)
+    if found is None:
+        raise NotFound(f"approval {approval_id} does not exist", hint="`countersign approvals list` shows all")
+    return found
+
+
+def signatures_of(session: Session, approval_id: UUID) -> Sequence[Signature]:
+    """Return the approval's signatures in the order in which they were given."""
+    return session.exec(
+        select(Signature).where(col(Signature.approval_id) == approval_id).order_by(col(Signature.seq))
+    ).all()
+
+
+def add_signature(session: Session, approval_id: UUID, new: NewSignature, *, now: datetime) -> Approval:
+    """Add a decision: enough approvals make the approval approved, one rejection rejects it.
+
+    Raises NotFound; InvalidInput when the approval is no longer open or the signer has decided already.
+    """
+    row = session.execute(LOCK, {"approval_id": approval_id}).one_or_none()
+    if row is None:
+        raise NotFound(f"approval {approval_id} does not exist", hint="`countersign approvals list` shows all")
+    approval = get_approval(session, approval_id)
+    if not new.signer.strip():
+        raise InvalidInput("signer: must not be empty")
+    may_still = approval.status is ApprovalStatus.PENDING or (
+        approval.status is ApprovalStatus.APPROVED and new.decision is Decision.REJECT
+    )
+    if not may_still:
+        raise InvalidInput(f"approval {approval_id} is {approval.status}, it takes no more signatures")
+    if approval.expires_at is not None and approval.expires_at <= now:
+        raise InvalidInput(f"approval {approval_id} expired at {approval.expires_at.isoformat()}")
+    try:
+        with session.begin_nested():
+            session.add(
+                Signature(
+                    approval_id=approval_id,
+                    signer=clean(new.signer.strip()),
+                    decision=new.decision,
+                    comment=clean(new.comment),
+                    algorithm=new.algorithm,
+                    key_id=new.key_id,
+                    value=new.value,
+                    created_at=now,
+                )
+            )
+    except IntegrityError:
+        raise InvalidInput(f"signer: {new.signer} has decided on approval {approval_id} already") from None
+    _decide(session, approval, new)
+    return get_approval(session, approval_id)
+
+
+def cancel_approval(session: Session, approval_id: UUID, *, by: str, reason: str = "") -> Approval:
+    """Withdraw an approval that has not been started. Raises NotFound, InvalidInput once it is too late."""
+    told = clean(f"cancelled by {by}" + (f": {reason}" if reason else ""))
+    row = session.execute(CANCEL, {"approval_id": approval_id, "reason": told}).one_or_none()
+    approval = get_approval(session, approval_id)
+    if row is None:
+        raise InvalidInput(f"approval {approval_id} is {approval.status} and cannot be cancelled any more")
+    add_event(
+        session,
+        approval_id=approval_id,
+        incident_id=row.incident_id,
+        type="approval_cancelled",
+        status=EventStatus.WARNING,
+        title="Approval cancelled",
+        description=reason,
+        actor=by,
+        actor_role="requester",
+    )
+    return approval
+
+
+def list_approvals(
+    session: Session, *, status: ApprovalStatus | None = None, before: Position | None = None, limit: int = 50
+) -> ApprovalPage:
+    """Return one page of approvals, newest first, at most 500. Each page costs the same, however far back it is."""
+    size = max(1, min(limit, LARGEST_PAGE))
+    query = select(Approval)
+    if status is not None:
+        query = query.where(col(Approval.status) == status)
+    if before is not None:
+        # A row comparison is one range of the index; spelled as OR it would be a filter.
+        query = query.where(text("(approval.created_at, approval.id) < (:before_at, :before_id)")).params(
+            before_at=before.created_at, before_id=before.id
+        )
+    query = query.order_by(col(Approval.created_at).desc(), col(Approval.id).desc()).limit(size + 1)
+    found = session.exec(query).all()
+    items = found[:size]
+    more = len(found) > size
+    return ApprovalPage(items=items, next=Position(items[-1].created_at, items[-1].id) if more else None)
+
+
+def expire_due(session: Session, *, limit: int = 100) -> Sequence[UUID]:
+    """Expire open approvals that are past their time, at most `limit`, and return their ids."""
+    rows = session.execute(EXPIRE_DUE, {"limit": limit}).all()
+    for row in rows:
+        add_event(
+            session,
+            approval_id=row.id,
+            incident_id=row.incident_id,
+            type="approval_expired",
+            status=EventStatus.WARNING,
+            title="Approval expired",
+            actor="countersign",
+            actor_role="system",
+        )
+    return [row.id for row in rows]
+
+
+def _decide(session: Session, approval: Approval, new: NewSignature) -> None:
+    given = session.execute(COUNT_APPROVALS, {"approval_id": approval.id}).scalar_one()
+    status, reason = approval.status, None
+    if new.decision is Decision.REJECT:
+        status = ApprovalStatus.REJECTED
+        reason = clean(f"rejected by {new.signer}" + (f": {new.comment}" if new.comment else ""))
+    elif given >= approval.required_signatures:
+        status = ApprovalStatus.APPROVED
+    if status is not approval.status:
+        session.execute(SET_STATUS, {"approval_id": approval.id, "status": status.value, "reason": reason})
+    rejected = new.decision is Decision.REJECT
+    add_event(
+        session,
+        approval_id=approval.id,
+        incident_id=approval.incident_id,
+        type="approval_rejected" if rejected else "approval_signed",
+        status=EventStatus.WARNING if rejected else EventStatus.INFO,
+        title="Rejected" if rejected else f"Signed, {given} of {approval.required_signatures}",
+        description=new.comment,
+        actor=new.signer,
+        actor_role="approver",
+    )
+
+
+def _check(new: NewApproval) -> None:
+    if len(new.action) > ACTION_LIMIT:
+        raise InvalidInput(f"action: {len(new.action)} characters, at most {ACTION_LIMIT} are accepted")
+    if not new.requested_by.strip():
+        raise InvalidInput("requested_by: must not be empty")
+    if not 1 <= new.required_signatures <= MOST_SIGNATURES:
+        raise InvalidInput(f"required_signatures: {new.required_signatures} is not between 1 and {MOST_SIGNATURES}")
+    if new.expires_at is not None and new.expires_at.tzinfo is None:
+        raise InvalidInput("expires_at: has no time zone", hint="for example 2026-01-31T12:00:00Z")
+
+
+def _values(new: NewApproval) -> dict[str, Any]:
+    return {
+        "action": clean(new.action),
+        "description": clean(new.description),
+        "risk_level": RiskLevel(new.risk_level),
+        "requested_by": clean(new.requested_by),
+        "required_signatures": new.required_signatures,
+        "blast_radius": clean_json(new.blast_radius),
+        "incident_id": new.incident_id,
+        "matched_playbook_id": new.matched_playbook_id,
+        "expires_at": new.expires_at,
+        "details": clean_json(new.metadata),
+        "target": clean_json(new.target),
+        "parameters": clean_json(new.parameters),
+        "idempotency_key": new.idempotency_key,
+    }

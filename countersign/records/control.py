@@ -1,0 +1,54 @@
+"""The kill switch: while it is on, no execution gets as far as its effect."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import text
+from sqlmodel import Session
+
+from countersign.errors import InvalidInput
+from countersign.records.storable import clean
+
+# The switch as it is now.
+READ = text("SELECT is_on, changed_by, reason, changed_at FROM control WHERE name = 'kill_switch'")
+
+# Set the switch and write down who did it, in one statement. It waits for intents that are being written.
+SET = text("""
+    WITH changed AS (
+        UPDATE control
+        SET is_on = :is_on, changed_by = :changed_by, reason = :reason, changed_at = clock_timestamp()
+        WHERE name = 'kill_switch'
+        RETURNING name, is_on, changed_by, reason, changed_at
+    )
+    INSERT INTO control_change (name, is_on, changed_by, reason, at)
+    SELECT name, is_on, changed_by, reason, changed_at FROM changed
+    RETURNING is_on, changed_by, reason, at AS changed_at
+""")
+
+
+@dataclass(frozen=True)
+class Switch:
+    """The kill switch, and who set it when and why."""
+
+    is_on: bool
+    changed_by: str
+    reason: str
+    changed_at: datetime
+
+
+def kill_switch(session: Session) -> Switch:
+    """Return the kill switch. The row always exists: the database refuses to delete it."""
+    row = session.execute(READ).one()
+    return Switch(row.is_on, row.changed_by, row.reason, row.changed_at)
+
+
+def set_kill_switch(session: Session, on: bool, *, by: str, reason: str) -> Switch:
+    """Turn the kill switch on or off; once committed, no further intent is written while it is on.
+
+    Every change is kept in control_change. Raises InvalidInput without a name or a reason.
+    """
+    for field, value in (("by", by), ("reason", reason)):
+        if not value.strip():
+            raise InvalidInput(f"{field}: must not be empty")
+    row = session.execute(SET, {"is_on": on, "changed_by": clean(by), "reason": clean(reason)}).one()
+    return Switch(row.is_on, row.changed_by, row.reason, row.changed_at)

@@ -1,0 +1,71 @@
+"""The audit of the host gateway: one row per decision about a call, and per end of an allowed one."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlmodel import Session, col, select
+
+from countersign.records.storable import ERROR_LIMIT, clean, clean_json, clipped
+from countersign.records.tables import GatewayAudit
+
+
+@dataclass(frozen=True, kw_only=True)
+class GatewayCall:
+    """What is kept about one call."""
+
+    session_id: str
+    agent: str
+    agent_role: str
+    project: str
+    host: str
+    tool: str
+    parameters: Mapping[str, Any]
+    purpose: str
+    decision: str
+    argv: Sequence[Sequence[str]] = ()
+    incident_id: str | None = None
+    approval_id: UUID | None = None
+    execution_id: UUID | None = None
+    gate: int | None = None
+    """The gate that refused, 1 to 5; None where the call was allowed."""
+    gate_code: str | None = None
+    exit_code: int | None = None
+    duration_ms: int | None = None
+    error: str | None = None
+
+
+def record_call(session: Session, call: GatewayCall) -> None:
+    """Append one row."""
+    session.add(
+        GatewayAudit(
+            session_id=clean(call.session_id),
+            incident_id=call.incident_id,
+            agent=clean(call.agent),
+            agent_role=clean(call.agent_role),
+            approval_id=call.approval_id,
+            execution_id=call.execution_id,
+            project=clean(call.project),
+            host=clean(call.host),
+            tool=clean(call.tool),
+            parameters=clean_json(call.parameters),
+            purpose=call.purpose,
+            decision=call.decision,
+            argv=[[clean(word) for word in command] for command in call.argv] or None,
+            allowed=call.gate is None,
+            gate=call.gate,
+            gate_code=call.gate_code,
+            exit_code=call.exit_code,
+            duration_ms=call.duration_ms,
+            error=clipped(call.error, ERROR_LIMIT),
+            at=datetime.now(UTC),
+        )
+    )
+
+
+def calls_of(session: Session, approval_id: UUID) -> Sequence[GatewayAudit]:
+    """Return the calls made for an approval, in their order."""
+    query = select(GatewayAudit).where(col(GatewayAudit.approval_id) == approval_id)
+    return session.exec(query.order_by(col(GatewayAudit.seq))).all()

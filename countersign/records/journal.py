@@ -1,0 +1,161 @@
+"""The journal: what an execution is about to send, written before it, and what became of it, written after.
+
+A process that dies in between leaves an intent without an answer. Whoever takes over reads it and asks the
+target before sending anything again.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.sql.expression import bindparam
+from sqlmodel import Session, col, select
+
+from countersign.errors import KillSwitchOn
+from countersign.records.control import kill_switch
+from countersign.records.owned import Owned, refused_write
+from countersign.records.states import Answer, EntryKind
+from countersign.records.storable import clean_json
+from countersign.records.tables import JournalEntry
+
+# Write the intent if, at this very moment, the execution is ours, its lease lasts and the kill switch is off.
+# The share locks order this against a takeover and against the switch: whichever commits first is seen by
+# the other. So a new owner reads every intent there will ever be of the old one, and once the switch is
+# set, no further intent is written.
+INTEND = text("""
+    INSERT INTO journal_entry (execution_id, fence, kind, step, attempt, payload, at)
+    SELECT execution.id, execution.fence, 'intent', :step, :attempt, :payload, clock_timestamp()
+    FROM execution, control
+    WHERE execution.id = :execution_id AND execution.fence = :fence AND execution.settled_at IS NULL
+      AND NOT execution.dry_run
+      AND execution.lease_until > clock_timestamp() + make_interval(secs => :lease_needed_seconds)
+      AND control.name = 'kill_switch' AND NOT control.is_on
+    FOR SHARE OF execution, control
+    RETURNING seq
+""").bindparams(bindparam("payload", type_=JSONB))
+
+# Write what became of a step. A lease that ran out meanwhile does not make the answer less true.
+ANSWER = text("""
+    INSERT INTO journal_entry (execution_id, fence, kind, step, attempt, answer, payload, at)
+    SELECT id, fence, 'answer', :step, :attempt, :answer, :payload, clock_timestamp()
+    FROM execution
+    WHERE id = :execution_id AND fence = :fence AND settled_at IS NULL
+    FOR SHARE
+    RETURNING seq
+""").bindparams(bindparam("payload", type_=JSONB))
+
+
+@dataclass(frozen=True)
+class StepProgress:
+    """How far one step came, over all owners."""
+
+    step: str
+    attempts: int
+    """Intents so far; the next attempt is this plus one."""
+    landed: bool
+    open: bool
+    """Sent or about to be, and not known what became of it: inspect before anything else."""
+    last_answer: Answer | None
+    detail: Mapping[str, Any]
+    """Of the last answer."""
+
+
+def record_intent(
+    session: Session,
+    owned: Owned,
+    *,
+    step: str,
+    attempt: int,
+    payload: Mapping[str, Any],
+    lease_needed_seconds: float = 0,
+) -> int:
+    """Write down that a step is about to be sent, and return the entry's number. Commit, then send.
+
+    `lease_needed_seconds` is how long the lease must still last, e.g. the request's time limit. Raises
+    KillSwitchOn, or StaleFence when the execution is no longer ours (or a dry run, which sends nothing).
+    """
+    row = session.execute(
+        INTEND,
+        {
+            "execution_id": owned.execution_id,
+            "fence": owned.fence,
+            "step": step,
+            "attempt": attempt,
+            "payload": clean_json(payload),
+            "lease_needed_seconds": lease_needed_seconds,
+        },
+    ).one_or_none()
+    if row is not None:
+        return int(row.seq)
+    switch = kill_switch(session)
+    if switch.is_on:
+        raise KillSwitchOn(
+            f"the kill switch is on, set by {switch.changed_by}: {switch.reason}",
+            hint="`countersign kill-switch off` allows actions again",
+        )
+    raise refused_write(session, owned)
+
+
+def record_answer(
+    session: Session,
+    owned: Owned,
+    *,
+    step: str,
+    attempt: int,
+    answer: Answer,
+    detail: Mapping[str, Any] | None = None,
+) -> int:
+    """Write down what became of a step, and return the entry's number. Raises StaleFence."""
+    row = session.execute(
+        ANSWER,
+        {
+            "execution_id": owned.execution_id,
+            "fence": owned.fence,
+            "step": step,
+            "attempt": attempt,
+            "answer": answer.value,
+            "payload": clean_json(detail or {}),
+        },
+    ).one_or_none()
+    if row is None:
+        raise refused_write(session, owned)
+    return int(row.seq)
+
+
+def entries(session: Session, execution_id: UUID) -> Sequence[JournalEntry]:
+    """Return the execution's journal in the order in which it was written."""
+    return session.exec(
+        select(JournalEntry).where(col(JournalEntry.execution_id) == execution_id).order_by(col(JournalEntry.seq))
+    ).all()
+
+
+def progress(journal: Sequence[JournalEntry]) -> dict[str, StepProgress]:
+    """Return, by step in the order of first intent, how far each came. Pure."""
+    found: dict[str, StepProgress] = {}
+    for entry in journal:
+        before = found.get(entry.step, StepProgress(entry.step, 0, False, False, None, {}))
+        match entry.kind:
+            case EntryKind.INTENT:
+                after = StepProgress(
+                    entry.step, before.attempts + 1, before.landed, True, before.last_answer, before.detail
+                )
+            case EntryKind.ANSWER:
+                landed = before.landed or entry.answer is Answer.LANDED
+                still_open = entry.answer is Answer.UNCLEAR and not landed
+                after = StepProgress(entry.step, before.attempts, landed, still_open, entry.answer, entry.payload)
+        found[entry.step] = after
+    return found
+
+
+def landed_steps(session: Session, execution_id: UUID) -> frozenset[str]:
+    """Return the steps whose effect is known to have happened."""
+    return frozenset(key for key, step in progress(entries(session, execution_id)).items() if step.landed)
+
+
+def intended_steps(session: Session, execution_id: UUID) -> frozenset[str]:
+    """Return the steps of which it is not known what became of them: inspect these first."""
+    found = progress(entries(session, execution_id))
+    return frozenset(key for key, step in found.items() if step.open and not step.landed)

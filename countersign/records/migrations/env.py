@@ -1,0 +1,14 @@
+"""Alembic's entry: it gets the connection (and the lock around it) from countersign.records.migrate."""
+
+from alembic import context
+
+from countersign.records.tables import Record
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=Record.metadata,
+    compare_type=True,
+    compare_server_default=True,
+)
+with context.begin_transaction():
+    context.run_migrations()

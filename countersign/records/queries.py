@@ -1,0 +1,145 @@
+"""Questions about executions. Every one is an index access, however many finished rows there are.
+
+The conditions of partial indexes are spelled out in the statements: PostgreSQL cannot use such an index when
+the value arrives as a parameter of a prepared statement.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlmodel import Session, col, select
+
+from countersign.errors import NotFound
+from countersign.records.states import ApprovalStatus
+from countersign.records.tables import Approval, Execution
+
+# Executions that took a target since a moment, other than one's own (ix_target_hold_target_key_acquired_at). A dry
+# run takes it too, and is no action on it.
+RECENT_EXECUTIONS = text("""
+    SELECT count(DISTINCT target_hold.execution_id)
+    FROM target_hold JOIN execution ON execution.id = target_hold.execution_id AND NOT execution.dry_run
+    WHERE target_hold.target_key = :target_key AND target_hold.acquired_at >= :since
+      AND target_hold.execution_id IS DISTINCT FROM :except_for
+""")
+
+# Approved, and nobody has started them (ix_approval_waiting_updated_at).
+NEVER_STARTED = text("""
+    SELECT id, updated_at FROM approval
+    WHERE status = 'approved' AND updated_at < clock_timestamp() - make_interval(secs => :older_than_seconds)
+      AND (expires_at IS NULL OR expires_at > clock_timestamp())
+    ORDER BY updated_at LIMIT :limit
+""")
+
+# Not settled, and the owner is silent (ix_execution_unsettled_lease_until).
+ABANDONED = text("""
+    SELECT id, approval_id, dry_run, worker, fence, lease_until FROM execution
+    WHERE settled_at IS NULL AND lease_until <= clock_timestamp()
+    ORDER BY lease_until LIMIT :limit
+""")
+
+# Approvals that are not finished, by status (ix_approval_status_created_at_id).
+OPEN_BY_STATUS = text("""
+    SELECT status, count(*) AS count FROM approval
+    WHERE status IN ('pending', 'approved', 'executing') GROUP BY status ORDER BY status
+""")
+
+# Incidents still open although an execution for them succeeded (ix_incident_unresolved_updated_at).
+INCIDENTS_TO_RESOLVE = text("""
+    SELECT incident.id FROM incident
+    WHERE incident.status IN ('open', 'investigating', 'mitigating')
+      AND EXISTS (
+        SELECT FROM approval JOIN execution ON execution.approval_id = approval.id AND NOT execution.dry_run
+        WHERE approval.incident_id = incident.id AND execution.outcome IN ('success', 'no_action')
+      )
+    ORDER BY incident.updated_at LIMIT :limit
+""")
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """An approval that nobody has started."""
+
+    approval_id: UUID
+    since: datetime
+    """When it was approved."""
+
+
+@dataclass(frozen=True)
+class Abandoned:
+    """An execution whose owner was silent for longer than its lease."""
+
+    execution_id: UUID
+    approval_id: UUID
+    dry_run: bool
+    worker: str
+    fence: int
+    lease_until: datetime
+
+
+def get_execution(session: Session, execution_id: UUID) -> Execution:
+    """Return the execution as the database has it now. Raises NotFound."""
+    found = session.get(Execution, execution_id, populate_existing=True)
+    if found is None:
+        raise NotFound(f"execution {execution_id} does not exist")
+    return found
+
+
+def execution_of(session: Session, approval_id: UUID) -> Execution | None:
+    """Return the approval's one execution that can have an effect, None before it is claimed."""
+    query = select(Execution).where(col(Execution.approval_id) == approval_id, text("NOT dry_run"))
+    return session.exec(query.execution_options(populate_existing=True)).one_or_none()
+
+
+def executions_of(session: Session, approval_id: UUID, *, limit: int = 100) -> Sequence[Execution]:
+    """Return the approval's executions, dry runs included, newest first."""
+    query = select(Execution).where(col(Execution.approval_id) == approval_id)
+    query = query.order_by(col(Execution.started_at).desc()).limit(limit)
+    return session.exec(query.execution_options(populate_existing=True)).all()
+
+
+def count_recent_executions(
+    session: Session, target_key: str, since: datetime, *, except_for: UUID | None = None
+) -> int:
+    """Return how many executions took the target since then, for rate limits; `except_for` is not counted."""
+    asked = {"target_key": target_key, "since": since, "except_for": except_for}
+    return int(session.execute(RECENT_EXECUTIONS, asked).scalar_one())
+
+
+def never_started(session: Session, *, older_than_seconds: float = 60, limit: int = 100) -> Sequence[UUID]:
+    """Return approvals that were approved that long ago and that nobody has claimed, oldest first."""
+    return [found.approval_id for found in waiting(session, older_than_seconds=older_than_seconds, limit=limit)]
+
+
+def waiting(session: Session, *, older_than_seconds: float = 60, limit: int = 100) -> Sequence[Waiting]:
+    """Return what `never_started` returns, with the time since when each has been waiting."""
+    asked = {"older_than_seconds": older_than_seconds, "limit": limit}
+    return [Waiting(row.id, row.updated_at) for row in session.execute(NEVER_STARTED, asked)]
+
+
+def open_by_status(session: Session) -> dict[ApprovalStatus, int]:
+    """Return how many approvals are pending, approved and executing."""
+    counts = {row.status: int(row[1]) for row in session.execute(OPEN_BY_STATUS)}
+    return {
+        status: counts.get(status.value, 0)
+        for status in (ApprovalStatus.PENDING, ApprovalStatus.APPROVED, ApprovalStatus.EXECUTING)
+    }
+
+
+def abandoned(session: Session, *, limit: int = 100) -> Sequence[Abandoned]:
+    """Return executions whose lease is over, the longest silent first."""
+    rows = session.execute(ABANDONED, {"limit": limit}).all()
+    return [Abandoned(row.id, row.approval_id, row.dry_run, row.worker, row.fence, row.lease_until) for row in rows]
+
+
+def incidents_to_resolve(session: Session, *, limit: int = 100) -> Sequence[str]:
+    """Return incidents that are still open although an execution for them ended well."""
+    return list(session.execute(INCIDENTS_TO_RESOLVE, {"limit": limit}).scalars())
+
+
+def approvals_of_incident(session: Session, incident_id: str, *, limit: int = 100) -> Sequence[Approval]:
+    """Return the incident's approvals, newest first."""
+    query = select(Approval).where(col(Approval.incident_id) == incident_id)
+    return session.exec(query.order_by(col(Approval.created_at).desc()).limit(limit)).all()

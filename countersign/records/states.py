@@ -1,0 +1,108 @@
+"""The words that status columns hold. The database checks the same lists (records/tables)."""
+
+from enum import StrEnum
+
+
+class ApprovalStatus(StrEnum):
+    PENDING = "pending"
+    APPROVED = "approved"
+    REJECTED = "rejected"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+    EXECUTING = "executing"
+    EXECUTED = "executed"
+    FAILED = "failed"
+
+
+class RiskLevel(StrEnum):
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+    CRITICAL = "critical"
+
+
+class Decision(StrEnum):
+    """What a signer decided."""
+
+    APPROVE = "approve"
+    REJECT = "reject"
+
+
+class EventStatus(StrEnum):
+    """Colour of a timeline event."""
+
+    INFO = "info"
+    SUCCESS = "success"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class LogStatus(StrEnum):
+    """Status of an operation log row; all but pending are final."""
+
+    PENDING = "pending"
+    SUCCESS = "success"
+    FAILED = "failed"
+    DRY_RUN = "dry_run"
+    ROLLED_BACK = "rolled_back"
+
+
+class EntryKind(StrEnum):
+    """What a journal entry tells."""
+
+    INTENT = "intent"
+    """Written before a step is sent."""
+    ANSWER = "answer"
+    """Written once it is known what became of the step."""
+
+
+class Answer(StrEnum):
+    """What became of a step that was sent."""
+
+    LANDED = "landed"
+    NOT_LANDED = "not_landed"
+    UNCLEAR = "unclear"
+    REFUSED = "refused"
+    """The target said no and will say no again."""
+    RETRY = "retry"
+    """The target was not reached or said not now; nothing happened."""
+
+
+class IncidentStatus(StrEnum):
+    OPEN = "open"
+    INVESTIGATING = "investigating"
+    MITIGATING = "mitigating"
+    RESOLVED = "resolved"
+    CLOSED = "closed"
+
+
+class EvidencePhase(StrEnum):
+    """When a snapshot of the target was taken."""
+
+    BEFORE = "before"
+    AFTER = "after"
+
+
+class Verdict(StrEnum):
+    """What verification found."""
+
+    EFFECTIVE = "effective"
+    INEFFECTIVE = "ineffective"
+    WORSE = "worse"
+    UNVERIFIABLE = "unverifiable"
+
+
+class PlaybookStatus(StrEnum):
+    DRAFT = "draft"
+    APPROVED = "approved"
+    DEPRECATED = "deprecated"
+
+
+class StepStatus(StrEnum):
+    """Where a step after the execution stands; the last three are final."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    DONE = "done"
+    SKIPPED = "skipped"
+    DEAD = "dead"
