@@ -1,0 +1,1 @@
+"""Hosts as a target: named tools over SSH, every call through a gateway with five gates."""

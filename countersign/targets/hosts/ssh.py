@@ -1,0 +1,296 @@
+"""Running one argument list on a host over SSH, with an error for each thing that can go wrong.
+
+fabric makes the connections (jump hosts included). The command itself runs on a session of that connection and not
+through fabric's `run`, which keeps all output in memory, looks for the end of the command only every 10 ms, and
+cannot tell an error before the command was sent from one after it: the very difference that decides whether the
+effect may have happened.
+"""
+
+import contextlib
+import io
+import select
+import shlex
+import socket
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from functools import partial
+from types import TracebackType
+from typing import Any, Self
+
+import paramiko
+from fabric import Config, Connection
+
+from countersign.errors import (
+    AmbiguousTargetError,
+    ConfigurationError,
+    CountersignError,
+    GateRefused,
+    PermanentTargetError,
+    TransientTargetError,
+)
+from countersign.targets.hosts.fleet import FleetSettings, HostSettings
+from countersign.targets.hosts.host_keys import PinnedKeys, pinned_keys, transport_for
+from countersign.targets.hosts.output import Output
+
+KILL_AFTER = 5
+"""Seconds between the remote SIGTERM at the time limit and SIGKILL."""
+REPLY_MARGIN = 5
+"""Seconds that the remote end has to report after the kill, before the reply counts as lost."""
+_TIMED_OUT = 124  # timeout(1): the command was ended at its time limit
+_KILLED = 137  # 128 + SIGKILL, what a shell between sshd and timeout(1) reports
+_NO_STATUS = -1  # paramiko: the server reported a signal, or closed without a status
+
+
+def command_line(argv: Sequence[str], *, limit: int, root: bool = False) -> str:
+    """Return the one text that is sent for `argv`: quoted once, ended by the host itself after `limit` seconds.
+
+    With `root`, sudo stands outside: an unprivileged timeout(1) may not signal a process that sudo made root.
+    """
+    sudo = ["sudo", "-n"] if root else []
+    return shlex.join([*sudo, "timeout", f"--kill-after={KILL_AFTER}", str(limit), *argv])
+
+
+class Sessions:
+    """The open connections of one run: one per host, made when first needed, reused, closed at the end."""
+
+    def __init__(self, fleet: FleetSettings) -> None:
+        self.fleet = fleet
+        self._connections: dict[str, Connection] = {}
+        self._slots = {host.name: threading.BoundedSemaphore(fleet.per_host) for host in fleet.hosts}
+        self._opening = {host.name: threading.Lock() for host in fleet.hosts}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close every connection, the ones behind a jump host first."""
+        while self._connections:
+            _, connection = self._connections.popitem()
+            connection.close()
+
+    def run(
+        self,
+        host: HostSettings,
+        argv: Sequence[str],
+        *,
+        limit: int,
+        root: bool = False,
+        not_after: float | None = None,
+    ) -> Output:
+        """Run `argv` on `host` and return what it answered, whatever its exit code.
+
+        `root` runs it through sudo where the host's settings say so. After `not_after` (time.monotonic) it is not
+        sent any more. Raises TransientTargetError (nothing was sent), AmbiguousTargetError (sent, and no exit code
+        came back, or the time limit ended it), GateRefused (gate 3: the host showed a key that is not pinned),
+        PermanentTargetError (the host refuses this user).
+        """
+        line = command_line(argv, limit=limit, root=root and host.escalates)
+        with self._slots[host.name]:
+            channel = self._session(host)
+            with contextlib.closing(channel):
+                if not_after is not None and time.monotonic() > not_after:
+                    raise TransientTargetError(f"Too much time passed before the command for {host.name} was sent.")
+                return _perform(channel, line, host=host.name, seconds=limit, keep=self.fleet.output_limit)
+
+    def _session(self, host: HostSettings) -> paramiko.Channel:
+        """Open a session; a connection that died since its last use is made again, as nothing was sent yet."""
+        with self._opening[host.name]:
+            known = self._connections.get(host.name)
+            if known is not None:
+                with contextlib.suppress(paramiko.SSHException, OSError, EOFError):
+                    return self._open_session(known)
+                del self._connections[host.name]
+                known.close()
+            connection = self._connect(host)
+            try:
+                channel = self._open_session(connection)
+            except (paramiko.SSHException, OSError, EOFError) as error:
+                connection.close()
+                raise TransientTargetError(f"{host.name} closed the connection before a command was sent.") from error
+            self._connections[host.name] = connection
+            return channel
+
+    def _open_session(self, connection: Connection) -> paramiko.Channel:
+        transport = connection.client.get_transport()
+        if transport is None or not transport.is_active():
+            raise EOFError
+        return transport.open_session(timeout=self.fleet.connect_timeout)
+
+    def _connect(self, host: HostSettings) -> Connection:
+        connection: Connection | None = None
+        for hop in self.fleet.route(host):
+            connection = _connection(hop, self.fleet, gateway=connection)
+            with _connect_errors(hop):
+                connection.open()
+            _tune(connection)
+        assert connection is not None
+        return connection
+
+
+def _connection(host: HostSettings, fleet: FleetSettings, *, gateway: Connection | None) -> Connection:
+    pinned = pinned_keys(host)
+    connection = Connection(
+        host.address,
+        user=host.user,
+        port=host.port,
+        gateway=gateway,
+        config=Config(overrides={"load_ssh_configs": False}),
+        connect_timeout=fleet.connect_timeout,
+        connect_kwargs={
+            "pkey": private_key(host),
+            "allow_agent": False,
+            "look_for_keys": False,
+            "banner_timeout": fleet.auth_timeout,
+            "auth_timeout": fleet.auth_timeout,
+            "channel_timeout": fleet.connect_timeout,
+            "transport_factory": partial(transport_for, pinned),
+        },
+    )
+    # fabric's own client trusts every host: it has no pinned keys and adds what it meets.
+    connection.client = paramiko.SSHClient()
+    connection.client.set_missing_host_key_policy(PinnedKeys(pinned))
+    return connection
+
+
+def private_key(host: HostSettings) -> paramiko.PKey:
+    """Read the host's private key. Raises ConfigurationError without showing any of it."""
+    text = host.private_key.get_secret_value().strip() + "\n"
+    passphrase = host.passphrase.get_secret_value() if host.passphrase else None
+    for kind in (paramiko.Ed25519Key, paramiko.ECDSAKey, paramiko.RSAKey):
+        with contextlib.suppress(paramiko.SSHException, ValueError, IndexError):
+            return kind.from_private_key(io.StringIO(text), password=passphrase)
+    raise ConfigurationError(
+        f"private_key of {host.name} cannot be read as an Ed25519, ECDSA or RSA key.",
+        hint="paste the whole private key file, and its passphrase if it has one",
+    )
+
+
+@contextlib.contextmanager
+def _connect_errors(host: HostSettings) -> Iterator[None]:
+    """Give what connecting can raise its meaning. Nothing has been sent at this point."""
+    where = f"{host.name} ({host.address}:{host.port})"
+    try:
+        yield
+    except CountersignError:
+        raise
+    except paramiko.BadHostKeyException as error:
+        raise GateRefused(
+            f"{where} shows a host key that is not the pinned one: {error.key.fingerprint}.",
+            gate=3,
+            gate_code="host_key_changed",
+            hint="find out why it changed before pinning the new key: this may be another machine",
+        ) from error
+    except paramiko.ssh_exception.IncompatiblePeer as error:
+        if "host key" not in str(error):
+            raise PermanentTargetError(f"{where} shares no algorithm with this client: {error}.") from error
+        raise GateRefused(
+            f"{where} has no host key of a pinned kind.",
+            gate=3,
+            gate_code="host_key_changed",
+            hint="find out why it changed before pinning the new key: this may be another machine",
+        ) from error
+    except paramiko.AuthenticationException as error:
+        # paramiko says so only in words when the connection ended during the exchange.
+        if any(word in str(error).lower() for word in ("timeout", "eof", "shut down")):
+            raise TransientTargetError(f"{where} did not finish the authentication.") from error
+        raise PermanentTargetError(
+            f"{where} refuses the user {host.user!r} with the configured key.",
+            hint="check the user, and that the key's public half is in authorized_keys there",
+        ) from error
+    except socket.gaierror as error:
+        raise TransientTargetError(f"The address of {where} cannot be resolved.") from error
+    except (paramiko.SSHException, OSError, EOFError) as error:
+        raise TransientTargetError(f"{where} cannot be reached: {_reason(error)}.") from error
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, paramiko.ssh_exception.NoValidConnectionsError):
+        return ", ".join(sorted({str(one.strerror or one).lower() for one in error.errors.values()}))
+    return str(error) or "the connection ended"
+
+
+def _tune(connection: Connection) -> None:
+    """Send small packets at once, and notice a dead network before the kernel's 15 minutes."""
+    sock: Any = connection.client.get_transport().sock
+    if isinstance(sock, socket.socket):
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 10_000)
+
+
+def _perform(channel: paramiko.Channel, line: str, *, host: str, seconds: int, keep: int) -> Output:
+    """Send `line` and read until its exit code is there. From here on every failure is ambiguous."""
+    began = time.monotonic()
+    deadline = began + seconds + KILL_AFTER + REPLY_MARGIN
+    # exec_command waits for the server's answer without a limit; closing the channel's transport ends that wait.
+    watchdog = threading.Timer(deadline - began, channel.get_transport().close)
+    watchdog.daemon = True
+    watchdog.start()
+    try:
+        channel.exec_command(line)
+        stdout, stderr = _read(channel, deadline=deadline, keep=keep)
+    except (paramiko.SSHException, OSError, EOFError) as error:
+        raise AmbiguousTargetError(f"The connection to {host} was lost after the command was sent.") from error
+    finally:
+        watchdog.cancel()
+    if not channel.status_event.is_set() or channel.exit_status == _NO_STATUS:
+        raise AmbiguousTargetError(f"{host} gave no exit code for the command.")
+    if channel.exit_status in (_TIMED_OUT, _KILLED):
+        raise AmbiguousTargetError(f"The command on {host} was ended after its time limit of {seconds} s.")
+    return Output(
+        exit_code=channel.exit_status,
+        stdout=stdout.text(),
+        stderr=stderr.text(),
+        truncated=stdout.dropped or stderr.dropped,
+        duration_ms=round((time.monotonic() - began) * 1000),
+    )
+
+
+class _Kept:
+    """The first `limit` bytes of a stream."""
+
+    def __init__(self, limit: int) -> None:
+        self._bytes = bytearray()
+        self._limit = limit
+        self.dropped = False
+
+    def add(self, data: bytes) -> None:
+        room = self._limit - len(self._bytes)
+        self._bytes += data[:room]
+        self.dropped = self.dropped or len(data) > room
+
+    def text(self) -> str:
+        """Decode as UTF-8 with a replacement for every other byte; NUL too, which PostgreSQL's text cannot hold."""
+        return self._bytes.decode("utf-8", errors="replace").replace("\x00", "\ufffd")
+
+
+def _read(channel: paramiko.Channel, *, deadline: float, keep: int) -> tuple[_Kept, _Kept]:
+    """Read both streams as they come, until the end of both or, after the exit code, until they fall silent.
+
+    A process left in the background (`docker compose up`, a daemon) keeps the streams open after the command's end.
+    """
+    out, err = _Kept(keep), _Kept(keep)
+    ready = channel.fileno()
+    while time.monotonic() < deadline:
+        finished = channel.status_event.is_set()
+        readable = channel.recv_ready() or channel.recv_stderr_ready()
+        if not readable and not channel.eof_received and not channel.closed:
+            readable = bool(select.select([ready], [], [], 0.2)[0])
+        while channel.recv_ready():
+            out.add(channel.recv(1 << 16))
+        while channel.recv_stderr_ready():
+            err.add(channel.recv_stderr(1 << 16))
+        if (channel.eof_received or channel.closed) and not channel.recv_ready() and not channel.recv_stderr_ready():
+            # Some servers send the exit code after the end of the streams.
+            channel.status_event.wait(max(deadline - time.monotonic(), 0))
+            break
+        if finished and not readable:
+            break
+    return out, err

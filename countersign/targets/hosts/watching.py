@@ -1,0 +1,60 @@
+"""Did it land? Asked after a lost answer, when what was sent may still be at work.
+
+A command outlives its connection, and docker and nginx go on after their command. So "no" is believed only when the
+command does not run any more, the host does not say that it is at work and, for tools that linger, after a while.
+"""
+
+import time
+from collections.abc import Mapping, Sequence
+
+from countersign.targets.hosts.reading import HostReader
+from countersign.targets.hosts.ssh import KILL_AFTER, command_line
+from countersign.targets.hosts.tools.model import IN_PROGRESS, Command, Facts, Tool
+from countersign.targets.model import Inspection, Landed
+
+POLL_SECONDS = 0.25
+PROGRESS_SECONDS = 30
+"""How long a host that says it is at work is watched."""
+
+
+def watch(
+    tool: Tool, reader: HostReader, parameters: Mapping[str, str], before: Facts, *, linger: float
+) -> Inspection:
+    """Return what the host shows once it has come to rest. `linger` is FleetSettings.linger_seconds.
+
+    Raises TransientTargetError, TargetNotFound, PermanentTargetError where the host cannot be read.
+    """
+    over = _wait_until_over(reader, [one for one in tool.commands(parameters, before) if one.changes])
+    began = time.monotonic()
+    while True:
+        now = tool.read(reader, parameters)
+        found = tool.judge(before, now)
+        if found.landed is Landed.YES:
+            return found
+        if not over:
+            return Inspection(Landed.UNCLEAR, "the command sent earlier still runs on the host", now)
+        watched = time.monotonic() - began
+        moving = bool(now.get(IN_PROGRESS))
+        if moving and watched >= PROGRESS_SECONDS:
+            return Inspection(Landed.UNCLEAR, "the host is still at work on it", now)
+        if not moving and (not tool.lingers or watched >= linger):
+            return found
+        time.sleep(POLL_SECONDS)
+
+
+def _wait_until_over(reader: HostReader, commands: Sequence[Command]) -> bool:
+    """Wait until none of the commands runs on the host any more; False if one outlives its own time limit."""
+    if not commands:
+        return True
+    # As ps prints them. The same words stand at the end of sudo's and of the login shell's arguments.
+    endings = tuple(
+        " ".join(("timeout", f"--kill-after={KILL_AFTER}", str(one.limit), *one.argv)) for one in commands
+    )
+    shells = tuple(command_line(one.argv, limit=one.limit) for one in commands)
+    deadline = time.monotonic() + max(one.limit for one in commands) + 2 * KILL_AFTER
+    while time.monotonic() < deadline:
+        running = reader("ps", "-ww", "-eo", "args=").stdout.splitlines()
+        if not any(line.rstrip().endswith(endings + shells) for line in running):
+            return True
+        time.sleep(POLL_SECONDS)
+    return False

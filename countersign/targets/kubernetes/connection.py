@@ -1,0 +1,275 @@
+"""The one door to a cluster's API: JSON in, JSON out, one attempt, typed errors.
+
+The official client supplies authentication, TLS and pooling. Its models are not used (they are strict: one
+object without an optional counter fails a whole list), and neither are its retries (urllib3 silently repeats
+DELETE, and a lost reply would then look like a 404).
+"""
+
+import base64
+import copy
+import json
+import ssl
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+from urllib.parse import quote, urlsplit
+
+import urllib3
+from kubernetes.client import ApiClient, Configuration
+from kubernetes.client.exceptions import ApiException
+from kubernetes.config import ConfigException
+from kubernetes.config.kube_config import load_kube_config_from_dict
+
+from countersign.errors import (
+    AmbiguousTargetError,
+    ConfigurationError,
+    PermanentTargetError,
+    TargetError,
+    TargetNotFound,
+    TransientTargetError,
+)
+from countersign.targets.kubernetes.answers import JSON_PATCH, error_of_exception, error_of_status
+from countersign.targets.kubernetes.kubeconfig import ClusterSettings, kubeconfig_document
+
+__all__ = ["ClusterFacts", "ClusterSettings", "Connection", "check", "connect"]
+
+FIELD_MANAGER: Final = "countersign"
+_FILES: Final = ("certificate-authority", "client-certificate", "client-key")
+
+
+class Connection:
+    """A cluster's API for one execution. A context manager; not for use after leaving it.
+
+    Methods raise TargetNotFound, TransientTargetError, PermanentTargetError, and writes also
+    AmbiguousTargetError and PreconditionFailed.
+    """
+
+    def __init__(self, settings: ClusterSettings, *, request_timeout: float) -> None:
+        self.settings = settings
+        self.request_timeout = request_timeout
+        self._discovered: dict[str, tuple[str, ...]] = {}
+        document = kubeconfig_document(settings)
+        self.server: str = document["clusters"][0]["cluster"]["server"]
+        self.context: str = document["current-context"]
+        configuration = Configuration()
+        try:
+            # TLS reads certificates and keys from files only. They are gone before the first request, so that a
+            # process that is killed leaves none behind.
+            with tempfile.TemporaryDirectory(prefix="countersign-") as folder:
+                load_kube_config_from_dict(  # type: ignore[no-untyped-call]
+                    _with_own_files(document, Path(folder)), client_configuration=configuration, persist_config=False
+                )
+                tls = _tls(configuration)
+        except ssl.SSLError:
+            raise ConfigurationError(
+                f"cluster {settings.name!r}: a certificate or key of the kubeconfig cannot be read",
+                hint="check client-certificate-data, client-key-data and certificate-authority-data",
+            ) from None
+        except (ConfigException, OSError, ValueError, TypeError) as error:
+            reason = str(error) if isinstance(error, ConfigException | OSError) else "a field has the wrong form"
+            raise ConfigurationError(
+                f"cluster {settings.name!r}: the kubeconfig cannot be used: {reason}",
+                hint="check its users and clusters",
+            ) from None
+        configuration.retries = False
+        configuration.ssl_ca_cert = configuration.cert_file = configuration.key_file = None
+        self._client = ApiClient(configuration)
+        self._client.rest_client.pool_manager.connection_pool_kw["ssl_context"] = tls
+
+    def __repr__(self) -> str:
+        return f"Connection({self.settings.name!r})"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the pooled connections."""
+        self._client.close()  # type: ignore[no-untyped-call]
+
+    def get(self, path: str, query: Mapping[str, str] | None = None, *, what: str | None = None) -> Any:
+        """Read `path` once."""
+        return self._request("GET", path, query=query, what=what or f"read {path}")
+
+    def write(
+        self,
+        method: str,
+        path: str,
+        body: Any,
+        *,
+        what: str,
+        content_type: str = "application/json",
+        dry_run: bool = False,
+    ) -> Any:
+        """Send one mutation once. A `dry_run` validates on the server, stores nothing and counts as a read."""
+        query = {"timeout": self._server_timeout()}
+        if method != "DELETE":
+            query["fieldManager"] = FIELD_MANAGER
+        if dry_run:
+            query["dryRun"] = "All"
+        return self._request(
+            method, path, query=query, body=body, content_type=content_type, what=what, mutation=not dry_run
+        )
+
+    def versions(self, group: str) -> tuple[str, ...]:
+        """Return the versions that the server has of an API group, its preferred one first; () if none."""
+        if group not in self._discovered:
+            try:
+                answer = self.get(f"/apis/{group}", what=f"read the API group {group}")
+            except TargetNotFound:
+                self._discovered[group] = ()
+            else:
+                preferred = answer.get("preferredVersion", {}).get("version")
+                found = [entry["version"] for entry in answer.get("versions", ())]
+                self._discovered[group] = tuple(sorted(found, key=lambda version: version != preferred))
+        return self._discovered[group]
+
+    def _server_timeout(self) -> str:
+        # The server must give up before the client does, else a refused request may still be worked on.
+        return f"{max(1, int(self.request_timeout * 0.8))}s"
+
+    def _request(
+        self,
+        method: str,
+        path: str,
+        *,
+        what: str,
+        query: Mapping[str, str] | None = None,
+        body: Any = None,
+        content_type: str | None = None,
+        mutation: bool = False,
+    ) -> Any:
+        headers = {"Accept": "application/json"}
+        if content_type:
+            headers["Content-Type"] = content_type
+        request = self._client.param_serialize(
+            method,
+            path,
+            query_params=list((query or {}).items()),
+            header_params=headers,
+            body=body,
+            auth_settings=["BearerToken"],
+        )
+        try:
+            response = self._client.call_api(*request, _request_timeout=self.request_timeout)
+            data = response.read()  # type: ignore[no-untyped-call]
+        except (urllib3.exceptions.HTTPError, ApiException, OSError) as error:
+            raise error_of_exception(error, what=what, mutation=mutation) from None
+        if not 200 <= response.status < 300:
+            raise error_of_status(
+                response.status,
+                data,
+                response.headers,
+                what=what,
+                mutation=mutation,
+                content_type=content_type if content_type == JSON_PATCH else None,
+            )
+        try:
+            return json.loads(data)
+        except ValueError:
+            text = f"{what}: the answer is not JSON"
+            raise (AmbiguousTargetError(text) if mutation else TransientTargetError(text)) from None
+
+
+def connect(settings: ClusterSettings, *, request_timeout: float) -> Connection:
+    """Return a connection; nothing is sent yet. `request_timeout` is seconds for one request.
+
+    Raises ConfigurationError: nothing or two ways given, unreadable YAML, unknown context, unusable fields.
+    """
+    return Connection(settings, request_timeout=request_timeout)
+
+
+@dataclass(frozen=True)
+class ClusterFacts:
+    """What `check` found."""
+
+    version: str
+    context: str
+    server_host: str
+    can_patch: bool | None
+    """May these credentials patch Deployments in the default namespace? None: the server does not say."""
+
+
+def check(settings: ClusterSettings, *, request_timeout: float = 10) -> ClusterFacts:
+    """Really connect, read the version and the default namespace. Raises ConfigurationError saying what is wrong."""
+    with connect(settings, request_timeout=request_timeout) as connection:
+        host = urlsplit(connection.server).netloc.rpartition("@")[2]
+        try:
+            version = connection.get("/version", what=f"connect to {host}").get("gitVersion", "unknown")
+            can_patch = _can_patch(connection)
+        except PermanentTargetError as error:
+            raise ConfigurationError(
+                f"cluster {settings.name!r}: {error.message}", hint="check the token or the client certificate"
+            ) from None
+        except TargetError as error:
+            raise ConfigurationError(
+                f"cluster {settings.name!r}: {error.message}",
+                hint=error.hint or "check the server's address and port",
+            ) from None
+        return ClusterFacts(version=version, context=connection.context, server_host=host, can_patch=can_patch)
+
+
+def _can_patch(connection: Connection) -> bool | None:
+    namespace = connection.settings.default_namespace
+    # Any authenticated user may list what the default namespace holds only with rights, so ask for rights.
+    review = {
+        "apiVersion": "authorization.k8s.io/v1",
+        "kind": "SelfSubjectAccessReview",
+        "spec": {
+            "resourceAttributes": {
+                "namespace": namespace,
+                "verb": "patch",
+                "group": "apps",
+                "resource": "deployments",
+            }
+        },
+    }
+    try:
+        answer = connection.write(
+            "POST", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", review, what="ask for rights"
+        )
+    except TargetNotFound:
+        return None
+    return bool(answer.get("status", {}).get("allowed"))
+
+
+def _tls(configuration: Configuration) -> ssl.SSLContext:
+    """Return TLS as the kubeconfig wants it. Raises OSError for certificates or keys that cannot be read."""
+    context = ssl.create_default_context(cafile=configuration.ssl_ca_cert)
+    # Authorities made for clusters often lack extensions that newer Pythons insist on.
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    if not configuration.verify_ssl:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    if configuration.cert_file:
+        context.load_cert_chain(configuration.cert_file, configuration.key_file)
+    return context
+
+
+def _with_own_files(document: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """Return the kubeconfig with its certificates and keys in files of `folder`.
+
+    The client would write them itself, but shares each file between all its users with the same content, and one
+    connection's end would take another's certificate away.
+    """
+    owned = copy.deepcopy(dict(document))
+    for number, entry in enumerate([owned["clusters"][0]["cluster"], owned["users"][0]["user"]]):
+        for name in _FILES:
+            if data := entry.pop(f"{name}-data", None):
+                file = folder / f"{number}-{name}"
+                file.touch(mode=0o600)
+                file.write_bytes(base64.b64decode(data))
+                entry[name] = str(file)
+    return owned
+
+
+def segment(value: str) -> str:
+    """Quote one segment of a path."""
+    return quote(value, safe="")

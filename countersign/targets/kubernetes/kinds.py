@@ -1,0 +1,56 @@
+"""Where the API has each kind of the actions' catalogue: group, plural, scope, version."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from countersign.actions.kinds import KINDS
+from countersign.errors import PermanentTargetError
+from countersign.targets.kubernetes.connection import Connection, segment
+
+
+@dataclass(frozen=True)
+class ApiKind:
+    """One kind's place in the API."""
+
+    group: str
+    """"" is the core group."""
+    plural: str
+    namespaced: bool = True
+
+
+_PLACES: Final[dict[str, ApiKind]] = {
+    "ControllerRevision": ApiKind("apps", "controllerrevisions"),  # not an action's object, but undo reads it
+    **{name: ApiKind(kind.group, kind.plural, kind.namespaced) for name, kind in KINDS.items()},
+}
+_SETTLED_VERSIONS: Final = {"apps": "v1"}
+"""Groups whose version need not be asked: v1 in every cluster since 1.9. Others are what the server prefers."""
+
+
+def api_kind(kind: str) -> ApiKind:
+    """Return a kind's place. Raises PermanentTargetError for a kind that this target does not know."""
+    try:
+        return _PLACES[kind]
+    except KeyError:
+        raise PermanentTargetError(
+            f"kind {kind!r} is not one this target acts on", hint=f"known kinds: {', '.join(sorted(KINDS))}"
+        ) from None
+
+
+def list_path(connection: Connection, kind: str, namespace: str | None) -> str:
+    """Return the path of a kind's collection; namespace None is all namespaces."""
+    place = api_kind(kind)
+    if place.group == "":
+        root = "/api/v1"
+    else:
+        version = _SETTLED_VERSIONS.get(place.group) or next(iter(connection.versions(place.group)), None)
+        if version is None:
+            raise PermanentTargetError(f"the cluster has no API group {place.group}, so no {kind}")
+        root = f"/apis/{place.group}/{version}"
+    if place.namespaced and namespace is not None:
+        return f"{root}/namespaces/{segment(namespace)}/{place.plural}"
+    return f"{root}/{place.plural}"
+
+
+def object_path(connection: Connection, kind: str, namespace: str | None, name: str) -> str:
+    """Return the path of one object."""
+    return f"{list_path(connection, kind, namespace)}/{segment(name)}"

@@ -1,0 +1,159 @@
+"""Which cluster, and as whom: the settings of one cluster and the kubeconfig document they amount to.
+
+Every way of giving a cluster (a kubeconfig's text, the pod's own service account, a server with a token)
+becomes one kubeconfig document with one context. The client and the kubectl binary read the same document,
+so they cannot speak to different clusters.
+"""
+
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+from pydantic import SecretStr
+
+from countersign.errors import ConfigurationError
+
+SERVICE_ACCOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+"""Where Kubernetes mounts a pod's own credentials."""
+IN_CLUSTER_SERVER: Final = "https://kubernetes.default.svc"
+
+
+@dataclass(frozen=True)
+class ClusterSettings:
+    """How one cluster is reached. Exactly one of `kubeconfig`, `in_cluster` and `server` is given."""
+
+    name: str
+    """The cluster's name in Countersign's records, e.g. "production"."""
+    default_namespace: str = "default"
+    allowed_namespaces: tuple[str, ...] = ()
+    """Empty allows every namespace."""
+    kubeconfig: SecretStr | None = None
+    """The YAML text itself, not a path."""
+    context: str | None = None
+    """None is the kubeconfig's current context."""
+    in_cluster: bool = False
+    server: str | None = None
+    token: SecretStr | None = None
+    ca_certificate: str | None = None
+    """PEM text; None trusts the system's authorities."""
+
+
+def kubeconfig_document(settings: ClusterSettings) -> dict[str, Any]:
+    """Return a kubeconfig with the one context that `settings` mean. Raises ConfigurationError."""
+    given = [
+        name
+        for name, present in (
+            ("kubeconfig", settings.kubeconfig is not None),
+            ("in_cluster", settings.in_cluster),
+            ("server", settings.server is not None),
+        )
+        if present
+    ]
+    if len(given) != 1:
+        what = f"gives {' and '.join(given)}" if given else "gives neither kubeconfig, in_cluster nor server"
+        raise ConfigurationError(
+            f"cluster {settings.name!r} {what}",
+            hint="give exactly one of kubeconfig, in_cluster and server with token",
+        )
+    if settings.kubeconfig is not None:
+        return _from_text(settings, settings.kubeconfig.get_secret_value())
+    if settings.context is not None:
+        raise ConfigurationError(
+            f"cluster {settings.name!r}: context belongs to a kubeconfig, and none is given",
+            hint="leave context empty",
+        )
+    if settings.in_cluster:
+        return _from_service_account(settings)
+    if settings.token is None:
+        raise ConfigurationError(f"cluster {settings.name!r}: server needs a token", hint="set token")
+    assert settings.server is not None
+    if not settings.server.startswith(("https://", "http://")):
+        raise ConfigurationError(
+            f"cluster {settings.name!r}: server {settings.server!r} is not a URL", hint="https://host:6443"
+        )
+    return _document(settings, settings.server, settings.token.get_secret_value(), settings.ca_certificate)
+
+
+def _document(settings: ClusterSettings, server: str, token: str, certificate: str | None) -> dict[str, Any]:
+    cluster: dict[str, Any] = {"server": server}
+    if certificate is not None:
+        if "-----BEGIN CERTIFICATE-----" not in certificate:
+            raise ConfigurationError(
+                f"cluster {settings.name!r}: ca_certificate is not a PEM certificate",
+                hint="paste the text from -----BEGIN CERTIFICATE----- to -----END CERTIFICATE-----",
+            )
+        cluster["certificate-authority-data"] = base64.b64encode(certificate.encode()).decode()
+    return _single("countersign", cluster, {"token": token}, settings.default_namespace)
+
+
+def _single(context: str, cluster: Mapping[str, Any], user: Mapping[str, Any], namespace: str) -> dict[str, Any]:
+    return {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": "cluster", "cluster": dict(cluster)}],
+        "users": [{"name": "user", "user": dict(user)}],
+        "contexts": [{"name": context, "context": {"cluster": "cluster", "user": "user", "namespace": namespace}}],
+        "current-context": context,
+    }
+
+
+def _from_service_account(settings: ClusterSettings) -> dict[str, Any]:
+    try:
+        token = (SERVICE_ACCOUNT / "token").read_text().strip()
+        certificate = (SERVICE_ACCOUNT / "ca.crt").read_text()
+    except OSError:
+        raise ConfigurationError(
+            f"cluster {settings.name!r}: in_cluster is set, but this process has no service account",
+            hint="run it in a pod, or give a kubeconfig",
+        ) from None
+    return _document(settings, IN_CLUSTER_SERVER, token, certificate)
+
+
+def _from_text(settings: ClusterSettings, text: str) -> dict[str, Any]:
+    try:
+        document = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        # The error's own text quotes the document, which holds credentials: keep the position only.
+        mark = getattr(error, "problem_mark", None)
+        where = f" (line {mark.line + 1})" if mark else ""
+        raise ConfigurationError(
+            f"cluster {settings.name!r}: the kubeconfig is not readable YAML{where}",
+            hint="paste the file's whole text",
+        ) from None
+    if not isinstance(document, dict) or not isinstance(document.get("contexts"), list):
+        raise ConfigurationError(
+            f"cluster {settings.name!r}: the kubeconfig has no contexts", hint="paste the file's text, not its path"
+        )
+    contexts = _named(document, "contexts", "context")
+    wanted = settings.context or document.get("current-context")
+    if wanted not in contexts:
+        known = ", ".join(sorted(contexts)) or "none"
+        which = f"context {wanted!r} is not in the kubeconfig" if wanted else "the kubeconfig has no current context"
+        raise ConfigurationError(f"cluster {settings.name!r}: {which}", hint=f"known contexts: {known}")
+    context = contexts[wanted]
+    clusters, users = _named(document, "clusters", "cluster"), _named(document, "users", "user")
+    for kind, entries in (("cluster", clusters), ("user", users)):
+        if context.get(kind) not in entries:
+            raise ConfigurationError(
+                f"cluster {settings.name!r}: context {wanted!r} names the {kind} {context.get(kind)!r}, "
+                "which the kubeconfig does not have",
+                hint=f"known {kind}s: {', '.join(sorted(entries)) or 'none'}",
+            )
+    cluster = clusters[context["cluster"]]
+    if not isinstance(cluster.get("server"), str):
+        raise ConfigurationError(f"cluster {settings.name!r}: the kubeconfig's cluster has no server", hint=None)
+    return _single(wanted, cluster, users[context["user"]], settings.default_namespace)
+
+
+def _named(document: Mapping[str, Any], section: str, key: str) -> dict[str, dict[str, Any]]:
+    entries = document.get(section)
+    if not isinstance(entries, list):
+        return {}
+    return {
+        str(entry["name"]): entry.get(key) or {}
+        for entry in entries
+        if isinstance(entry, dict) and "name" in entry and isinstance(entry.get(key) or {}, dict)
+    }

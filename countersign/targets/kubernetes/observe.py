@@ -1,0 +1,163 @@
+"""Evidence: what the plan's objects look like now, without anything that may be a secret.
+
+Only named facts are taken (counters, images, conditions, restarts, events); environment values, annotations and
+whole specs stay in the cluster.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from countersign.errors import PermanentTargetError, TargetNotFound
+from countersign.targets.kubernetes.budgets import is_ready, selects
+from countersign.targets.kubernetes.connection import Connection
+from countersign.targets.kubernetes.kinds import list_path, object_path
+from countersign.targets.kubernetes.steps import rfc3339
+from countersign.targets.kubernetes.template import containers_of, template_of
+from countersign.targets.model import ObjectRef, Plan, Snapshot
+
+PODS_LIMIT: Final = 50
+EVENTS_LIMIT: Final = 20
+_WORKLOADS: Final = frozenset({"Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job"})
+_COUNTERS: Final = (
+    "observedGeneration",
+    "replicas",
+    "updatedReplicas",
+    "readyReplicas",
+    "availableReplicas",
+    "unavailableReplicas",
+    "desiredNumberScheduled",
+    "currentNumberScheduled",
+    "updatedNumberScheduled",
+    "numberReady",
+    "numberAvailable",
+    "numberMisscheduled",
+    "currentRevision",
+    "updateRevision",
+    "active",
+    "succeeded",
+    "failed",
+    "currentReplicas",
+    "desiredReplicas",
+)
+
+
+def observe(connection: Connection, plan: Plan, *, at: datetime) -> Snapshot:
+    """Return a snapshot of the plan's objects. Raises TransientTargetError when the cluster could not be asked."""
+    objects: dict[str, Any] = {}
+    for ref in plan.refs:
+        try:
+            live = connection.get(object_path(connection, ref.kind, ref.namespace, ref.name), what=f"observe {ref}")
+        except TargetNotFound:
+            objects[ref.key] = {"exists": False}
+            continue
+        pods = _pods(connection, ref, live)
+        names = {ref.name, *(pod["metadata"]["name"] for pod in pods)}
+        objects[ref.key] = {
+            **facts_of(live, ref.kind),
+            "pods": [pod_facts(pod) for pod in pods[:PODS_LIMIT]],
+            "pods_total": len(pods),
+            "warnings": _warnings(connection, ref, names),
+        }
+    return Snapshot(at=rfc3339(at), objects=objects)
+
+
+def facts_of(live: Mapping[str, Any], kind: str) -> dict[str, Any]:
+    """Return the facts of one object that are safe to keep."""
+    metadata, spec, status = live["metadata"], live.get("spec") or {}, live.get("status") or {}
+    facts: dict[str, Any] = {
+        "exists": True,
+        "uid": metadata["uid"],
+        "generation": metadata.get("generation"),
+        "resourceVersion": metadata.get("resourceVersion"),
+        "deletionTimestamp": metadata.get("deletionTimestamp"),
+        "spec": {
+            key: spec[key]
+            for key in ("replicas", "paused", "unschedulable", "minReplicas", "maxReplicas")
+            if key in spec
+        },
+        "status": {key: status[key] for key in _COUNTERS if key in status},
+        "conditions": {
+            item["type"]: {"status": item.get("status"), "reason": item.get("reason")}
+            for item in status.get("conditions") or ()
+        },
+    }
+    if kind == "Pod":
+        facts["pod"] = pod_facts(live)
+    if kind == "Pod" or kind in _WORKLOADS:
+        facts["containers"] = [
+            {
+                "name": item["name"],
+                "image": item.get("image"),
+                "env": sorted(variable["name"] for variable in item.get("env") or ()),
+            }
+            for item in containers_of(template_of(live, kind))
+        ]
+    if kind in ("StatefulSet", "DaemonSet"):
+        strategy = spec.get("updateStrategy") or {}
+        facts["strategy"] = {
+            "type": strategy.get("type"),
+            "partition": (strategy.get("rollingUpdate") or {}).get("partition", 0),
+        }
+    return facts
+
+
+def pod_facts(pod: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a pod's state: phase, readiness, restarts, why containers wait."""
+    status = pod.get("status") or {}
+    containers = status.get("containerStatuses") or []
+    return {
+        "name": pod["metadata"]["name"],
+        "uid": pod["metadata"]["uid"],
+        "phase": status.get("phase"),
+        "ready": is_ready(pod),
+        "terminating": bool(pod["metadata"].get("deletionTimestamp")),
+        "restarts": sum(item.get("restartCount", 0) for item in containers),
+        "waiting": sorted(
+            {
+                reason
+                for item in containers
+                if (reason := ((item.get("state") or {}).get("waiting") or {}).get("reason"))
+            }
+        ),
+        "images": [item.get("image") for item in containers],
+        "node": (pod.get("spec") or {}).get("nodeName"),
+    }
+
+
+def _pods(connection: Connection, ref: ObjectRef, live: Mapping[str, Any]) -> list[Any]:
+    if ref.kind == "Node":
+        query = {"fieldSelector": f"spec.nodeName={ref.name}"}
+        items = connection.get(list_path(connection, "Pod", None), query, what=f"list the pods of {ref}")["items"]
+        return sorted(items, key=lambda pod: (pod["metadata"]["namespace"], pod["metadata"]["name"]))
+    selector = (live.get("spec") or {}).get("selector")
+    if ref.kind not in _WORKLOADS or not isinstance(selector, Mapping):
+        return []
+    labels = ",".join(f"{key}={value}" for key, value in sorted((selector.get("matchLabels") or {}).items()))
+    query = {"labelSelector": labels} if labels else {}
+    items = connection.get(list_path(connection, "Pod", ref.namespace), query, what=f"list the pods of {ref}")[
+        "items"
+    ]
+    mine = [pod for pod in items if selects(selector, pod["metadata"].get("labels") or {})]
+    return sorted(mine, key=lambda pod: str(pod["metadata"]["name"]))
+
+
+def _warnings(connection: Connection, ref: ObjectRef, names: set[str]) -> list[dict[str, Any]]:
+    path = f"/api/v1/namespaces/{ref.namespace}/events" if ref.namespace else "/api/v1/events"
+    try:
+        items = connection.get(path, {"fieldSelector": "type=Warning"}, what=f"read the events of {ref}")["items"]
+    except (PermanentTargetError, TargetNotFound):
+        return []  # evidence without events is still evidence
+    found = [
+        {
+            "object": f"{event['involvedObject'].get('kind')}/{event['involvedObject'].get('name')}",
+            "uid": event["involvedObject"].get("uid"),
+            "reason": event.get("reason"),
+            "message": str(event.get("message") or "")[:300],
+            "count": event.get("count") or 1,
+            "last": event.get("lastTimestamp") or event.get("eventTime"),
+        }
+        for event in items
+        if event.get("type") == "Warning" and event["involvedObject"].get("name") in names
+    ]
+    return sorted(found, key=lambda event: str(event["last"]), reverse=True)[:EVENTS_LIMIT]

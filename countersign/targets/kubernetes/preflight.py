@@ -1,0 +1,187 @@
+"""What the cluster itself says against a plan: dry runs of its requests, budgets, autoscalers, owners."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, assert_never
+
+from countersign.actions.operation import Verb
+from countersign.errors import (
+    PermanentTargetError,
+    PreconditionFailed,
+    TargetNotFound,
+    TransientTargetError,
+)
+from countersign.targets.kubernetes.budgets import budget_findings
+from countersign.targets.kubernetes.connection import Connection
+from countersign.targets.kubernetes.kinds import list_path, object_path
+from countersign.targets.kubernetes.steps import Effect
+from countersign.targets.model import Finding, ObjectRef, Plan, Severity, Step
+
+_ROLLS = frozenset({Verb.RESTART, Verb.UNDO})
+_ARGO = ("argocd.argoproj.io/tracking-id", "argocd.argoproj.io/instance")
+_FLUX = ("kustomize.toolkit.fluxcd.io/name", "helm.toolkit.fluxcd.io/name")
+
+
+def preflight(connection: Connection, plan: Plan) -> tuple[Finding, ...]:
+    """Return what was found; a BLOCKING finding means that the plan must not be performed.
+
+    Raises TransientTargetError when the cluster could not be asked.
+    """
+    if not plan.steps:
+        return (Finding(Severity.INFO, "nothing_to_do", "Everything already is as wanted; nothing will be sent."),)
+    findings: list[Finding] = []
+    for ref in plan.refs:
+        live = _read(connection, ref)
+        if live is not None:
+            findings += state_findings(ref, live, Verb(plan.verb))
+            findings += _autoscaler_findings(connection, plan, ref)
+    for step in plan.steps:
+        findings += image_findings(step)
+        findings += _dry_run(connection, step)
+    findings += budget_findings(connection, plan)
+    return tuple(findings)
+
+
+def state_findings(ref: ObjectRef, live: Mapping[str, Any], verb: Verb) -> Iterable[Finding]:
+    """Judge the object's own state: paused, in the middle of a rollout, owned by a GitOps tool."""
+    spec, status, metadata = live.get("spec") or {}, live.get("status") or {}, live["metadata"]
+    if ref.kind == "Deployment":
+        if spec.get("paused") and verb in _ROLLS:
+            yield Finding(
+                Severity.BLOCKING, "rollout_paused", f"{ref} is paused: resume it first, then {verb.value} it."
+            )
+        elif spec.get("paused") and verb in (Verb.SET_IMAGE, Verb.SET_ENV, Verb.SET_RESOURCES):
+            yield Finding(
+                Severity.WARNING, "rollout_paused", f"{ref} is paused: the change takes effect when it is resumed."
+            )
+        if rollout_in_progress(live):
+            yield Finding(Severity.WARNING, "rollout_in_progress", f"{ref} is still rolling out an earlier change.")
+    if ref.kind == "DaemonSet" and status.get("observedGeneration", 0) < metadata.get("generation", 0):
+        yield Finding(
+            Severity.WARNING, "rollout_in_progress", f"{ref} has a change that its controller has not seen."
+        )
+    if verb in (Verb.DELETE, Verb.CORDON, Verb.UNCORDON, Verb.DRAIN):
+        return
+    marks = {**(metadata.get("labels") or {}), **(metadata.get("annotations") or {})}
+    for tool, keys in (("Argo CD", _ARGO), ("Flux", _FLUX)):
+        if any(key in marks for key in keys):
+            yield Finding(
+                Severity.WARNING,
+                "gitops_owned",
+                f"{ref} is managed by {tool}: this will be reverted at its next sync.",
+            )
+    if marks.get("app.kubernetes.io/managed-by") == "Helm":
+        yield Finding(
+            Severity.INFO, "helm_owned", f"{ref} is managed by Helm: the next upgrade may overwrite this change."
+        )
+
+
+def rollout_in_progress(live: Mapping[str, Any]) -> bool:
+    """Return whether a Deployment's controller still works on an earlier change (kubectl rollout status)."""
+    status, wanted = live.get("status") or {}, live["spec"].get("replicas", 1)
+    if status.get("observedGeneration", 0) < live["metadata"].get("generation", 0):
+        return True
+    updated = status.get("updatedReplicas", 0)
+    return bool(
+        updated < wanted or status.get("replicas", 0) > updated or status.get("availableReplicas", 0) < updated
+    )
+
+
+def image_findings(step: Step) -> Iterable[Finding]:
+    """Warn about images that name no fixed version: replay and rollback cannot know what they will be."""
+    for at, value in (step.wanted.get("fields") or {}).items():
+        if at.endswith("/image") and isinstance(value, str) and "@" not in value:
+            tag = value.rpartition("/")[2].partition(":")[2]
+            if tag in ("", "latest"):
+                yield Finding(
+                    Severity.WARNING, "image_not_pinned", f"{value} names no fixed version; what runs may change."
+                )
+
+
+def _dry_run(connection: Connection, step: Step) -> Iterable[Finding]:
+    request = step.request
+    effect = Effect(request["effect"])
+    what = f"dry run: {step.title}"
+    try:
+        match effect:
+            case Effect.CHANGE:
+                connection.write(
+                    "PATCH",
+                    request["path"],
+                    request["body"],
+                    what=what,
+                    content_type=request["contentType"],
+                    dry_run=True,
+                )
+            case Effect.DELETE | Effect.EVICT:
+                connection.write(request["method"], request["path"], request["body"], what=what, dry_run=True)
+            case Effect.WAIT_GONE:
+                return
+            case other:
+                assert_never(other)
+    except TargetNotFound as error:
+        if effect is Effect.CHANGE:
+            yield Finding(Severity.BLOCKING, "gone", f"{error.message}.")
+        else:
+            yield Finding(Severity.INFO, "already_gone", f"{step.ref} is gone already.")
+    except PreconditionFailed as error:
+        yield Finding(
+            Severity.BLOCKING, "changed_since_plan", f"The object changed since it was planned: {error.message}"
+        )
+    except PermanentTargetError as error:
+        yield Finding(Severity.BLOCKING, "dry_run_refused", f"The server refuses the request: {error.message}")
+    except TransientTargetError as error:
+        # A budget without headroom; a drain waits for it, so it is a warning, and a busy server is no finding.
+        if effect is not Effect.EVICT or error.retry_after is None:
+            raise
+        yield Finding(
+            Severity.WARNING, "pdb_no_headroom", f"{step.ref}: a PodDisruptionBudget does not allow its eviction now."
+        )
+
+
+def _autoscaler_findings(connection: Connection, plan: Plan, ref: ObjectRef) -> Iterable[Finding]:
+    wanted = next(
+        (s.wanted["fields"]["/spec/replicas"] for s in plan.steps if s.ref == ref and _scales(s)),
+        None,
+    )
+    if wanted is None:
+        return
+    try:
+        items = connection.get(list_path(connection, "HorizontalPodAutoscaler", ref.namespace))["items"]
+    except (PermanentTargetError, TargetNotFound):
+        yield Finding(Severity.INFO, "hpa_not_readable", "Autoscalers cannot be read here, so none was considered.")
+        return
+    yield from autoscaler_findings(ref, wanted, items)
+
+
+def autoscaler_findings(ref: ObjectRef, wanted: int, autoscalers: Iterable[Mapping[str, Any]]) -> Iterable[Finding]:
+    """Say which autoscaler owns the replicas of `ref` and what it will do to `wanted`."""
+    for item in autoscalers:
+        spec = item["spec"]
+        target = spec.get("scaleTargetRef") or {}
+        if (target.get("kind"), target.get("name")) != (ref.kind, ref.name):
+            continue
+        low, high = spec.get("minReplicas", 1), spec.get("maxReplicas", 1)
+        name = item["metadata"]["name"]
+        if low <= wanted <= high:
+            text = (
+                f"The autoscaler {name} owns the replicas of {ref} and may change them again within {low} to {high}."
+            )
+        elif wanted == 0:
+            text = f"The autoscaler {name} stops working on {ref} while it has 0 replicas."
+        else:
+            text = f"The autoscaler {name} will bring {ref} back from {wanted} into {low} to {high} replicas."
+        yield Finding(Severity.WARNING, "hpa_owns_replicas", text)
+
+
+def _scales(step: Step) -> bool:
+    return "/spec/replicas" in (step.wanted.get("fields") or {})
+
+
+def _read(connection: Connection, ref: ObjectRef) -> Mapping[str, Any] | None:
+    try:
+        live: Mapping[str, Any] = connection.get(
+            object_path(connection, ref.kind, ref.namespace, ref.name), what=f"read {ref}"
+        )
+    except TargetNotFound:
+        return None
+    return live

@@ -1,0 +1,145 @@
+"""The steps that a Kubernetes plan is made of: four effects, each with what replay and inspection need."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Final
+
+from countersign.canonical import canonical_json
+from countersign.errors import PermanentTargetError, PreconditionFailed, TargetNotFound
+from countersign.targets.kubernetes.answers import JSON_PATCH
+from countersign.targets.kubernetes.change import as_answered, difference, guarded, guarded_inverse
+from countersign.targets.kubernetes.connection import Connection
+from countersign.targets.model import ObjectRef, Step
+
+INVERSE: Final = "inverse"
+"""Key in Step.before: the JSON patch that takes the step back."""
+
+
+class Effect(StrEnum):
+    """What a step does to its object; Step.request["effect"]."""
+
+    CHANGE = "change"
+    DELETE = "delete"
+    EVICT = "evict"
+    WAIT_GONE = "wait_gone"
+
+
+def change_step(
+    connection: Connection,
+    ref: ObjectRef,
+    live: Mapping[str, Any],
+    wanted: Mapping[str, Any],
+    *,
+    number: int,
+    verb: str,
+    path: str,
+    title: str,
+    reversible: bool = True,
+) -> Step | None:
+    """Return the step that makes `live` into `wanted`, or None if it already is so.
+
+    Asks the server for a dry run, because it rewrites values (1000m becomes 1) and may default or mutate them:
+    what `inspect` waits for is what the server would store. A dry run that is refused leaves the values as they
+    are wanted; preflight asks again and reports the refusal.
+    """
+    found = difference(live, wanted)
+    if not found.fields:
+        return None
+    body = guarded(found, live)
+    after: Mapping[str, Any] = wanted
+    try:
+        after = connection.write("PATCH", path, body, what=f"dry run: {title}", content_type=JSON_PATCH, dry_run=True)
+    except (PermanentTargetError, PreconditionFailed, TargetNotFound):
+        fields = found.fields
+    else:
+        fields = tuple(field for field in as_answered(found.fields, after) if field.before != field.after)
+        if not fields:
+            return None
+    metadata = live["metadata"]
+    before: dict[str, Any] = {
+        "uid": metadata["uid"],
+        "resourceVersion": metadata.get("resourceVersion"),
+        "generation": metadata.get("generation") if found.outside_metadata else None,
+        "fields": {field.at: field.before for field in fields},
+    }
+    if reversible:
+        before[INVERSE] = guarded_inverse(live, after)
+    step = Step(
+        key=step_key(number, verb, ref),
+        ref=ref,
+        title=title,
+        request=patch_request(path, body),
+        before=before,
+        wanted={"fields": {field.at: field.after for field in fields}},
+    )
+    _refuse_floats(step)
+    return step
+
+
+def patch_request(path: str, body: list[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the request of a change."""
+    return {"effect": Effect.CHANGE.value, "method": "PATCH", "path": path, "contentType": JSON_PATCH, "body": body}
+
+
+def delete_step(
+    ref: ObjectRef, live: Mapping[str, Any], options: Mapping[str, Any], *, number: int, path: str
+) -> Step | None:
+    """Return the step that deletes this very object, or None if it is already being deleted that fast."""
+    metadata = live["metadata"]
+    seconds = options.get("gracePeriodSeconds")
+    if metadata.get("deletionTimestamp") and seconds != 0:
+        return None
+    return Step(
+        key=step_key(number, "delete", ref),
+        ref=ref,
+        title=f"delete {ref}",
+        request={"effect": Effect.DELETE.value, "method": "DELETE", "path": path, "body": dict(options)},
+        before={"uid": metadata["uid"], "deletionTimestamp": metadata.get("deletionTimestamp")},
+        # Without a grace period the object vanishes with the request, so only its absence is proof.
+        wanted={"gone": True, "terminating_is_enough": seconds != 0},
+    )
+
+
+def evict_step(ref: ObjectRef, body: Mapping[str, Any], *, number: int, path: str) -> Step:
+    """Return the step that evicts this very pod."""
+    return Step(
+        key=step_key(number, "evict", ref),
+        ref=ref,
+        title=f"evict {ref}",
+        request={"effect": Effect.EVICT.value, "method": "POST", "path": f"{path}/eviction", "body": dict(body)},
+        before={"uid": ref.uid, "podPath": path},
+        wanted={"gone": True, "terminating_is_enough": True},
+    )
+
+
+def wait_step(ref: ObjectRef, pods: list[Mapping[str, str]], *, number: int) -> Step:
+    """Return the step that waits until these pods are gone; it changes nothing."""
+    return Step(
+        key=step_key(number, "wait-gone", ref),
+        ref=ref,
+        title=f"wait until {len(pods)} pods are gone from {ref}",
+        request={"effect": Effect.WAIT_GONE.value, "pods": [dict(pod) for pod in pods]},
+        before={"uid": ref.uid},
+        wanted={"gone": True},
+    )
+
+
+def step_key(number: int, verb: str, ref: ObjectRef) -> str:
+    """Return a key that is unique and stable within a plan."""
+    return f"{number}-{verb}-{ref.namespace or '-'}/{ref.name}"
+
+
+def rfc3339(at: datetime) -> str:
+    """Return a moment as text, UTC."""
+    return at.isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def _refuse_floats(step: Step) -> None:
+    try:
+        canonical_json([step.request, step.before, step.wanted])
+    except TypeError as error:
+        raise PermanentTargetError(
+            f"{step.title}: the change has a number with a fraction, which a plan cannot hold ({error})",
+            hint="write the value as a string or an integer",
+        ) from None

@@ -1,0 +1,69 @@
+"""The Kubernetes cluster as a target: the few questions of countersign.targets.model, asked over one connection."""
+
+from datetime import UTC, datetime
+
+from countersign.actions.operation import KubernetesOperation, Operation
+from countersign.errors import PermanentTargetError
+from countersign.settings import Settings
+from countersign.targets.kubernetes.apply import apply
+from countersign.targets.kubernetes.connection import Connection
+from countersign.targets.kubernetes.inspect import inspect
+from countersign.targets.kubernetes.invert import invert
+from countersign.targets.kubernetes.observe import observe
+from countersign.targets.kubernetes.plan import make_plan
+from countersign.targets.kubernetes.preflight import preflight
+from countersign.targets.kubernetes.resolve import resolve
+from countersign.targets.model import Finding, Inspection, Plan, Receipt, Resolution, Snapshot, Step
+
+_DRAIN_SECONDS = int(Settings.model_fields["drain_timeout_seconds"].default)
+
+
+class KubernetesTarget:
+    """Implements countersign.targets.model.Target for one cluster."""
+
+    def __init__(self, connection: Connection, *, drain_timeout_seconds: int = _DRAIN_SECONDS) -> None:
+        self._connection = connection
+        self._drain_timeout_seconds = drain_timeout_seconds
+
+    def resolve(self, operation: Operation) -> Resolution:
+        """Find the live objects. Raises TargetNotFound with candidates, PolicyRefused for a foreign namespace."""
+        return resolve(self._connection, _kubernetes(operation))
+
+    def plan(self, operation: Operation, resolution: Resolution, *, at: datetime) -> Plan:
+        """Fix everything that replay needs; a plan without steps means that everything already is as wanted.
+
+        Raises PreflightRefused where kubectl would refuse too (a flag is missing, another value is there).
+        """
+        return make_plan(
+            self._connection,
+            _kubernetes(operation),
+            resolution,
+            at=at,
+            drain_timeout_seconds=self._drain_timeout_seconds,
+        )
+
+    def preflight(self, plan: Plan) -> tuple[Finding, ...]:
+        """Ask the cluster what speaks against the plan."""
+        return preflight(self._connection, plan)
+
+    def apply(self, plan: Plan, step: Step) -> Receipt:
+        """Send one step. An eviction and the wait at a drain's end may take up to the plan's deadline."""
+        return apply(self._connection, plan, step)
+
+    def inspect(self, plan: Plan, step: Step) -> Inspection:
+        """Tell from the cluster alone whether the step's effect happened."""
+        return inspect(self._connection, plan, step)
+
+    def observe(self, plan: Plan) -> Snapshot:
+        """Take evidence of the plan's objects, without secrets."""
+        return observe(self._connection, plan, at=datetime.now(UTC))
+
+    def invert(self, plan: Plan) -> Plan | None:
+        """Return the plan that takes this one back, None for restarts, deletions and drains."""
+        return invert(plan)
+
+
+def _kubernetes(operation: Operation) -> KubernetesOperation:
+    if not isinstance(operation, KubernetesOperation):
+        raise PermanentTargetError(f"{type(operation).__name__} is not an operation on a Kubernetes cluster")
+    return operation

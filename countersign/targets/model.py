@@ -1,0 +1,212 @@
+"""The few questions that every target answers, and the values they are asked and answered with.
+
+A target turns an operation into a plan: an ordered list of steps in which everything is fixed that makes
+sending a step twice harmless. A step is sent by `apply`; after a lost reply `inspect` tells whether it landed.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, Protocol
+
+from countersign.actions.operation import Operation
+from countersign.canonical import sha256_of
+
+
+@dataclass(frozen=True)
+class ObjectRef:
+    """One object that can be acted on."""
+
+    system: str
+    """The cluster's or fleet's name, e.g. "production"."""
+    kind: str
+    """"Deployment", "Node", … or "Host"."""
+    namespace: str | None
+    name: str
+    uid: str | None = None
+
+    @property
+    def key(self) -> str:
+        """The name under which one execution at a time may hold this object."""
+        return "/".join((self.system, self.kind, self.namespace or "-", self.name))
+
+    def __str__(self) -> str:
+        where = f"{self.namespace}/" if self.namespace else ""
+        return f"{self.kind} {where}{self.name}"
+
+
+class Match(StrEnum):
+    """How a name in the action was found on the target."""
+
+    EXACT = "exact"
+    NORMALISED = "normalised"
+
+
+@dataclass(frozen=True)
+class Resolution:
+    """The live objects an operation is about, in the order of its names."""
+
+    refs: tuple[ObjectRef, ...]
+    requested: tuple[str, ...]
+    """The names as the action wrote them."""
+    match: Match
+
+
+@dataclass(frozen=True)
+class Step:
+    """One request to the target."""
+
+    key: str
+    """Unique and stable within the plan, e.g. "1-evict-default/api-0"."""
+    ref: ObjectRef
+    title: str
+    """For people, e.g. "restart Deployment prod/api"."""
+    request: Mapping[str, Any]
+    """What `apply` sends; JSON without floats."""
+    before: Mapping[str, Any]
+    """The facts fixed before the effect."""
+    wanted: Mapping[str, Any]
+    """What `inspect` compares the target with."""
+
+
+@dataclass(frozen=True)
+class Impact:
+    """How much the plan touches, for the policy."""
+
+    affected_pods: int | None = None
+    current_replicas: int | None = None
+    wanted_replicas: int | None = None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """An operation after resolution, with everything fixed that makes replaying it harmless."""
+
+    system: str
+    verb: str
+    """The operation's verb or the host tool."""
+    refs: tuple[ObjectRef, ...]
+    steps: tuple[Step, ...]
+    impact: Impact
+    made_at: str
+    """RFC 3339, UTC."""
+    deadline_seconds: int | None = None
+    """Upper bound for performing the whole plan where it is long (drain)."""
+
+    @property
+    def deadline(self) -> datetime | None:
+        """When the whole plan must be done, if it has a limit."""
+        if self.deadline_seconds is None:
+            return None
+        return datetime.fromisoformat(self.made_at) + timedelta(seconds=self.deadline_seconds)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the plan as JSON values; `plan_from_json` reads it back."""
+        return asdict(self)
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 of the plan's canonical JSON."""
+        return sha256_of(self.to_json())
+
+
+def plan_from_json(value: Mapping[str, Any]) -> Plan:
+    """Read what `Plan.to_json` wrote."""
+    return Plan(
+        system=value["system"],
+        verb=value["verb"],
+        refs=tuple(ObjectRef(**ref) for ref in value["refs"]),
+        steps=tuple(Step(**{**step, "ref": ObjectRef(**step["ref"])}) for step in value["steps"]),
+        impact=Impact(**value["impact"]),
+        made_at=value["made_at"],
+        deadline_seconds=value["deadline_seconds"],
+    )
+
+
+class Landed(StrEnum):
+    """Did a step's effect happen?"""
+
+    YES = "landed"
+    NO = "not_landed"
+    UNCLEAR = "cannot_tell"
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """The answer to "did it land?", with the reason and what was seen."""
+
+    landed: Landed
+    reason: str
+    seen: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What the target answered to a step that it accepted."""
+
+    detail: Mapping[str, Any]
+    """E.g. {"resourceVersion": "812", "generation": 5}; small, without secrets."""
+
+
+class Severity(StrEnum):
+    INFO = "info"
+    WARNING = "warning"
+    BLOCKING = "blocking"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that preflight saw."""
+
+    severity: Severity
+    code: str
+    """Stable, e.g. "pdb_no_headroom"."""
+    message: str
+    """A sentence for the person who reads the record."""
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Observed state of the plan's objects: evidence before and after."""
+
+    at: str
+    """RFC 3339, UTC."""
+    objects: Mapping[str, Any]
+    """By ObjectRef.key; JSON, without secrets."""
+
+
+class Target(Protocol):
+    """What can be acted on. Methods are synchronous and bounded in time.
+
+    All raise from countersign.errors: TargetNotFound, TransientTargetError (nothing happened, retry),
+    AmbiguousTargetError (only `apply`: sent, no answer), PreconditionFailed, PermanentTargetError.
+    """
+
+    def resolve(self, operation: Operation) -> Resolution:
+        """Find the live objects. Raises TargetNotFound with the nearest candidates."""
+        ...
+
+    def plan(self, operation: Operation, resolution: Resolution, *, at: datetime) -> Plan:
+        """Fix everything that replay needs. Reads the target, changes nothing."""
+        ...
+
+    def preflight(self, plan: Plan) -> tuple[Finding, ...]:
+        """Ask the target what speaks against the plan: server-side dry run, budgets, paused, ownership."""
+        ...
+
+    def apply(self, plan: Plan, step: Step) -> Receipt:
+        """Send one step, once; no retry inside."""
+        ...
+
+    def inspect(self, plan: Plan, step: Step) -> Inspection:
+        """Tell from the target alone whether the step's effect happened."""
+        ...
+
+    def observe(self, plan: Plan) -> Snapshot:
+        """Take evidence of the plan's objects."""
+        ...
+
+    def invert(self, plan: Plan) -> Plan | None:
+        """Return the plan that takes this one back, or None where there is none (a deleted pod)."""
+        ...

@@ -1,0 +1,89 @@
+"""What answers of the API and their absence mean for an effect."""
+
+import json
+from typing import Any
+
+import pytest
+import urllib3
+
+from countersign.errors import (
+    AmbiguousTargetError,
+    PermanentTargetError,
+    PreconditionFailed,
+    TargetNotFound,
+    TransientTargetError,
+)
+from countersign.targets.kubernetes.answers import JSON_PATCH, error_of_exception, error_of_status
+
+
+def answer(status: int, *, mutation: bool = True, content_type: str | None = None, **body: Any) -> Exception:
+    headers = body.pop("headers", {})
+    return error_of_status(
+        status, json.dumps(body).encode(), headers, what="patch x", mutation=mutation, content_type=content_type
+    )
+
+
+@pytest.mark.parametrize(
+    ("found", "meaning"),
+    [
+        (answer(404), TargetNotFound),
+        (answer(401), PermanentTargetError),
+        (answer(403), PermanentTargetError),
+        (answer(409, reason="Conflict"), PreconditionFailed),
+        (answer(409, reason="AlreadyExists"), PermanentTargetError),
+        (answer(409, reason="Conflict", content_type=JSON_PATCH), TransientTargetError),
+        (answer(422, content_type=JSON_PATCH, reason="Invalid", details={}), PreconditionFailed),
+        (answer(422, content_type=JSON_PATCH, details={"causes": [{"field": "x"}]}), PermanentTargetError),
+        (answer(422), PermanentTargetError),
+        (answer(429), TransientTargetError),
+        (answer(500), AmbiguousTargetError),
+        (answer(503), AmbiguousTargetError),
+        (answer(504), AmbiguousTargetError),
+        (answer(500, mutation=False), TransientTargetError),
+        (answer(400), PermanentTargetError),
+        (answer(302), PermanentTargetError),
+    ],
+)
+def test_a_status_has_one_meaning(found: Exception, meaning: type[Exception]) -> None:
+    assert type(found) is meaning
+
+
+def test_retry_after_is_kept() -> None:
+    found = answer(429, headers={"Retry-After": "7"})
+    assert isinstance(found, TransientTargetError)
+    assert found.retry_after == 7
+
+
+def test_a_budget_is_asked_again_after_five_seconds() -> None:
+    found = answer(429, details={"causes": [{"reason": "DisruptionBudget"}]})
+    assert isinstance(found, TransientTargetError)
+    assert found.retry_after == 5
+
+
+def test_an_answer_that_is_not_json_keeps_its_status() -> None:
+    found = error_of_status(502, b"<html>", {}, what="patch x", mutation=True, content_type=None)
+    assert "502" in str(found)
+
+
+@pytest.mark.parametrize(
+    ("error", "mutation", "meaning"),
+    [
+        (urllib3.exceptions.NewConnectionError(None, "refused"), True, TransientTargetError),  # type: ignore[arg-type]
+        (urllib3.exceptions.ConnectTimeoutError(None, ""), True, TransientTargetError),
+        (urllib3.exceptions.ReadTimeoutError(None, "", ""), True, AmbiguousTargetError),  # type: ignore[arg-type]
+        (urllib3.exceptions.ReadTimeoutError(None, "", ""), False, TransientTargetError),  # type: ignore[arg-type]
+        (urllib3.exceptions.ProtocolError("x", ConnectionResetError()), True, AmbiguousTargetError),
+        (urllib3.exceptions.SSLError("unexpected eof"), True, AmbiguousTargetError),
+    ],
+)
+def test_silence_is_ambiguous_unless_nothing_was_sent(
+    error: Exception, mutation: bool, meaning: type[Exception]
+) -> None:
+    assert type(error_of_exception(error, what="patch x", mutation=mutation)) is meaning
+
+
+@pytest.mark.parametrize("value", ["inf", "nan", "-5"])
+def test_a_retry_after_that_nobody_can_wait_for_is_none(value: str) -> None:
+    error = error_of_status(429, b"{}", {"Retry-After": value}, what="patch", mutation=True, content_type=None)
+    assert isinstance(error, TransientTargetError)
+    assert error.retry_after is None
