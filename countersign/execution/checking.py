@@ -1,0 +1,215 @@
+"""The checks before anything happens: approved and current, signed as it stands, allowed by the policy."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlmodel import Session
+
+from countersign.actions.operation import (
+    HostOperation,
+    Investigation,
+    KubernetesOperation,
+    Observation,
+    Operation,
+    Reading,
+)
+from countersign.errors import ApprovalExpired, NotApproved, Tampered
+from countersign.execution.filing import parameters_of, signed_content, target_of
+from countersign.execution.services import Services
+from countersign.policy.approval import RecordedSignature, VerifiedApproval, verify_approval
+from countersign.policy.checks import (
+    Check,
+    PlanFacts,
+    RequestFacts,
+    check_disturbed,
+    check_kill_switch,
+    check_place,
+    check_plan,
+    check_rate,
+    check_request,
+)
+from countersign.policy.operations import INVESTIGATE
+from countersign.policy.risk import RiskLevel
+from countersign.records.approvals import signatures_of
+from countersign.records.control import kill_switch
+from countersign.records.database import transaction
+from countersign.records.owned import Owned
+from countersign.records.queries import count_recent_executions
+from countersign.records.states import ApprovalStatus
+from countersign.records.tables import Approval
+from countersign.targets.kubernetes.kinds import api_kind
+from countersign.targets.model import Plan, Resolution
+
+
+def check_approved(approval: Approval, *, dry_run: bool, now: datetime) -> None:
+    """Raise ApprovalExpired or NotApproved. Only a dry run can meet an approval that was not claimed."""
+    if approval.expires_at is not None and approval.expires_at <= now:
+        raise ApprovalExpired(
+            f"The approval expired at {approval.expires_at.astimezone(UTC).isoformat(timespec='seconds')}.",
+            hint="file and sign a new request if the action is still wanted",
+        )
+    if dry_run and approval.status is not ApprovalStatus.APPROVED:
+        raise NotApproved(f"The approval is {approval.status}.", hint="have it signed first")
+
+
+def check_reading(services: Services, approval: Approval, description: Mapping[str, Any]) -> None:
+    """Raise unless the action still reads to the target and the parameters that were signed.
+
+    Raises Tampered, or NotApproved where only the cluster block has changed since.
+    """
+    signed = approval.target or {}
+    kind = description.get("kind")
+    if "cluster" not in signed and kind and api_kind(kind).namespaced and not description.get("namespace"):
+        raise NotApproved(
+            "The action names no namespace, and no cluster was known when it was filed: nobody signed where it acts.",
+            hint="file it with -n NAMESPACE",
+        )
+    plain = target_of(description)
+    placed = target_of(description, services.the_cluster()) if "cluster" in signed else plain
+    if approval.parameters != parameters_of(description):
+        raise _not_as_signed("parameters")
+    if signed == placed:
+        return
+    if "cluster" in signed and {**signed, **plain} == signed and {**placed, **plain} == placed:
+        raise NotApproved(
+            f"It was signed for {_place(signed)}; the cluster block now means {_place(placed)}.",
+            hint="file and sign it again, or restore the block",
+        )
+    raise _not_as_signed("target")
+
+
+def _not_as_signed(what: str) -> Tampered:
+    return Tampered(
+        f"The signed {what} is not what the action reads to.",
+        hint="nothing is executed; file the action anew and have it signed",
+    )
+
+
+def _place(target: Mapping[str, Any]) -> str:
+    namespace = f", namespace {target['namespace']}" if target.get("namespace") else ""
+    return f"cluster {target['cluster']}{namespace}"
+
+
+def verified_signatures(services: Services, approval: Approval) -> VerifiedApproval:
+    """Verify that enough people approved exactly what the record holds now. Raises NotApproved or Tampered."""
+    with transaction(services.engine) as session:
+        recorded = recorded_signatures(session, approval)
+    return verify_approval(
+        signed_content(approval),
+        recorded,
+        approval_id=approval.id,
+        required=approval.required_signatures,
+        policy=services.policy,
+        secrets=services.signing_secrets,
+        requested_by=approval.requested_by,
+    )
+
+
+def recorded_signatures(session: Session, approval: Approval) -> list[RecordedSignature]:
+    """Return the approval's signatures as the policy reads them."""
+    return [
+        RecordedSignature(
+            signer=row.signer,
+            decision=row.decision,
+            comment=row.comment,
+            algorithm=row.algorithm,
+            key_id=row.key_id,
+            value=row.value,
+            at=row.created_at,
+        )
+        for row in signatures_of(session, approval.id)
+    ]
+
+
+def request_checks(
+    services: Services, approval: Approval, reading: Reading, *, automatic: bool, now: datetime
+) -> tuple[Check, ...]:
+    """Ask the policy about the request alone. An observation does nothing, so there is nothing to ask."""
+    facts = _facts(services, approval, reading, automatic=automatic, kill_switch=_recorded_kill_switch(services))
+    return () if facts is None else check_request(services.policy, facts, now)
+
+
+def _facts(
+    services: Services,
+    approval: Approval,
+    reading: Reading,
+    *,
+    automatic: bool = False,
+    kill_switch: str | None = None,
+) -> RequestFacts | None:
+    """Return what the policy is asked about, None for an observation, which does nothing."""
+    match reading:
+        case Observation():
+            return None
+        case Investigation():
+            operation, namespace, host = INVESTIGATE, None, None
+        case KubernetesOperation():
+            operation, namespace, host = reading.verb.value, services.namespace_of(reading), None
+        case HostOperation():
+            operation, namespace, host = reading.tool, None, reading.host
+    return RequestFacts(
+        operation=operation,
+        risk_level=RiskLevel(approval.risk_level),
+        namespace=namespace,
+        host=host,
+        automatic=automatic,
+        kill_switch=kill_switch,
+    )
+
+
+def target_checks(
+    services: Services,
+    approval: Approval,
+    operation: Operation,
+    resolution: Resolution,
+    owned: Owned,
+    *,
+    now: datetime,
+) -> tuple[Check, ...]:
+    """Ask the policy again under the objects' own names, and whether they were acted on too often in the last hour.
+
+    Another spelling of a name must get around neither a protection nor a limit.
+    """
+    facts = _facts(services, approval, operation)
+    assert facts is not None
+    places: list[Check] = []
+    for ref in resolution.refs:
+        # Who changes a namespace's labels changes what holds in it, so the object is where its contents are.
+        namespace = ref.name if ref.kind == "Namespace" else ref.namespace
+        place = replace(facts, host=ref.name) if facts.host else replace(facts, namespace=namespace)
+        places += [check for check in check_place(services.policy, place, now) if not check.passed]
+    since = now - timedelta(hours=1)
+    with transaction(services.engine) as session:
+        counts = [
+            count_recent_executions(session, ref.key, since, except_for=owned.execution_id) for ref in resolution.refs
+        ]
+    return (*places, check_rate(services.policy, facts.operation, max(counts, default=0)))
+
+
+def plan_checks(services: Services, plan: Plan, *, now: datetime) -> tuple[Check, ...]:
+    """Ask the policy about the size and the reach of the plan. One that sends nothing is not asked about."""
+    if not plan.steps:
+        return ()
+    facts = PlanFacts(
+        operation=plan.verb,
+        affected_pods=plan.impact.affected_pods,
+        current_replicas=plan.impact.current_replicas,
+        wanted_replicas=plan.impact.wanted_replicas,
+    )
+    own = {ref.namespace for ref in plan.refs}
+    reached = {step.ref.namespace for step in plan.steps if step.ref.namespace and step.ref.namespace not in own}
+    return (*check_plan(services.policy, facts), *check_disturbed(services.policy, reached, now))
+
+
+def kill_switch_check(services: Services) -> Check:
+    """Read the kill switch of the policy and of the records afresh."""
+    return check_kill_switch(services.reread_policy(), _recorded_kill_switch(services))
+
+
+def _recorded_kill_switch(services: Services) -> str | None:
+    """Return why the kill switch in the records is on, or None."""
+    with transaction(services.engine) as session:
+        switch = kill_switch(session)
+    return f"{switch.reason} ({switch.changed_by})" if switch.is_on else None

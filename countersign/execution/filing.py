@@ -1,0 +1,134 @@
+"""Taking in a request: what the action reads to is fixed at filing, so that it is part of what gets signed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlmodel import Session
+
+from countersign.actions import describe, read_action
+from countersign.errors import InvalidInput, ParseFailure
+from countersign.policy.document import Policy
+from countersign.policy.risk import RiskLevel as PolicyRisk
+from countersign.policy.signatures import SignedContent
+from countersign.records.approvals import NewApproval, file_approval
+from countersign.records.states import RiskLevel
+from countersign.records.tables import Approval
+from countersign.targets.kubernetes.kinds import api_kind
+from countersign.targets.kubernetes.kubeconfig import ClusterSettings
+
+TARGET_FIELDS = ("tool", "kind", "names", "host", "user", "port", "namespace")
+
+
+@dataclass(frozen=True)
+class Request:
+    """A request to perform one action, as a person or an approval system makes it."""
+
+    action: str
+    requested_by: str
+    description: str = ""
+    risk_level: str = "medium"
+    required_signatures: int = 1
+    blast_radius: Mapping[str, Any] = field(default_factory=dict)
+    incident_id: str | None = None
+    matched_playbook_id: str | None = None
+    expires_at: datetime | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    idempotency_key: str | None = None
+
+
+@dataclass(frozen=True)
+class Filed:
+    """The approval, and what the requester should know about it now."""
+
+    approval: Approval
+    reading: Mapping[str, Any]
+    """What the action reads to (countersign.actions.describe); "refused" with reason and hint if it does not."""
+
+
+def file_request(
+    session: Session, request: Request, *, policy: Policy, now: datetime, cluster: ClusterSettings | None = None
+) -> Filed:
+    """Put `request` on record as a pending approval and say what its action means.
+
+    The policy's minimum of signatures for the risk is filed with it, so that it is not called approved with fewer
+    than will be asked for.
+
+    Where the `cluster` is known, its name and its default namespace become part of what is signed: a block that is
+    changed later must not move the action elsewhere.
+
+    A text that cannot be read is filed all the same, and ends as a parse failure: the requester's words stay on
+    record. Raises InvalidInput naming the field.
+    """
+    expires = request.expires_at
+    if expires is not None and expires.tzinfo is not None and expires <= now:
+        raise InvalidInput(f"expires_at: {expires.isoformat()} has passed", hint="give a time ahead")
+    risk = _risk(request.risk_level)
+    reading = reading_of(request.action)
+    approval = file_approval(
+        session,
+        NewApproval(
+            action=request.action,
+            description=request.description,
+            risk_level=risk,
+            requested_by=request.requested_by,
+            required_signatures=max(1, policy.required_signatures(PolicyRisk(risk), request.required_signatures)),
+            blast_radius=dict(request.blast_radius),
+            incident_id=request.incident_id,
+            matched_playbook_id=request.matched_playbook_id,
+            expires_at=request.expires_at,
+            metadata=dict(request.metadata),
+            target=target_of(reading, cluster),
+            parameters=parameters_of(reading),
+            idempotency_key=request.idempotency_key,
+        ),
+        now=now,
+    )
+    return Filed(approval, reading)
+
+
+def _risk(value: str) -> RiskLevel:
+    try:
+        return RiskLevel(value)
+    except ValueError:
+        raise InvalidInput(f"risk_level: {value!r} is not one of {', '.join(RiskLevel)}") from None
+
+
+def reading_of(action: str) -> Mapping[str, Any]:
+    """Return what `action` reads to as JSON values, a refusal included."""
+    try:
+        return describe(read_action(action))
+    except ParseFailure as failure:
+        return {"reading": "refused", "reason": failure.message, "hint": failure.hint}
+
+
+def target_of(reading: Mapping[str, Any], cluster: ClusterSettings | None = None) -> dict[str, Any]:
+    """Return the part of a reading that says on what it acts, with what the text leaves to `cluster`."""
+    target = {name: reading[name] for name in TARGET_FIELDS if reading.get(name) is not None}
+    kind = reading.get("kind")
+    if cluster is not None and (kind is not None or reading["reading"] == "investigation"):
+        target["cluster"] = cluster.name
+        if kind is not None and api_kind(kind).namespaced:
+            target.setdefault("namespace", cluster.default_namespace)
+    return target
+
+
+def parameters_of(reading: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the part of a reading that says what is done; it is signed."""
+    kept = {"reading": reading["reading"]}
+    for name in ("operation", "parameters", "argv"):
+        if reading.get(name) is not None:
+            kept[name] = reading[name]
+    return kept
+
+
+def signed_content(approval: Approval) -> SignedContent:
+    """Return what signatures of `approval` are computed over, from the record as it stands now."""
+    return SignedContent(
+        action=approval.action,
+        target=approval.target or {},
+        parameters=approval.parameters or {},
+        risk_level=approval.risk_level,
+        expires_at=approval.expires_at,
+    )

@@ -1,0 +1,91 @@
+"""The report as markdown, for the run's artifact."""
+
+from collections.abc import Iterable, Sequence
+
+from countersign.execution.report import Report
+from countersign.texts import text
+
+
+def render(report: Report, *, language: str | None = None) -> str:
+    """Return the report as GitHub-flavoured markdown in `language` (the setting by default)."""
+
+    def say(key: str, **values: object) -> str:
+        return text(key, language=language, **values)
+
+    outcome = say(f"outcome.{report.outcome}")
+    parts = [f"# {_plain(say('report.title', outcome=outcome, action=report.action))}"]
+    if not report.performed_by_this_run:
+        parts.append(f"> {say('report.first_run')}")
+    parts.append(_cell(report.message))
+    if report.hint:
+        parts.append(f"**{say('report.hint')}:** {_plain(report.hint)}")
+
+    facts = [
+        (say("report.action"), _code(report.action)),
+        (say("report.outcome"), outcome + (f" ({_code(report.code)})" if report.code else "")),
+        (say("report.approval"), _code(report.approval_id)),
+        (say("report.targets"), ", ".join(report.targets)),
+        (say("report.as_written"), ", ".join(report.requested_names)),
+        (say("report.signers"), ", ".join(report.signers)),
+        (say("report.attempts"), str(report.attempts) if report.attempts else ""),
+        (
+            say("report.duration"),
+            "" if report.duration_ms is None else say("report.milliseconds", value=report.duration_ms),
+        ),
+        (say("report.plan"), _code(report.plan_hash) if report.plan_hash else ""),
+    ]
+    parts.append(_table(("", ""), [row for row in facts if row[1]]))
+    if report.checks:
+        rows = [
+            (check.name, say("report.passed" if check.passed else "report.refused"), check.reason)
+            for check in report.checks
+        ]
+        parts.append(f"## {say('report.checks')}")
+        parts.append(_table((say("report.check"), say("report.result"), say("report.reason")), rows))
+    if report.findings:
+        found = [(finding.severity, _code(finding.code), finding.message) for finding in report.findings]
+        parts.append(f"## {say('report.findings')}")
+        parts.append(_table((say("report.severity"), say("report.code"), say("report.message")), found))
+    if report.steps:
+        steps = [(step.title, say(f"step_result.{step.result}"), str(step.attempts)) for step in report.steps]
+        parts.append(f"## {say('report.steps')}")
+        parts.append(_table((say("report.step"), say("report.result"), say("report.attempts")), steps))
+    if report.evidence:
+        output = "\n".join(part for part in (report.evidence.stdout, report.evidence.stderr) if part)
+        parts.append(f"## {say('report.evidence')}\n\n{_fenced(output)}")
+    return "\n\n".join(parts) + "\n"
+
+
+def _table(head: tuple[str, ...], rows: Iterable[Sequence[str]]) -> str:
+    lines = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
+    lines += ["| " + " | ".join(_cell(value) for value in row) + " |" for row in rows]
+    return "\n".join(lines)
+
+
+def _cell(value: str) -> str:
+    return " ".join(value.split()).replace("|", "\\|")
+
+
+def _plain(value: str) -> str:
+    return " ".join(value.split())
+
+
+def _code(value: str) -> str:
+    """Return `value` as an inline code span; a longer fence than any backticks inside keeps it one span."""
+    value = _plain(value)
+    fence = "`" * (_longest_backticks(value) + 1)
+    pad = " " if value.startswith("`") or value.endswith("`") else ""
+    return f"{fence}{pad}{value}{pad}{fence}"
+
+
+def _fenced(value: str) -> str:
+    fence = "`" * max(3, _longest_backticks(value) + 1)
+    return f"{fence}\n{value}\n{fence}"
+
+
+def _longest_backticks(value: str) -> int:
+    longest = run = 0
+    for character in value:
+        run = run + 1 if character == "`" else 0
+        longest = max(longest, run)
+    return longest

@@ -1,0 +1,185 @@
+"""Sending a plan's steps so that each takes effect at most once.
+
+Before a request leaves, the intent is on record; after it, the answer. A run that finds an intent without an
+answer asks the target before it sends anything. One attempt never sends the same step twice.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from threading import Event
+from time import sleep
+from types import MappingProxyType
+from typing import assert_never
+from uuid import UUID
+
+from sqlalchemy import Engine
+
+from countersign.errors import (
+    AmbiguousTargetError,
+    CountersignError,
+    OutcomeUnknown,
+    PermanentTargetError,
+    PreconditionFailed,
+    Stopped,
+    TransientTargetError,
+)
+from countersign.execution.progress import Progress, StepResult, progress_through
+from countersign.logging import get_logger
+from countersign.records import journal
+from countersign.records.database import transaction
+from countersign.records.owned import Owned
+from countersign.records.states import Answer
+from countersign.targets.model import Landed, Plan, Step, Target
+
+logger = get_logger(__name__)
+NO_DETAIL: Mapping[str, object] = MappingProxyType({})
+
+
+def progress_of(engine: Engine, execution_id: UUID, plan: Plan) -> Progress:
+    """Read from the journal how far `plan` got."""
+    with transaction(engine) as session:
+        return progress_through(plan, journal.progress(journal.entries(session, execution_id)))
+
+
+def _nothing_against() -> None:
+    """Let every request be sent."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Performance:
+    """One attempt at a plan."""
+
+    engine: Engine
+    owned: Owned
+    plan: Plan
+    target: Target
+    attempt: int
+    """Counts from 1; goes on record with each intent."""
+    lease_needed_seconds: float
+    """A request is sent only if the lease outlasts it, so that nobody can have taken over when it arrives."""
+    late_effect_seconds: float
+    """After a lost reply, how long the request may still take effect: the target is asked again after it."""
+    stop: Event
+    """Looked at before every request."""
+    may_send: Callable[[], None] = _nothing_against
+    """Asked before every request; raises KillSwitchOn. The switch in the records is asked with the intent, too."""
+    at: Callable[[str], None]
+    """Told the named points that are passed: intent:KEY, sent:KEY, answered:KEY."""
+
+    def perform(self) -> Progress:
+        """Send every step that has not landed, in order, and return the progress.
+
+        Raises TransientTargetError where another attempt may succeed, OutcomeUnknown where nobody can tell whether
+        a step landed, PermanentTargetError, KillSwitchOn, StaleFence, or Stopped.
+        """
+        for step in self.plan.steps:
+            self._perform_step(step)
+        return self._progress()
+
+    def _perform_step(self, step: Step) -> None:
+        known = self._progress()
+        match known.results[step.key]:
+            case StepResult.LANDED:
+                return
+            case StepResult.OPEN:
+                if self._landed(step):
+                    return
+            case StepResult.NOT_SENT | StepResult.NOT_LANDED:
+                pass
+            case result:
+                assert_never(result)
+        while True:
+            wait = self._attempt(step, sent_before=known.attempts[step.key] > 0)
+            if wait is None:
+                return
+            if self.stop.wait(wait):
+                raise Stopped
+
+    def _attempt(self, step: Step, *, sent_before: bool) -> float | None:
+        """Send `step`; return after how many seconds to ask again where the target said not yet, else None.
+
+        A plan with a deadline (a drain, whose evictions wait for a PodDisruptionBudget) asks until then. Each time is
+        an attempt of its own on record, so the kill switch and the lease are looked at each time.
+        """
+        if self.stop.is_set():
+            raise Stopped
+        self.may_send()
+        with transaction(self.engine) as session:
+            journal.record_intent(
+                session,
+                self.owned,
+                step=step.key,
+                attempt=self.attempt,
+                payload=step.request,
+                lease_needed_seconds=self.lease_needed_seconds,
+            )
+        self.at(f"intent:{step.key}")
+        try:
+            self._send(step, sent_before=sent_before)
+        except TransientTargetError as error:
+            if error.retry_after is None or self.plan.deadline is None:
+                raise
+            if datetime.now(UTC) + timedelta(seconds=error.retry_after) >= self.plan.deadline:
+                raise PermanentTargetError(
+                    f"{error.message}; it did not become possible before the deadline",
+                    hint="look at what keeps the target from accepting it, or give the action more time",
+                ) from error
+            return error.retry_after
+        self.at(f"answered:{step.key}")
+        return None
+
+    def _send(self, step: Step, *, sent_before: bool) -> None:
+        try:
+            receipt = self.target.apply(self.plan, step)
+        except AmbiguousTargetError as error:
+            self.at(f"sent:{step.key}")
+            logger.warning("no answer to a request", step=step.key, error=error.message)
+            if not self._landed(step, patience=self.late_effect_seconds):
+                raise TransientTargetError(f"{error.message}; the target shows that it had no effect") from error
+        except PreconditionFailed as error:
+            self.at(f"sent:{step.key}")
+            # A first request that is refused had no effect. A later one may be refused because an earlier one,
+            # which the target did not show yet, took effect after all.
+            if not sent_before:
+                self._record(step, Answer.REFUSED, error.message)
+            if not sent_before or not self._landed(step):
+                raise PermanentTargetError(error.message, hint=error.hint) from error
+        except CountersignError as error:
+            self.at(f"sent:{step.key}")
+            transient = isinstance(error, TransientTargetError)
+            self._record(step, Answer.RETRY if transient else Answer.REFUSED, error.message)
+            raise
+        else:
+            self.at(f"sent:{step.key}")
+            self._record(step, Answer.LANDED, "accepted", receipt.detail)
+
+    def _landed(self, step: Step, *, patience: float = 0) -> bool:
+        """Ask the target whether `step` took effect, and put the answer on record. Raises OutcomeUnknown.
+
+        A no is asked again after `patience` seconds.
+        """
+        inspection = self.target.inspect(self.plan, step)
+        if inspection.landed is Landed.NO and patience:
+            sleep(patience)
+            inspection = self.target.inspect(self.plan, step)
+        answers = {Landed.YES: Answer.LANDED, Landed.NO: Answer.NOT_LANDED, Landed.UNCLEAR: Answer.UNCLEAR}
+        self._record(step, answers[inspection.landed], inspection.reason, {"seen": dict(inspection.seen)})
+        if inspection.landed is Landed.UNCLEAR:
+            raise OutcomeUnknown(f"{step.title}: {inspection.reason}")
+        return inspection.landed is Landed.YES
+
+    def _record(self, step: Step, answer: Answer, reason: str, detail: Mapping[str, object] = NO_DETAIL) -> None:
+        """Put the answer on record. A `detail` with a reason of its own knows better."""
+        with transaction(self.engine) as session:
+            journal.record_answer(
+                session,
+                self.owned,
+                step=step.key,
+                attempt=self.attempt,
+                answer=answer,
+                detail={"reason": reason, **detail},
+            )
+
+    def _progress(self) -> Progress:
+        return progress_of(self.engine, self.owned.execution_id, self.plan)

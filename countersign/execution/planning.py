@@ -1,0 +1,37 @@
+"""The records' part of planning: the exclusive hold on the objects, and the stored plan."""
+
+from sqlalchemy import Engine
+
+from countersign.errors import TargetHeld
+from countersign.records.database import transaction
+from countersign.records.holds import HeldBy, acquire
+from countersign.records.owned import Owned
+from countersign.records.plans import plan_of, store_plan
+from countersign.targets.model import Plan, Resolution, plan_from_json
+
+
+def hold(engine: Engine, owned: Owned, resolution: Resolution) -> HeldBy | None:
+    """Take every object of `resolution` for this execution, or return who holds one of them."""
+    with transaction(engine) as session:
+        return acquire(session, owned, [ref.key for ref in resolution.refs])
+
+
+def held(holder: HeldBy) -> TargetHeld:
+    """Return the error of a run that waited for `holder` in vain."""
+    return TargetHeld(
+        f"{holder.target_key} is held by the execution of approval {holder.approval_id} (worker {holder.worker}).",
+        hint="wait until that one has ended, then file the action again",
+    )
+
+
+def stored_plan(engine: Engine, owned: Owned) -> Plan | None:
+    """Return the plan that an earlier owner of the execution fixed, if it got that far."""
+    with transaction(engine) as session:
+        stored = plan_of(session, owned.execution_id)
+    return None if stored is None else plan_from_json(stored.plan)
+
+
+def store(engine: Engine, owned: Owned, plan: Plan) -> Plan:
+    """Put `plan` on record and return the one that counts: an earlier one, if there is one. Raises StaleFence."""
+    with transaction(engine) as session:
+        return plan_from_json(store_plan(session, owned, plan=plan.to_json(), plan_hash=plan.hash).plan)

@@ -1,0 +1,169 @@
+"""What reconciliation finds and does: one function per kind of finding, each bounded and safe to run many times.
+
+Nothing here decides anew what happened. An abandoned execution goes through the same phases as any other, as the
+run that takes it over; everything else is one statement of the records.
+"""
+
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from uuid import UUID
+
+from countersign.errors import CountersignError
+from countersign.execution.report import Report
+from countersign.execution.run import Run
+from countersign.execution.services import Services
+from countersign.execution.straight import execute
+from countersign.logging import get_logger
+from countersign.records.approvals import expire_due, get_approval
+from countersign.records.claims import take_over_dry_run
+from countersign.records.control import kill_switch
+from countersign.records.database import transaction
+from countersign.records.operation_log import close_settled
+from countersign.records.outcomes import Outcome
+from countersign.records.queries import Abandoned, abandoned, waiting
+from countersign.records.settling import settle
+from countersign.texts import text
+
+logger = get_logger(__name__)
+BATCH = 100
+"""Findings of one kind that one round takes on; the rest is there for the next."""
+AT_ONCE = 8
+"""Abandoned executions that are settled at the same time."""
+STARTED_WITHIN_SECONDS = 60.0
+"""An approval that nobody has started for this long is started."""
+LONGEST_PAUSE_SECONDS = 3600.0
+
+
+class Kind(StrEnum):
+    """What was found."""
+
+    NEVER_STARTED = "never_started"
+    ABANDONED = "abandoned"
+    EXPIRED = "expired"
+    OPEN_LOG = "open_log"
+    LOST_RUN = "lost_run"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was not as it should be, and what was done about it."""
+
+    kind: Kind
+    subject: str
+    """The approval, execution or flow run."""
+    done: str
+    """A sentence."""
+    age_seconds: float | None = None
+    """How long it had been so, where that is known."""
+
+
+@dataclass(frozen=True)
+class ToStart:
+    """An approval to be started."""
+
+    approval_id: UUID
+    age_seconds: float
+    key: str
+    """The same until the next try is due, so that however many rounds start it, one run comes of it."""
+
+
+def round_of(age_seconds: float, *, first: float = STARTED_WITHIN_SECONDS) -> int:
+    """Return how many tries are due for something that waits since `age_seconds`.
+
+    Tries double their distance from `first` on, up to an hour: a run that cannot begin (its worker has no cluster
+    to talk to) does not come back every half minute for days. Pure.
+    """
+    tries, due, pause = 0, first, first
+    while due <= age_seconds:
+        if pause >= LONGEST_PAUSE_SECONDS:
+            return tries + 1 + int((age_seconds - due) // LONGEST_PAUSE_SECONDS)
+        tries, due, pause = tries + 1, due + pause, min(pause * 2, LONGEST_PAUSE_SECONDS)
+    return tries
+
+
+def approvals_to_start(services: Services, *, older_than_seconds: float = STARTED_WITHIN_SECONDS) -> list[ToStart]:
+    """Return approvals that were never started and are due. None while the kill switch is on.
+
+    A run during the kill switch would end as blocked and use the approval up.
+    """
+    with transaction(services.engine) as session:
+        if kill_switch(session).is_on:
+            return []
+        found = waiting(session, older_than_seconds=older_than_seconds, limit=BATCH)
+    now = datetime.now(UTC)
+    return [
+        ToStart(each.approval_id, age, f"start:{each.approval_id}:{each.since.timestamp()}:{round_of(age)}")
+        for each in found
+        for age in [(now - each.since).total_seconds()]
+    ]
+
+
+def settle_abandoned(services: Services, *, worker: str, flow_run_id: str | None = None) -> list[Finding]:
+    """Take over every execution whose owner is silent, and go through the phases to its outcome.
+
+    What may have been sent is looked for on the target first: it landed, it did not and is sent, or nobody can tell.
+    """
+    with transaction(services.engine) as session:
+        found = abandoned(session, limit=BATCH)
+    if not found:
+        return []
+    with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="countersign-reconcile") as pool:
+        return list(pool.map(lambda each: _settle_one(services, each, worker=worker, flow_run_id=flow_run_id), found))
+
+
+def _settle_one(services: Services, found: Abandoned, *, worker: str, flow_run_id: str | None) -> Finding:
+    age = (datetime.now(UTC) - found.lease_until).total_seconds()
+    try:
+        if found.dry_run:
+            done = _end_dry_run(services, found, worker=worker)
+        else:
+            report = execute(Run(services, found.approval_id, worker=worker, flow_run_id=flow_run_id))
+            done = text("reconcile.settled", worker=found.worker, outcome=text(f"outcome.{report.outcome}"))
+    except CountersignError as error:
+        # The boundary of one finding: the others are settled, and this one is found again.
+        logger.warning("abandoned execution not settled", execution=str(found.execution_id), error=error.message)
+        done = text("reconcile.not_settled", reason=error.message)
+    return Finding(Kind.ABANDONED, str(found.approval_id), done, age)
+
+
+def _end_dry_run(services: Services, found: Abandoned, *, worker: str) -> str:
+    """Settle a dry run that nobody will finish. It can have had no effect, so there is nothing to find out."""
+    message = text("reconcile.dry_run_ended", worker=found.worker)
+    with transaction(services.engine) as session:
+        owned = take_over_dry_run(
+            session, found.execution_id, worker=worker, lease_seconds=services.settings.lease_seconds
+        )
+        if owned is None:
+            return text("reconcile.taken_by_another")
+        report = Report(
+            approval_id=str(found.approval_id),
+            action=get_approval(session, found.approval_id).action,
+            outcome=Outcome.CANCELLED.value,
+            success=False,
+            message=message,
+            dry_run=True,
+            execution_id=str(found.execution_id),
+        )
+        settle(session, owned, outcome=Outcome.CANCELLED, error=message, report=report.model_dump(mode="json"))
+    return message
+
+
+def expire_overdue(services: Services) -> list[Finding]:
+    """Expire approvals that nobody started in time."""
+    with transaction(services.engine) as session:
+        expired = expire_due(session, limit=BATCH)
+    return _each(Kind.EXPIRED, expired, text("reconcile.expired_now"))
+
+
+def close_logs(services: Services) -> list[Finding]:
+    """Close operation log rows whose execution has its outcome."""
+    with transaction(services.engine) as session:
+        closed = close_settled(session, limit=BATCH)
+    return _each(Kind.OPEN_LOG, closed, text("reconcile.log_closed"))
+
+
+def _each(kind: Kind, subjects: Iterable[UUID], done: str) -> list[Finding]:
+    return [Finding(kind, str(subject), done) for subject in subjects]

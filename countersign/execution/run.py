@@ -1,0 +1,412 @@
+"""One run of one approval: the phases in the order in which they happen, each one method.
+
+The flow calls the phases as tasks; `countersign.execution.straight` calls them in a row. A phase raises an error of
+countersign.errors, and `settle` turns what is known then into the outcome. Nothing here knows Prefect.
+"""
+
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from threading import Event
+from typing import assert_never
+from uuid import UUID
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from countersign.actions import describe, read_action
+from countersign.actions.operation import HostOperation, Investigation, KubernetesOperation, Observation
+from countersign.errors import (
+    ApprovalExpired,
+    ConfigurationError,
+    CountersignError,
+    NotApproved,
+    ParseFailure,
+    StaleFence,
+    Stopped,
+    TargetHeld,
+)
+from countersign.execution import checking, planning
+from countersign.execution.concluding import conclude
+from countersign.execution.known import Known
+from countersign.execution.opening import OnBehalfOf, open_target
+from countersign.execution.performing import Performance, progress_of
+from countersign.execution.progress import NOTHING, Progress
+from countersign.execution.report import Report
+from countersign.execution.services import Services
+from countersign.execution.settling import first_report, put_on_record
+from countersign.logging import get_logger
+from countersign.policy.checks import Check, decide_findings, enforce
+from countersign.records import claims, operation_log, timeline
+from countersign.records.approvals import expire_due, get_approval
+from countersign.records.claims import Claim, ClaimResult
+from countersign.records.database import transaction
+from countersign.records.holds import HeldBy
+from countersign.records.owned import Owned
+from countersign.records.queries import get_execution
+from countersign.records.states import ApprovalStatus, EventStatus
+from countersign.records.tables import Approval
+from countersign.targets.kubernetes.connection import connect
+from countersign.targets.model import Match, Plan, Resolution, Target
+from countersign.texts import text
+
+logger = get_logger(__name__)
+ACTOR, ROLE = "countersign", "executor"
+
+
+@dataclass(frozen=True)
+class RunningElsewhere:
+    """Another run holds the execution and its lease."""
+
+    approval: Approval
+    execution_id: UUID
+    worker: str
+
+
+def _pass(_point: str) -> None:
+    """Take no notice of a point that is passed."""
+
+
+class Run:
+    """What one run does and what it knows. Phases are called in order, one at a time."""
+
+    known: Known
+
+    def __init__(
+        self,
+        services: Services,
+        approval_id: UUID,
+        *,
+        dry_run: bool = False,
+        worker: str,
+        flow_run_id: str | None = None,
+        at: Callable[[str], None] = _pass,
+    ) -> None:
+        self.services = services
+        self.approval_id = approval_id
+        self.dry_run = dry_run
+        self.worker = worker
+        self.flow_run_id = flow_run_id
+        self.at = at
+        self.stop = Event()
+        """Set to keep the run from sending anything more."""
+
+    # --- whose it is ----------------------------------------------------------------------------------
+
+    def ready(self) -> None:
+        """Refuse to begin with a configuration that cannot work: the approval is not used up for it.
+
+        Neither is an execution that this run might take over: to settle it, the target has to be asked.
+
+        Raises NotFound, ConfigurationError, DatabaseUnavailable.
+        """
+        with transaction(self.services.engine) as session:
+            approval = get_approval(session, self.approval_id)
+        if approval.status not in (ApprovalStatus.APPROVED, ApprovalStatus.EXECUTING):
+            return
+        with suppress(ParseFailure):
+            match read_action(approval.action):
+                case KubernetesOperation() | Investigation():
+                    with connect(self.services.the_cluster(), request_timeout=1):
+                        pass
+                case HostOperation():
+                    self.services.the_fleet()
+
+    def claim(self) -> Report | RunningElsewhere | None:
+        """Make the execution this run's (None), or return the report of what became of it, or who is at it.
+
+        Raises NotFound, DatabaseUnavailable.
+        """
+        lease = self.services.settings.lease_seconds
+        with transaction(self.services.engine) as session:
+            if self.dry_run:
+                execution = claims.start_dry_run(
+                    session, self.approval_id, worker=self.worker, flow_run_id=self.flow_run_id, lease_seconds=lease
+                )
+                self.known = Known(get_approval(session, self.approval_id), Owned(execution.id, execution.fence))
+                return None
+            claim = claims.claim(
+                session, self.approval_id, worker=self.worker, flow_run_id=self.flow_run_id, lease_seconds=lease
+            )
+            if claim.result is ClaimResult.NOT_CLAIMABLE and claim.status is ApprovalStatus.APPROVED:
+                expire_due(session)
+            approval = get_approval(session, self.approval_id)
+            if claim.result is ClaimResult.FINISHED and claim.execution_id:
+                return first_report(get_execution(session, claim.execution_id))
+        match claim.result:
+            case ClaimResult.CLAIMED | ClaimResult.TAKEN_OVER:
+                assert claim.owned is not None
+                self.known = Known(approval, claim.owned, taken_over=claim.result is ClaimResult.TAKEN_OVER)
+                self.at("claimed")
+                return None
+            case ClaimResult.HELD:
+                assert claim.execution_id is not None
+                return RunningElsewhere(approval, claim.execution_id, claim.worker or "")
+            case ClaimResult.NOT_CLAIMABLE | ClaimResult.FINISHED:
+                return self._not_claimable(approval, claim)
+            case _:
+                assert_never(claim.result)
+
+    def begin_again(self) -> None:
+        """Forget that this run was stopped, since it was stopped for an execution that it has lost."""
+        self.stop = Event()
+
+    def extend_lease(self) -> None:
+        """Say that this run is alive. Raises StaleFence once it has lost the execution."""
+        with transaction(self.services.engine) as session:
+            claims.extend_lease(session, self.known.owned, self.services.settings.lease_seconds)
+
+    def open_log(self) -> None:
+        """Open the operation log and tell the timeline. A record that cannot be opened does not stop the action."""
+        try:
+            with transaction(self.services.engine) as session:
+                operation_log.open_log(
+                    session,
+                    self.known.owned.execution_id,
+                    actor=ACTOR,
+                    input={"action": self.known.approval.action, "dry_run": self.dry_run},
+                )
+            self._tell("execution_taken_over" if self.known.taken_over else "execution_started")
+        except (CountersignError, SQLAlchemyError) as error:
+            logger.warning("operation log not opened; settling writes it", error=type(error).__name__)
+
+    # --- what it means --------------------------------------------------------------------------------
+
+    def read(self) -> None:
+        """Read the action. Raises ParseFailure."""
+        self.known.reading = read_action(self.known.approval.action)
+        self.known.description = describe(self.known.reading)
+
+    def check(self) -> None:
+        """Check what was approved, by whom, and whether the policy allows it now.
+
+        A run that takes over what was begun is past these checks: it has to end with the truth. Raises NotApproved,
+        ApprovalExpired, Tampered, PolicyRefused, KillSwitchOn.
+        """
+        self.known.plan = planning.stored_plan(self.services.engine, self.known.owned)
+        if self._begun():
+            return
+        known, now = self.known, datetime.now(UTC)
+        assert known.reading is not None
+        checking.check_approved(known.approval, dry_run=self.dry_run, now=now)
+        verified = checking.verified_signatures(self.services, known.approval)
+        known.signers = verified.signers
+        checking.check_reading(self.services, known.approval, known.description)
+        answers = checking.request_checks(
+            self.services, known.approval, known.reading, automatic=verified.automatic, now=now
+        )
+        self._note(answers)
+
+    # --- what will be sent ----------------------------------------------------------------------------
+
+    def resolve(self) -> Resolution | None:
+        """Find the objects. None where there is nothing to plan: no mutation, or begun by an earlier owner.
+
+        Raises TargetNotFound, PolicyRefused (too many actions on the target), TransientTargetError.
+        """
+        operation = self.known.reading
+        if not isinstance(operation, KubernetesOperation | HostOperation) or self._begun():
+            return None
+        if self.known.plan is not None:
+            # Fixed by an earlier owner: the names mean what they meant then.
+            names = operation.names if isinstance(operation, KubernetesOperation) else (operation.host,)
+            resolution = Resolution(self.known.plan.refs, names, Match.EXACT)
+        else:
+            with self._target(operation) as target:
+                resolution = target.resolve(operation)
+        self.known.resolution = resolution
+        self._ask_about_target(operation, resolution)
+        return resolution
+
+    def hold(self, resolution: Resolution) -> HeldBy | None:
+        """Take the objects for this execution alone, or return who has one of them."""
+        return planning.hold(self.services.engine, self.known.owned, resolution)
+
+    def held(self, holder: HeldBy) -> TargetHeld:
+        """Return the error of a run that waited for `holder` in vain."""
+        return planning.held(holder)
+
+    def plan(self, resolution: Resolution) -> None:
+        """Fix the plan, ask the policy and the target about it, and put it on record.
+
+        What was asked about the place and its limits is asked again: the run may have waited for the target, and
+        those that it waited for count.
+
+        Raises PolicyRefused, PreflightRefused, TransientTargetError, PermanentTargetError.
+        """
+        known, services = self.known, self.services
+        operation = known.reading
+        assert isinstance(operation, KubernetesOperation | HostOperation)
+        self._ask_about_target(operation, resolution)
+        with self._target(operation) as target:
+            plan = known.plan or target.plan(operation, resolution, at=datetime.now(UTC))
+            size = checking.plan_checks(services, plan, now=datetime.now(UTC))
+            self._note(size)
+            known.findings = target.preflight(plan)
+            enforce(decide_findings(services.policy, known.findings))
+            known.before = target.observe(plan)
+        known.plan = planning.store(services.engine, known.owned, plan)
+        self._tell("plan_made", count=len(plan.steps), targets=", ".join(map(str, plan.refs)))
+        self.at("planned")
+
+    # --- the effect -----------------------------------------------------------------------------------
+
+    def perform(self, *, attempt: int) -> Progress:
+        """Send what has not landed. `attempt` counts from 1. Raises what Performance.perform raises."""
+        known, settings = self.known, self.services.settings
+        known.attempts = max(known.attempts, attempt)
+        if not isinstance(known.reading, Observation) and not self._begun():
+            # The run may have waited since this was checked: for the target, or for another attempt.
+            checking.check_approved(known.approval, dry_run=False, now=datetime.now(UTC))
+        if isinstance(known.reading, Investigation):
+            self._may_send()
+            known.evidence = self.services.investigate(known.reading)
+        if not isinstance(known.reading, KubernetesOperation | HostOperation) or known.plan is None:
+            return NOTHING
+        self._require_same_system(known.reading, known.plan)
+        with self._target(known.reading) as target:
+            return Performance(
+                engine=self.services.engine,
+                owned=known.owned,
+                plan=known.plan,
+                target=target,
+                attempt=attempt,
+                lease_needed_seconds=min(settings.request_timeout_seconds, settings.lease_seconds / 2),
+                late_effect_seconds=self._patience(attempt),
+                stop=self.stop,
+                may_send=self._may_send,
+                at=self.at,
+            ).perform()
+
+    def _patience(self, attempt: int) -> float:
+        """Return for how long a request without an answer may still take effect before its absence is believed.
+
+        After the last attempt nobody looks again, so it is as long as the target may work on a request at all.
+        """
+        settings = self.services.settings
+        if attempt > settings.retry_attempts:
+            return max(settings.late_effect_seconds, settings.request_timeout_seconds)
+        return settings.late_effect_seconds
+
+    def warn_of_retry(self, error: CountersignError, *, attempt: int, seconds: float) -> None:
+        """Leave a warning on the timeline before another attempt."""
+        self._tell("retry", EventStatus.WARNING, description=error.message, attempt=attempt, seconds=round(seconds))
+
+    def progress(self) -> Progress:
+        """Read from the journal how far the plan got."""
+        if self.known.plan is None:
+            return NOTHING
+        return progress_of(self.services.engine, self.known.owned.execution_id, self.known.plan)
+
+    # --- the record -----------------------------------------------------------------------------------
+
+    def settle(self, error: CountersignError | None) -> Report:
+        """Put the outcome on record, once, and return the report.
+
+        Raises StaleFence if another run has settled it or taken it over.
+        """
+        if self.known.plan is None:
+            # A run that ends before its checks does not know yet what an earlier owner may have sent.
+            self.known.plan = planning.stored_plan(self.services.engine, self.known.owned)
+        progress = self.progress()
+        conclusion = conclude(error, self.known, progress, dry_run=self.dry_run)
+        report = put_on_record(self.services.engine, self.known, conclusion, progress, dry_run=self.dry_run)
+        self.at("settled")
+        return report
+
+    def cancel(self) -> Report | None:
+        """Put on record that this run was cancelled; None where it has no execution, or has it no more."""
+        if not hasattr(self, "known"):
+            return None
+        try:
+            return self.settle(Stopped())
+        except StaleFence:
+            return None
+
+    def still_running(self, elsewhere: RunningElsewhere) -> Report:
+        """Return the report of a run that waited for another one's result and did not get it in time."""
+        seconds = round(self.services.settings.follow_seconds)
+        return Report(
+            approval_id=str(self.approval_id),
+            action=elsewhere.approval.action,
+            outcome="executing",
+            success=False,
+            message=text("message.followed_running", worker=elsewhere.worker, seconds=seconds),
+            performed_by_this_run=False,
+            execution_id=str(elsewhere.execution_id),
+        )
+
+    def _ask_about_target(self, operation: KubernetesOperation | HostOperation, resolution: Resolution) -> None:
+        self._note(
+            checking.target_checks(
+                self.services, self.known.approval, operation, resolution, self.known.owned, now=datetime.now(UTC)
+            )
+        )
+
+    def _may_send(self) -> None:
+        """Raise KillSwitchOn, from a reading of this moment."""
+        enforce([checking.kill_switch_check(self.services)])
+
+    def _target(self, operation: KubernetesOperation | HostOperation) -> AbstractContextManager[Target]:
+        return open_target(self.services, operation, OnBehalfOf(self.known.approval, self.known.owned))
+
+    def _require_same_system(self, operation: KubernetesOperation | HostOperation, plan: Plan) -> None:
+        """Raise ConfigurationError where the block means another system than the one that the plan was made for.
+
+        There, an object that the plan deletes is "gone", and nothing would be known of the one that was meant.
+        """
+        services = self.services
+        configured = services.the_cluster() if isinstance(operation, KubernetesOperation) else services.the_fleet()
+        if configured.name != plan.system:
+            raise ConfigurationError(
+                f"The plan was made for {plan.system}; the block now means {configured.name}.",
+                hint="restore the block, or look at the target and settle the execution by hand",
+            )
+
+    def _note(self, answers: Iterable[Check]) -> None:
+        """Keep the policy's answers for the report, in place of earlier ones to the same questions; enforce them."""
+        answers = tuple(answers)
+        asked = {answer.name for answer in answers}
+        self.known.checks = [*(check for check in self.known.checks if check.name not in asked), *answers]
+        enforce(answers)
+
+    def _begun(self) -> bool:
+        """Tell whether a request may have been sent, by this run or by one before it."""
+        return self.known.plan is not None and self.progress().anything_sent
+
+    def _not_claimable(self, approval: Approval, claim: Claim) -> Report:
+        reason = claim.reason or text("message.not_claimable", status=approval.status)
+        self._tell("not_started", EventStatus.WARNING, approval=approval, description=reason)
+        return Report(
+            approval_id=str(approval.id),
+            action=approval.action,
+            outcome="blocked",
+            success=False,
+            message=reason,
+            hint=text("hint.not_claimable"),
+            code=(ApprovalExpired if approval.status is ApprovalStatus.EXPIRED else NotApproved).code,
+            performed_by_this_run=False,
+        )
+
+    def _tell(
+        self,
+        what: str,
+        status: EventStatus = EventStatus.INFO,
+        *,
+        approval: Approval | None = None,
+        description: str = "",
+        **values: object,
+    ) -> None:
+        about = approval or self.known.approval
+        with transaction(self.services.engine) as session:
+            timeline.add_event(
+                session,
+                approval_id=about.id,
+                incident_id=about.incident_id,
+                type=what,
+                status=status,
+                title=text(f"timeline.{what}").format(**values),
+                description=description,
+                actor=ACTOR,
+                actor_role=ROLE,
+            )

@@ -1,0 +1,99 @@
+"""The end of a run: the report is made from what is known, and put on record with the outcome in one transaction."""
+
+from datetime import UTC, datetime
+
+from sqlalchemy import Engine
+
+from countersign.actions.operation import Investigation, Observation
+from countersign.execution.concluding import Conclusion
+from countersign.execution.evidence import evidence_of
+from countersign.execution.known import Known
+from countersign.execution.progress import Progress, StepResult
+from countersign.execution.report import CheckReport, FindingReport, Report, StepReport
+from countersign.records.database import transaction
+from countersign.records.operation_log import UNPARSED, LogFacts
+from countersign.records.settling import settle
+from countersign.records.tables import Execution
+
+
+def put_on_record(
+    engine: Engine, known: Known, conclusion: Conclusion, progress: Progress, *, dry_run: bool
+) -> Report:
+    """Settle the execution and return its report. Raises StaleFence if another run settled it or took it over."""
+    report = build_report(known, conclusion, progress, dry_run=dry_run, now=datetime.now(UTC))
+    with transaction(engine) as session:
+        settled = settle(
+            session,
+            known.owned,
+            outcome=conclusion.outcome,
+            error=None if report.success else report.message,
+            stderr=report.evidence.stderr if report.evidence else None,
+            report=report.model_dump(mode="json"),
+            facts=log_facts(known, report),
+            description=report.message,
+        )
+    return report if settled.first else Report.model_validate(settled.report)
+
+
+def build_report(known: Known, conclusion: Conclusion, progress: Progress, *, dry_run: bool, now: datetime) -> Report:
+    """Return the report of a run that came to `conclusion`."""
+    plan, resolution = known.plan, known.resolution
+    found = tuple(ref.name for ref in resolution.refs) if resolution else ()
+    return Report(
+        approval_id=str(known.approval.id),
+        action=known.approval.action,
+        outcome=conclusion.outcome.value,
+        success=conclusion.outcome.is_success,
+        message=conclusion.message,
+        hint=conclusion.hint,
+        code=conclusion.code,
+        dry_run=dry_run,
+        execution_id=str(known.owned.execution_id),
+        operation=dict(known.description),
+        targets=tuple(map(str, plan.refs if plan else resolution.refs if resolution else ())),
+        requested_names=resolution.requested if resolution and resolution.requested != found else (),
+        plan_hash=plan.hash if plan else None,
+        signers=known.signers,
+        checks=tuple(CheckReport(name=c.name, passed=c.passed, reason=c.reason) for c in known.checks),
+        findings=tuple(FindingReport(severity=f.severity, code=f.code, message=f.message) for f in known.findings),
+        steps=tuple(
+            StepReport(
+                key=step.key,
+                title=step.title,
+                result="planned" if dry_run else progress.results.get(step.key, StepResult.NOT_SENT).value,
+                attempts=progress.attempts.get(step.key, 0),
+            )
+            for step in (plan.steps if plan else ())
+        ),
+        evidence=evidence_of(known.evidence, progress),
+        attempts=known.attempts,
+        started_at=known.started_at,
+        finished_at=now,
+    )
+
+
+def log_facts(known: Known, report: Report) -> LogFacts:
+    """Return what the operation log says about the operation."""
+    match known.reading:
+        case None:
+            operation_type = UNPARSED
+        case Observation():
+            operation_type = "observation"
+        case Investigation():
+            operation_type = "investigation"
+        case reading:
+            operation_type = str(known.description.get("operation") or known.description.get("tool") or reading)
+    namespaces = {ref.namespace for ref in known.plan.refs if ref.namespace} if known.plan else set()
+    return LogFacts(
+        operation_type=operation_type,
+        target=", ".join(report.targets) or None,
+        namespace=", ".join(sorted(namespaces)) or None,
+        attempts=max((step.attempts for step in report.steps), default=0),
+        output={"message": report.message, "plan_hash": report.plan_hash},
+        tags=(report.outcome, f"risk:{known.approval.risk_level}"),
+    )
+
+
+def first_report(execution: Execution) -> Report:
+    """Return the report of a settled execution to a run that came later."""
+    return Report.model_validate({**(execution.report or {}), "performed_by_this_run": False})

@@ -1,0 +1,102 @@
+"""Recording a decision about a request: signed over what the record holds, checked before it is kept."""
+
+from datetime import UTC, datetime
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from sqlmodel import Session
+
+from countersign.errors import InvalidInput, NotApproved
+from countersign.execution.filing import signed_content
+from countersign.execution.services import Services
+from countersign.policy.approval import RecordedSignature, check_signature
+from countersign.policy.document import Policy
+from countersign.policy.keys import key_id_of
+from countersign.policy.signatures import Decision, SignatureValue, sign_ed25519
+from countersign.policy.signers import identity
+from countersign.records.approvals import NewSignature, add_signature
+from countersign.records.states import Decision as RecordedDecision
+from countersign.records.tables import Approval
+
+
+def sign_approval(
+    session: Session,
+    services: Services,
+    approval: Approval,
+    *,
+    signer: str,
+    key: Ed25519PrivateKey,
+    decision: Decision,
+    comment: str = "",
+) -> Approval:
+    """Sign `approval` as it stands with a person's key, and record it.
+
+    Raises NotApproved (the signature would not count), InvalidInput (another person's key, decided already).
+    """
+    _check_key(key, signer=signer, policy=services.policy)
+    value = sign_ed25519(signed_content(approval), approval_id=approval.id, signer=signer, decision=decision, key=key)
+    return record_signature(
+        session, services, approval, signer=signer, value=value, decision=decision, comment=comment
+    )
+
+
+def record_signature(
+    session: Session,
+    services: Services,
+    approval: Approval,
+    *,
+    signer: str,
+    value: SignatureValue,
+    decision: Decision,
+    comment: str = "",
+) -> Approval:
+    """Record a signature made anywhere, once it is known to count.
+
+    Raises NotApproved, Tampered (it is over something else), InvalidInput.
+    """
+    now = datetime.now(UTC)
+    check_signature(
+        signed_content(approval),
+        RecordedSignature(
+            signer=signer,
+            decision=decision.value,
+            comment=comment,
+            algorithm=value.algorithm.value,
+            key_id=value.key_id,
+            value=value.value,
+            at=now,
+        ),
+        approval_id=approval.id,
+        policy=services.policy,
+        secrets=services.signing_secrets,
+        requested_by=approval.requested_by,
+    )
+    return add_signature(
+        session,
+        approval.id,
+        NewSignature(
+            signer=signer,
+            decision=RecordedDecision(decision.value),
+            algorithm=value.algorithm.value,
+            key_id=value.key_id,
+            value=value.value,
+            comment=comment,
+        ),
+        now=now,
+    )
+
+
+def _check_key(key: Ed25519PrivateKey, *, signer: str, policy: Policy) -> None:
+    """Refuse a key that is not the signer's: a signature by it would look like tampering."""
+    key_id = key_id_of(key.public_key())
+    owner = policy.signer_with_key(key_id)
+    if owner is None:
+        person = f"{signer} has other keys there" if policy.keys_of(signer) else f"nor is {signer} in the policy"
+        raise NotApproved(
+            f"this key ({key_id}) is not in the policy, {person}: its signature would not count",
+            hint="add the entry that `countersign keys new` printed to `signers` in the policy block, then sign",
+        )
+    if identity(owner.name) != identity(signer):
+        raise InvalidInput(
+            f"this key is not {signer}'s but {owner.name}'s",
+            hint=f"sign as {owner.name}, or with a key of {signer}",
+        )

@@ -1,0 +1,106 @@
+"""A flow that is cancelled at an awkward moment: what it had claimed is not left for somebody else to perform."""
+
+import asyncio
+from collections.abc import Iterator
+from threading import Event
+
+import pytest
+
+from countersign.execution.run import Run
+from countersign.records.approvals import get_approval
+from countersign.records.database import transaction
+from countersign.records.states import ApprovalStatus
+from flows import execute_approval as flow
+from tests.execution.conftest import Office
+from tests.execution.test_on_the_sandbox import RESTART
+from tests.records.builders import end_lease
+
+
+@pytest.fixture(autouse=True)
+def asked_for(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[bool]]:
+    """What Prefect's server would say to whether a person cancelled the run."""
+    answers = [True]
+
+    async def answer() -> bool:
+        return answers[0]
+
+    monkeypatch.setattr("flows.cancelling.asked_for_by_a_person", answer)
+    yield answers
+
+
+async def cancelled_while_claiming(run: Run, claimed: Event, go_on: Event) -> None:
+    running = asyncio.create_task(flow._execute(run))
+    await asyncio.to_thread(claimed.wait)
+    running.cancel()
+    go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+
+
+def test_a_run_cancelled_while_it_claims_is_cancelled_and_not_taken_over(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The task's own function: without a Prefect server around it.
+    monkeypatch.setattr(flow, "claim", flow.claim.fn)
+    claimed, go_on = Event(), Event()
+
+    def wait(point: str) -> None:
+        if point == "claimed":
+            claimed.set()
+            go_on.wait()
+
+    run = Run(office.services, office.approved(RESTART), worker="w1", at=wait)
+    asyncio.run(cancelled_while_claiming(run, claimed, go_on))
+    with transaction(office.services.engine) as session:
+        assert get_approval(session, run.approval_id).status is ApprovalStatus.CANCELLED
+    assert office.run(run.approval_id, worker="w2").outcome == "cancelled"
+    assert office.cluster.requests.mutations() == []
+
+
+def test_a_run_that_a_leaving_worker_had_to_cancel_is_taken_over_and_performed(
+    office: Office, monkeypatch: pytest.MonkeyPatch, asked_for: list[bool]
+) -> None:
+    monkeypatch.setattr(flow, "claim", flow.claim.fn)
+    asked_for[0] = False
+    claimed, go_on = Event(), Event()
+
+    def wait(point: str) -> None:
+        if point == "claimed":
+            claimed.set()
+            go_on.wait()
+
+    run = Run(office.services, office.approved(RESTART), worker="w1", at=wait)
+    asyncio.run(cancelled_while_claiming(run, claimed, go_on))
+    end_lease(office.services.engine, run.known.owned.execution_id)
+    assert office.run(run.approval_id, worker="w2").outcome == "success"
+    assert len(office.cluster.requests.mutations()) == 1
+
+
+def test_a_cancellation_is_not_forgotten_when_the_execution_was_lost_meanwhile(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def phases(_run: Run) -> None:
+        started.set()
+        await asyncio.Event().wait()
+
+    async def cancelled() -> None:
+        running = asyncio.create_task(flow._execute(run))
+        await started.wait()
+        end_lease(office.services.engine, run.known.owned.execution_id)
+        assert Run(office.services, run.approval_id, worker="w2").claim() is None
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+
+    started = asyncio.Event()
+    monkeypatch.setattr(flow, "claim", flow.claim.fn)
+    monkeypatch.setattr(flow, "_phases", phases)
+    run = Run(office.with_settings(follow_seconds=0).services, office.approved(RESTART), worker="w1")
+    asyncio.run(cancelled())
+    with transaction(office.services.engine) as session:
+        assert get_approval(session, run.approval_id).status is ApprovalStatus.EXECUTING
+
+
+def test_results_are_kept_by_approval_and_plan_and_not_at_all_without_a_plan() -> None:
+    assert flow._result_key(None, {"approval_id": "a", "plan_hash": "p"}) == "a:p"
+    assert flow._result_key(None, {"approval_id": "a", "plan_hash": None}) is None

@@ -1,0 +1,123 @@
+"""The outcome follows from what happened, whatever ended the run."""
+
+from datetime import UTC, datetime
+from uuid import uuid4
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from countersign.actions.operation import KubernetesOperation, NoParameters, Observation, Verb
+from countersign.errors import (
+    CountersignError,
+    InternalError,
+    KillSwitchOn,
+    OutcomeUnknown,
+    ParseFailure,
+    PermanentTargetError,
+    PolicyRefused,
+    Stopped,
+    TargetNotFound,
+    TransientTargetError,
+)
+from countersign.execution.concluding import conclude
+from countersign.execution.known import Known
+from countersign.execution.markdown import render
+from countersign.execution.progress import NOTHING, Progress, StepResult
+from countersign.execution.report import Report
+from countersign.records.outcomes import Outcome
+from countersign.records.owned import Owned
+from countersign.records.states import RiskLevel
+from countersign.records.tables import Approval
+from countersign.targets.model import Impact, ObjectRef, Plan, Step
+
+ERRORS: tuple[type[CountersignError], ...] = (
+    InternalError,
+    KillSwitchOn,
+    OutcomeUnknown,
+    PermanentTargetError,
+    PolicyRefused,
+    Stopped,
+    TargetNotFound,
+    TransientTargetError,
+)
+REF = ObjectRef("c", "Deployment", "prod", "api", "u1")
+RESTART = KubernetesOperation(Verb.RESTART, "Deployment", ("api",), "prod", NoParameters())
+
+
+def known(plan: Plan | None) -> Known:
+    approval = Approval(
+        action="x",
+        risk_level=RiskLevel.LOW,
+        requested_by="a",
+        created_at=datetime.now(UTC),
+        updated_at=datetime.now(UTC),
+    )
+    return Known(approval, Owned(uuid4(), 1), reading=RESTART, plan=plan)
+
+
+def plan_of(count: int) -> Plan:
+    steps = tuple(Step(str(number), REF, f"step {number}", {}, {}, {}) for number in range(count))
+    return Plan("c", "restart", (REF,), steps, Impact(), "2026-01-01T00:00:00Z")
+
+
+@given(
+    results=st.lists(st.sampled_from(StepResult), min_size=1, max_size=4),
+    error=st.none() | st.sampled_from(ERRORS),
+)
+def test_no_outcome_says_more_or_less_than_the_journal(
+    results: list[StepResult], error: type[CountersignError] | None
+) -> None:
+    sent = any(result is not StepResult.NOT_SENT for result in results)
+    if error is None and not sent:
+        return  # a plan with steps that went through has sent something
+    progress = Progress(
+        {str(number): result for number, result in enumerate(results)},
+        {str(number): int(result is not StepResult.NOT_SENT) for number, result in enumerate(results)},
+    )
+    ended = conclude(error("it went wrong") if error else None, known(plan_of(len(results))), progress, dry_run=False)
+    landed = [result is StepResult.LANDED for result in results]
+    if StepResult.OPEN in results or error is OutcomeUnknown:
+        assert ended.outcome is Outcome.UNKNOWN
+    elif all(landed):
+        assert ended.outcome is Outcome.SUCCESS
+    elif any(landed):
+        assert ended.outcome is Outcome.FAILED
+        assert f"{sum(landed)} of {len(landed)}" in ended.message
+    else:
+        assert ended.outcome in (Outcome.FAILED, Outcome.BLOCKED, Outcome.CANCELLED)
+    assert ended.outcome.is_success == (ended.code is None)
+
+
+def test_before_anything_is_sent_the_error_decides() -> None:
+    outcomes = {
+        error: conclude(error("it went wrong"), known(None), NOTHING, dry_run=False).outcome
+        for error in (*ERRORS, ParseFailure)
+    }
+    assert outcomes == {
+        InternalError: Outcome.FAILED,
+        KillSwitchOn: Outcome.BLOCKED,
+        OutcomeUnknown: Outcome.UNKNOWN,
+        PermanentTargetError: Outcome.FAILED,
+        PolicyRefused: Outcome.BLOCKED,
+        Stopped: Outcome.CANCELLED,
+        TargetNotFound: Outcome.BLOCKED,
+        TransientTargetError: Outcome.FAILED,
+        ParseFailure: Outcome.PARSE_FAILURE,
+    }
+
+
+def test_an_observation_is_a_success_in_a_dry_run_too() -> None:
+    observed = known(None)
+    observed.reading = Observation("NO_ACTION")
+    for dry_run in (True, False):
+        assert conclude(None, observed, NOTHING, dry_run=dry_run).outcome is Outcome.NO_ACTION
+
+
+@given(action=st.text(min_size=1), message=st.text(), language=st.sampled_from(["en", "zh-TW"]))
+def test_no_text_breaks_the_reports_tables(action: str, message: str, language: str) -> None:
+    report = Report(
+        approval_id="1", action=action, outcome="failed", success=False, message=message, signers=(message,)
+    )
+    rows = [line for line in render(report, language=language).splitlines() if line.startswith("|")]
+    for row in rows:
+        assert row.replace("\\|", "").count("|") == 3, row
