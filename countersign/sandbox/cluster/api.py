@@ -1,0 +1,282 @@
+"""Answers to requests under /api and /apis: reads, writes, subresources, reviews."""
+
+import json
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from countersign.sandbox.cluster import discovery
+from countersign.sandbox.cluster.kinds import METRICS, REVIEWS
+from countersign.sandbox.cluster.listing import number, page
+from countersign.sandbox.cluster.logs import pod_log
+from countersign.sandbox.cluster.metrics import usage
+from countersign.sandbox.cluster.openapi import openapi
+from countersign.sandbox.cluster.patches.merge import json_patch, merge_patch
+from countersign.sandbox.cluster.patches.strategic import strategic_patch
+from countersign.sandbox.cluster.reviews import answer_review
+from countersign.sandbox.cluster.routes import Route, route
+from countersign.sandbox.cluster.status import (
+    bad_request,
+    method_not_allowed,
+    no_such_path,
+    not_acceptable,
+    unsupported_media_type,
+)
+from countersign.sandbox.cluster.store import Store
+from countersign.sandbox.cluster.subresources import evict, read_deletion, scale_of, write_scale
+from countersign.sandbox.cluster.tables import as_table, wants_table
+from countersign.sandbox.cluster.versions import served
+from countersign.sandbox.cluster.watching import Watches
+from countersign.sandbox.cluster.writing import Options, Writer
+
+JSON_PATCH = "application/json-patch+json"
+MERGE_PATCH = "application/merge-patch+json"
+STRATEGIC_PATCH = "application/strategic-merge-patch+json"
+_SPOKEN = ("application/json", "application/*", "*/*")
+
+
+@dataclass(frozen=True)
+class Request:
+    """One HTTP request, its body read."""
+
+    method: str
+    path: str
+    query: Mapping[str, str]
+    body: Any = None
+    """The JSON that was sent, None without one."""
+    content_type: str = ""
+    accept: str = ""
+
+    @property
+    def dry_run(self) -> bool:
+        """True if nothing may be persisted."""
+        if self.query.get("dryRun"):
+            return True
+        options = self.body.get("deleteOptions") or self.body if isinstance(self.body, Mapping) else {}
+        kind = self.body.get("kind") if isinstance(self.body, Mapping) else None
+        return kind in ("DeleteOptions", "Eviction", None) and bool(options.get("dryRun"))
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What is sent back: JSON, text, or a stream of a watch."""
+
+    code: int
+    body: Any
+    headers: Mapping[str, str] = field(default_factory=dict)
+    stream: AsyncIterator[bytes] | None = None
+
+
+class Api:
+    """The API on a store. `handle` never gives way, except that a watch's stream is consumed later."""
+
+    def __init__(self, store: Store, writer: Writer, watches: Watches) -> None:
+        self._store = store
+        self._writer = writer
+        self._watches = watches
+
+    def handle(self, request: Request) -> Answer:
+        """Answer a request. Raises StatusError for a refusal."""
+        if (found := self._about_itself(request)) is not None:
+            return found
+        at = route(request.path)
+        if at is None:
+            raise no_such_path()
+        if request.accept and at.subresource != "log" and not any(each in request.accept for each in _SPOKEN):
+            raise not_acceptable()
+        if at.kind in REVIEWS:
+            if request.method != "POST":
+                raise method_not_allowed()
+            return Answer(201, answer_review(at.kind, request.body))
+        if at.kind in METRICS:
+            return Answer(200, usage(self._store, at, request.query))
+        self._writer.warnings = []
+        answer = self._subresource(at, request) if at.subresource not in ("", "status", "finalize") else None
+        if answer is None:
+            answer = self._object(at, request) if at.name else self._collection(at, request)
+        warnings = {"Warning": ", ".join(f'299 - "{text}"' for text in self._writer.warnings)}
+        keep = self._writer.warnings and request.query.get("fieldValidation") != "Ignore"
+        return Answer(answer.code, answer.body, {**answer.headers, **(warnings if keep else {})}, answer.stream)
+
+    def _about_itself(self, request: Request) -> Answer | None:
+        path = request.path.rstrip("/")
+        match path.split("/")[1:]:
+            case ["version"]:
+                found: Any = discovery.version()
+            case ["healthz" | "readyz" | "livez", *_]:
+                return Answer(200, "ok")
+            case ["openapi", *rest]:
+                found = openapi(rest)
+            case ["api"]:
+                found = discovery.core_versions()
+            case ["apis"]:
+                found = discovery.group_list()
+            case ["apis", group]:
+                found = discovery.group(group)
+            case ["api", version]:
+                found = discovery.resource_list("", version)
+            case ["apis", group, version]:
+                found = discovery.resource_list(group, version)
+            case _:
+                return None
+        if found is None:
+            raise no_such_path()
+        if request.method not in ("GET", "HEAD"):
+            raise method_not_allowed()
+        return Answer(200, found)
+
+    # --- collections -----------------------------------------------------------------------------
+
+    def _collection(self, at: Route, request: Request) -> Answer:
+        kind = at.kind
+        match request.method:
+            case "GET" | "HEAD":
+                if request.query.get("watch") in ("true", "1"):
+                    table = wants_table(request.accept)
+                    shape: Callable[[dict[str, Any]], Any] = (
+                        (lambda item: as_table(kind, [item], {}, request.query)) if table else lambda item: item
+                    )
+                    stream = self._watches.stream(kind, at.namespace, request.query, shape)
+                    return Answer(200, None, stream=stream)
+                found = page(self._store, kind, at.namespace, request.query)
+                if wants_table(request.accept):
+                    return Answer(200, as_table(kind, found.items, found.metadata, request.query))
+                listed = {"kind": f"{kind.kind}List", "apiVersion": kind.api_version, "metadata": found.metadata}
+                items = [_without_kind(item) for item in found.items]
+                return Answer(200, {**listed, "items": items})
+            case "POST":
+                if kind.namespaced and at.namespace is None:
+                    raise method_not_allowed()
+                body = self._object_body(request)
+                made = self._writer.create(kind, at.namespace or "", body, _options(request))
+                return Answer(201, served(kind, made))
+            case "DELETE":
+                found = page(self._store, kind, at.namespace, request.query)
+                how = read_deletion(_deletion_body(request), dry_run=request.dry_run)
+                for item in found.items:
+                    metadata = item["metadata"]
+                    self._writer.delete(kind, metadata.get("namespace", ""), metadata["name"], how)
+                listed = {"kind": f"{kind.kind}List", "apiVersion": kind.api_version, "metadata": found.metadata}
+                return Answer(200, {**listed, "items": found.items})
+            case _:
+                raise method_not_allowed()
+
+    # --- objects ---------------------------------------------------------------------------------
+
+    def _object(self, at: Route, request: Request) -> Answer:
+        kind, (namespace, name) = at.kind, at.place
+        status = "status" if at.subresource == "status" else ""
+        match request.method:
+            case "GET" | "HEAD":
+                item = served(kind, self._writer.existing(kind, namespace, name))
+                if wants_table(request.accept):
+                    return Answer(200, as_table(kind, [item], {}, request.query))
+                return Answer(200, item)
+            case "PUT":
+                body = self._object_body(request)
+                options = _options(request)
+                item = served(
+                    kind, self._writer.update(kind, namespace, name, body, subresource=status, options=options)
+                )
+                return Answer(200, item)
+            case "PATCH":
+                alter = _patcher(kind.model, request)
+                options = _options(request)
+                item = served(
+                    kind, self._writer.change(kind, namespace, name, alter, subresource=status, options=options)
+                )
+                return Answer(200, item)
+            case "DELETE" if not at.subresource:
+                how = read_deletion(_deletion_body(request), dry_run=request.dry_run)
+                return Answer(200, self._writer.delete(kind, namespace, name, how))
+            case _:
+                raise method_not_allowed()
+
+    def _subresource(self, at: Route, request: Request) -> Answer:
+        kind, (namespace, name) = at.kind, at.place
+        match at.subresource, request.method:
+            case "scale", "GET":
+                return Answer(200, scale_of(self._writer.existing(kind, namespace, name)))
+            case "scale", "PUT":
+                body = self._object_body(request)
+                options = _options(request)
+                return Answer(
+                    200, write_scale(self._writer, kind, namespace, name, alter=lambda _: body, options=options)
+                )
+            case "scale", "PATCH":
+                alter, options = _patcher("V1Scale", request), _options(request)
+                return Answer(200, write_scale(self._writer, kind, namespace, name, alter=alter, options=options))
+            case "eviction", "POST":
+                body = self._object_body(request)
+                return Answer(201, evict(self._writer, namespace, name, body, dry_run=request.dry_run))
+            case "binding", "POST":
+                body = self._object_body(request)
+
+                def bind(pod: dict[str, Any]) -> dict[str, Any]:
+                    pod["spec"]["nodeName"] = body["target"]["name"]
+                    return pod
+
+                self._writer.bind(namespace, name, bind)
+                return Answer(201, {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success",
+                                    "code": 201})  # fmt: skip
+            case "log", "GET":
+                return Answer(200, pod_log(self._writer.existing(kind, namespace, name), request.query))
+            case _:
+                raise method_not_allowed()
+
+    def _object_body(self, request: Request) -> Any:
+        if request.content_type not in ("", "application/json", "application/yaml"):
+            raise unsupported_media_type(["application/json"])
+        if not isinstance(request.body, dict):
+            raise bad_request("the object provided is unrecognized (must be of type JSON object)")
+        return request.body
+
+
+def _deletion_body(request: Request) -> dict[str, Any]:
+    """Return the DeleteOptions of a request: the body, completed by the query."""
+    if not isinstance(request.body, dict | None):
+        raise bad_request("the object provided is unrecognized (must be of type DeleteOptions)")
+    found = dict(request.body or {})
+    if "gracePeriodSeconds" in request.query:
+        found.setdefault("gracePeriodSeconds", number(request.query, "gracePeriodSeconds"))
+    if "propagationPolicy" in request.query:
+        found.setdefault("propagationPolicy", request.query["propagationPolicy"])
+    return found
+
+
+def _without_kind(item: dict[str, Any]) -> dict[str, Any]:
+    """In a list, the list's kind says what the items are."""
+    return {key: value for key, value in item.items() if key not in ("kind", "apiVersion")}
+
+
+def _options(request: Request) -> Options:
+    if request.query.get("dryRun") not in (None, "All"):
+        raise bad_request('dryRun: Unsupported value: supported values: "All"')
+    return Options(dry_run=request.dry_run, strict=request.query.get("fieldValidation") == "Strict")
+
+
+def _patcher(model: str, request: Request) -> Callable[[dict[str, Any]], Any]:
+    patch = request.body
+    if isinstance(patch, bytes) or patch is None:
+        raise bad_request("error decoding patch: it is not JSON")
+    match request.content_type:
+        case "application/json-patch+json":
+            return lambda item: json_patch(item, patch)
+        case "application/merge-patch+json":
+            if not isinstance(patch, dict):
+                raise bad_request("error decoding patch: a merge patch is a JSON object")
+            return lambda item: merge_patch(item, patch)
+        case "application/strategic-merge-patch+json":
+            return lambda item: strategic_patch(model, item, patch)
+        case _:
+            raise unsupported_media_type([JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH])
+
+
+def read_body(raw: bytes) -> Any:
+    """Return the JSON of a body, None for an empty one, the bytes for what is no JSON."""
+    if not raw:
+        return None
+    try:
+        return json.loads(raw)
+    except ValueError:
+        return raw

@@ -1,0 +1,49 @@
+"""What goes when something else goes: dependents of a deleted owner, the contents of a namespace."""
+
+from countersign.sandbox.cluster.controllers.world import World
+from countersign.sandbox.cluster.kinds import KINDS, Kind
+from countersign.sandbox.cluster.store import Object
+
+_FOREGROUND = "foregroundDeletion"
+
+
+def collect(world: World, gone: Object) -> None:
+    """Delete what only the deleted object owned."""
+    uid = gone["metadata"]["uid"]
+    world.marks.pop(f"progress:{uid}", None)
+    world.marks.pop(f"ready:{uid}", None)
+    for resource, item in list(world.store.owned(uid)):
+        if "deletionTimestamp" not in item["metadata"]:
+            world.delete(resource, item)
+
+
+def sync_deletion(world: World, kind: Kind, item: Object) -> None:
+    """Finish a foreground deletion once its dependents are gone."""
+    finalizers = item["metadata"].get("finalizers") or []
+    if _FOREGROUND not in finalizers:
+        return
+    dependents = list(world.store.owned(item["metadata"]["uid"]))
+    for resource, each in dependents:
+        if "deletionTimestamp" not in each["metadata"]:
+            world.delete(resource, each)
+    if any(True for _ in world.store.owned(item["metadata"]["uid"])):
+        world.later(kind.resource, item, 0.1)
+    elif finalizers == [_FOREGROUND]:
+        world.store.remove(kind.resource, item)
+
+
+def sync_namespace(world: World, item: Object) -> None:
+    """Empty a terminating namespace, then remove it."""
+    if "deletionTimestamp" not in item["metadata"]:
+        return
+    name = item["metadata"]["name"]
+    resources = dict.fromkeys(kind.resource for kind in KINDS if kind.namespaced)
+    left = [(resource, each) for resource in resources for each in world.store.list(resource, name)]
+    for resource, each in left:
+        current = world.store.get(resource, name, each["metadata"]["name"])
+        if current is not None and "deletionTimestamp" not in current["metadata"]:
+            world.delete(resource, current)
+    if not any(world.store.list(resource, name) for resource in resources):
+        world.store.remove("namespaces", item)
+    else:
+        world.later("namespaces", item, 0.1)

@@ -1,0 +1,71 @@
+"""The people, the policy and the blocks that the demonstration needs. Keys are made afresh and kept in memory."""
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import yaml
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from pydantic import SecretStr
+
+from blocks import KubernetesCluster, PolicyDocument
+from countersign.policy.keys import generate_ed25519, load_private_key
+from countersign.sandbox.demo.cases import FROZEN_NAMESPACE
+
+PEOPLE = ("alice", "bob")
+AUTO_APPROVER = "auto_approver"
+ADMINISTRATOR = "dora"
+"""The one whose requests may prune on hosts."""
+AUTO_KEY = "demo-auto-approver"
+BLOCK = "default"
+
+
+@dataclass(frozen=True)
+class Household:
+    """Who can sign, and the policy that knows them."""
+
+    keys: Mapping[str, Ed25519PrivateKey]
+    auto_secret: SecretStr
+    policy: str
+    """YAML."""
+
+
+def make_household() -> Household:
+    """Make keys for everybody and a policy that names them."""
+    private, public = {}, {}
+    for name in PEOPLE:
+        pem, public[name] = generate_ed25519()
+        private[name] = load_private_key(pem)
+    policy = {
+        "signers": [
+            *({"name": name, "ed25519": public[name]} for name in PEOPLE),
+            {"name": AUTO_APPROVER, "hmac": AUTO_KEY, "may_sign": "low"},
+        ],
+        "auto_approver": {"enabled": True},
+        "host_gateway": {
+            "agents": [
+                {"agent": "*", "scopes": ["read", "write"]},
+                {"agent": ADMINISTRATOR, "scopes": ["read", "write", "admin"]},
+            ],
+            "projects": [{"project": "default", "environments": ["sandbox"]}],
+        },
+        "freeze_windows": [
+            {
+                "reason": "the demonstration keeps this namespace frozen",
+                "namespaces": [FROZEN_NAMESPACE],
+                "start": "2020-01-01T00:00:00Z",
+                "end": "2100-01-01T00:00:00Z",
+            }
+        ],
+    }
+    return Household(private, SecretStr(secrets.token_urlsafe(32)), yaml.safe_dump(policy, sort_keys=False))
+
+
+async def save_blocks(household: Household, kubeconfig: SecretStr) -> None:
+    """Fill in the blocks as a person would in the UI. `kubeconfig` is the file's text."""
+    cluster = KubernetesCluster(cluster_name="sandbox", kubeconfig=kubeconfig)
+    await cluster.asave(BLOCK, overwrite=True)
+    document = PolicyDocument.model_validate(
+        {"document": household.policy, "hmac_secrets": {AUTO_KEY: household.auto_secret.get_secret_value()}}
+    )
+    await document.asave(BLOCK, overwrite=True)

@@ -1,0 +1,148 @@
+"""Filing, signing and executing the demonstration's approvals, and judging what came of them."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from prefect.client.orchestration import PrefectClient, get_client
+from prefect.client.schemas.objects import FlowRun
+from prefect.flow_runs import wait_for_flow_run
+from sqlalchemy import text
+from sqlmodel import Session
+
+from countersign.execution.filing import Request, file_request, signed_content
+from countersign.execution.report import Report
+from countersign.execution.services import Services
+from countersign.execution.signing import record_signature, sign_approval
+from countersign.policy.signatures import Decision, sign_hmac
+from countersign.policy.signers import is_auto_approved
+from countersign.records.approvals import get_approval
+from countersign.records.database import transaction
+from countersign.records.queries import executions_of
+from countersign.records.tables import Approval
+from countersign.sandbox.demo.cases import Case, Twist
+from countersign.sandbox.demo.household import AUTO_APPROVER, AUTO_KEY, PEOPLE, Household
+
+DEPLOYMENT = "execute-approval/execute-approval"
+TRIGGERS = 20
+RUN_SECONDS = 180
+
+# What an intruder with access to the table would do.
+CHANGE_ACTION = text("UPDATE approval SET action = replace(action, 'replicas=3', 'replicas=0') WHERE id = :id")
+CALL_APPROVED = text("UPDATE approval SET status = 'approved' WHERE id = :id")
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came of one case."""
+
+    case: Case
+    approval_id: UUID
+    flow_run: FlowRun
+    outcome: str
+    message: str
+    right: bool
+
+
+def file_and_sign(services: Services, household: Household, case: Case, action: str) -> UUID:
+    """File the case's request and have as many people sign it as the policy asks for."""
+    now = datetime.now(UTC)
+    request = Request(
+        action=action,
+        requested_by=case.requested_by,
+        description=f"Demonstration: {case.name}",
+        risk_level=case.risk,
+        expires_at=now + timedelta(hours=1) if case.twist is not Twist.EXPIRED else now + timedelta(seconds=2),
+    )
+    with transaction(services.engine) as session:
+        approval = file_request(
+            session, request, policy=services.policy, now=now, cluster=services.known_cluster()
+        ).approval
+        _sign(session, services, household, case, approval)
+        if case.twist is Twist.TAMPERED:
+            session.execute(CHANGE_ACTION, {"id": approval.id})
+        return approval.id
+
+
+def _sign(session: Session, services: Services, household: Household, case: Case, approval: Approval) -> None:
+    if case.twist is Twist.UNSIGNED:
+        session.execute(CALL_APPROVED, {"id": approval.id})
+        return
+    if is_auto_approved(case.requested_by):
+        value = sign_hmac(
+            signed_content(approval),
+            approval_id=approval.id,
+            signer=AUTO_APPROVER,
+            decision=Decision.APPROVE,
+            key=AUTO_KEY,
+            secret=household.auto_secret,
+        )
+        record_signature(session, services, approval, signer=AUTO_APPROVER, value=value, decision=Decision.APPROVE)
+        return
+    for name in PEOPLE[: approval.required_signatures]:
+        sign_approval(session, services, approval, signer=name, key=household.keys[name], decision=Decision.APPROVE)
+
+
+async def execute_all(
+    services: Services, approvals: Sequence[tuple[Case, UUID]], *, told: Callable[[Result], None]
+) -> list[Result]:
+    """Execute every approval through the deployment, all at once, and tell each result as it arrives."""
+    async with get_client() as client:
+        deployment = await client.read_deployment_by_name(DEPLOYMENT)
+
+        async def one(case: Case, approval_id: UUID) -> Result:
+            result = await _execute(services, client, deployment.id, case, approval_id)
+            told(result)
+            return result
+
+        return list(await asyncio.gather(*(one(case, approval_id) for case, approval_id in approvals)))
+
+
+async def _execute(
+    services: Services, client: PrefectClient, deployment_id: UUID, case: Case, approval_id: UUID
+) -> Result:
+    if case.twist is Twist.EXPIRED:
+        await _until_expired(services, approval_id)
+    runs = [
+        await client.create_flow_run_from_deployment(
+            deployment_id,
+            parameters={"approval_id": str(approval_id), "dry_run": case.twist is Twist.DRY_RUN},
+        )
+        for _ in range(TRIGGERS if case.twist is Twist.TRIGGERED_TWENTY_TIMES else 1)
+    ]
+    ended: list[FlowRun] = await asyncio.gather(*(wait_for_flow_run(run.id, timeout=RUN_SECONDS) for run in runs))
+    report = await asyncio.to_thread(_report, services, approval_id)
+    state = ended[0].state
+    outcome = report.outcome if report else _outcome_of(ended[0])
+    message = report.message if report else (state.message or "" if state else "")
+    succeeded = case.expected in ("success", "dry_run", "investigated", "no_action")
+    right = outcome == case.expected and all(
+        run.state is not None and run.state.is_completed() == succeeded for run in ended
+    )
+    if len(runs) > 1:
+        message = f"{len(runs)} runs, one effect: {message}"
+        right = right and report is not None and all(step.attempts == 1 for step in report.steps)
+    return Result(case, approval_id, ended[0], outcome, message, right)
+
+
+def _outcome_of(run: FlowRun) -> str:
+    """Return the outcome of a run that was refused before it had an execution; the state is named after it."""
+    return (run.state_name or "unknown").lower().replace(" ", "_")
+
+
+def _report(services: Services, approval_id: UUID) -> Report | None:
+    with transaction(services.engine) as session:
+        reports = [row.report for row in executions_of(session, approval_id) if row.report]
+    return Report.model_validate(reports[0]) if reports else None
+
+
+async def _until_expired(services: Services, approval_id: UUID) -> None:
+    def expires_at() -> datetime | None:
+        with transaction(services.engine) as session:
+            return get_approval(session, approval_id).expires_at
+
+    until = await asyncio.to_thread(expires_at)
+    assert until is not None
+    await asyncio.sleep(max(0.0, (until - datetime.now(UTC)).total_seconds()))

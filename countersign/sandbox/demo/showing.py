@@ -1,0 +1,49 @@
+"""The demonstration from the blocks to the table of outcomes."""
+
+import asyncio
+
+from pydantic import SecretStr
+from rich.console import Console
+from rich.table import Table
+
+from countersign.sandbox.demo.cases import CASES
+from countersign.sandbox.demo.household import make_household, save_blocks
+from countersign.sandbox.demo.running import Result, execute_all, file_and_sign
+from countersign.sandbox.demo.surroundings import fill_in
+from countersign.sandbox.stack import Stack
+from flows.wiring import open_services
+
+
+async def perform_all(stack: Stack, console: Console) -> list[Result]:
+    """Save the blocks, file and sign every case, execute all at once, and print the outcomes."""
+    kubeconfig = stack.addresses.kubeconfig
+    assert kubeconfig is not None, "the demonstration needs the sandbox cluster"
+    household = make_household()
+    await save_blocks(household, SecretStr(await asyncio.to_thread(kubeconfig.read_text)))
+    services = await open_services()
+    actions = await asyncio.to_thread(fill_in, services, [case.action for case in CASES])
+    approvals = [
+        (case, await asyncio.to_thread(file_and_sign, services, household, case, action))
+        for case, action in zip(CASES, actions, strict=True)
+    ]
+    console.print(f"{len(approvals)} approvals are filed and signed; executing them through the deployment …")
+    results = await execute_all(services, approvals, told=lambda _result: None)
+    _print(console, stack, results)
+    return results
+
+
+def _print(console: Console, stack: Stack, results: list[Result]) -> None:
+    table = Table("", "case", "outcome", "what happened", box=None)
+    table.add_column("run", no_wrap=True, overflow="fold")
+    for result in results:
+        link = f"{stack.addresses.ui_url}/runs/flow-run/{result.flow_run.id}"
+        mark = "[green]✓[/]" if result.right else f"[red]✗ expected {result.case.expected}[/]"
+        table.add_row(mark, result.case.name, result.outcome, _escaped(result.message), link)
+    console.print(table)
+    wrong = sum(not result.right for result in results)
+    console.print(f"{len(results) - wrong} of {len(results)} outcomes are the right ones.")
+
+
+def _escaped(text: str) -> str:
+    """Keep rich from reading square brackets as markup."""
+    return " ".join(text.split()).replace("[", "\\[")

@@ -1,0 +1,70 @@
+"""The programs that need only a few lines: sudo, service, docker-compose, free, uptime, openssl, truncate."""
+
+import os
+import sys
+from pathlib import Path
+
+from countersign.sandbox.hosts.programs import docker, systemctl
+from countersign.sandbox.hosts.programs.machine import Machine
+
+
+def sudo(machine: Machine, argv: list[str]) -> int:
+    """Become the command, as sudo does after asking for nothing; refuse where the machine says so."""
+    with machine.state() as state:
+        allowed = state["sudo"]
+    if argv[:1] != ["-n"] or not allowed:
+        print("sudo: a password is required", file=sys.stderr)
+        return 1
+    if argv[1:2] == ["-l"]:
+        return 0
+    os.execvp(argv[1], argv[1:])  # noqa: S606 - an argument list, no shell
+
+
+def service(machine: Machine, argv: list[str]) -> int:
+    """`service NAME restart`."""
+    if len(argv) == 2 and argv[1] == "restart":
+        return systemctl.restart(machine, argv[0])
+    print(f"service: unrecognized command {' '.join(argv)}", file=sys.stderr)
+    return 1
+
+
+def docker_compose(machine: Machine, argv: list[str]) -> int:
+    """The old name of `docker compose`."""
+    return docker.main(machine, ["compose", *argv])
+
+
+def free(machine: Machine, argv: list[str]) -> int:
+    """`free -h`."""
+    print("               total        used        free\nMem:           7.7Gi       2.1Gi       3.9Gi")
+    return 0
+
+
+def uptime(machine: Machine, argv: list[str]) -> int:
+    """`uptime`."""
+    print(" 10:00:00 up 12 days,  3:04,  0 users,  load average: 0.10, 0.20, 0.30")
+    return 0
+
+
+def openssl(machine: Machine, argv: list[str]) -> int:
+    """`openssl x509 -in …/live/NAME/cert.pem -noout -serial`."""
+    if argv[:1] == ["x509"] and "-in" in argv:
+        name = argv[argv.index("-in") + 1].split("/")[-2]
+        with machine.state() as state:
+            found = state["certificates"].get(name)
+        if found is not None:
+            print(f"serial={found['serial'].upper()}")
+            return 0
+    print("Can't open file", file=sys.stderr)
+    return 1
+
+
+def truncate(machine: Machine, argv: list[str]) -> int:
+    """`truncate --no-create --size=0 FILE`."""
+    path = Path(argv[-1])
+    if argv[:-1] != ["--no-create", "--size=0"] or not path.is_relative_to(machine.folder):
+        print("truncate: the stand-in empties files of the sandbox only", file=sys.stderr)
+        return 1
+    if path.exists():
+        os.truncate(path, 0)
+        machine.effect(f"truncate {path.name}")
+    return 0

@@ -1,0 +1,81 @@
+"""Where the stack's parts are, as values and as the environment of a process that uses them."""
+
+import os
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+POOL = "countersign"
+POLICY_BLOCK = "default"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Addresses:
+    """Addresses of a running stack. Nothing here is secret: sockets are private folders, ports are loopback."""
+
+    state_dir: Path
+    database_url: str
+    prefect_database_url: str
+    redis_url: str | None
+    port: int
+    kubeconfig: Path | None
+
+    @property
+    def ui_url(self) -> str:
+        """Prefect's pages."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def api_url(self) -> str:
+        """Prefect's API."""
+        return f"{self.ui_url}/api"
+
+    def environment(self) -> dict[str, str]:
+        """Return the variables with which a process finds this stack."""
+        found = {
+            "COUNTERSIGN_DATABASE_URL": self.database_url,
+            "COUNTERSIGN_STATE_DIR": str(self.state_dir),
+            "COUNTERSIGN_POLICY_BLOCK": POLICY_BLOCK,
+            "PREFECT_API_URL": self.api_url,
+            "PREFECT_HOME": str(self.state_dir / "prefect"),
+            "PREFECT_LOGGING_EXTRA_LOGGERS": "countersign",
+            # Nothing of ours speaks to anybody outside.
+            "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+            "DO_NOT_TRACK": "1",
+        }
+        if self.redis_url:
+            found["COUNTERSIGN_REDIS_URL"] = self.redis_url
+        return found
+
+    def server_environment(self) -> dict[str, str]:
+        """Return what Prefect's server needs beyond `environment`."""
+        return {
+            "PREFECT_SERVER_DATABASE_CONNECTION_URL": self.prefect_database_url,
+            "PREFECT_SERVER_UI_API_URL": self.api_url,
+            # Prefect prepares its pages in a folder; its own package may be read-only or shared by two stacks.
+            "PREFECT_SERVER_UI_STATIC_DIRECTORY": str(self.state_dir / "prefect" / "ui"),
+            # Deployments that wait for a slot are looked at again after this many seconds (default 30).
+            "PREFECT_SERVER_DEPLOYMENTS_CONCURRENCY_SLOT_WAIT_SECONDS": "1",
+        }
+
+    def save(self) -> Path:
+        """Write `environment` where a shell can read it (`set -a; . FILE`); return the file."""
+        file = self.state_dir / "environment"
+        lines = [f"{name}={shlex.quote(value)}" for name, value in self.environment().items()]
+        file.write_text("\n".join(lines) + "\n")
+        return file
+
+
+def child_environment(addresses: Addresses, inherited: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Return the whole environment of a child: ours, without foreign Prefect settings, usable when empty."""
+    kept = {name: value for name, value in inherited.items() if not name.startswith("PREFECT_")}
+    home = kept.get("HOME") or str(addresses.state_dir)
+    return {
+        **kept,
+        "HOME": home,
+        "PATH": kept.get("PATH", os.defpath),
+        "LC_ALL": "C.UTF-8",
+        "PYTHONUNBUFFERED": "1",
+        **addresses.environment(),
+    }
