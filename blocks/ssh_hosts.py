@@ -1,0 +1,180 @@
+"""The hosts that approved actions may be performed on over SSH."""
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Annotated, ClassVar, Self
+
+from prefect.blocks.core import Block
+from prefect.types import SecretDict
+from pydantic import BaseModel, Field, SecretStr, model_validator
+
+from blocks.form import FORM, Secret, SecretText, Text, mistakes
+from countersign.errors import ConfigurationError, CountersignError
+from countersign.targets.hosts.fleet import FleetSettings, HostSettings
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+Seconds = Annotated[int, Field(ge=1, le=60)]
+AT_ONCE = 16
+"""Hosts that a check logs in to at the same time, so that a few dead ones do not hold up the rest."""
+
+
+class SSHHost(BaseModel):
+    """One host: name, address, user, environment, groups and pinned host keys. Its private key goes above."""
+
+    model_config = FORM
+
+    name: str = Field(min_length=1, title="Name", description="How actions call it, e.g. web-3.")
+    address: Text = Field(default=None, title="Address", description="DNS name or IP address. Empty: the name.")
+    port: Port = Field(default=22, title="Port")
+    user: Text = Field(default=None, title="User", description="Empty: the user that all hosts share.")
+    host_keys: list[str] = Field(
+        min_length=1,
+        title="Host keys",
+        description="The keys the host may show, e.g. ssh-ed25519 AAAA…; any other is refused. "
+        "On the host: cat /etc/ssh/ssh_host_ed25519_key.pub",
+    )
+    environment: str = Field(
+        default="default", min_length=1, title="Environment", description="E.g. production; what a project may touch."
+    )
+    groups: list[str] = Field(default_factory=list, title="Groups", description="E.g. web, database.")
+    jump: Text = Field(
+        default=None, title="Jump host", description="Name of the host in this list that the connection goes through."
+    )
+    sudo: bool = Field(default=True, title="sudo", description="Run what needs root with sudo -n.")
+
+
+class SSHHosts(Block):
+    """A fleet of hosts with their pinned host keys, and the private keys to reach them with."""
+
+    model_config = FORM
+    _block_type_name: ClassVar[str | None] = "Countersign: SSH hosts"
+    _block_type_slug: ClassVar[str | None] = "countersign-ssh-hosts"
+    _description: ClassVar[str | None] = (
+        "Hosts that approved actions are performed on over SSH. Host keys are pinned; agents, key files and SSH "
+        "configuration files are not used."
+    )
+
+    fleet_name: str = Field(
+        default="default",
+        min_length=1,
+        title="Fleet name",
+        description="How records and reports call these hosts together. Keep it once it is in use.",
+    )
+    user: str = Field(default="root", min_length=1, title="User", description="For hosts that name no other.")
+    private_key: SecretText = Field(
+        default=None,
+        title="Private key",
+        description="Text of the key file (Ed25519, ECDSA or RSA) for every host without a key of its own.",
+    )
+    passphrase: Secret = Field(
+        default=None, title="Passphrase", description="Of the private key above, if it has one."
+    )
+    private_keys: SecretDict | None = Field(
+        default=None,
+        title="Private keys of single hosts",
+        description='Text of the key file by host name, e.g. {"db-1": "-----BEGIN OPENSSH PRIVATE KEY-----…"}.',
+    )
+    hosts: list[SSHHost] = Field(
+        min_length=1,
+        title="Hosts",
+        description='A list, e.g. [{"name": "web-3", "address": "10.0.0.3", "user": "deploy", "environment": '
+        '"production", "host_keys": ["ssh-ed25519 AAAA…"]}]. `countersign hosts show-key` prints a host\'s key.',
+    )
+    connect_timeout: Seconds = Field(
+        default=5, title="Connect time limit", description="Seconds for a connection to be made."
+    )
+    auth_timeout: Seconds = Field(
+        default=5, title="Login time limit", description="Seconds for the server's banner and for the login."
+    )
+
+    @model_validator(mode="after")
+    def _can_be_right(self) -> Self:
+        # paramiko takes a fifth of a second to import, and every Prefect process imports the blocks.
+        from countersign.targets.hosts.ssh import private_key  # noqa: PLC0415
+
+        with mistakes():
+            unknown = sorted(set(self._own_keys()) - {host.name for host in self.hosts})
+            if unknown:
+                raise ConfigurationError(
+                    f"private_keys has a key for {unknown[0]!r}, which is not among the hosts",
+                    hint="the hosts: " + ", ".join(host.name for host in self.hosts),
+                )
+            for host in self.settings().hosts:
+                private_key(host)
+                for line in host.host_keys:
+                    _require_host_key(host.name, line)
+        return self
+
+    def settings(self) -> FleetSettings:
+        """Return what the SSH target works with. Raises ConfigurationError naming the host."""
+        return FleetSettings(
+            name=self.fleet_name,
+            hosts=tuple(self._host(host) for host in self.hosts),
+            connect_timeout=self.connect_timeout,
+            auth_timeout=self.auth_timeout,
+        )
+
+    def check(self) -> str:
+        """Log in to every host. Raises ConfigurationError with a sentence for each one that does not work."""
+        from countersign.targets.hosts.ssh import Sessions  # noqa: PLC0415 - as above
+
+        fleet = self.settings()
+
+        def problem(host: HostSettings) -> str | None:
+            try:
+                # Any exit code will do: a key that is bound to certain commands may refuse this one.
+                sessions.run(host, ["true"], limit=self.connect_timeout)
+            except CountersignError as error:
+                return error.message.rstrip(".") + (f" ({error.hint})" if error.hint else "")
+            return None
+
+        with Sessions(fleet) as sessions, ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
+            wrong = [said for said in pool.map(problem, fleet.hosts) if said is not None]
+        if wrong:
+            raise ConfigurationError(
+                f"{len(wrong)} of {len(fleet.hosts)} hosts cannot be used: {'; '.join(wrong)}",
+                hint="mend the hosts in the SSHHosts block",
+            )
+        return f"{self.fleet_name}: all {len(fleet.hosts)} hosts show their pinned key and accept the login."
+
+    def _own_keys(self) -> dict[str, SecretStr]:
+        given = {} if self.private_keys is None else self.private_keys.get_secret_value()
+        for name, key in given.items():
+            if not isinstance(key, str):
+                raise ConfigurationError(f"private_keys: the key of {name!r} is not text", hint="paste the key file")
+        return {name: SecretStr(key) for name, key in given.items()}
+
+    def _host(self, host: SSHHost) -> HostSettings:
+        own = self._own_keys().get(host.name)
+        key = own or self.private_key
+        if key is None:
+            raise ConfigurationError(
+                f"there is no private key for {host.name!r}", hint="fill in private_key, or add it to private_keys"
+            )
+        return HostSettings(
+            name=host.name,
+            address=host.address or host.name,
+            user=host.user or self.user,
+            private_key=key,
+            host_keys=tuple(line.strip() for line in host.host_keys),
+            port=host.port,
+            environment=host.environment,
+            groups=tuple(host.groups),
+            jump=host.jump,
+            passphrase=None if own else self.passphrase,
+            sudo=host.sudo,
+        )
+
+
+def _require_host_key(host: str, line: str) -> None:
+    from paramiko import SSHException  # noqa: PLC0415 - as above
+    from paramiko.hostkeys import HostKeyEntry, InvalidHostKey  # noqa: PLC0415
+
+    try:
+        entry = HostKeyEntry.from_line(f"{host} {line}")
+    except (InvalidHostKey, SSHException, ValueError, IndexError):
+        entry = None
+    if entry is None or entry.key is None:
+        raise ConfigurationError(
+            f"host_keys of {host!r}: this is not a host key",
+            hint="give the type and the key as in the host's ssh_host_ed25519_key.pub: ssh-ed25519 AAAA…",
+        )

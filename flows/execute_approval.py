@@ -1,0 +1,248 @@
+"""Execute one approved action, once, and report the truth about it.
+
+Orchestration only: each task is one phase of countersign.execution.run, in a thread. That the effect happens at most
+once is the database's doing; this flow may be triggered twice, retried, cancelled or killed at any line.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from time import monotonic
+from typing import Any
+from uuid import UUID
+
+from prefect import flow, task
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State, TaskRun
+from prefect.runtime import flow_run, task_run
+from prefect.states import Completed, Failed
+
+from countersign.errors import (
+    CountersignError,
+    DatabaseUnavailable,
+    InternalError,
+    InvalidInput,
+    StaleFence,
+    TransientTargetError,
+)
+from countersign.execution.report import ExecutionFailed, Report
+from countersign.execution.run import Run
+from countersign.logging import get_logger
+from countersign.targets.classify import is_transient
+from flows import cancelling
+from flows.showing import name_run, show_report
+from flows.threads import beat, in_thread, in_thread_to_its_end
+from flows.wiring import open_services, worker_name
+
+logger = get_logger(__name__)
+HOLD_POLL_SECONDS = 0.5
+FOLLOW_POLL_SECONDS = 0.25
+LONGEST_RETRY_AFTER_SECONDS = 300.0
+
+
+@flow(name="execute-approval", flow_run_name="execute {approval_id}", persist_result=True)
+async def execute_approval(approval_id: str, dry_run: bool = False) -> Any:
+    """Execute an approved action once, and put the truth about it on record.
+
+    Args:
+        approval_id: The approval to execute, for example 0193d1c2-8a4e-7c31-9f7e-2b8f5c1d0e42.
+        dry_run: Go through every check and make the plan, but send nothing to the target.
+
+    Returns the report (countersign.execution.report.Report). A run whose action did not succeed is a failed run and
+    raises ExecutionFailed, which carries the report.
+    """
+    run = Run(
+        await open_services(),
+        _identifier(approval_id),
+        dry_run=dry_run,
+        worker=worker_name(),
+        flow_run_id=str(flow_run.id) if flow_run.id else None,
+    )
+    report = await _execute(run)
+    await show_report(report)
+    return _final_state(report)
+
+
+async def _execute(run: Run) -> Report:
+    """Make the execution this run's, or follow whoever has it; go through its phases; settle it.
+
+    A run that loses its lease on the way begins again: it then follows the new owner, or is the new owner.
+    """
+    await in_thread(run.ready)
+    while True:
+        try:
+            report = await claim(run)
+        except asyncio.CancelledError:
+            await asyncio.shield(_cancelled(run))
+            raise
+        if report is not None:
+            return report
+        try:
+            async with _lease(run):
+                return await _perform_and_record(run)
+        except StaleFence as error:
+            logger.warning("lost the execution", approval_id=str(run.approval_id), reason=error.message)
+        run.begin_again()
+
+
+async def _perform_and_record(run: Run) -> Report:
+    try:
+        await _phases(run)
+    except StaleFence:
+        raise
+    except asyncio.CancelledError:
+        await asyncio.shield(_cancelled(run))
+        raise
+    except CountersignError as error:
+        return await record(run, error)
+    except Exception as error:
+        # The boundary: whatever went wrong, the record says how the execution ended.
+        logger.exception("unexpected error in a run", approval_id=str(run.approval_id))
+        return await record(run, InternalError(f"{type(error).__name__} stopped the run unexpectedly."))
+    return await record(run, None)
+
+
+async def _cancelled(run: Run) -> None:
+    """Settle what a person cancelled: left alone, it would be taken over and performed.
+
+    A run that a leaving worker had to cancel is left for exactly that.
+    """
+    if await cancelling.asked_for_by_a_person():
+        await in_thread(run.cancel)
+
+
+async def _phases(run: Run) -> None:
+    settings = run.services.settings
+    await read(run)
+    await name_run(run.known.approval, run.known.description)
+    await check(run)
+    retrying: Any = {"retries": settings.retry_attempts, "retry_delay_seconds": settings.retry_delay_seconds}
+    await plan.with_options(**retrying)(run)
+    if not run.dry_run:
+        fixed = run.known.plan
+        await perform.with_options(**retrying)(run, str(run.approval_id), fixed.hash if fixed else None)
+
+
+@task(cache_policy=NO_CACHE, persist_result=False)
+async def claim(run: Run) -> Report | None:
+    """Make the execution this run's (None), or wait for the result of whoever has it and return that."""
+    deadline = monotonic() + run.services.settings.follow_seconds
+    while True:
+        answer = await in_thread_to_its_end(run.stop, run.claim)
+        if answer is None:
+            await in_thread(run.open_log)
+        if answer is None or isinstance(answer, Report):
+            return answer
+        if monotonic() >= deadline:
+            return run.still_running(answer)
+        await asyncio.sleep(FOLLOW_POLL_SECONDS)
+
+
+@task(cache_policy=NO_CACHE, persist_result=False)
+async def read(run: Run) -> None:
+    """Read the action's text."""
+    await in_thread(run.read)
+
+
+@task(cache_policy=NO_CACHE, persist_result=False)
+async def check(run: Run) -> None:
+    """Approved and current, signed as it stands, allowed by the policy."""
+    await in_thread(run.check)
+
+
+def _worth_another_attempt(_task: Any, _task_run: TaskRun, state: State[Any]) -> bool:
+    return isinstance(state.data, BaseException) and is_transient(state.data)
+
+
+@task(cache_policy=NO_CACHE, persist_result=False, retry_condition_fn=_worth_another_attempt)
+async def plan(run: Run) -> None:
+    """Resolve the target, take it for this execution alone, fix the plan, preflight it, store it."""
+    async with _retry_told(run):
+        resolution = await in_thread_to_its_end(run.stop, run.resolve)
+        if resolution is None:
+            return
+        deadline = monotonic() + run.services.settings.target_wait_seconds
+        while (holder := await in_thread(run.hold, resolution)) is not None:
+            if monotonic() >= deadline:
+                raise run.held(holder)
+            await asyncio.sleep(HOLD_POLL_SECONDS)
+        await in_thread_to_its_end(run.stop, run.plan, resolution)
+
+
+def _result_key(_context: Any, given: dict[str, Any]) -> str | None:
+    """Return the key of a result; none without a plan: what was read belongs to the run that read it."""
+    return f"{given['approval_id']}:{given['plan_hash']}" if given["plan_hash"] else None
+
+
+@task(
+    cache_key_fn=_result_key,
+    persist_result=True,
+    retry_condition_fn=_worth_another_attempt,
+)
+async def perform(run: Run, approval_id: str, plan_hash: str | None) -> str:
+    """Send what has not landed, each request at most once an attempt. The result is kept by approval and plan."""
+    async with _retry_told(run):
+        progress = await in_thread_to_its_end(run.stop, run.perform, attempt=task_run.run_count or 1)
+    return f"{approval_id} {plan_hash}: {progress.landed} landed"
+
+
+@task(cache_policy=NO_CACHE, persist_result=False)
+async def record(run: Run, error: CountersignError | None) -> Report:
+    """Put the outcome on record in one transaction."""
+    return await in_thread(run.settle, error)
+
+
+@asynccontextmanager
+async def _lease(run: Run) -> AsyncIterator[None]:
+    """Keep the lease alive meanwhile; a run that has lost it sends nothing more."""
+    stop = run.stop
+
+    def extend() -> None:
+        try:
+            run.extend_lease()
+        except StaleFence:
+            stop.set()
+            raise
+        except DatabaseUnavailable as error:
+            logger.warning("lease not extended", error=error.message)
+
+    heart = asyncio.create_task(beat(extend, every=run.services.settings.lease_seconds / 3))
+    try:
+        yield
+    finally:
+        heart.cancel()
+        await asyncio.gather(heart, return_exceptions=True)
+
+
+@asynccontextmanager
+async def _retry_told(run: Run) -> AsyncIterator[None]:
+    """Leave a warning on the timeline when another attempt follows, and wait as long as the target asked."""
+    try:
+        yield
+    except CountersignError as error:
+        settings, attempt = run.services.settings, task_run.run_count or 1
+        if is_transient(error) and attempt <= settings.retry_attempts:
+            wait = settings.retry_delay_seconds
+            if isinstance(error, TransientTargetError) and error.retry_after is not None:
+                wait = max(wait, min(error.retry_after, LONGEST_RETRY_AFTER_SECONDS))
+            await in_thread(run.warn_of_retry, error, attempt=attempt, seconds=wait)
+            await asyncio.sleep(wait - settings.retry_delay_seconds)
+        raise
+
+
+def _final_state(report: Report) -> State[Any]:
+    name = report.outcome.replace("_", " ").capitalize()
+    if report.success:
+        return Completed(
+            name="Completed" if report.outcome == "success" else name, message=report.message, data=report
+        )
+    return Failed(name=name, message=report.message, data=ExecutionFailed(report))
+
+
+def _identifier(approval_id: str) -> UUID:
+    try:
+        return UUID(approval_id)
+    except ValueError:
+        raise InvalidInput(
+            f"approval_id {approval_id!r} is not an identifier.", hint="`countersign approvals list` shows them"
+        ) from None

@@ -1,0 +1,50 @@
+"""What a person sees of a run in Prefect's pages. None of it may stop or change an execution."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from prefect.artifacts import acreate_markdown_artifact
+from prefect.client.orchestration import get_client
+from prefect.runtime import flow_run
+
+from countersign.execution.markdown import render
+from countersign.execution.report import Report
+from countersign.logging import get_logger
+from countersign.records.tables import Approval
+from countersign.texts import text
+
+logger = get_logger(__name__)
+LONGEST_NAME = 80
+
+
+async def name_run(approval: Approval, description: Mapping[str, Any]) -> None:
+    """Give the flow run the action's words as its name, and tags to filter by."""
+    if flow_run.id is None:
+        return
+    action = " ".join(approval.action.split())
+    shortened = action if len(action) <= LONGEST_NAME else action[: LONGEST_NAME - 1] + "…"
+    tags = {f"risk:{approval.risk_level}", "auto" if approval.auto_approved else "human"}
+    for name in ("operation", "tool", "namespace", "host"):
+        if description.get(name):
+            tags.add(f"{name}:{description[name]}")
+    try:
+        async with get_client() as client:
+            await client.update_flow_run(
+                flow_run_id=flow_run.id,
+                name=f"{shortened} [{approval.id.hex[-8:]}]",
+                tags=sorted(tags | set(flow_run.tags or ())),
+            )
+    except Exception:
+        logger.warning("the run keeps its first name", exc_info=True)
+
+
+async def show_report(report: Report) -> None:
+    """Put the report on the run's page as a markdown artifact."""
+    try:
+        await acreate_markdown_artifact(
+            key=f"approval-{report.approval_id}",
+            markdown=render(report),
+            description=text(f"outcome.{report.outcome}"),
+        )
+    except Exception:
+        logger.warning("the report is on record but not among the artifacts", exc_info=True)

@@ -1,0 +1,165 @@
+"""Filling the blocks in: what is accepted, and the sentence for each mistake."""
+
+from typing import Any
+
+import pytest
+from prefect.blocks.core import Block
+from pydantic import SecretStr, ValidationError
+
+import blocks
+from blocks import KubernetesCluster, PolicyDocument, SSHHosts
+from countersign.errors import ConfigurationError
+from tests.blocks.examples import CLIENT_KEY, CLUSTER, HOST_KEY, OTHER_KEY, POLICY, SECRET, hosts, kubeconfig
+
+KINDS: list[type[Block]] = [getattr(blocks, name) for name in blocks.__all__]
+
+
+def mistake(kind: type[Block], **fields: Any) -> str:
+    with pytest.raises(ValidationError) as caught:
+        kind(**fields)
+    assert SECRET not in str(caught.value)
+    assert "PRIVATE KEY-----\\n" not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_field_of_a_form_says_what_it_is(kind: type[Block]) -> None:
+    schema = kind.model_json_schema()
+    forms = [schema, *schema.get("definitions", {}).values(), *schema.get("$defs", {}).values()]
+    for form in forms:
+        for name, field in form["properties"].items():
+            assert field.get("title"), name
+    for name, field in kind.model_fields.items():
+        if name != "hosts":
+            assert field.description, name
+    assert kind.get_block_type_name().startswith("Countersign: ")
+    assert kind.get_description()
+
+
+@pytest.mark.parametrize(("kind", "name"), [(KubernetesCluster, "kubeconfig"), (SSHHosts, "private_key")])
+def test_a_secret_of_several_lines_is_not_put_into_a_field_of_one_line(kind: type[Block], name: str) -> None:
+    schema = kind.model_json_schema()
+    assert "password" not in str(schema["properties"][name])
+    assert name in schema["secret_fields"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({}, "gives neither kubeconfig, in_cluster nor server; give exactly one"),
+        ({"kubeconfig": kubeconfig(), "server": "https://x", "token": SECRET}, "gives kubeconfig and server"),
+        ({"in_cluster": True, "kubeconfig": kubeconfig()}, "in_cluster and kubeconfig are given"),
+        ({"in_cluster": True, "token": SECRET}, "in_cluster and token are given"),
+        ({"kubeconfig": kubeconfig(), "token": SECRET}, "token and ca_certificate need a server"),
+        ({"kubeconfig": f"a: [{SECRET}"}, "is not readable YAML (line 1)"),
+        ({"kubeconfig": "/root/.kube/config"}, "paste the file's text, not its path"),
+        (
+            {"kubeconfig": kubeconfig(), "context": "red"},
+            "'red' is not in the kubeconfig; known contexts: blue, green",
+        ),
+        ({"kubeconfig": kubeconfig(user="nobody")}, "names the user 'nobody'"),
+        ({"server": "https://x"}, "server needs a token"),
+        ({"server": "x:6443", "token": SECRET}, "'x:6443' is not a URL"),
+        (CLUSTER | {"ca_certificate": "MIIB"}, "not a PEM certificate"),
+        (CLUSTER | {"allowed_namespaces": ["prod"]}, "'default' is not among allowed_namespaces"),
+        (CLUSTER | {"kubecofnig": SECRET}, "kubecofnig"),
+    ],
+)
+def test_a_mistake_in_a_cluster_is_said_when_it_is_made(fields: dict[str, Any], said: str) -> None:
+    assert said in mistake(KubernetesCluster, **fields)
+
+
+def test_a_cluster_gives_the_target_its_settings() -> None:
+    settings = KubernetesCluster(kubeconfig=kubeconfig(), context="green", server="", token=" ").settings()
+    assert settings.kubeconfig == SecretStr(kubeconfig())
+    assert (settings.context, settings.server, settings.token) == ("green", None, None)
+    settings = KubernetesCluster(**CLUSTER, default_namespace="prod", allowed_namespaces=["prod"]).settings()
+    assert (settings.name, settings.default_namespace, settings.allowed_namespaces) == (
+        "production",
+        "prod",
+        ("prod",),
+    )
+    assert KubernetesCluster(in_cluster=True).settings().in_cluster
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"document": "kill_swich: true"}, "kill_swich: there is no such field; did you mean kill_switch?"),
+        (POLICY | {"hmac_secrets": {"bot-key": "hunter2"}}, "is 7 bytes long"),
+        (POLICY | {"hmac_secrets": {"bot-kye": SECRET}}, "'bot-kye', which no signer of the policy has"),
+        (POLICY | {"hmac_secrets": {"bot-key": 5}}, "is not text"),
+    ],
+)
+def test_a_mistake_in_a_policy_is_said_when_it_is_made(fields: dict[str, Any], said: str) -> None:
+    assert said in mistake(PolicyDocument, **fields)
+
+
+def test_a_policy_block_gives_the_policy_and_its_secrets() -> None:
+    block = PolicyDocument(**POLICY)
+    assert [signer.name for signer in block.policy().signers] == ["bot"]
+    assert block.secrets() == {"bot-key": SecretStr(SECRET)}
+    assert block.check() == "bot may sign; 0 freeze windows. The policy's kill_switch is off."
+
+
+def test_the_example_in_the_form_is_a_policy_that_still_needs_a_signer() -> None:
+    with pytest.raises(ConfigurationError, match="names no signers"):
+        PolicyDocument().check()
+
+
+def test_a_policy_whose_secret_is_missing_does_not_pass_its_check() -> None:
+    with pytest.raises(ConfigurationError, match="the secrets of the HMAC keys bot-key are missing"):
+        PolicyDocument(document=POLICY["document"]).check()
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        (hosts(hosts=[]), "hosts"),
+        (hosts(private_key=None), "there is no private key for 'web-1'"),
+        (hosts(private_key=SECRET), "private_key of web-1 cannot be read"),
+        (hosts(private_keys={"web-2": CLIENT_KEY.private}), "'web-2', which is not among the hosts"),
+        (hosts(private_keys={"web-1": 7}), "is not text"),
+        (hosts(hosts=[{"name": "a", "host_keys": []}]), "host_keys"),
+        (hosts(hosts=[{"name": "a", "host_keys": ["ssh-ed25519 AAAA"]}]), "host_keys of 'a': this is not a host key"),
+        (hosts(hosts=[{"name": "a", "host_keys": ["SHA256:abc"]}]), "host_keys of 'a': this is not a host key"),
+        (hosts(hosts=[{"name": "a", "host_keys": [HOST_KEY.public]}] * 2), "is used twice"),
+        (hosts(hosts=[{"name": "a", "host_keys": [HOST_KEY.public], "jump": "b"}]), "jumps through 'b'"),
+        (hosts(hosts=[{"name": "a", "host_keys": [HOST_KEY.public], "prot": 1}]), "prot"),
+    ],
+)
+def test_a_mistake_in_a_fleet_is_said_when_it_is_made(fields: dict[str, Any], said: str) -> None:
+    assert said in mistake(SSHHosts, **fields)
+
+
+def test_a_fleet_gives_the_target_its_settings() -> None:
+    two = [
+        {"name": "web-1", "host_keys": [HOST_KEY.public + " root@web-1"], "groups": ["web"]},
+        {"name": "db-1", "host_keys": [HOST_KEY.public], "address": "10.0.0.9", "user": "ops", "jump": "web-1"},
+    ]
+    fleet = SSHHosts(**hosts(hosts=two, private_keys={"db-1": OTHER_KEY.private}, user="deploy")).settings()
+    web, database = fleet.hosts
+    assert (web.address, web.user, web.private_key) == ("web-1", "deploy", SecretStr(CLIENT_KEY.private))
+    assert (database.address, database.user, database.private_key) == (
+        "10.0.0.9",
+        "ops",
+        SecretStr(OTHER_KEY.private),
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields", "secret"),
+    [
+        (KubernetesCluster, CLUSTER, SECRET),
+        (KubernetesCluster, {"kubeconfig": kubeconfig()}, SECRET),
+        (PolicyDocument, POLICY, SECRET),
+        (SSHHosts, hosts(), CLIENT_KEY.private.splitlines()[2]),
+        (SSHHosts, hosts(private_keys={"web-1": OTHER_KEY.private}), OTHER_KEY.private.splitlines()[2]),
+    ],
+    ids=["server", "kubeconfig", "policy", "hosts", "one-host"],
+)
+def test_no_secret_is_in_what_a_block_prints(kind: type[Block], fields: dict[str, Any], secret: str) -> None:
+    block = kind(**fields)
+    settings = block.secrets() if isinstance(block, PolicyDocument) else block.settings()  # type: ignore[attr-defined]
+    for shown in (repr(block), str(block), str(block.model_dump()), block.model_dump_json(), repr(settings)):
+        assert secret not in shown

@@ -1,0 +1,62 @@
+"""One real stack for all tests of this folder: PostgreSQL, Valkey, Prefect's server, a warm worker."""
+
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from countersign.sandbox.postgres import THROWAWAY
+from countersign.sandbox.stack import Stack
+from tests.stack.api import PATIENCE, Api
+
+HERE = Path(__file__).parent
+PROJECT = HERE.parent.parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep this folder's tests in one process of pytest-xdist, so that the stack is started once."""
+    for item in items:
+        if item.path.is_relative_to(HERE):
+            item.add_marker(pytest.mark.stack)
+            item.add_marker(pytest.mark.xdist_group("stack"))
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator[Stack]:
+    """A running stack with the deployments of prefect.yaml. `environment()` is for subprocesses."""
+    # Not pytest's folder: its parents are closed to the user that PostgreSQL runs as under root.
+    with tempfile.TemporaryDirectory(prefix="countersign-stack-", ignore_cleanup_errors=True) as folder:
+        Path(folder).chmod(0o755)
+        running = Stack(Path(folder) / "state", project=PROJECT, postgres_options=THROWAWAY)
+        running.start()
+        _stop_the_schedule(running)
+        try:
+            yield running
+        finally:
+            running.stop()
+
+
+def _stop_the_schedule(stack: Stack) -> None:
+    """Keep scheduled reconciliation from acting on what a test left; tests start rounds themselves."""
+    with httpx.Client(base_url=stack.addresses.api_url, timeout=10) as prefect:
+        found = prefect.get("/deployments/name/reconcile/reconcile").raise_for_status().json()
+        prefect.patch(f"/deployments/{found['id']}", json={"paused": True}).raise_for_status()
+        unfinished = {
+            "deployments": {"id": {"any_": [found["id"]]}},
+            "flow_runs": {"state": {"type": {"any_": ["SCHEDULED", "PENDING", "RUNNING"]}}},
+        }
+        give_up = time.monotonic() + PATIENCE
+        while prefect.post("/flow_runs/filter", json=unfinished).raise_for_status().json():
+            assert time.monotonic() < give_up, "a round that was planned did not end"
+            time.sleep(0.1)
+
+
+@pytest.fixture(scope="session")
+def api(stack: Stack) -> Iterator[Api]:
+    """Prefect's API of the stack."""
+    client = Api(stack.addresses.api_url)
+    yield client
+    client.close()

@@ -1,0 +1,234 @@
+"""Approvals through the deployment: real server, real worker, the sandbox cluster, and an API user."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from uuid import UUID
+
+import httpx
+import pytest
+from pydantic import SecretStr
+
+from countersign.execution.filing import Request, file_request
+from countersign.execution.report import Report
+from countersign.execution.services import Services
+from countersign.execution.signing import sign_approval
+from countersign.policy.loading import load_policy
+from countersign.policy.signatures import Decision
+from countersign.records.database import connect, transaction
+from countersign.records.queries import execution_of
+from countersign.sandbox.cluster import ControlClient, Effect, Fault
+from countersign.sandbox.demo.household import PEOPLE, Household, make_household
+from countersign.sandbox.stack import Stack
+from countersign.settings import Settings
+from countersign.targets.kubernetes.connection import connect as open_connection
+from countersign.targets.kubernetes.kubeconfig import ClusterSettings
+from tests.stack.api import Api
+
+DEPLOYMENT = "execute-approval/execute-approval"
+SAVE_BLOCKS = """
+import asyncio, json, sys
+from pathlib import Path
+from pydantic import SecretStr
+from countersign.sandbox.demo.household import Household, save_blocks
+given = json.load(sys.stdin)
+household = Household({}, SecretStr(given["secret"]), given["policy"])
+asyncio.run(save_blocks(household, SecretStr(Path(given["kubeconfig"]).read_text())))
+"""
+RUN_FLOW = """
+import asyncio, sys
+from flows.execute_approval import execute_approval
+print("REPORT " + asyncio.run(execute_approval(sys.argv[1])).model_dump_json())
+"""
+
+
+@dataclass(frozen=True)
+class Office:
+    """An approval system beside a running stack."""
+
+    stack: Stack
+    api: Api
+    cluster: ControlClient
+    services: Services
+    household: Household
+    deployment: str
+
+    def approved(self, action: str, *, risk: str = "medium") -> UUID:
+        with transaction(self.services.engine) as session:
+            request = Request(action=action, requested_by="carol", risk_level=risk)
+            filed = file_request(session, request, policy=self.services.policy, now=datetime.now(UTC))
+            approval = filed.approval
+            for name in PEOPLE[: approval.required_signatures]:
+                key = self.household.keys[name]
+                sign_approval(session, self.services, approval, signer=name, key=key, decision=Decision.APPROVE)
+            return approval.id
+
+    def trigger(self, approval_id: UUID, **parameters: object) -> str:
+        return self.api.run(self.deployment, approval_id=str(approval_id), **parameters)
+
+    def report(self, approval_id: UUID) -> Report:
+        with transaction(self.services.engine) as session:
+            execution = execution_of(session, approval_id)
+            assert execution is not None
+            return Report.model_validate(execution.report)
+
+    def a_pod(self) -> str:
+        kubeconfig = self.stack.addresses.kubeconfig
+        assert kubeconfig is not None
+        settings = ClusterSettings(name="sandbox", kubeconfig=SecretStr(kubeconfig.read_text()))
+        with open_connection(settings, request_timeout=5) as connection:
+            pods = connection.get("/api/v1/namespaces/prod/pods")["items"]
+        return str(next(pod["metadata"]["name"] for pod in pods if pod["metadata"]["name"].startswith("api-")))
+
+    def artifact(self, approval_id: UUID) -> str:
+        answer = httpx.get(f"{self.stack.addresses.api_url}/artifacts/approval-{approval_id}/latest", timeout=10)
+        answer.raise_for_status()
+        return str(answer.json()["data"])
+
+
+@pytest.fixture(scope="module")
+def office(stack: Stack, api: Api) -> Iterator[Office]:
+    household = make_household()
+    kubeconfig = stack.addresses.kubeconfig
+    assert kubeconfig is not None
+    given = {
+        "secret": household.auto_secret.get_secret_value(),
+        "policy": household.policy,
+        "kubeconfig": str(kubeconfig),
+    }
+    subprocess.run(
+        [sys.executable, "-c", SAVE_BLOCKS], input=json.dumps(given), text=True, env=stack.environment(), check=True
+    )
+    policy = load_policy(household.policy)
+    engine = connect(SecretStr(stack.addresses.database_url), timeout=5)
+    services = Services(settings=Settings(), engine=engine, policy=policy, reread_policy=lambda: policy)
+    found = httpx.get(f"{stack.addresses.api_url}/deployments/name/{DEPLOYMENT}", timeout=10).json()
+    yield Office(stack, api, ControlClient.from_kubeconfig(kubeconfig.read_text()), services, household, found["id"])
+    engine.dispose()
+
+
+@pytest.fixture(autouse=True)
+def fresh_log(office: Office) -> Iterator[None]:
+    office.cluster.clear_faults()
+    office.cluster.forget_requests()
+    yield
+    office.cluster.clear_faults()
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        "kubectl rollout restart deployment/api -n prod",
+        "kubectl scale deployment/worker --replicas=3 -n prod",
+        "kubectl set image deployment/payments app=registry.local/payments:1.5.0 -n prod",
+        "kubectl delete pod {pod} -n prod",
+        "kubectl drain node-1 --ignore-daemonsets --delete-emptydir-data --force",
+    ],
+)
+def test_an_action_is_executed_through_the_deployment(office: Office, action: str) -> None:
+    approval_id = office.approved(action.replace("{pod}", office.a_pod()), risk="high")
+    run = office.api.wait(office.trigger(approval_id))
+    report = office.report(approval_id)
+    assert (run["state_type"], run["state_name"]) == ("COMPLETED", "Completed"), run["state"]
+    assert report.outcome == "success"
+    assert str(approval_id)[-8:] in run["name"].replace("-", "")
+    assert "risk:high" in run["tags"]
+    assert report.action in office.artifact(approval_id)
+
+
+def test_twenty_triggers_by_every_way_are_one_effect_and_twenty_truthful_answers(office: Office) -> None:
+    approval_id = office.approved("kubectl rollout restart deployment/web -n prod")
+
+    def by_api(_number: int) -> tuple[bool, str]:
+        run = office.api.wait(office.trigger(approval_id))
+        return run["state_type"] == "COMPLETED", run["state"]["message"]
+
+    def by_cli(_number: int) -> tuple[bool, str]:
+        command = [sys.executable, "-m", "countersign.cli", "approvals", "run", str(approval_id), "--json"]
+        done = subprocess.run(command, env=office.stack.environment(), capture_output=True, text=True, check=False)
+        return done.returncode == 0, json.loads(done.stdout)["message"] if done.stdout else done.stderr
+
+    def by_flow(_number: int) -> tuple[bool, str]:
+        command = [sys.executable, "-c", RUN_FLOW, str(approval_id)]
+        done = subprocess.run(command, env=office.stack.environment(), capture_output=True, text=True, check=False)
+        line = next((line for line in done.stdout.splitlines() if line.startswith("REPORT ")), "")
+        report = Report.model_validate_json(line.removeprefix("REPORT ")) if line else None
+        return (
+            done.returncode == 0 and report is not None and report.success,
+            report.message if report else done.stderr,
+        )
+
+    with ThreadPoolExecutor(20) as pool:
+        ways = [*[by_api] * 16, *[by_cli] * 2, *[by_flow] * 2]
+        answers = [future.result() for future in [pool.submit(way, number) for number, way in enumerate(ways)]]
+    assert all(fine for fine, _ in answers), answers
+    assert len({message for _, message in answers}) == 1, answers
+    assert len(office.cluster.requests().mutations()) == 1
+
+
+def test_an_action_that_fails_is_a_failed_run_that_says_why(office: Office) -> None:
+    approval_id = office.approved("kubectl rollout restart deployment/apo -n prod")
+    run = office.api.wait(office.trigger(approval_id))
+    assert (run["state_type"], run["state_name"]) == ("FAILED", "Blocked")
+    assert "apo" in run["state"]["message"]
+    assert office.cluster.requests().mutations() == []
+
+
+def test_a_second_run_shows_the_first_result_and_touches_nothing(office: Office) -> None:
+    approval_id = office.approved("kubectl label deployment/web seen=once -n prod")
+    office.api.wait(office.trigger(approval_id), "COMPLETED")
+    office.cluster.forget_requests()
+    run = office.api.wait(office.trigger(approval_id))
+    assert run["state_type"] == "COMPLETED"
+    assert office.cluster.requests() == []
+
+
+def test_a_dry_run_is_a_completed_run_and_the_approval_stays_approved(office: Office) -> None:
+    approval_id = office.approved("kubectl scale deployment/web --replicas=5 -n prod")
+    run = office.api.wait(office.trigger(approval_id, dry_run=True))
+    assert (run["state_type"], run["state_name"]) == ("COMPLETED", "Dry run")
+    assert office.cluster.requests().mutations() == []
+
+
+def test_a_run_cancelled_before_the_effect_sends_nothing(office: Office) -> None:
+    approval_id = office.approved("kubectl rollout restart deployment/payments -n prod")
+    fault = office.cluster.add_fault(Fault(effect=Effect.PAUSE_BEFORE, method="GET"))
+    run = office.trigger(approval_id)
+    office.cluster.wait_until_met(fault)
+    office.api.cancel(run)
+    office.api.wait(run, "CANCELLING", "CANCELLED")
+    office.cluster.release(fault)
+    assert office.api.wait(run)["state_type"] == "CANCELLED"
+    assert office.cluster.requests().mutations() == []
+    assert office.report(approval_id).outcome == "cancelled"
+
+
+def test_wrong_parameters_are_refused_by_the_deployment(office: Office) -> None:
+    with pytest.raises(AssertionError, match="approval_id"):
+        office.api.run(office.deployment, dry_run="perhaps")
+
+
+def test_an_unknown_approval_is_one_clear_sentence(office: Office) -> None:
+    run = office.api.wait(office.trigger(UUID(int=7)))
+    assert run["state_type"] == "FAILED"
+    assert "does not exist" in run["state"]["message"]
+
+
+def test_direct_flow_call_returns_the_typed_report(office: Office) -> None:
+    approval_id = office.approved("NO_ACTION")
+    command = [sys.executable, "-c", RUN_FLOW, str(approval_id)]
+    done = subprocess.run(command, env=office.stack.environment(), capture_output=True, text=True, check=True)
+    line = next(line for line in done.stdout.splitlines() if line.startswith("REPORT "))
+    assert Report.model_validate_json(line.removeprefix("REPORT ")).outcome == "no_action"
+
+
+def test_prefect_deploy_all_works_unattended(office: Office) -> None:
+    command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"]
+    done = subprocess.run(
+        command, env=office.stack.environment(), capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False
+    )
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,146 @@
+"""Reconciliation as it is deployed: a killed worker, a forgotten approval, a person's answer."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from uuid import UUID
+
+import httpx
+import pytest
+from sqlalchemy import text
+
+from countersign.errors import OutcomeUnknown
+from countersign.execution.run import Run
+from countersign.records.approvals import get_approval
+from countersign.records.database import transaction
+from countersign.records.queries import execution_of
+from countersign.records.states import ApprovalStatus
+from countersign.records.timeline import events_of
+from countersign.sandbox.cluster import Effect, Fault
+from tests.records.builders import end_lease
+from tests.stack.api import PATIENCE
+from tests.stack.test_execute_approval import Office, fresh_log, office
+
+__all__ = ["fresh_log", "office"]  # fixtures
+DEPLOYMENT = "reconcile/reconcile"
+
+
+def deployment(office: Office) -> dict[str, object]:
+    answer = httpx.get(f"{office.stack.addresses.api_url}/deployments/name/{DEPLOYMENT}", timeout=10)
+    answer.raise_for_status()
+    found: dict[str, object] = answer.json()
+    return found
+
+
+def reconciled(office: Office, condition: Callable[[], bool]) -> None:
+    """Run the deployment until `condition` holds. A run beside a scheduled one is left out, so ask again."""
+    give_up = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < give_up, "reconciliation did not do it"
+        run = office.api.wait(office.api.run(str(deployment(office)["id"])))
+        assert run["state_type"] in ("COMPLETED", "CANCELLED"), run["state"]
+
+
+def status(office: Office, approval_id: UUID) -> ApprovalStatus:
+    with transaction(office.services.engine) as session:
+        return get_approval(session, approval_id).status
+
+
+def countersign(office: Office, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "countersign.cli", *arguments]
+    return subprocess.run(command, env=office.stack.environment(), capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("effect", [Effect.PAUSE_AFTER, Effect.PAUSE_BEFORE])
+def test_what_a_killed_worker_was_performing_is_settled_with_one_effect(office: Office, effect: Effect) -> None:
+    approval_id = office.approved("kubectl rollout restart deployment/api -n prod")
+    fault = office.cluster.add_fault(Fault(effect=effect))
+    run = office.trigger(approval_id)
+    office.cluster.wait_until_met(fault)
+    worker = next(part for part in office.stack.parts() if part.name.startswith("worker"))
+    assert worker.pid is not None
+    os.kill(worker.pid, signal.SIGKILL)
+    with transaction(office.services.engine) as session:
+        execution = execution_of(session, approval_id)
+    assert execution is not None
+    end_lease(office.services.engine, execution.id)
+    reconciled(office, lambda: status(office, approval_id) is ApprovalStatus.EXECUTED)
+    office.cluster.release(fault)
+    report = office.report(approval_id)
+    assert report.outcome == "success"
+    assert len(office.cluster.requests().mutations()) == 1
+    assert office.api.wait(run)["state_type"] == "CRASHED"
+
+
+def test_an_approval_that_nobody_started_is_started(office: Office) -> None:
+    approval_id = office.approved("kubectl label deployment/web forgotten=no -n prod")
+    with transaction(office.services.engine) as session:
+        session.execute(
+            text("UPDATE approval SET updated_at = updated_at - :age WHERE id = :id"),
+            {"age": timedelta(minutes=2), "id": approval_id},
+        )
+    reconciled(office, lambda: status(office, approval_id) is ApprovalStatus.EXECUTED)
+    assert len(office.cluster.requests().mutations()) == 1
+    artifact = httpx.post(
+        f"{office.stack.addresses.api_url}/artifacts/filter",
+        json={"artifacts": {"key": {"any_": ["reconciliation"]}}},
+        timeout=10,
+    ).json()
+    assert any(str(approval_id) in str(each["data"]) for each in artifact)
+
+
+def test_the_deployment_runs_by_itself_one_at_a_time(office: Office) -> None:
+    found = deployment(office)
+    (schedule,) = found["schedules"]
+    assert (schedule["active"], schedule["schedule"]["interval"]) == (True, 15)
+    assert found["global_concurrency_limit"]["limit"] == 1
+    assert found["concurrency_options"]["collision_strategy"] == "CANCEL_NEW"
+
+
+def test_the_server_plans_the_rounds(office: Office) -> None:
+    url = f"{office.stack.addresses.api_url}/deployments/{deployment(office)['id']}"
+    answer = httpx.post(f"{url}/schedule", json={}, timeout=10)
+    assert answer.status_code == 200, answer.text
+
+
+def test_the_command_reconciles_once_and_says_what_it_found(office: Office) -> None:
+    run = Run(office.services, office.approved("NO_ACTION"), worker="dead")
+    assert run.claim() is None
+    end_lease(office.services.engine, run.known.owned.execution_id)
+    done = countersign(office, "reconcile", "--json")
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert told["problems"] == []
+    # Unless the schedule was faster.
+    assert status(office, run.approval_id) is ApprovalStatus.EXECUTED
+    assert countersign(office, "reconcile").returncode == 0
+
+
+def test_the_command_settles_an_unknown_outcome_once(office: Office) -> None:
+    run = Run(office.services, office.approved("kubectl rollout restart deployment/api -n prod"), worker="w")
+    assert run.claim() is None
+    run.settle(OutcomeUnknown())
+    arguments = (
+        "executions",
+        "settle",
+        str(run.approval_id),
+        "--outcome",
+        "success",
+        "--reason",
+        "seen",
+        "--by",
+        "al",
+    )
+    done = countersign(office, *arguments)
+    assert done.returncode == 0, done.stderr
+    assert status(office, run.approval_id) is ApprovalStatus.EXECUTED
+    with transaction(office.services.engine) as session:
+        assert events_of(session, approval_id=run.approval_id)[-1].actor == "al"
+    again = countersign(office, *arguments)
+    assert again.returncode == 2
+    assert "is success" in again.stderr
