@@ -1,0 +1,56 @@
+"""The command line: `countersign …`. Each group of commands is one file beside this one."""
+
+import os
+import sys
+
+import typer
+
+from countersign.cli import demo, doctor, hosts, keys, migrate, parse, reconcile, status, switch, up
+from countersign.cli.approvals import approvals
+from countersign.cli.executions import executions
+from countersign.cli.exit_codes import exit_code
+from countersign.cli.local import use_local_stack
+from countersign.errors import CountersignError
+
+app = typer.Typer(
+    name="countersign",
+    help="Execute approved operational actions once, and prove what happened.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback()
+def root() -> None:
+    """Execute approved operational actions once, and prove what happened."""
+
+
+app.command("migrate")(migrate.run)
+app.command("parse")(parse.run)
+app.command("up")(up.run)
+app.command("status")(status.run)
+app.command("demo")(demo.run)
+app.command("doctor")(doctor.run)
+app.command("reconcile")(reconcile.run)
+app.add_typer(approvals)
+app.add_typer(executions)
+app.add_typer(hosts.commands)
+app.add_typer(keys.commands)
+app.add_typer(switch.switch)
+
+
+def main() -> None:
+    """Run the command and turn every error made for people into a sentence, a hint and an exit code."""
+    use_local_stack()
+    try:
+        app()
+    except CountersignError as error:
+        print(f"countersign: {error.message}", file=sys.stderr)
+        if error.hint:
+            print(f"  hint: {error.hint}", file=sys.stderr)
+        sys.exit(exit_code(error))
+    except BrokenPipeError:
+        # `countersign … | head` is not an error; the interpreter must not flush into the closed pipe.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)

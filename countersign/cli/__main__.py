@@ -1,0 +1,5 @@
+"""`python -m countersign.cli`."""
+
+from countersign.cli import main
+
+main()

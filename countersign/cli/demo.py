@@ -1,0 +1,74 @@
+"""`countersign demo`: everything started on this machine, approvals executed, the outcomes shown."""
+
+import asyncio
+import os
+import signal
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from countersign.cli.exit_codes import FAILED
+from countersign.sandbox.stack import Stack
+
+CHECK_SECONDS = 1.0
+# A pipe has no width of its own; links must not be cut there.
+console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 180)
+
+
+def run(
+    once: Annotated[bool, typer.Option("--once", help="End after showing the outcomes.")] = False,
+    state_dir: Annotated[Path | None, typer.Option(help="Where data and logs are kept.")] = None,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Prefect's port; 0: any free one.")] = 0,
+) -> None:
+    """Start everything, execute approvals of every sort through the deployment, and show what came of them.
+
+    Exit code 0 only if every outcome is the right one.
+    """
+    told_to_stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: told_to_stop.set())
+    with _folder(state_dir, once=once) as folder:
+        console.print("Starting PostgreSQL, Valkey, Prefect, a worker, a cluster and a host …")
+        with Stack(folder, port=port) as stack:
+            # Prefect reads its settings from the environment when it is imported.
+            os.environ.update(stack.environment())
+            from countersign.sandbox.demo.showing import perform_all  # noqa: PLC0415
+
+            results = asyncio.run(perform_all(stack, console))
+            right = all(result.right for result in results)
+            if not once:
+                _stay(stack, told_to_stop)
+    if not right:
+        raise typer.Exit(FAILED)
+
+
+def _stay(stack: Stack, told_to_stop: threading.Event) -> None:
+    table = Table("what", "where", "pid", box=None)
+    for part in stack.parts():
+        table.add_row(part.name, part.address, str(part.pid or ""))
+    console.print(table)
+    console.print(f"Everything keeps running: look at {stack.addresses.ui_url}, or in another terminal")
+    console.print(f"  COUNTERSIGN_STATE_DIR='{stack.addresses.state_dir}' .venv/bin/countersign approvals list")
+    console.print("Stop with Ctrl-C.")
+    while not told_to_stop.wait(CHECK_SECONDS):
+        stack.check()
+
+
+@contextmanager
+def _folder(state_dir: Path | None, *, once: bool) -> Iterator[Path]:
+    """Use the folder that was named; a demonstration that ends leaves nothing behind, so two never meet."""
+    if state_dir is not None or not once:
+        yield state_dir or Path(".countersign-demo")
+        return
+    with tempfile.TemporaryDirectory(prefix="countersign-demo-") as folder:
+        # As root, PostgreSQL runs as another user who has to get in.
+        Path(folder).chmod(0o755)
+        yield Path(folder)

@@ -1,0 +1,148 @@
+"""`countersign doctor`: try every connection and say what to do about what does not work."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import typer
+
+from countersign.cli.exit_codes import CONFIGURATION
+from countersign.errors import ConfigurationError, CountersignError
+from countersign.settings import Settings, load_settings
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What one check found."""
+
+    name: str
+    fine: bool
+    said: str
+    hint: str | None = None
+
+
+def run() -> None:
+    """Try every connection, say what is wrong and what to do. Exit code 3 if anything is."""
+    answers = examine(load_settings())
+    for answer in answers:
+        typer.echo(f"{'ok  ' if answer.fine else 'FAIL'}  {answer.name:12} {answer.said}")
+        if answer.hint and not answer.fine:
+            typer.echo(f"      {'':12} hint: {answer.hint}")
+    if not all(answer.fine for answer in answers):
+        raise typer.Exit(CONFIGURATION)
+
+
+def examine(settings: Settings) -> list[Answer]:
+    """Return one answer per connection. One that fails does not keep the others from being tried."""
+    checks: list[tuple[str, Callable[[Settings], str]]] = [
+        ("database", _database),
+        ("redis", _redis),
+        ("prefect", _prefect),
+        ("policy", _policy),
+        ("cluster", _cluster),
+        ("hosts", _hosts),
+    ]
+    return [_asked(name, check, settings) for name, check in checks]
+
+
+def _asked(name: str, check: Callable[[Settings], str], settings: Settings) -> Answer:
+    try:
+        return Answer(name, True, check(settings))
+    except CountersignError as error:
+        return Answer(name, False, error.message, error.hint)
+
+
+def _database(settings: Settings) -> str:
+    from countersign.cli.opened import check_that_a_stack_is_named  # noqa: PLC0415
+    from countersign.records.control import kill_switch  # noqa: PLC0415
+    from countersign.records.database import check_schema, connect, transaction  # noqa: PLC0415
+    from countersign.records.migrate import head_revision  # noqa: PLC0415
+
+    check_that_a_stack_is_named(settings)
+    engine = connect(settings.database_url, timeout=settings.database_timeout_seconds)
+    try:
+        check_schema(engine)
+        with transaction(engine) as session:
+            switch = kill_switch(session)
+            stopped = f". Its kill switch is ON: {switch.reason}" if switch.is_on else ""
+    finally:
+        engine.dispose()
+    return f"PostgreSQL answers, tables are at version {head_revision()}{stopped}"
+
+
+def _redis(settings: Settings) -> str:
+    if settings.redis_url is None:
+        return "not configured (COUNTERSIGN_REDIS_URL); host actions and working memory need it"
+    from redis import Redis  # noqa: PLC0415
+    from redis.backoff import NoBackoff  # noqa: PLC0415
+    from redis.exceptions import RedisError  # noqa: PLC0415
+    from redis.retry import Retry  # noqa: PLC0415
+
+    try:
+        with Redis.from_url(
+            settings.redis_url.get_secret_value(), socket_connect_timeout=3, retry=Retry(NoBackoff(), 0)
+        ) as client:
+            client.ping()
+    except (RedisError, OSError, ValueError) as error:
+        raise ConfigurationError(
+            f"Redis cannot be reached ({type(error).__name__})",
+            hint="check COUNTERSIGN_REDIS_URL, e.g. redis://host:6379/0",
+        ) from None
+    return "Redis answers"
+
+
+def _prefect(_settings: Settings) -> str:
+    import httpx  # noqa: PLC0415
+    from prefect.settings import PREFECT_API_URL  # noqa: PLC0415
+
+    address = PREFECT_API_URL.value()
+    if not address:
+        raise ConfigurationError("PREFECT_API_URL is not set", hint="`countersign up` starts a Prefect server here")
+    try:
+        answer = httpx.get(f"{address}/admin/version", timeout=5)
+        answer.raise_for_status()
+    except httpx.HTTPError as error:
+        raise ConfigurationError(
+            f"Prefect's API at {address} does not answer ({type(error).__name__})",
+            hint="check PREFECT_API_URL; it ends in /api, for example http://127.0.0.1:4200/api",
+        ) from None
+    return f"Prefect {answer.json()} answers at {address}"
+
+
+def _policy(settings: Settings) -> str:
+    from blocks import PolicyDocument  # noqa: PLC0415
+    from blocks.loading import load_block  # noqa: PLC0415
+    from countersign.policy.loading import load_policy_file  # noqa: PLC0415
+
+    if settings.policy_block is not None:
+        return asyncio.run(load_block(PolicyDocument, settings.policy_block)).check()
+    if settings.policy_file is not None:
+        return f"{len(load_policy_file(settings.policy_file).signers)} signers in {settings.policy_file}"
+    raise ConfigurationError(
+        "no policy is configured, so nobody may sign anything",
+        hint="save a block of type Countersign: policy in Prefect's UI and name it in COUNTERSIGN_POLICY_BLOCK, "
+        "or name a file in COUNTERSIGN_POLICY_FILE",
+    )
+
+
+def _cluster(settings: Settings) -> str:
+    from blocks import KubernetesCluster  # noqa: PLC0415
+    from blocks.loading import load_block  # noqa: PLC0415
+
+    return asyncio.run(load_block(KubernetesCluster, settings.cluster_block)).check()
+
+
+def _hosts(settings: Settings) -> str:
+    from blocks import SSHHosts  # noqa: PLC0415
+    from blocks.loading import BlockMissing, load_block  # noqa: PLC0415
+
+    try:
+        hosts = asyncio.run(load_block(SSHHosts, settings.hosts_block))
+    except BlockMissing:
+        return f"no SSHHosts block {settings.hosts_block!r}; only host actions need one"
+    if settings.redis_url is None:
+        raise ConfigurationError(
+            "hosts are configured, but no Redis: nothing that changes a host will be let through",
+            hint="set COUNTERSIGN_REDIS_URL, e.g. redis://host:6379/0",
+        )
+    return hosts.check()

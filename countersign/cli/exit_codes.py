@@ -1,0 +1,36 @@
+"""What the command's exit code says, one number per meaning (docs/cli.md lists them)."""
+
+from countersign.errors import (
+    ConfigurationError,
+    CountersignError,
+    InvalidInput,
+    NotFound,
+    OutcomeUnknown,
+    ParseFailure,
+    Refused,
+)
+
+OK = 0
+FAILED = 1
+USAGE = 2
+CONFIGURATION = 3
+REFUSED = 4
+UNKNOWN = 5
+NOT_FOUND = 6
+
+
+def exit_code(error: CountersignError) -> int:
+    """Return the exit code that stands for `error`."""
+    match error:
+        case InvalidInput() | ParseFailure():
+            return USAGE
+        case ConfigurationError():
+            return CONFIGURATION
+        case Refused():
+            return REFUSED
+        case OutcomeUnknown():
+            return UNKNOWN
+        case NotFound():
+            return NOT_FOUND
+        case _:
+            return FAILED

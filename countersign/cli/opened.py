@@ -1,0 +1,52 @@
+"""What the commands work with: the same services as the flows, or the records alone."""
+
+import asyncio
+from uuid import UUID
+
+from sqlalchemy import Engine
+
+from countersign.errors import ConfigurationError, InvalidInput
+from countersign.execution.services import Services
+from countersign.records.database import EXAMPLE, check_schema, connect
+from countersign.settings import Settings, load_settings
+
+
+def open_for_commands() -> Services:
+    """Connect to the records and load policy and cluster. Raises ConfigurationError, DatabaseUnavailable."""
+    check_that_a_stack_is_named(load_settings())
+    # Importing Prefect takes most of a second, which `countersign parse` and `--help` need not wait for.
+    from flows.wiring import open_services  # noqa: PLC0415
+
+    return asyncio.run(open_services())
+
+
+def open_records() -> Engine:
+    """Connect to the records alone: neither the kill switch nor what is on record waits for Prefect.
+
+    Raises ConfigurationError, DatabaseUnavailable.
+    """
+    settings = load_settings()
+    check_that_a_stack_is_named(settings)
+    engine = connect(settings.database_url, timeout=settings.database_timeout_seconds)
+    check_schema(engine)
+    return engine
+
+
+def check_that_a_stack_is_named(settings: Settings) -> None:
+    """Raise ConfigurationError where neither this folder nor the environment says which stack is meant."""
+    if settings.database_url is None:
+        raise ConfigurationError(
+            "COUNTERSIGN_DATABASE_URL is not set, and no stack was started in this folder",
+            hint="start one here with `countersign up`, name the state folder of a running one in "
+            f"COUNTERSIGN_STATE_DIR, or set for example {EXAMPLE}",
+        )
+
+
+def identifier(text: str) -> UUID:
+    """Read an approval's id. Raises InvalidInput."""
+    try:
+        return UUID(text)
+    except ValueError:
+        raise InvalidInput(
+            f"approval id {text!r} is not an identifier", hint="`countersign approvals list` shows them"
+        ) from None

@@ -1,0 +1,104 @@
+"""Printing approvals and reports for people and as JSON."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from rich.console import Console
+from rich.markdown import Markdown
+from rich.markup import escape
+from rich.table import Table
+from sqlmodel import Session
+
+from countersign.execution.markdown import render
+from countersign.execution.report import Report
+from countersign.records.approvals import get_approval, signatures_of
+from countersign.records.queries import executions_of
+from countersign.records.tables import Approval
+from countersign.records.timeline import events_of
+
+APPROVAL_FIELDS = (
+    "id", "status", "action", "description", "risk_level", "requested_by", "required_signatures", "target",
+    "parameters", "incident_id", "matched_playbook_id", "expires_at", "created_at", "rejection_reason",
+)  # fmt: skip
+
+
+def print_reading(console: Console, reading: Mapping[str, Any]) -> None:
+    """Print what an action's text means, one line per part."""
+    for name, value in reading.items():
+        if value not in (None, [], {}):
+            console.print(f"  {name}: {_words(value)}", markup=False, soft_wrap=True)
+
+
+def print_requests(console: Console, rows: Sequence[Approval]) -> None:
+    """Print one line per request. Lines are never shortened, so that ids can be copied and searched for."""
+    by = max([len("requested by"), *(len(row.requested_by) for row in rows)])
+    for id_, status, risk, requested_by, action in [
+        ("id", "status", "risk", "requested by", "action"),
+        *((str(row.id), row.status, row.risk_level, row.requested_by, " ".join(row.action.split())) for row in rows),
+    ]:
+        line = f"{id_:36}  {status:9}  {risk:8}  {requested_by:{by}}  {action}"
+        console.print(line, markup=False, soft_wrap=True)
+
+
+def print_report(console: Console, report: Report) -> None:
+    """Print a report."""
+    console.print(Markdown(render(report)))
+
+
+def approval_json(session: Session, approval_id: UUID) -> dict[str, Any]:
+    """Return an approval with everything that belongs to it as JSON values. Raises NotFound."""
+    approval = get_approval(session, approval_id)
+    found: dict[str, Any] = {name: _value(getattr(approval, name)) for name in APPROVAL_FIELDS}
+    found["signatures"] = [
+        {"signer": row.signer, "decision": row.decision, "comment": row.comment, "at": row.created_at.isoformat()}
+        for row in signatures_of(session, approval_id)
+    ]
+    found["executions"] = [
+        {
+            "id": str(row.id),
+            "dry_run": row.dry_run,
+            "outcome": row.outcome,
+            "worker": row.worker,
+            "started_at": row.started_at.isoformat(),
+            "report": row.report,
+        }
+        for row in executions_of(session, approval_id)
+    ]
+    found["timeline"] = [
+        {"at": row.at.isoformat(), "status": row.status, "title": row.title, "description": row.description}
+        for row in events_of(session, approval_id=approval_id)
+    ]
+    return found
+
+
+def print_approval(console: Console, found: Mapping[str, Any]) -> None:
+    """Print what `approval_json` returned."""
+    facts = Table(box=None, show_header=False)
+    for name in APPROVAL_FIELDS:
+        if found[name] not in (None, "", {}):
+            facts.add_row(name.replace("_", " "), escape(_words(found[name])))
+    for row in found["signatures"]:
+        comment = f": {row['comment']}" if row["comment"] else ""
+        facts.add_row("signature", escape(f"{row['signer']} {row['decision']}{comment} ({row['at'][:19]} UTC)"))
+    console.print(facts)
+    if found["timeline"]:
+        timeline = Table("at (UTC)", "status", "event", box=None)
+        for row in found["timeline"]:
+            timeline.add_row(
+                row["at"][:19], row["status"], escape(": ".join(filter(None, (row["title"], row["description"]))))
+            )
+        console.print(timeline)
+    for row in found["executions"]:
+        if row["report"]:
+            print_report(console, Report.model_validate(row["report"]))
+
+
+def _words(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {_words(inner)}" for name, inner in value.items() if inner not in (None, [], {}))
+    return " ".join(str(inner) for inner in value) if isinstance(value, list) else str(value)
+
+
+def _value(value: Any) -> Any:
+    return value if isinstance(value, str | int | dict | list | None) else str(value)

@@ -1,0 +1,59 @@
+"""Starting the deployment and waiting for the outcome."""
+
+import asyncio
+from uuid import UUID
+
+import httpx
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import FlowRun
+from prefect.exceptions import ObjectNotFound
+from prefect.flow_runs import wait_for_flow_run
+
+from countersign.cli.opened import open_for_commands
+from countersign.errors import ConfigurationError, CountersignError
+from countersign.execution.report import Report
+from countersign.records.database import transaction
+from countersign.records.queries import executions_of
+
+DEPLOYMENT = "execute-approval/execute-approval"
+
+
+def trigger(approval_id: UUID, *, dry_run: bool, wait: bool) -> Report | None:
+    """Start a run of the deployment; wait for it and return its report, or None without waiting.
+
+    Raises ConfigurationError where Prefect's API or the deployment is missing.
+    """
+    services = open_for_commands()
+    try:
+        flow_run_id, state, message = asyncio.run(_run(approval_id, dry_run=dry_run, wait=wait))
+    except httpx.HTTPError as error:
+        raise ConfigurationError(
+            f"Prefect's API does not answer ({type(error).__name__})",
+            hint="set PREFECT_API_URL, or start everything here with `countersign up`",
+        ) from None
+    except ObjectNotFound:
+        raise ConfigurationError(
+            f"the deployment {DEPLOYMENT} does not exist",
+            hint="`prefect deploy --all` in the project's folder makes it",
+        ) from None
+    if not wait:
+        print(flow_run_id)
+        return None
+    with transaction(services.engine) as session:
+        for execution in executions_of(session, approval_id):
+            if execution.dry_run == dry_run and execution.report is not None:
+                mine = execution.flow_run_id == str(flow_run_id)
+                return Report.model_validate({**execution.report, "performed_by_this_run": mine})
+    raise CountersignError(f"the run ended as {state}: {message}", hint=f"see flow run {flow_run_id} in Prefect's UI")
+
+
+async def _run(approval_id: UUID, *, dry_run: bool, wait: bool) -> tuple[UUID, str, str]:
+    async with get_client() as client:
+        deployment = await client.read_deployment_by_name(DEPLOYMENT)
+        flow_run = await client.create_flow_run_from_deployment(
+            deployment.id, parameters={"approval_id": str(approval_id), "dry_run": dry_run}
+        )
+    if not wait:
+        return flow_run.id, "scheduled", ""
+    ended: FlowRun = await wait_for_flow_run(flow_run.id)
+    return flow_run.id, ended.state_name or "unknown", (ended.state.message or "") if ended.state else ""

@@ -1,0 +1,64 @@
+"""`countersign up`: the whole stack on this machine, until it is told to stop."""
+
+import signal
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from countersign.sandbox.stack import Stack
+from countersign.settings import settings
+
+CHECK_SECONDS = 1.0
+
+
+def run(
+    state_dir: Annotated[
+        Path | None,
+        typer.Option(help="Where data, logs and pid files are kept; COUNTERSIGN_STATE_DIR unless said."),
+    ] = None,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Prefect's port. 0: the one used last time, or any free one.")
+    ] = 0,
+    workers: Annotated[int, typer.Option(min=1, max=32, help="How many warm workers.")] = 1,
+    sandbox: Annotated[bool, typer.Option(help="Run the sandbox cluster and host as the default targets.")] = True,
+) -> None:
+    """Start PostgreSQL, Valkey, Prefect, a warm worker, the sandbox cluster and host, and keep them running."""
+    # Until everything is ready, a signal interrupts the start, which undoes what it has done.
+    _on_signal(_interrupt)
+    stack = Stack(state_dir or settings().state_dir, port=port, workers=workers, sandbox=sandbox)
+    with stack:
+        told_to_stop = threading.Event()
+        _on_signal(lambda *_: told_to_stop.set())
+        _show(stack)
+        while not told_to_stop.wait(CHECK_SECONDS):
+            stack.check()
+        typer.echo("Stopping.", err=True)
+
+
+def _on_signal(call: Callable[[int, FrameType | None], None]) -> None:
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, call)
+
+
+def _interrupt(number: int, _frame: FrameType | None) -> None:
+    raise SystemExit(128 + number)
+
+
+def _show(stack: Stack) -> None:
+    table = Table("what", "where", "pid")
+    for part in stack.parts():
+        table.add_row(part.name, part.address, str(part.pid or ""))
+    console = Console(soft_wrap=True)
+    if stack.left_behind:
+        console.print(f"Ended what an earlier, killed run had left: {', '.join(stack.left_behind)}.")
+    console.print(table)
+    where = stack.addresses.state_dir
+    console.print(f"Prefect's pages: {stack.addresses.ui_url}", highlight=False)
+    console.print(f"For other programs: set -a; . '{where}/environment'; set +a", highlight=False)
+    console.print(f"Logs: {where}/logs. Stop with Ctrl-C.", highlight=False)
