@@ -1,0 +1,92 @@
+"""The process that dies: it executes an approval like any worker, and at one point gets a signal it cannot handle."""
+
+import os
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+
+from pydantic import SecretStr
+
+from countersign.errors import StaleFence
+from countersign.execution.run import Run
+from countersign.execution.services import Services
+from countersign.execution.straight import execute
+from countersign.policy.loading import load_policy
+from countersign.records.database import connect
+from countersign.settings import Settings
+from countersign.targets.kubernetes.kubeconfig import ClusterSettings
+
+
+@dataclass(frozen=True, kw_only=True)
+class Orders:
+    """What the process executes and where it ends."""
+
+    database_url: str
+    kubeconfig: str
+    policy: str
+    approval_id: str
+    point: str | None
+    """Prefix of a point's name ("intent", "planned"); None never gets the signal."""
+    nth: int = 1
+    """At which passing of it, counting from 1."""
+    signal: int = signal.SIGKILL
+    lease_seconds: float = 1.0
+
+
+def settings(*, lease_seconds: float) -> Settings:
+    """Return settings under which little is waited for."""
+    return Settings(
+        lease_seconds=lease_seconds,
+        retry_delay_seconds=0.05,
+        late_effect_seconds=0.2,
+        request_timeout_seconds=5,
+        follow_seconds=60,
+    )
+
+
+def services(database_url: str, kubeconfig: str, policy: str, *, lease_seconds: float) -> Services:
+    """Return the services of a process that shares nothing with any other but the database and the cluster."""
+    known = load_policy(policy)
+    return Services(
+        settings=settings(lease_seconds=lease_seconds),
+        engine=connect(SecretStr(database_url), timeout=5),
+        policy=known,
+        reread_policy=lambda: known,
+        cluster=ClusterSettings(name="sandbox", kubeconfig=SecretStr(kubeconfig)),
+    )
+
+
+def execute_and_die(orders: Orders, told: Connection) -> None:
+    """Execute as ordered. A process that lives to tell sends its outcome, and whether its late write was refused."""
+    from uuid import UUID  # noqa: PLC0415
+
+    passed = 0
+    refused: list[bool] = []
+
+    def at(point: str) -> None:
+        nonlocal passed
+        if orders.point is None or point.partition(":")[0] != orders.point:
+            return
+        passed += 1
+        if passed == orders.nth:
+            os.kill(os.getpid(), orders.signal)
+            # Only a process that was stopped gets here, once it is continued.
+            refused.append(_is_refused(run.extend_lease))
+
+    run = Run(
+        services(orders.database_url, orders.kubeconfig, orders.policy, lease_seconds=orders.lease_seconds),
+        UUID(orders.approval_id),
+        worker=f"dying:{os.getpid()}",
+        at=at,
+    )
+    report = execute(run)
+    told.send((report.outcome, refused))
+
+
+def _is_refused(write: Callable[[], None]) -> bool:
+    try:
+        write()
+    except StaleFence:
+        return True
+    return False
