@@ -13,6 +13,7 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+from prefect.settings import PREFECT_API_URL, temporary_settings
 from redis import Redis
 from sqlalchemy import Engine
 
@@ -21,6 +22,7 @@ from countersign.records.migrate import upgrade
 from countersign.sandbox.postgres import THROWAWAY, EmbeddedPostgres
 from countersign.sandbox.valkey import EmbeddedValkey
 from countersign.settings import Settings, settings
+from tests.prefect_server import serve_prefect
 
 AMBIENT = (
     "COUNTERSIGN_",
@@ -93,6 +95,21 @@ def postgres(servers_folder: Path) -> Iterator[EmbeddedPostgres]:
         upgrade(engine)
         engine.dispose()
         yield server
+
+
+@pytest.fixture(scope="session")
+def prefect_server(postgres: EmbeddedPostgres, servers_folder: Path) -> Iterator[str]:
+    """The API address of this process's Prefect server. On PostgreSQL: on SQLite it answers 503 under load."""
+    postgres.create_database("prefect")
+    with serve_prefect(postgres.prefect_url("prefect"), servers_folder) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def prefect_api(prefect_server: str) -> Iterator[str]:
+    """The address of a Prefect server that this process's clients speak to."""
+    with temporary_settings({PREFECT_API_URL: prefect_server}):
+        yield prefect_server
 
 
 _numbers = count(1)

@@ -4,15 +4,12 @@ import asyncio
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from prefect.blocks.core import Block
-from prefect.settings import get_current_settings
-from prefect.testing.utilities import prefect_test_harness
 
 from blocks import KubernetesCluster, PolicyDocument, SSHHosts
 from blocks.loading import load_block
@@ -34,14 +31,11 @@ SAVED: dict[str, tuple[type[Block], dict[str, Any]]] = {
 
 
 @pytest.fixture(scope="module")
-def api() -> Iterator[str]:
+def api(prefect_api: str) -> str:
     """The address of a server to which the blocks were registered with Prefect's own command."""
-    with prefect_test_harness(server_startup_timeout=60):
-        url = get_current_settings().api.url
-        assert url
-        command = [Path(sys.executable).with_name("prefect"), "block", "register", "-m", "blocks"]
-        subprocess.run(command, env=os.environ | {"PREFECT_API_URL": url}, check=True, timeout=60)
-        yield url
+    command = [Path(sys.executable).with_name("prefect"), "block", "register", "-m", "blocks"]
+    subprocess.run(command, env=os.environ | {"PREFECT_API_URL": prefect_api}, check=True, timeout=60)
+    return prefect_api
 
 
 @pytest.fixture(scope="module")
