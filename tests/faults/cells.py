@@ -19,6 +19,15 @@ class Way(StrEnum):
     """The process that takes over is killed too."""
 
 
+class HostFault(StrEnum):
+    """What only a command on a host can meet."""
+
+    CUT = "cut"
+    """The connection is lost before the effect, and the command goes on without it."""
+    HALF = "half"
+    """The command ends when half of its effect has happened."""
+
+
 @dataclass(frozen=True)
 class Moment:
     """When and how the process is lost, and what the target does meanwhile."""
@@ -26,12 +35,16 @@ class Moment:
     name: str
     way: Way
     point: str | None = None
-    fault: Effect | None = None
+    fault: Effect | HostFault | None = None
     """Met by the first request that would change something."""
     then: str | None = None
     """Where the second process is killed."""
     release: str = ""
-    """When a request that waits at the fault goes on: "before" (early) or "after" (late) reconciliation."""
+    """When a request that waits at the fault goes on: "before" reconciliation looks, or "after".
+
+    A cluster's request goes on after the execution was settled. A host's command still runs, so reconciliation waits
+    for it: it goes on once reconciliation has seen that.
+    """
 
 
 MOMENTS = (
@@ -50,6 +63,15 @@ MOMENTS = (
 )  # fmt: skip
 
 
+HOST_MOMENTS = (
+    *MOMENTS,
+    Moment("killed, connection lost, the command goes on", Way.KILLED, "sent", HostFault.CUT),
+    Moment("killed, half of the effect", Way.KILLED, "sent", HostFault.HALF),
+)
+HALVES = ("compose",)
+"""Jobs whose effect can happen by half."""
+
+
 @dataclass(frozen=True)
 class Job:
     """An operation and what makes the cluster ready for it."""
@@ -59,6 +81,20 @@ class Job:
     """{pod} is the name of a pod of Deployment prod/api."""
     before: str | None = None
     """An action performed first."""
+    command: tuple[str, ...] = ()
+    """On a host: how the call begins that has the effect. Empty: the target is the cluster."""
+    effects: tuple[str, ...] = ()
+    """On a host: what its own log shows once the effect has happened; none for what only reads."""
+
+    @property
+    def on_host(self) -> bool:
+        """True for a tool of the SSH gateway."""
+        return bool(self.command)
+
+    @property
+    def outcome(self) -> str:
+        """What it comes to when all goes well."""
+        return "success" if self.effects or not self.on_host else "investigated"
 
 
 JOBS = (
@@ -80,6 +116,24 @@ JOBS = (
     Job("two restarts", "kubectl rollout restart deployment/api deployment/web -n prod"),
     Job("drain", "kubectl drain node-2 --ignore-daemonsets --delete-emptydir-data --force"),
 )
+HOST_JOBS = (
+    Job("unit", "ssh web-1 'systemctl restart orders.service'",
+        command=("systemctl", "restart"), effects=("restart orders.service",)),
+    Job("container", "ssh web-1 'docker restart web'",
+        command=("docker", "restart"), effects=("restart web",)),
+    Job("compose", "ssh web-1 'docker compose -p shop restart cart'",
+        command=("docker", "compose"), effects=("restart shop-cart-1", "restart shop-cart-2")),
+    Job("clear log", "ssh web-1 'truncate -s 0 $(docker inspect --format={{.LogPath}} web)'",
+        command=("truncate",), effects=("truncate LOG",)),
+    Job("certificate", "ssh web-1 'certbot renew --cert-name example.org'",
+        command=("certbot", "renew"), effects=("renew example.org",)),
+    Job("nginx", "ssh web-1 'nginx -s reload'",
+        command=("nginx", "-s"), effects=("reload nginx",)),
+    Job("prune", "ssh web-1 'docker volume prune -f'",
+        command=("docker", "volume", "prune"), effects=("prune volume",)),
+    Job("diagnosis", "ssh web-1 'df -h'",
+        command=("uptime",)),
+)  # fmt: skip
 SEVERAL_STEPS = ("two restarts", "drain")
 
 
@@ -91,6 +145,11 @@ class Cell:
     moment: Moment
     nth: int = 1
     """At which step."""
+
+    @property
+    def may_be_unknown(self) -> bool:
+        """True where a target can be seen half way, which no fact of the plan explains: a person has to look."""
+        return self.moment.fault is HostFault.HALF
 
     @property
     def name(self) -> str:
@@ -106,6 +165,10 @@ def whole_matrix() -> Iterator[Cell]:
             yield Cell(job, moment)
             if job.name in SEVERAL_STEPS and moment.point in ("intent", "sent", "answered") and not moment.fault:
                 yield Cell(job, moment, nth=2)
+    for job in HOST_JOBS:
+        for moment in HOST_MOMENTS:
+            if moment.fault is not HostFault.HALF or job.name in HALVES:
+                yield Cell(job, moment)
 
 
 def representative() -> Iterator[Cell]:
@@ -115,3 +178,7 @@ def representative() -> Iterator[Cell]:
     for number, moment in enumerate(MOMENTS):
         yield Cell(jobs[chosen[number % len(chosen)]], moment)
     yield Cell(jobs["drain"], MOMENTS[3], nth=2)
+    moments = {moment.name: moment for moment in MOMENTS}
+    hosts = {job.name: job for job in HOST_JOBS}
+    yield Cell(hosts["unit"], moments["killed waiting, arrives late"])
+    yield Cell(hosts["container"], moments["stopped, intent"])

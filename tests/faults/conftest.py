@@ -1,8 +1,6 @@
-"""`--whole-matrix` plays every cell, and the end of the run prints the matrix."""
+"""`--whole-matrix` plays every cell, and the end of the run prints the tables of docs/reliability.md."""
 
-from collections import defaultdict
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -10,8 +8,10 @@ import pytest
 from countersign.sandbox.cluster import SandboxCluster
 from countersign.sandbox.cluster.identity import Identity, new_identity
 from countersign.sandbox.demo.household import Household, make_household
-from tests.faults.cells import JOBS, MOMENTS, representative, whole_matrix
-from tests.faults.harness import Ground
+from countersign.sandbox.hosts.host import SandboxHost
+from tests.faults.cells import Cell, representative, whole_matrix
+from tests.faults.ground import ClusterGround, Ground, HostGround
+from tests.faults.tables import tables
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -20,9 +20,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "cell" in metafunc.fixturenames:
-        cells = list(
-            whole_matrix() if metafunc.config.getoption("--whole-matrix", default=False) else representative()
-        )
+        whole = metafunc.config.getoption("--whole-matrix", default=False)
+        cells = list(whole_matrix() if whole else representative())
         metafunc.parametrize("cell", cells, ids=[cell.name for cell in cells])
 
 
@@ -38,31 +37,31 @@ def identity() -> Identity:
 
 
 @pytest.fixture
-def ground(database_url: str, household: Household, identity: Identity) -> Iterator[Ground]:
-    with SandboxCluster(identity=identity, speed=5) as cluster:
-        made = Ground(database_url, cluster, household)
-        yield made
-        made.close()
+def ground(
+    cell: Cell, database_url: str, household: Household, identity: Identity, request: pytest.FixtureRequest
+) -> Iterator[Ground]:
+    made: Ground
+    if cell.job.on_host:
+        with SandboxHost(server="standin", user="countersign") as host:
+            made = HostGround(database_url, host, household, request.getfixturevalue("valkey_url"))
+            yield made
+            made.close()
+    else:
+        with SandboxCluster(identity=identity, speed=5) as cluster:
+            made = ClusterGround(database_url, cluster, household)
+            yield made
+            made.close()
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Print the matrix as docs/reliability.md shows it."""
-    found: dict[tuple[str, str], list[bool]] = defaultdict(list)
-    slowest = 0.0
-    for outcome in ("passed", "failed"):
-        for report in terminalreporter.getreports(outcome):
-            given = dict(report.user_properties)
-            if report.when == "call" and "moment" in given:
-                found[given["moment"], given["job"]].append(outcome == "passed")
-                slowest = max(slowest, given.get("recovered", 0.0))
-    if not terminalreporter.config.getoption("--whole-matrix", default=False) or not found:
+    """Print the tables as docs/reliability.md shows them."""
+    if not terminalreporter.config.getoption("--whole-matrix", default=False):
         return
-    jobs = [job.name for job in JOBS]
-    write = terminalreporter.write_line
-    cells = [passed for each in found.values() for passed in each]
-    write(f"{datetime.now(UTC):%Y-%m-%d}: {sum(cells)} of {len(cells)} cells hold; slowest recovery {slowest:.1f} s")
-    write("| | " + " | ".join(jobs) + " |")
-    write("|" + " --- |" * (len(jobs) + 1))
-    for moment in (each.name for each in MOMENTS):
-        shown = [f"{sum(found[moment, job])}/{len(found[moment, job])}" for job in jobs]
-        write(f"| {moment} | " + " | ".join(shown) + " |")
+    reports = [
+        (dict(report.user_properties), outcome == "passed")
+        for outcome in ("passed", "failed")
+        for report in terminalreporter.getreports(outcome)
+        if report.when == "call"
+    ]
+    for line in tables(reports):
+        terminalreporter.write_line(line)

@@ -15,16 +15,42 @@ from countersign.execution.straight import execute
 from countersign.policy.loading import load_policy
 from countersign.records.database import connect
 from countersign.settings import Settings
+from countersign.targets.hosts.fleet import FleetSettings
 from countersign.targets.kubernetes.kubeconfig import ClusterSettings
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where the records and the target are."""
+
+    database_url: str
+    policy: str
+    """YAML."""
+    kubeconfig: str | None = None
+    fleet: FleetSettings | None = None
+    redis_url: str | None = None
+
+    def services(self, *, lease_seconds: float) -> Services:
+        """Return services that share nothing with any other but the database, Valkey and the target."""
+        known = load_policy(self.policy)
+        cluster = None
+        if self.kubeconfig is not None:
+            cluster = ClusterSettings(name="sandbox", kubeconfig=SecretStr(self.kubeconfig))
+        return Services(
+            settings=_settings(lease_seconds=lease_seconds, redis_url=self.redis_url),
+            engine=connect(SecretStr(self.database_url), timeout=5),
+            policy=known,
+            reread_policy=lambda: known,
+            cluster=cluster,
+            fleet=self.fleet,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Orders:
     """What the process executes and where it ends."""
 
-    database_url: str
-    kubeconfig: str
-    policy: str
+    place: "Place"
     approval_id: str
     point: str | None
     """Prefix of a point's name ("intent", "planned"); None never gets the signal."""
@@ -34,26 +60,15 @@ class Orders:
     lease_seconds: float = 1.0
 
 
-def settings(*, lease_seconds: float) -> Settings:
+def _settings(*, lease_seconds: float, redis_url: str | None) -> Settings:
     """Return settings under which little is waited for."""
     return Settings(
+        redis_url=SecretStr(redis_url) if redis_url else None,
         lease_seconds=lease_seconds,
         retry_delay_seconds=0.05,
         late_effect_seconds=0.2,
         request_timeout_seconds=5,
         follow_seconds=60,
-    )
-
-
-def services(database_url: str, kubeconfig: str, policy: str, *, lease_seconds: float) -> Services:
-    """Return the services of a process that shares nothing with any other but the database and the cluster."""
-    known = load_policy(policy)
-    return Services(
-        settings=settings(lease_seconds=lease_seconds),
-        engine=connect(SecretStr(database_url), timeout=5),
-        policy=known,
-        reread_policy=lambda: known,
-        cluster=ClusterSettings(name="sandbox", kubeconfig=SecretStr(kubeconfig)),
     )
 
 
@@ -75,7 +90,7 @@ def execute_and_die(orders: Orders, told: Connection) -> None:
             refused.append(_is_refused(run.extend_lease))
 
     run = Run(
-        services(orders.database_url, orders.kubeconfig, orders.policy, lease_seconds=orders.lease_seconds),
+        orders.place.services(lease_seconds=orders.lease_seconds),
         UUID(orders.approval_id),
         worker=f"dying:{os.getpid()}",
         at=at,

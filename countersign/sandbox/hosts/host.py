@@ -25,7 +25,7 @@ from countersign.sandbox.sockets import make_private, socket_folder
 from countersign.targets.hosts.fleet import HostSettings
 
 Server = Literal["auto", "sshd", "standin"]
-Fault = Literal["hang", "stubborn", "die", "fail", "cut", "slow", "flood", "noise"]
+Fault = Literal["hang", "stubborn", "die", "fail", "cut", "slow", "wait", "flood", "noise"]
 
 
 class _Keys(TypedDict):
@@ -149,8 +149,8 @@ class SandboxHost:
     ) -> None:
         """Make the next `times` calls that begin with `argv` misbehave before or after their effect.
 
-        fail takes `code` and `message`, slow `seconds` (float), flood `bytes`, noise `hex`; cut may take `seconds`,
-        the pause between the cut and going on.
+        fail takes `code` and `message`, slow `seconds` (float), wait `until` (a file that has to exist before it goes
+        on), flood `bytes`, noise `hex`; cut may take `seconds`, the pause between the cut and going on.
         """
         with self._machine.state() as state:
             state["faults"].append({"kind": kind, "argv": list(argv), "when": when, "times": times, **options})

@@ -110,6 +110,9 @@ def act(machine: Machine, fault: dict[str, Any] | None) -> int | None:
             time.sleep(fault.get("seconds", 0))
         case {"kind": "slow", "seconds": float(seconds)}:
             time.sleep(seconds)
+        case {"kind": "wait", "until": str(file)}:
+            while not Path(file).exists():
+                time.sleep(0.01)
         case {"kind": "flood", "bytes": int(size)}:
             line = b"x" * 65535 + b"\n"
             for _ in range(size // len(line)):

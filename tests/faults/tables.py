@@ -1,0 +1,45 @@
+"""The tables of docs/reliability.md, made from what the tests reported."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from tests.faults.cells import HOST_JOBS, HOST_MOMENTS, JOBS, MOMENTS
+
+Reports = Sequence[tuple[Mapping[str, Any], bool]]
+"""What a test said of itself ("row", "column", "recovered", "outcome"), and whether it passed."""
+
+
+def tables(reports: Reports) -> Iterator[str]:
+    """Yield the lines of every table that has a cell."""
+    told = [(given, passed) for given, passed in reports if "row" in given]
+    if not told:
+        return
+    slowest = max((given.get("recovered", 0.0) for given, _ in told), default=0.0)
+    held = sum(passed for _, passed in told)
+    yield f"{datetime.now(UTC):%Y-%m-%d}: {held} of {len(told)} cells hold; slowest recovery {slowest:.1f} s"
+    for moments, jobs in ((MOMENTS, JOBS), (HOST_MOMENTS, HOST_JOBS)):
+        yield from table(told, "process", [moment.name for moment in moments], [job.name for job in jobs])
+
+
+def table(reports: Reports, kind: str, rows: Iterable[str], columns: Sequence[str]) -> Iterator[str]:
+    """Yield one table: held/played in each cell, and how many ended as unknown."""
+    found: dict[tuple[str, str], list[tuple[bool, str]]] = defaultdict(list)
+    for given, passed in reports:
+        if given.get("kind") == kind and given["column"] in columns:
+            found[given["row"], given["column"]].append((passed, str(given.get("outcome", ""))))
+    if not found:
+        return
+    yield ""
+    yield "| | " + " | ".join(columns) + " |"
+    yield "|" + " --- |" * (len(columns) + 1)
+    for row in rows:
+        yield f"| {row} | " + " | ".join(_shown(found[row, column]) for column in columns) + " |"
+
+
+def _shown(cells: Sequence[tuple[bool, str]]) -> str:
+    if not cells:
+        return "–"
+    unknown = sum(outcome == "unknown" for _, outcome in cells)
+    return f"{sum(passed for passed, _ in cells)}/{len(cells)}" + (f" ({unknown} unknown)" if unknown else "")

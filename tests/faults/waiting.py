@@ -1,0 +1,14 @@
+"""Waiting for a state."""
+
+import time
+from collections.abc import Callable
+
+PATIENCE_SECONDS = 60.0
+
+
+def until(condition: Callable[[], bool], what: str, *, seconds: float = PATIENCE_SECONDS) -> None:
+    """Wait until `condition` holds."""
+    give_up = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < give_up, f"it never came true that {what}"
+        time.sleep(0.02)
