@@ -1,174 +1,129 @@
-"""Find what was left undone, and do it: started by a schedule, by hand in the UI, or by `countersign reconcile`.
+"""Find what was left undone, and do it: started by a schedule, by hand in the UI, or by `countersign reconcile`."""
 
-One task per kind of finding; each is a function that takes a bounded batch and may run any number of times at once.
-"""
-
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import partial
 from threading import Event
 from typing import Any
 
-import httpx
 from prefect import flow, task
 from prefect.artifacts import acreate_table_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.client.orchestration import get_client
-from prefect.exceptions import ObjectNotFound
 from prefect.runtime import flow_run
 
-from countersign.errors import ConfigurationError, CountersignError
+from countersign.errors import CountersignError
 from countersign.execution.reconciling import (
-    Finding,
-    Kind,
     approvals_to_start,
     close_logs,
+    end_dry_runs,
     expire_overdue,
     settle_abandoned,
+    to_take_over,
 )
-from countersign.execution.services import Services
 from countersign.logging import get_logger
+from countersign.records.findings import Finding
 from countersign.texts import text
 from flows.lost_runs import crash_lost_runs
+from flows.rounds import Context, Part, Round, go_round, threaded
+from flows.starting import start_runs
 from flows.threads import in_thread, in_thread_to_its_end
 from flows.wiring import open_services, worker_name
 
 logger = get_logger(__name__)
-DEPLOYMENT = "execute-approval/execute-approval"
 ARTIFACT = "reconciliation"
 
 
 class ReconciliationIncomplete(CountersignError):
-    """Some kinds of findings could not be looked at; the others were."""
+    """Some parts could not be looked at; the others were."""
 
     code = "reconciliation_incomplete"
-
-
-@dataclass(frozen=True)
-class Round:
-    """What one round found and did, and what it could not look at."""
-
-    findings: Sequence[Finding]
-    problems: Sequence[str]
 
 
 @flow(name="reconcile", flow_run_name="reconcile")
 async def reconcile() -> int:
     """Look for what was left undone and do it; the artifact "reconciliation" says what was found.
 
-    Starts approvals that nobody started, settles executions whose worker died, expires what is past its time,
+    Starts approvals that nobody started, has executions taken over whose worker died, expires what is past its time,
     closes open operation logs, and marks runs of dead workers as crashed. Returns how much was found.
     """
-    done = await reconcile_once(each=look)
+    done = await go_round(PARTS, await _context(), each=look)
     await _show(done)
     if done.problems:
         raise ReconciliationIncomplete(" ".join(done.problems), hint="the next round looks again")
-    return len(done.findings)
+    return done.found
 
 
-async def _look(kind: Kind, services: Services) -> list[Finding]:
-    return await LOOKING[kind](services)
-
-
-@task(task_run_name="{kind}", cache_policy=NO_CACHE, persist_result=False)
-async def look(kind: Kind, services: Services) -> list[Finding]:
+@task(task_run_name="{part.name}", cache_policy=NO_CACHE, persist_result=False)
+async def look(part: Part, context: Context) -> Sequence[Finding]:
     """Find one kind of thing that was left undone, and do it."""
-    return await _look(kind, services)
+    return await part.look(context)
 
 
-async def reconcile_once(*, each: Callable[[Kind, Services], Awaitable[list[Finding]]] = _look) -> Round:
-    """Look for every kind once. Raises ConfigurationError, DatabaseUnavailable.
+async def reconcile_once(*, here: bool = False) -> Round:
+    """Do a round without Prefect around it. Raises ConfigurationError, DatabaseUnavailable.
 
-    A kind that cannot be looked at does not keep the others from it.
+    With `here` abandoned executions are settled in this process, which lasts as long as their actions do.
     """
-    services = await open_services()
-    findings: list[Finding] = []
-    problems: list[str] = []
-    for kind in LOOKING:
-        try:
-            findings += await each(kind, services)
-        except (CountersignError, httpx.HTTPError) as error:
-            reason = error.message if isinstance(error, CountersignError) else type(error).__name__
-            logger.warning("not reconciled", kind=kind.value, error=reason)
-            problems.append(f"{text(f'reconcile.{kind}')}: {reason}")
-    return Round(findings, problems)
+    return await go_round(PARTS, await _context(here=here))
 
 
-async def _start(services: Services) -> list[Finding]:
-    """Start a run of the deployment for each approval that nobody started."""
-    due = await in_thread(approvals_to_start, services)
-    if not due:
-        return []
-    findings = []
-    async with get_client() as client:
-        try:
-            deployment = await client.read_deployment_by_name(DEPLOYMENT)
-        except ObjectNotFound:
-            raise ConfigurationError(
-                f"The deployment {DEPLOYMENT} does not exist.",
-                hint="`prefect deploy --all` in the project's folder makes it",
-            ) from None
-        for each in due:
-            run = await client.create_flow_run_from_deployment(
-                deployment.id,
-                parameters={"approval_id": str(each.approval_id), "dry_run": False},
-                idempotency_key=each.key,
-            )
-            done = text("reconcile.started", run=run.id)
-            findings.append(Finding(Kind.NEVER_STARTED, str(each.approval_id), done, each.age_seconds))
-    return findings
-
-
-async def _settle(services: Services) -> list[Finding]:
+async def _context(*, here: bool = False) -> Context:
     run_id = str(flow_run.id) if flow_run.id else None
-    # Not left behind when this run is cancelled: a worker that is told to stop waits for it.
-    return await in_thread_to_its_end(
-        Event(), partial(settle_abandoned, services, worker=worker_name(), flow_run_id=run_id)
-    )
+    return Context(await open_services(), worker_name(), run_id, here)
 
 
-async def _lost(_services: Services) -> list[Finding]:
+async def _lost_runs(_context: Context) -> Sequence[Finding]:
     async with get_client() as client:
-        crashed = await crash_lost_runs(client)
-    return [Finding(Kind.LOST_RUN, run.name, text("reconcile.crashed")) for run in crashed]
+        return await crash_lost_runs(client)
 
 
-async def _expire(services: Services) -> list[Finding]:
-    return await in_thread(expire_overdue, services)
+async def _never_started(context: Context) -> Sequence[Finding]:
+    return await start_runs(await in_thread(approvals_to_start, context.services), said="reconcile.started")
 
 
-async def _close(services: Services) -> list[Finding]:
-    return await in_thread(close_logs, services)
+async def _abandoned(context: Context) -> Sequence[Finding]:
+    """Have what is abandoned settled by a run of its own: it may have to wait, and the next round must not."""
+    services = context.services
+    if context.here:
+        settling = partial(settle_abandoned, services, worker=context.worker, flow_run_id=context.flow_run_id)
+        return await in_thread_to_its_end(Event(), settling)
+    ended = await in_thread(end_dry_runs, services, worker=context.worker)
+    return [*ended, *await start_runs(await in_thread(to_take_over, services), said="reconcile.handed_over")]
 
 
-LOOKING: dict[Kind, Callable[[Services], Awaitable[list[Finding]]]] = {
+PARTS = (
     # Lost runs first: what they hold in Prefect is what the runs started below may be waiting for.
-    Kind.LOST_RUN: _lost,
-    Kind.EXPIRED: _expire,
-    Kind.OPEN_LOG: _close,
-    Kind.NEVER_STARTED: _start,
-    # Last, since it takes as long as the actions do.
-    Kind.ABANDONED: _settle,
-}
+    Part("lost_run", _lost_runs),
+    Part("expired", threaded(expire_overdue)),
+    Part("open_log", threaded(close_logs)),
+    Part("never_started", _never_started),
+    Part("abandoned", _abandoned),
+)
 
 
-def rows(findings: Sequence[Finding]) -> list[dict[str, Any]]:
-    """Return the findings as a table for people."""
-    return [
-        {
-            text("reconcile.kind"): text(f"reconcile.{finding.kind}"),
-            text("reconcile.subject"): finding.subject,
-            text("reconcile.age"): "" if finding.age_seconds is None else f"{finding.age_seconds:.0f} s",
-            text("reconcile.done"): finding.done,
-        }
-        for finding in findings
-    ]
+def rows(done: Round) -> list[dict[str, Any]]:
+    """Return what was found as a table for people, and what could not be looked at."""
+    table = []
+    for each in done.looked:
+        found = list(each.findings)
+        if each.problem:
+            found.append(Finding("", text("reconcile.not_looked_at", reason=each.problem), failed=True))
+        table += [
+            {
+                text("reconcile.kind"): text(f"reconcile.{each.part}"),
+                text("reconcile.subject"): finding.subject,
+                text("reconcile.age"): "" if finding.age_seconds is None else f"{finding.age_seconds:.0f} s",
+                text("reconcile.done"): finding.done,
+            }
+            for finding in found
+        ]
+    return table
 
 
 async def _show(done: Round) -> None:
     """Put the table on the run's page. Showing must not fail what was done."""
-    summary = " ".join(done.problems) or (f"{len(done.findings)}" if done.findings else text("reconcile.nothing"))
+    summary = " ".join(done.problems) or (f"{done.found}" if done.found else text("reconcile.nothing"))
     try:
-        await acreate_table_artifact(key=ARTIFACT, table=rows(done.findings), description=summary)
+        await acreate_table_artifact(key=ARTIFACT, table=rows(done), description=summary)
     except Exception:
         logger.warning("the round is done but not among the artifacts", exc_info=True)

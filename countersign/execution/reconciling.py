@@ -4,11 +4,12 @@ Nothing here decides anew what happened. An abandoned execution goes through the
 run that takes it over; everything else is one statement of the records.
 """
 
-from collections.abc import Iterable
+import random
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import StrEnum
+from typing import TypeVar
 from uuid import UUID
 
 from countersign.errors import CountersignError
@@ -21,15 +22,19 @@ from countersign.records.approvals import expire_due, get_approval
 from countersign.records.claims import take_over_dry_run
 from countersign.records.control import kill_switch
 from countersign.records.database import transaction
+from countersign.records.findings import Finding
 from countersign.records.operation_log import close_settled
 from countersign.records.outcomes import Outcome
 from countersign.records.queries import Abandoned, abandoned, waiting
 from countersign.records.settling import settle
 from countersign.texts import text
 
+T = TypeVar("T")
 logger = get_logger(__name__)
 BATCH = 100
 """Findings of one kind that one round takes on; the rest is there for the next."""
+LOOKED_AT = 1000
+"""Of how many a round takes its batch, where some may be there again in the next one."""
 AT_ONCE = 8
 """Abandoned executions that are settled at the same time."""
 STARTED_WITHIN_SECONDS = 60.0
@@ -37,37 +42,16 @@ STARTED_WITHIN_SECONDS = 60.0
 LONGEST_PAUSE_SECONDS = 3600.0
 
 
-class Kind(StrEnum):
-    """What was found."""
-
-    NEVER_STARTED = "never_started"
-    ABANDONED = "abandoned"
-    EXPIRED = "expired"
-    OPEN_LOG = "open_log"
-    LOST_RUN = "lost_run"
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that was not as it should be, and what was done about it."""
-
-    kind: Kind
-    subject: str
-    """The approval, execution or flow run."""
-    done: str
-    """A sentence."""
-    age_seconds: float | None = None
-    """How long it had been so, where that is known."""
-
-
 @dataclass(frozen=True)
 class ToStart:
-    """An approval to be started."""
+    """An approval for which a run is to be started."""
 
     approval_id: UUID
     age_seconds: float
     key: str
     """The same until the next try is due, so that however many rounds start it, one run comes of it."""
+    worker: str = ""
+    """Who is silent, where somebody had begun."""
 
 
 def round_of(age_seconds: float, *, first: float = STARTED_WITHIN_SECONDS) -> int:
@@ -84,6 +68,11 @@ def round_of(age_seconds: float, *, first: float = STARTED_WITHIN_SECONDS) -> in
     return tries
 
 
+def fair_share(found: Sequence[T]) -> Sequence[T]:
+    """Return a batch of `found`, any part of it: what cannot be dealt with must not keep the rest from its turn."""
+    return found if len(found) <= BATCH else random.sample(found, BATCH)
+
+
 def approvals_to_start(services: Services, *, older_than_seconds: float = STARTED_WITHIN_SECONDS) -> list[ToStart]:
     """Return approvals that were never started and are due. None while the kill switch is on.
 
@@ -92,41 +81,77 @@ def approvals_to_start(services: Services, *, older_than_seconds: float = STARTE
     with transaction(services.engine) as session:
         if kill_switch(session).is_on:
             return []
-        found = waiting(session, older_than_seconds=older_than_seconds, limit=BATCH)
+        found = waiting(session, older_than_seconds=older_than_seconds, limit=LOOKED_AT)
     now = datetime.now(UTC)
     return [
         ToStart(each.approval_id, age, f"start:{each.approval_id}:{each.since.timestamp()}:{round_of(age)}")
-        for each in found
+        for each in fair_share(found)
         for age in [(now - each.since).total_seconds()]
     ]
 
 
-def settle_abandoned(services: Services, *, worker: str, flow_run_id: str | None = None) -> list[Finding]:
-    """Take over every execution whose owner is silent, and go through the phases to its outcome.
+def to_take_over(services: Services) -> list[ToStart]:
+    """Return executions whose owner is silent. A run of such an approval takes it over and goes on to its outcome.
 
     What may have been sent is looked for on the target first: it landed, it did not and is sent, or nobody can tell.
     """
+    with transaction(services.engine) as session:
+        found = [each for each in abandoned(session, limit=LOOKED_AT) if not each.dry_run]
+    return [
+        ToStart(
+            each.approval_id,
+            age,
+            # Whoever takes over raises the fence, and has a try of its own should it die too.
+            f"take-over:{each.execution_id}:{each.fence}:{round_of(age)}",
+            each.worker,
+        )
+        for each in fair_share(found)
+        for age in [_silent_for(each)]
+    ]
+
+
+def settle_abandoned(services: Services, *, worker: str, flow_run_id: str | None = None) -> list[Finding]:
+    """Take over every execution whose owner is silent in this process, dry runs too, and go on to its outcome.
+
+    Lasts as long as the actions do.
+    """
+
+    def take_over(found: Abandoned) -> str:
+        if found.dry_run:
+            return _end_dry_run(services, found, worker=worker)
+        report = execute(Run(services, found.approval_id, worker=worker, flow_run_id=flow_run_id))
+        return text("reconcile.settled", worker=found.worker, outcome=text(f"outcome.{report.outcome}"))
+
     with transaction(services.engine) as session:
         found = abandoned(session, limit=BATCH)
     if not found:
         return []
     with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="countersign-reconcile") as pool:
-        return list(pool.map(lambda each: _settle_one(services, each, worker=worker, flow_run_id=flow_run_id), found))
+        return list(pool.map(lambda each: _guarded(each, take_over), found))
 
 
-def _settle_one(services: Services, found: Abandoned, *, worker: str, flow_run_id: str | None) -> Finding:
-    age = (datetime.now(UTC) - found.lease_until).total_seconds()
+def end_dry_runs(services: Services, *, worker: str) -> list[Finding]:
+    """Settle dry runs whose owner is silent as cancelled."""
+    with transaction(services.engine) as session:
+        found = [each for each in abandoned(session, limit=LOOKED_AT) if each.dry_run][:BATCH]
+    return [_guarded(each, lambda one: _end_dry_run(services, one, worker=worker)) for each in found]
+
+
+def _guarded(found: Abandoned, settle_it: Callable[[Abandoned], str]) -> Finding:
+    age = _silent_for(found)
     try:
-        if found.dry_run:
-            done = _end_dry_run(services, found, worker=worker)
-        else:
-            report = execute(Run(services, found.approval_id, worker=worker, flow_run_id=flow_run_id))
-            done = text("reconcile.settled", worker=found.worker, outcome=text(f"outcome.{report.outcome}"))
-    except CountersignError as error:
+        return Finding(str(found.approval_id), settle_it(found), age)
+    except Exception as error:
         # The boundary of one finding: the others are settled, and this one is found again.
-        logger.warning("abandoned execution not settled", execution=str(found.execution_id), error=error.message)
-        done = text("reconcile.not_settled", reason=error.message)
-    return Finding(Kind.ABANDONED, str(found.approval_id), done, age)
+        reason = error.message if isinstance(error, CountersignError) else type(error).__name__
+        logger.warning(
+            "abandoned execution not settled", execution=str(found.execution_id), error=reason, exc_info=True
+        )
+        return Finding(str(found.approval_id), text("reconcile.not_settled", reason=reason), age, failed=True)
+
+
+def _silent_for(found: Abandoned) -> float:
+    return (datetime.now(UTC) - found.lease_until).total_seconds()
 
 
 def _end_dry_run(services: Services, found: Abandoned, *, worker: str) -> str:
@@ -155,15 +180,15 @@ def expire_overdue(services: Services) -> list[Finding]:
     """Expire approvals that nobody started in time."""
     with transaction(services.engine) as session:
         expired = expire_due(session, limit=BATCH)
-    return _each(Kind.EXPIRED, expired, text("reconcile.expired_now"))
+    return _each(expired, text("reconcile.expired_now"))
 
 
 def close_logs(services: Services) -> list[Finding]:
     """Close operation log rows whose execution has its outcome."""
     with transaction(services.engine) as session:
         closed = close_settled(session, limit=BATCH)
-    return _each(Kind.OPEN_LOG, closed, text("reconcile.log_closed"))
+    return _each(closed, text("reconcile.log_closed"))
 
 
-def _each(kind: Kind, subjects: Iterable[UUID], done: str) -> list[Finding]:
-    return [Finding(kind, str(subject), done) for subject in subjects]
+def _each(subjects: Iterable[UUID], done: str) -> list[Finding]:
+    return [Finding(str(subject), done) for subject in subjects]

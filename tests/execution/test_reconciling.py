@@ -12,12 +12,16 @@ from sqlalchemy import text
 from countersign.errors import CountersignError, InvalidInput, NotFound, OutcomeUnknown
 from countersign.execution.finding_out import settle_by_hand
 from countersign.execution.reconciling import (
+    BATCH,
     LONGEST_PAUSE_SECONDS,
     approvals_to_start,
     close_logs,
+    end_dry_runs,
     expire_overdue,
+    fair_share,
     round_of,
     settle_abandoned,
+    to_take_over,
 )
 from countersign.execution.run import Run
 from countersign.records.approvals import get_approval
@@ -54,6 +58,39 @@ def test_an_abandoned_execution_is_taken_over_and_settled(office: Office) -> Non
     assert settle_abandoned(office.services, worker="reconciler") == []
 
 
+def test_what_is_abandoned_is_handed_to_one_run_per_owner_and_try(office: Office) -> None:
+    run = begun(office)
+    begun(office, dry_run=True)
+    (found,) = to_take_over(office.services)
+    (again,) = to_take_over(office.services)
+    assert (found.approval_id, found.worker, found.key) == (run.approval_id, "dead", again.key)
+    begun(office, approval_id=run.approval_id)
+    (successor,) = to_take_over(office.services)
+    assert successor.key != found.key
+
+
+def test_of_more_than_a_batch_every_one_gets_its_turn() -> None:
+    many = range(BATCH + 1)
+    assert len(fair_share(many)) == BATCH
+    assert set().union(*(fair_share(many) for _ in range(100))) == set(many)
+
+
+def test_one_finding_that_cannot_be_dealt_with_does_not_keep_the_others_from_it(office: Office) -> None:
+    broken, whole = begun(office), begun(office)
+    engine = office.services.engine
+    with transaction(engine) as session:
+        session.execute(
+            text(
+                "ALTER TABLE execution ADD CONSTRAINT broken "
+                f"CHECK (id <> '{broken.known.owned.execution_id}' OR fence = 1)"
+            )
+        )
+    found = {each.subject: each for each in settle_abandoned(office.services, worker="reconciler")}
+    assert found[str(broken.approval_id)].failed
+    assert "IntegrityError" in found[str(broken.approval_id)].done
+    assert not found[str(whole.approval_id)].failed
+
+
 def test_two_rounds_at_once_are_one_effect(office: Office) -> None:
     for _ in range(3):
         begun(office)
@@ -70,7 +107,7 @@ def test_an_execution_within_its_lease_is_left_alone(office: Office) -> None:
 
 def test_an_abandoned_dry_run_is_ended_and_its_approval_stays_approved(office: Office) -> None:
     run = begun(office, dry_run=True)
-    (found,) = settle_abandoned(office.services, worker="reconciler")
+    (found,) = end_dry_runs(office.services, worker="reconciler")
     assert "dry run" in found.done
     with transaction(office.services.engine) as session:
         (execution,) = executions_of(session, run.approval_id)
