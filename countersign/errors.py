@@ -51,6 +51,12 @@ class InvalidInput(CountersignError):
     code = "invalid_input"
 
 
+class TookTooLong(CountersignError):
+    """A step after an execution did not end within its time limit."""
+
+    code = "took_too_long"
+
+
 class NotFound(CountersignError):
     """No record with that identifier exists."""
 

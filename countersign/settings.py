@@ -44,6 +44,15 @@ class Settings(BaseSettings):
     )
     investigation_timeout_seconds: Seconds = Field(default=30, description="one read-only kubectl command")
     drain_timeout_seconds: Seconds = Field(default=300, description="evicting a node's pods, unless the action says")
+    step_retry_seconds: Seconds = Field(
+        default=10, description="pause before a step after an execution is tried again; doubles every time"
+    )
+    replay_seconds: Seconds = Field(default=300, description="pause before a dead letter is replayed; doubles")
+    replay_limit: int = Field(default=6, ge=0, le=100, description="replays of a dead letter without a person")
+    verify: bool = Field(default=True, description="whether executions are verified afterwards")
+    verify_warm_up_seconds: float = Field(default=10, ge=0, description="wait before the target is looked at")
+    verify_collect_seconds: float = Field(default=30, ge=0, description="how long the target is looked at")
+    verify_limit_seconds: Seconds = Field(default=60, description="one verification, all in all")
     worker_grace_seconds: float = Field(default=60, ge=0, description="time a worker told to stop gives its runs")
     database_timeout_seconds: Seconds = Field(default=5, description="connecting to PostgreSQL")
 

@@ -16,6 +16,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 _work = ThreadPoolExecutor(max_workers=64, thread_name_prefix="countersign")
+_steps = ThreadPoolExecutor(max_workers=32, thread_name_prefix="countersign-step")
 _heartbeats = ThreadPoolExecutor(max_workers=8, thread_name_prefix="countersign-heartbeat")
 
 
@@ -25,13 +26,21 @@ async def in_thread(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwar
     return await asyncio.get_running_loop().run_in_executor(_work, call)
 
 
+async def step_in_thread(stop: Event, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+    """Do what `in_thread_to_its_end` does in a pool of its own: what follows actions must not hold up others."""
+    return await _to_its_end(_steps, stop, partial(function, *args, **kwargs))
+
+
 async def in_thread_to_its_end(stop: Event, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
     """Run `function` in a thread; when cancelled, set `stop`, wait until the thread has ended, then be cancelled.
 
     A thread cannot be interrupted: leaving it alone would let a request go out after its run was settled.
     """
-    call = partial(contextvars.copy_context().run, partial(function, *args, **kwargs))
-    future = asyncio.get_running_loop().run_in_executor(_work, call)
+    return await _to_its_end(_work, stop, partial(function, *args, **kwargs))
+
+
+async def _to_its_end(pool: ThreadPoolExecutor, stop: Event, function: Callable[[], T]) -> T:
+    future = asyncio.get_running_loop().run_in_executor(pool, partial(contextvars.copy_context().run, function))
     try:
         return await asyncio.shield(future)
     except asyncio.CancelledError:

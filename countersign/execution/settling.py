@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from sqlalchemy import Engine
 
 from countersign.actions.operation import Investigation, Observation
+from countersign.execution.afterwards import steps_after
 from countersign.execution.concluding import Conclusion
 from countersign.execution.evidence import evidence_of
 from countersign.execution.known import Known
@@ -31,6 +32,7 @@ def put_on_record(
             report=report.model_dump(mode="json"),
             facts=log_facts(known, report),
             description=report.message,
+            steps=steps_after(dry_run=dry_run),
         )
     return report if settled.first else Report.model_validate(settled.report)
 

@@ -41,7 +41,8 @@ TAKE_OVER = text("""
     UPDATE execution
     SET fence = fence + 1, worker = :worker, flow_run_id = :flow_run_id,
         lease_until = clock_timestamp() + make_interval(secs => :lease_seconds)
-    WHERE approval_id = :approval_id AND NOT dry_run AND settled_at IS NULL AND lease_until <= clock_timestamp()
+    WHERE approval_id = :approval_id AND NOT dry_run AND rolls_back IS NULL
+      AND settled_at IS NULL AND lease_until <= clock_timestamp()
     RETURNING id, fence, worker, lease_until
 """)
 
@@ -51,7 +52,8 @@ STATE = text("""
            approval.expires_at <= clock_timestamp() AS is_expired,
            execution.id, execution.fence, execution.worker, execution.flow_run_id, execution.lease_until,
            execution.lease_until <= clock_timestamp() AS is_abandoned, execution.outcome
-    FROM approval LEFT JOIN execution ON execution.approval_id = approval.id AND NOT execution.dry_run
+    FROM approval LEFT JOIN execution
+      ON execution.approval_id = approval.id AND NOT execution.dry_run AND execution.rolls_back IS NULL
     WHERE approval.id = :approval_id
 """)
 

@@ -33,10 +33,11 @@ NEVER_STARTED = text("""
     ORDER BY updated_at LIMIT :limit
 """)
 
-# Not settled, and the owner is silent (ix_execution_unsettled_lease_until).
+# Not settled, and the owner is silent (ix_execution_unsettled_lease_until). A rollback belongs to the step that makes
+# it, which has a lease of its own.
 ABANDONED = text("""
     SELECT id, approval_id, dry_run, worker, fence, lease_until FROM execution
-    WHERE settled_at IS NULL AND lease_until <= clock_timestamp()
+    WHERE settled_at IS NULL AND lease_until <= clock_timestamp() AND rolls_back IS NULL
     ORDER BY lease_until LIMIT :limit
 """)
 
@@ -51,7 +52,8 @@ INCIDENTS_TO_RESOLVE = text("""
     SELECT incident.id FROM incident
     WHERE incident.status IN ('open', 'investigating', 'mitigating')
       AND EXISTS (
-        SELECT FROM approval JOIN execution ON execution.approval_id = approval.id AND NOT execution.dry_run
+        SELECT FROM approval JOIN execution
+          ON execution.approval_id = approval.id AND NOT execution.dry_run AND execution.rolls_back IS NULL
         WHERE approval.incident_id = incident.id AND execution.outcome IN ('success', 'no_action')
       )
     ORDER BY incident.updated_at LIMIT :limit
@@ -89,8 +91,21 @@ def get_execution(session: Session, execution_id: UUID) -> Execution:
 
 def execution_of(session: Session, approval_id: UUID) -> Execution | None:
     """Return the approval's one execution that can have an effect, None before it is claimed."""
-    query = select(Execution).where(col(Execution.approval_id) == approval_id, text("NOT dry_run"))
+    effective = text("NOT dry_run AND rolls_back IS NULL")
+    query = select(Execution).where(col(Execution.approval_id) == approval_id, effective)
     return session.exec(query.execution_options(populate_existing=True)).one_or_none()
+
+
+def execution_to_follow(session: Session, identifier: UUID) -> UUID:
+    """Return the execution that `identifier` names: itself, or the approval's effective one. Raises NotFound."""
+    if session.get(Execution, identifier) is not None:
+        return identifier
+    found = execution_of(session, identifier)
+    if found is None:
+        raise NotFound(
+            f"{identifier} is no execution and no approval with one", hint="`countersign approvals list` shows them"
+        )
+    return found.id
 
 
 def executions_of(session: Session, approval_id: UUID, *, limit: int = 100) -> Sequence[Execution]:

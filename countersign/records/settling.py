@@ -1,6 +1,6 @@
 """Settling: the transaction in which an execution gets its outcome, and everything that follows at once from it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,6 +12,7 @@ from sqlalchemy.sql.expression import bindparam
 from sqlmodel import Session
 
 from countersign.records.holds import RELEASE
+from countersign.records.ledger import NewStep, add_steps
 from countersign.records.operation_log import LogFacts, close_log
 from countersign.records.outcomes import Outcome, approval_status_after, event_status_of, reason_for
 from countersign.records.owned import Owned, refused_write
@@ -75,8 +76,11 @@ def settle(
     actor: str = "countersign",
     title: str | None = None,
     description: str | None = None,
+    steps: Sequence[NewStep] = (),
 ) -> Settled:
     """Give the execution its outcome: approval, timeline, operation log and target holds follow in this transaction.
+
+    So do the rows of `steps`, which have to happen afterwards.
 
     Settling again with the same outcome returns the first one. Raises StaleFence when somebody else owns the
     execution, or when it is settled differently. Too long an `error` or `stderr` is shortened.
@@ -99,7 +103,8 @@ def settle(
             raise refused_write(session, owned)
         return _settled(execution, first=False)
     assert execution is not None
-    if not execution.dry_run and (status := approval_status_after(outcome)) is not None:
+    effective = not execution.dry_run and execution.rolls_back is None
+    if effective and (status := approval_status_after(outcome)) is not None:
         session.execute(
             APPROVAL_FOLLOWS,
             {"approval_id": execution.approval_id, "status": status.value, "reason": reason_for(outcome, error)},
@@ -128,6 +133,7 @@ def settle(
         actor_role="executor",
         once_key=f"settled:{execution.id}",
     )
+    add_steps(session, execution.id, steps)
     return _settled(execution, first=True)
 
 

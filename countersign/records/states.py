@@ -98,6 +98,21 @@ class PlaybookStatus(StrEnum):
     DEPRECATED = "deprecated"
 
 
+class StepName(StrEnum):
+    """The steps after an execution, in the order in which people read them."""
+
+    NOTIFY = "notify"
+    REPLY_ON_CARD = "reply_on_card"
+    VERIFY = "verify"
+    LEARN = "learn"
+    ROLL_BACK = "roll_back"
+    DEPOSIT_KNOWLEDGE = "deposit_knowledge"
+    EXTRACT_PLAYBOOK = "extract_playbook"
+    RECORD_DISPOSITION = "record_disposition"
+    RESOLVE_INCIDENT = "resolve_incident"
+    CLOSE_LOG = "close_log"
+
+
 class StepStatus(StrEnum):
     """Where a step after the execution stands; the last three are final."""
 

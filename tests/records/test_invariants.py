@@ -167,8 +167,16 @@ INSERTS = {
         " VALUES ('s', 'a', 'r', 'p', 'h', 't', 'plan', 'refused', false)"
     ),
     "ck_ledger_step_skipped_has_reason": (
+        "INSERT INTO ledger_step (id, execution_id, name, position, status, fence, attempts, max_attempts, ended_at)"
+        " SELECT gen_random_uuid(), id, 'notify', 1, 'skipped', 0, 0, 5, now() FROM execution"
+    ),
+    "ck_ledger_step_ended_has_time": (
         "INSERT INTO ledger_step (id, execution_id, name, position, status, fence, attempts, max_attempts)"
-        " SELECT gen_random_uuid(), id, 'notify', 1, 'skipped', 0, 0, 5 FROM execution"
+        " SELECT gen_random_uuid(), id, 'notify', 1, 'done', 0, 0, 5 FROM execution"
+    ),
+    "ck_ledger_step_name_known": (
+        "INSERT INTO ledger_step (id, execution_id, name, position, status, fence, attempts, max_attempts)"
+        " SELECT gen_random_uuid(), id, 'dance', 1, 'pending', 0, 0, 5 FROM execution"
     ),
 }
 

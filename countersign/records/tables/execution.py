@@ -39,7 +39,14 @@ class Execution(Record, table=True):
         CheckConstraint("outcome IS DISTINCT FROM 'dry_run' OR dry_run", name="dry_run_outcome"),
         CheckConstraint("(plan IS NULL) = (plan_hash IS NULL)", name="plan_has_hash"),
         # At most one execution per approval can have an effect.
-        Index("uq_execution_effective", "approval_id", unique=True, postgresql_where=text("NOT dry_run")),
+        Index(
+            "uq_execution_effective",
+            "approval_id",
+            unique=True,
+            postgresql_where=text("NOT dry_run AND rolls_back IS NULL"),
+        ),
+        # It is taken back at most once.
+        Index("uq_execution_rolls_back", "rolls_back", unique=True, postgresql_where=text("rolls_back IS NOT NULL")),
         Index("ix_execution_approval_id_started_at", "approval_id", "started_at"),
         # Reconciliation: unsettled executions by lease; settled ones, newest first.
         Index("ix_execution_unsettled_lease_until", "lease_until", postgresql_where=text("settled_at IS NULL")),
@@ -49,6 +56,8 @@ class Execution(Record, table=True):
     id: UUID = Field(default_factory=new_id, sa_column=identifier())
     approval_id: UUID = Field(sa_column=reference("approval"))
     dry_run: bool = Field(default=False, sa_column=Column(Boolean(), nullable=False))
+    rolls_back: UUID | None = Field(default=None, sa_column=reference("execution", null=True))
+    """The execution that this one takes back; None for one that was approved."""
     fence: int = Field(default=1, sa_column=Column(BigInteger(), nullable=False))
     """Rises with every owner; a write with an older fence is refused."""
     worker: str = Field(sa_column=words())

@@ -62,7 +62,8 @@ class EvidenceSnapshot(Record, table=True):
     __table_args__ = (
         check_one_of("phase", EvidencePhase),
         check_one_of("verdict", Verdict),
-        Index("ix_evidence_snapshot_execution_id_taken_at", "execution_id", "taken_at"),
+        # One of each phase: a step that runs again replaces what it saw.
+        Index("uq_evidence_snapshot_execution_id_phase", "execution_id", "phase", unique=True),
         Index("ix_evidence_snapshot_incident_id_taken_at", "incident_id", "taken_at"),
     )
 

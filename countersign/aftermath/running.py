@@ -1,0 +1,145 @@
+"""Run steps of the ledger: the one function that the flow, the command line and reconciliation use.
+
+A step may be killed at any line. Until its end is on record its lease holds others off; afterwards it is taken
+again. What a step writes to the records is committed with its end; what it sends elsewhere has its own key.
+"""
+
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event, Thread
+from time import monotonic
+from uuid import UUID
+
+from sqlalchemy import text as sql
+from sqlalchemy.exc import DBAPIError
+
+from countersign.aftermath.catalogue import STEPS
+from countersign.aftermath.subject import Done, Skipped, StepEnd, StepFunction, Subject, subject_of
+from countersign.errors import CountersignError, DatabaseUnavailable, InternalError, StaleFence, TookTooLong
+from countersign.execution.services import Services
+from countersign.logging import get_logger
+from countersign.records.database import transaction
+from countersign.records.dead_letters import bury, resolve_letter
+from countersign.records.ledger import TakenStep, end_step, fail_step, steps_ready, take_step
+from countersign.records.states import StepName, StepStatus
+
+logger = get_logger(__name__)
+LEASE_MARGIN_SECONDS = 15.0
+"""What the lease is longer than the step's time limit, for putting its end on record."""
+AT_ONCE = 6
+
+
+def run_step(
+    services: Services, execution_id: UUID, name: StepName, *, runner: str, stop: Event | None = None
+) -> StepStatus | None:
+    """Run one step of an execution if it may begin; return where it stands then, None if it may not.
+
+    A step that fails is on record as tried again later or as dead; nothing is raised for it. Raises
+    DatabaseUnavailable.
+    """
+    limit = STEPS[name].limit_seconds(services.settings)
+    with transaction(services.engine) as session:
+        step = take_step(session, execution_id, name, runner=runner, lease_seconds=limit + LEASE_MARGIN_SECONDS)
+    if step is None:
+        return None
+    subject = None
+    try:
+        subject = subject_of(services, step, deadline=monotonic() + limit, stop=stop or Event())
+        end = _within(limit, STEPS[name].run, subject)
+        return _end(subject, end)
+    except StaleFence as error:
+        logger.warning(
+            "step was taken by another runner", step=name, execution_id=str(execution_id), reason=str(error)
+        )
+        return None
+    except CountersignError as error:
+        return _fail(services, step, subject, error)
+    except Exception as error:
+        # The boundary: whatever goes wrong in a step, the ledger says so and the other steps go on.
+        logger.exception("unexpected error in a step", step=name, execution_id=str(execution_id))
+        return _fail(services, step, subject, InternalError(f"{type(error).__name__} stopped the step unexpectedly."))
+
+
+def run_steps(services: Services, execution_id: UUID, *, runner: str, stop: Event | None = None) -> None:
+    """Run every step of an execution that can be run now, those that do not wait for each other side by side."""
+    with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="steps") as pool:
+        while True:
+            with transaction(services.engine) as session:
+                ready = steps_ready(session, execution_id)
+            if not ready or (stop is not None and stop.is_set()):
+                return
+            runs = [pool.submit(run_step, services, execution_id, name, runner=runner, stop=stop) for name in ready]
+            for run in runs:
+                run.result()
+
+
+def _within(limit: float, function: StepFunction, subject: Subject) -> StepEnd:
+    """Call `function` in a thread of its own and wait no longer than `limit` seconds. Raises TookTooLong.
+
+    A thread cannot be ended; one that goes on finds its fence refused.
+    """
+    ends: list[StepEnd] = []
+    errors: list[BaseException] = []
+
+    def call() -> None:
+        try:
+            ends.append(function(subject))
+        except BaseException as error:  # noqa: BLE001 - raised again where somebody waits for it
+            errors.append(error)
+
+    thread = Thread(target=call, name=f"step-{subject.step.name}", daemon=True)
+    thread.start()
+    thread.join(limit)
+    if errors:
+        raise errors[0]
+    if not ends:
+        raise TookTooLong(f"step {subject.step.name} did not end within {limit:g} s")
+    return ends[0]
+
+
+def _end(subject: Subject, end: StepEnd) -> StepStatus:
+    """Put the end on record together with what the step writes. Raises StaleFence, DatabaseUnavailable."""
+    with transaction(subject.engine) as session:
+        match end:
+            case Skipped(reason=reason):
+                end_step(session, subject.step, skipped=reason)
+                status = StepStatus.SKIPPED
+            case Done(result=result, write=write):
+                session.execute(sql("SELECT set_config('lock_timeout', '5s', true)"))
+                more = write(session) if write is not None else None
+                end_step(session, subject.step, result={**result, **(more or {})})
+                status = StepStatus.DONE
+        resolve_letter(session, subject.step.id)
+    return status
+
+
+def _fail(services: Services, step: TakenStep, subject: Subject | None, error: CountersignError) -> StepStatus | None:
+    """Put the failed attempt on record. Returns None where even that was not possible: the lease will run out."""
+    settings = services.settings
+    logger.warning("step failed", step=step.name, execution_id=str(step.execution_id), error=error.message)
+    try:
+        with transaction(services.engine) as session:
+            pause = settings.step_retry_seconds * 2.0 ** (step.attempt - 1)
+            status = fail_step(session, step, error=f"{error.code}: {error.message}", pause_seconds=pause)
+            if status is StepStatus.DEAD:
+                bury(
+                    session,
+                    step.id,
+                    payload=_payload(subject),
+                    pause_seconds=settings.replay_seconds,
+                    replays=settings.replay_limit,
+                )
+    except (StaleFence, DatabaseUnavailable, DBAPIError) as later:
+        logger.warning("the failed step is not on record", step=step.name, error=type(later).__name__)
+        return None
+    return status
+
+
+def _payload(subject: Subject | None) -> dict[str, object]:
+    if subject is None:
+        return {}
+    return {
+        "approval_id": str(subject.approval.id),
+        "action": subject.approval.action,
+        "outcome": subject.report.outcome,
+        "incident_id": subject.incident_id,
+    }

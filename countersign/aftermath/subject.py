@@ -1,0 +1,111 @@
+"""What a step after an execution works on, and the ways in which it can end."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from threading import Event
+from time import monotonic
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Engine
+from sqlmodel import Session
+
+from countersign.errors import TookTooLong
+from countersign.execution.report import Report
+from countersign.execution.services import Services
+from countersign.records.database import transaction
+from countersign.records.ledger import TakenStep, steps_of
+from countersign.records.states import StepName, StepStatus
+from countersign.records.tables import Approval, Execution, LedgerStep
+from countersign.targets.model import Plan, plan_from_json
+
+Write = Callable[[Session], Mapping[str, Any] | None]
+
+
+@dataclass(frozen=True)
+class Done:
+    """The step did what it is there for."""
+
+    result: Mapping[str, Any] = field(default_factory=dict)
+    """Kept on the ledger, for people and for the steps behind this one; JSON, without secrets."""
+    write: Write | None = None
+    """Writes to the records in the transaction that ends the step: both happen once, or neither. What it returns is
+    added to the result."""
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """There was nothing to do, for this reason."""
+
+    reason: str
+
+
+StepEnd = Done | Skipped
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subject:
+    """One execution with its outcome, as the step `step` sees it."""
+
+    services: Services
+    step: TakenStep
+    execution: Execution
+    approval: Approval
+    report: Report
+    earlier: Mapping[StepName, LedgerStep]
+    """The execution's steps as they were when this one began."""
+    deadline: float
+    """monotonic(); the step counts as failed when it takes longer."""
+    stop: Event
+    """Set when the run is to end: a long wait should end early, by raising Stopped."""
+
+    @property
+    def engine(self) -> Engine:
+        """Countersign's database."""
+        return self.services.engine
+
+    @property
+    def execution_id(self) -> UUID:
+        """The execution that the step follows."""
+        return self.execution.id
+
+    @property
+    def incident_id(self) -> str | None:
+        """The incident that the action was meant to fix, if one is named."""
+        return self.approval.incident_id
+
+    @property
+    def plan(self) -> Plan | None:
+        """The plan, None where the action had none or did not get that far."""
+        return None if self.execution.plan is None else plan_from_json(self.execution.plan)
+
+    def result_of(self, name: StepName) -> Mapping[str, Any] | None:
+        """Return the result of an earlier step that was done, else None."""
+        step = self.earlier.get(name)
+        return step.result or {} if step is not None and step.status is StepStatus.DONE else None
+
+    def seconds_left(self) -> float:
+        """Return how many seconds the step still has. Raises TookTooLong when there are none."""
+        left = self.deadline - monotonic()
+        if left <= 0:
+            raise TookTooLong(f"step {self.step.name} did not end in time")
+        return left
+
+
+StepFunction = Callable[[Subject], StepEnd]
+
+
+def subject_of(services: Services, step: TakenStep, *, deadline: float, stop: Event) -> Subject:
+    """Read what the step works on. Raises NotFound, DatabaseUnavailable."""
+    with transaction(services.engine) as session:
+        execution = session.get_one(Execution, step.execution_id)
+        return Subject(
+            services=services,
+            step=step,
+            execution=execution,
+            approval=session.get_one(Approval, execution.approval_id),
+            report=Report.model_validate(execution.report or {}),
+            earlier={one.name: one for one in steps_of(session, step.execution_id)},
+            deadline=deadline,
+            stop=stop,
+        )

@@ -1,0 +1,96 @@
+"""Dead letters: steps that have used up their attempts. They are kept, shown, and tried again."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.sql.expression import bindparam
+from sqlmodel import Session, col, select
+
+from countersign.errors import NotFound
+from countersign.records.identifiers import new_id
+from countersign.records.states import StepName
+from countersign.records.storable import clean_json
+from countersign.records.tables import DeadLetter
+
+# Keep a dead step with its last error. One that died again waits longer for its next replay, and after the last
+# one for a person.
+BURY = text("""
+    INSERT INTO dead_letter AS letter
+        (id, step_id, execution_id, name, payload, error, replays, next_replay_at, created_at)
+    SELECT :id, step.id, step.execution_id, step.name, :payload, coalesce(step.error, 'no error was recorded'), 0,
+           clock_timestamp() + make_interval(secs => :pause_seconds), clock_timestamp()
+    FROM ledger_step AS step WHERE step.id = :step_id AND step.status = 'dead'
+    ON CONFLICT (step_id) DO UPDATE SET
+        error = excluded.error, resolved_at = NULL,
+        next_replay_at = CASE WHEN letter.replays < :replays
+            THEN clock_timestamp() + make_interval(secs => :pause_seconds * power(2, letter.replays)) END
+""").bindparams(bindparam("payload", type_=JSONB))
+
+# The letter of a step that was done after all.
+RESOLVE = text("""
+    UPDATE dead_letter SET resolved_at = clock_timestamp(), next_replay_at = NULL
+    WHERE step_id = :step_id AND resolved_at IS NULL
+""")
+
+# Letters whose time for another replay has come (ix_dead_letter_open_next_at).
+DUE = text("""
+    SELECT id FROM dead_letter WHERE resolved_at IS NULL AND next_replay_at <= clock_timestamp()
+    ORDER BY next_replay_at LIMIT :limit FOR UPDATE SKIP LOCKED
+""")
+
+# Let dead steps begin again. Replayed by itself a step gets one attempt more, by a person all of them.
+REPLAY = text("""
+    WITH letter AS (
+        UPDATE dead_letter SET replays = replays + 1, next_replay_at = NULL
+        WHERE id = ANY (:ids) AND resolved_at IS NULL
+        RETURNING step_id, execution_id
+    )
+    UPDATE ledger_step AS step
+    SET status = 'pending', ended_at = NULL, due_at = clock_timestamp(),
+        attempts = CASE WHEN :from_the_start THEN 0 ELSE step.max_attempts - 1 END
+    FROM letter WHERE step.id = letter.step_id AND step.status = 'dead'
+    RETURNING step.execution_id, step.name
+""")
+
+
+def bury(session: Session, step_id: UUID, *, payload: Mapping[str, Any], pause_seconds: float, replays: int) -> None:
+    """Keep the dead step; it is replayed by itself `replays` times, first after `pause_seconds`, then ever later."""
+    asked = {"payload": clean_json(payload), "pause_seconds": pause_seconds, "replays": replays}
+    session.execute(BURY, {"id": new_id(), "step_id": step_id, **asked})
+
+
+def resolve_letter(session: Session, step_id: UUID) -> None:
+    """Put away the letter of a step that was done after all; harmless where there is none."""
+    session.execute(RESOLVE, {"step_id": step_id})
+
+
+def replay_due(session: Session, *, limit: int = 100) -> tuple[tuple[UUID, StepName], ...]:
+    """Let the steps begin again whose letters are due; return their executions and names."""
+    ids = [row.id for row in session.execute(DUE, {"limit": limit})]
+    return _replay(session, ids, from_the_start=False)
+
+
+def replay_letters(session: Session, ids: Sequence[UUID]) -> tuple[tuple[UUID, StepName], ...]:
+    """Let the steps of the letters `ids` begin again, with all their attempts. Raises NotFound."""
+    replayed = _replay(session, ids, from_the_start=True)
+    if ids and not replayed:
+        raise NotFound("no open dead letter has one of these ids", hint="`countersign dead-letters list` shows them")
+    return replayed
+
+
+def open_letters(session: Session, *, name: StepName | None = None, limit: int = 100) -> Sequence[DeadLetter]:
+    """Return the letters that are not resolved, of one kind of step or of all, oldest first."""
+    query = select(DeadLetter).where(text("resolved_at IS NULL"))
+    if name is not None:
+        query = query.where(col(DeadLetter.name) == name)
+    return session.exec(query.order_by(col(DeadLetter.created_at)).limit(limit)).all()
+
+
+def _replay(session: Session, ids: Sequence[UUID], *, from_the_start: bool) -> tuple[tuple[UUID, StepName], ...]:
+    if not ids:
+        return ()
+    rows = session.execute(REPLAY, {"ids": list(ids), "from_the_start": from_the_start})
+    return tuple((row.execution_id, StepName(row.name)) for row in rows)

@@ -1,0 +1,207 @@
+"""The step ledger: what has to happen after an execution, who is at it, and how it ended.
+
+A step's row is made with the outcome. It is taken by one statement under a lease and a fence, as an execution is,
+and every later write carries the fence: a runner that was silent for too long cannot end what another one runs.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.sql.expression import bindparam
+from sqlmodel import Session, col, select
+
+from countersign.errors import StaleFence
+from countersign.records.identifiers import new_id
+from countersign.records.states import StepName, StepStatus
+from countersign.records.storable import ERROR_LIMIT, clean, clean_json, clipped
+from countersign.records.tables import LedgerStep
+
+# Put a step on the ledger, once.
+ADD = text("""
+    INSERT INTO ledger_step (id, execution_id, name, position, after, status, fence, attempts, max_attempts, due_at)
+    VALUES (:id, :execution_id, :name, :position, :after, 'pending', 0, 0, :max_attempts, clock_timestamp())
+    ON CONFLICT (execution_id, name) DO NOTHING
+""")
+
+# A step may begin when it is due, has attempts left and those before it have ended.
+_MAY_BEGIN = """
+    step.status IN ('pending', 'running') AND step.due_at <= clock_timestamp() AND step.attempts < step.max_attempts
+      AND NOT EXISTS (
+        SELECT FROM ledger_step AS earlier
+        WHERE earlier.execution_id = step.execution_id AND earlier.name = ANY (step.after)
+          AND earlier.status IN ('pending', 'running')
+      )
+"""
+
+# Which steps of an execution may begin now.
+READY = text(f"""
+    SELECT step.name FROM ledger_step AS step
+    WHERE step.execution_id = :execution_id AND {_MAY_BEGIN}
+    ORDER BY step.position
+""")  # noqa: S608 - a constant of this module
+
+# Take a step. Of any number of runners at once one gets a row: the others then find it due later.
+TAKE = text(f"""
+    UPDATE ledger_step AS step
+    SET status = 'running', fence = step.fence + 1, attempts = step.attempts + 1, runner = :runner,
+        started_at = clock_timestamp(), due_at = clock_timestamp() + make_interval(secs => :lease_seconds)
+    WHERE step.execution_id = :execution_id AND step.name = :name AND {_MAY_BEGIN}
+    RETURNING step.id, step.fence, step.attempts, step.max_attempts
+""")  # noqa: S608 - a constant of this module
+
+# End an attempt well, if it is still ours.
+END = text("""
+    UPDATE ledger_step
+    SET status = :status, reason = :reason, result = :result, error = NULL, ended_at = clock_timestamp()
+    WHERE id = :id AND fence = :fence AND status = 'running'
+    RETURNING id
+""").bindparams(bindparam("result", type_=JSONB))
+
+# End an attempt badly: tried again later, or dead once every attempt is used up.
+FAIL = text("""
+    UPDATE ledger_step
+    SET status = CASE WHEN attempts < max_attempts THEN 'pending' ELSE 'dead' END,
+        ended_at = CASE WHEN attempts < max_attempts THEN NULL ELSE clock_timestamp() END,
+        due_at = clock_timestamp() + make_interval(secs => :pause_seconds), error = :error
+    WHERE id = :id AND fence = :fence AND status = 'running'
+    RETURNING id, status
+""")
+
+# Steps whose runner died at the last attempt: nobody else ends them.
+EXHAUSTED = text("""
+    UPDATE ledger_step
+    SET status = 'dead', ended_at = clock_timestamp(), error = coalesce(error, :error)
+    WHERE id IN (
+        SELECT id FROM ledger_step
+        WHERE status IN ('pending', 'running') AND status = 'running' AND due_at <= clock_timestamp()
+          AND attempts >= max_attempts
+        ORDER BY due_at LIMIT :limit FOR UPDATE SKIP LOCKED
+    )
+    RETURNING id
+""")
+
+# Executions with steps that are due, the oldest first (ix_ledger_step_open_due_at).
+DUE = text(f"""
+    SELECT step.execution_id, min(step.due_at) AS since, array_agg(step.name ORDER BY step.position) AS names
+    FROM (
+        SELECT * FROM ledger_step
+        WHERE status IN ('pending', 'running') AND due_at <= clock_timestamp() - make_interval(secs => :older_than)
+        ORDER BY due_at LIMIT :looked_at
+    ) AS step
+    WHERE {_MAY_BEGIN}
+    GROUP BY step.execution_id ORDER BY since LIMIT :limit
+""")  # noqa: S608 - a constant of this module
+
+
+@dataclass(frozen=True)
+class NewStep:
+    """A step to be put on the ledger."""
+
+    name: StepName
+    position: int
+    after: tuple[StepName, ...] = ()
+    """It waits until these have ended, in whatever way; for a name that the execution does not have it does not."""
+    max_attempts: int = 5
+
+
+@dataclass(frozen=True)
+class TakenStep:
+    """A step that is ours until its lease ends; every write carries the fence."""
+
+    id: UUID
+    execution_id: UUID
+    name: StepName
+    fence: int
+    attempt: int
+    max_attempts: int
+
+
+@dataclass(frozen=True)
+class DueSteps:
+    """Steps of one execution that nobody runs although they could begin."""
+
+    execution_id: UUID
+    names: tuple[StepName, ...]
+    since: datetime
+
+
+def add_steps(session: Session, execution_id: UUID, steps: Sequence[NewStep]) -> None:
+    """Put `steps` on the ledger; those that are there stay as they are."""
+    for step in steps:
+        session.execute(
+            ADD,
+            {
+                "id": new_id(),
+                "execution_id": execution_id,
+                "name": step.name.value,
+                "position": step.position,
+                "after": [name.value for name in step.after],
+                "max_attempts": step.max_attempts,
+            },
+        )
+
+
+def steps_ready(session: Session, execution_id: UUID) -> tuple[StepName, ...]:
+    """Return the steps of an execution that may begin now, in their order."""
+    return tuple(StepName(row.name) for row in session.execute(READY, {"execution_id": execution_id}))
+
+
+def take_step(
+    session: Session, execution_id: UUID, name: StepName, *, runner: str, lease_seconds: float
+) -> TakenStep | None:
+    """Make the step ours for `lease_seconds`; None where it may not begin: ended, not due, waiting, or somebody's."""
+    asked = {"execution_id": execution_id, "name": name.value, "runner": runner, "lease_seconds": lease_seconds}
+    row = session.execute(TAKE, asked).one_or_none()
+    if row is None:
+        return None
+    return TakenStep(row.id, execution_id, name, row.fence, row.attempts, row.max_attempts)
+
+
+def end_step(
+    session: Session, step: TakenStep, *, result: Mapping[str, Any] | None = None, skipped: str | None = None
+) -> None:
+    """End the step as done with `result`, or as skipped for the reason `skipped`. Raises StaleFence."""
+    status = StepStatus.DONE if skipped is None else StepStatus.SKIPPED
+    row = session.execute(
+        END,
+        {
+            "id": step.id,
+            "fence": step.fence,
+            "status": status.value,
+            "reason": None if skipped is None else clean(skipped),
+            "result": None if result is None else clean_json(result),
+        },
+    ).one_or_none()
+    if row is None:
+        raise StaleFence(f"step {step.name} of execution {step.execution_id} is not ours any more")
+
+
+def fail_step(session: Session, step: TakenStep, *, error: str, pause_seconds: float) -> StepStatus:
+    """End the attempt; the step is tried again after `pause_seconds`, or dead. Raises StaleFence."""
+    asked = {"id": step.id, "fence": step.fence, "error": clipped(error, ERROR_LIMIT), "pause_seconds": pause_seconds}
+    row = session.execute(FAIL, asked).one_or_none()
+    if row is None:
+        raise StaleFence(f"step {step.name} of execution {step.execution_id} is not ours any more")
+    return StepStatus(row.status)
+
+
+def bury_exhausted(session: Session, *, error: str, limit: int = 100) -> tuple[UUID, ...]:
+    """End steps as dead whose runners died at every attempt; return their ids."""
+    return tuple(row.id for row in session.execute(EXHAUSTED, {"error": error, "limit": limit}))
+
+
+def steps_due(session: Session, *, older_than_seconds: float = 0, limit: int = 100) -> tuple[DueSteps, ...]:
+    """Return executions with steps that could have begun `older_than_seconds` ago, the oldest first."""
+    rows = session.execute(DUE, {"older_than": older_than_seconds, "limit": limit, "looked_at": limit * 20})
+    return tuple(DueSteps(row.execution_id, tuple(map(StepName, row.names)), row.since) for row in rows)
+
+
+def steps_of(session: Session, execution_id: UUID) -> Sequence[LedgerStep]:
+    """Return an execution's steps in their order."""
+    query = select(LedgerStep).where(col(LedgerStep.execution_id) == execution_id)
+    return session.exec(query.order_by(col(LedgerStep.position))).all()

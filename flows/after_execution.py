@@ -1,0 +1,151 @@
+"""What follows an execution: the steps of its ledger, each as a task or, where a person wants to see it, a subflow.
+
+The ledger decides what may run. A flow that dies between two steps is followed by another one, or by reconciliation,
+and the rest is done then. What happens here never changes the action's outcome.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from threading import Event
+from typing import Any
+from uuid import UUID
+
+from prefect import flow, task
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State
+from prefect.runtime import flow_run
+from prefect.states import Completed, Failed
+
+from countersign.aftermath.running import run_step
+from countersign.errors import CountersignError, InvalidInput
+from countersign.execution.services import Services
+from countersign.logging import get_logger
+from countersign.records.database import transaction
+from countersign.records.ledger import steps_of, steps_ready
+from countersign.records.queries import execution_to_follow
+from countersign.records.states import StepName, StepStatus
+from countersign.records.tables import LedgerStep
+from flows.threads import in_thread, step_in_thread
+from flows.wiring import open_services, worker_name
+
+logger = get_logger(__name__)
+
+
+async def after_execution(services: Services, execution_id: UUID) -> None:
+    """Run every step that may begin, those that do not wait for each other side by side. Raises nothing but
+    cancellation: a step that fails is on the ledger.
+    """
+    try:
+        while ready := await in_thread(_ready, services, execution_id):
+            await asyncio.gather(*(_run(services, execution_id, name) for name in ready))
+    except CountersignError as error:
+        logger.warning("steps are left to reconciliation", execution_id=str(execution_id), error=error.message)
+
+
+async def _run(services: Services, execution_id: UUID, name: StepName) -> None:
+    try:
+        subflow = SUBFLOWS.get(name)
+        if subflow is not None:
+            await subflow(str(execution_id), return_state=True)
+        else:
+            await step.with_options(name=name.value)(services, execution_id, name, return_state=True)
+    except CountersignError as error:
+        logger.warning("step is left to reconciliation", step=name.value, error=error.message)
+
+
+@task(cache_policy=NO_CACHE, persist_result=False)
+async def step(services: Services, execution_id: UUID, name: StepName) -> Any:
+    """Run one step of the ledger."""
+    return await _run_and_show(services, execution_id, name)
+
+
+@flow(name="verify-execution", flow_run_name="verify {execution_id}", persist_result=False)
+async def verify_execution(execution_id: str) -> Any:
+    """Find out whether an executed action had the effect that it was meant to have.
+
+    Args:
+        execution_id: The execution, or its approval.
+
+    Runs the step if it is open, and shows its verdict if it is done.
+    """
+    return await _alone(execution_id, StepName.VERIFY)
+
+
+@flow(name="extract-playbook", flow_run_name="extract playbook {execution_id}", persist_result=False)
+async def extract_playbook(execution_id: str) -> Any:
+    """Make a successful action a playbook, or count it for the one that it is.
+
+    Args:
+        execution_id: The execution, or its approval.
+    """
+    return await _alone(execution_id, StepName.EXTRACT_PLAYBOOK)
+
+
+@flow(name="deposit-knowledge", flow_run_name="deposit knowledge {execution_id}", persist_result=False)
+async def deposit_knowledge(execution_id: str) -> Any:
+    """Keep what happened as a case that can be searched for.
+
+    Args:
+        execution_id: The execution, or its approval.
+    """
+    return await _alone(execution_id, StepName.DEPOSIT_KNOWLEDGE)
+
+
+SUBFLOWS: Mapping[StepName, Any] = {
+    StepName.VERIFY: verify_execution,
+    StepName.EXTRACT_PLAYBOOK: extract_playbook,
+    StepName.DEPOSIT_KNOWLEDGE: deposit_knowledge,
+}
+
+
+async def _alone(given: str, name: StepName) -> State[Any]:
+    services = await open_services()
+    return await _run_and_show(services, await in_thread(_execution, services, given), name)
+
+
+async def _run_and_show(services: Services, execution_id: UUID, name: StepName) -> State[Any]:
+    stop = Event()
+    await step_in_thread(stop, run_step, services, execution_id, name, runner=_runner(), stop=stop)
+    row = await in_thread(_row, services, execution_id, name)
+    return _state(row, name)
+
+
+def _state(row: LedgerStep | None, name: StepName) -> State[Any]:
+    """Return the state that tells in Prefect's pages where the step stands."""
+    if row is None:
+        return Completed(name="Nothing to do", message=f"the execution has no step {name}")
+    match row.status:
+        case StepStatus.DONE:
+            return Completed(message=str((row.result or {}).get("summary") or "done"), data=row.result)
+        case StepStatus.SKIPPED:
+            return Completed(name="Skipped", message=row.reason)
+        case StepStatus.RUNNING:
+            return Completed(name="Running elsewhere", message=f"{row.runner} is at it")
+        case StepStatus.PENDING | StepStatus.DEAD:
+            name_of = "Dead letter" if row.status is StepStatus.DEAD else "Tried again later"
+            return Failed(name=name_of, message=row.error or "it waits for other steps")
+
+
+def _ready(services: Services, execution_id: UUID) -> tuple[StepName, ...]:
+    with transaction(services.engine) as session:
+        return steps_ready(session, execution_id)
+
+
+def _row(services: Services, execution_id: UUID, name: StepName) -> LedgerStep | None:
+    with transaction(services.engine) as session:
+        return next((one for one in steps_of(session, execution_id) if one.name is name), None)
+
+
+def _execution(services: Services, given: str) -> UUID:
+    try:
+        identifier = UUID(given)
+    except ValueError:
+        raise InvalidInput(
+            f"execution_id {given!r} is not an identifier.", hint="`countersign approvals list` shows them"
+        ) from None
+    with transaction(services.engine) as session:
+        return execution_to_follow(session, identifier)
+
+
+def _runner() -> str:
+    return f"{worker_name()} {flow_run.id or ''}".strip()
