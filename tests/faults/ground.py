@@ -124,8 +124,9 @@ class ClusterGround(Ground):
         return False
 
     def come_to_rest(self) -> None:
-        """Wait for the answer to every write."""
-        until(lambda: all(each.code is not None for each in self.cluster.requests.writes()), "all is answered")
+        """Wait until every write has its answer or is known to have none."""
+        writes = self.cluster.requests.writes
+        until(lambda: all(each.code is not None or each.reply_lost for each in writes()), "all is answered")
 
     def effects(self) -> list[str]:
         """Return method and path of the requests that changed something."""

@@ -1,11 +1,12 @@
 """The tables of docs/reliability.md, made from what the tests reported."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from tests.faults.cells import HOST_JOBS, HOST_MOMENTS, JOBS, MOMENTS
+from tests.faults.servers.cells import ROWS, Server
 
 Reports = Sequence[tuple[Mapping[str, Any], bool]]
 """What a test said of itself ("row", "column", "recovered", "outcome"), and whether it passed."""
@@ -19,12 +20,13 @@ def tables(reports: Reports) -> Iterator[str]:
     slowest = max((given.get("recovered", 0.0) for given, _ in told), default=0.0)
     held = sum(passed for _, passed in told)
     yield f"{datetime.now(UTC):%Y-%m-%d}: {held} of {len(told)} cells hold; slowest recovery {slowest:.1f} s"
+    yield from table(told, "server", ROWS, list(Server))
     for moments, jobs in ((MOMENTS, JOBS), (HOST_MOMENTS, HOST_JOBS)):
         yield from table(told, "process", [moment.name for moment in moments], [job.name for job in jobs])
 
 
 def table(reports: Reports, kind: str, rows: Iterable[str], columns: Sequence[str]) -> Iterator[str]:
-    """Yield one table: held/played in each cell, and how many ended as unknown."""
+    """Yield one table: held/played in each cell, and how many ended otherwise than well."""
     found: dict[tuple[str, str], list[tuple[bool, str]]] = defaultdict(list)
     for given, passed in reports:
         if given.get("kind") == kind and given["column"] in columns:
@@ -41,5 +43,6 @@ def table(reports: Reports, kind: str, rows: Iterable[str], columns: Sequence[st
 def _shown(cells: Sequence[tuple[bool, str]]) -> str:
     if not cells:
         return "–"
-    unknown = sum(outcome == "unknown" for _, outcome in cells)
-    return f"{sum(passed for passed, _ in cells)}/{len(cells)}" + (f" ({unknown} unknown)" if unknown else "")
+    others = Counter(outcome for _, outcome in cells if outcome in ("unknown", "blocked", "failed"))
+    told = ", ".join(f"{number} {outcome}" for outcome, number in others.items())
+    return f"{sum(passed for passed, _ in cells)}/{len(cells)}" + (f" ({told})" if told else "")

@@ -20,6 +20,9 @@ def main() -> None:
     parser.add_argument("--kubeconfig", type=Path, help="file to write; token and certificate are kept beside it")
     parser.add_argument("--seed", type=Path, help="manifests (YAML) instead of the default ones")
     parser.add_argument("--state", type=Path, help="file that the objects are kept in")
+    parser.add_argument(
+        "--mutations", type=Path, help="file that gets a line for each request that changed something"
+    )
     parser.add_argument("--speed", type=float, default=1.0, help="divides every duration of pods and controllers")
     given = parser.parse_args()
     ended = threading.Event()
@@ -29,7 +32,12 @@ def main() -> None:
     identity = kept_identity(file.with_name(file.name + ".identity")) if file else new_identity()
     manifests = list(yaml.safe_load_all(given.seed.read_text())) if given.seed else None
     cluster = SandboxCluster(
-        manifests=manifests, port=given.port, speed=given.speed, state=given.state, identity=identity
+        manifests=manifests,
+        port=given.port,
+        speed=given.speed,
+        state=given.state,
+        mutations=given.mutations,
+        identity=identity,
     )
     with cluster:
         if file:

@@ -31,7 +31,8 @@ class SandboxCluster:
     """The cluster, in a thread of this process, on loopback. Use it as a context manager.
 
     `manifests` is what it holds at first: None is the default seed. `speed` divides all durations of pods and
-    controllers. `state` is a file that the objects are kept in. `identity` keeps token and certificate the same.
+    controllers. `state` is a file that the objects are kept in, `mutations` one that the requests are kept in which
+    changed something. `identity` keeps token and certificate the same.
     """
 
     def __init__(
@@ -41,6 +42,7 @@ class SandboxCluster:
         port: int = 0,
         speed: float = 1.0,
         state: Path | None = None,
+        mutations: Path | None = None,
         identity: Identity | None = None,
     ) -> None:
         self.identity = identity or new_identity()
@@ -52,6 +54,7 @@ class SandboxCluster:
         self._manager = Manager(self.store, self._writer, self.behaviours, speed=speed)
         self._manifests = default_manifests() if manifests is None else [dict(item) for item in manifests]
         self._state = state
+        self._mutations = mutations
         self._port = port
         self._ready = threading.Event()
         self._failure: BaseException | None = None
@@ -139,6 +142,7 @@ class SandboxCluster:
             faults=self.faults,
             log=self.log,
             control=control(self),
+            mutations=self._mutations,
         )
         runner = web.AppRunner(server.application(), access_log=None, shutdown_timeout=0.1, handler_cancellation=True)
         await runner.setup()

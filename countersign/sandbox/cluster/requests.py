@@ -1,7 +1,9 @@
 """The log of every request that the API server got: what was asked, and whether it changed anything."""
 
+import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 
@@ -72,3 +74,14 @@ class RequestLog(list[RecordedRequest]):
 def from_json(items: Iterable[dict[str, Any]]) -> RequestLog:
     """Read what `RecordedRequest.to_json` wrote."""
     return RequestLog(RecordedRequest(**item) for item in items)
+
+
+def keep_mutation(file: Path, request: RecordedRequest) -> None:
+    """Append a request that changed something to `file`, flushed: it survives the process, not the machine."""
+    with file.open("a") as opened:
+        opened.write(json.dumps(request.to_json()) + "\n")
+
+
+def kept_mutations(file: Path) -> RequestLog:
+    """Read what `keep_mutation` wrote, of every process that had the file."""
+    return from_json(json.loads(line) for line in file.read_text().splitlines()) if file.exists() else RequestLog()

@@ -9,6 +9,7 @@ import socket
 import struct
 import time
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 from aiohttp import web
@@ -16,7 +17,7 @@ from aiohttp import web
 from countersign.logging import get_logger
 from countersign.sandbox.cluster.api import Answer, Api, Request, read_body
 from countersign.sandbox.cluster.faults import ActiveFault, Effect, FaultBook
-from countersign.sandbox.cluster.requests import RecordedRequest, RequestLog
+from countersign.sandbox.cluster.requests import RecordedRequest, RequestLog, keep_mutation
 from countersign.sandbox.cluster.status import StatusError, bad_request, unauthorized, unsupported_media_type
 from countersign.sandbox.cluster.store import Store
 
@@ -32,7 +33,15 @@ class ApiServer:
     """Serves an API until the loop ends."""
 
     def __init__(
-        self, *, api: Api, store: Store, token: str, faults: FaultBook, log: RequestLog, control: Control
+        self,
+        *,
+        api: Api,
+        store: Store,
+        token: str,
+        faults: FaultBook,
+        log: RequestLog,
+        control: Control,
+        mutations: Path | None = None,
     ) -> None:
         self._api = api
         self._store = store
@@ -40,6 +49,7 @@ class ApiServer:
         self._faults = faults
         self._log = log
         self._control = control
+        self._mutations = mutations
         self._numbers = itertools.count(1)
         self._going_on: set[asyncio.Task[web.StreamResponse]] = set()
 
@@ -108,6 +118,8 @@ class ApiServer:
             answer = Answer(found.http_code, found.body)
         record.mutated = self._store.commits > before
         record.code = answer.code
+        if record.mutated and self._mutations is not None:
+            keep_mutation(self._mutations, record)
         return answer
 
     async def _answered(self, request: web.Request, asked: Request, record: RecordedRequest) -> web.StreamResponse:

@@ -216,8 +216,8 @@ class Stack:
             self.addresses.kubeconfig.unlink(missing_ok=True)
             registration += ["--kubeconfig", str(self.addresses.kubeconfig)]
             # With its state in a file, a cluster that is killed comes back as it was.
-            state = str(self._state_dir / "cluster.jsonl")
-            where = ("--kubeconfig", str(self.addresses.kubeconfig), "--state", state)
+            files = {"kubeconfig": "kubeconfig", "state": "cluster.jsonl", "mutations": "mutations.jsonl"}
+            where = [word for option, name in files.items() for word in (f"--{option}", str(self._state_dir / name))]
             cluster = [*python, "countersign.sandbox.cluster", *where]
             yield Program(
                 name="cluster",

@@ -1,0 +1,219 @@
+"""A whole stack whose servers are killed: what runs, how it is killed, and when it is back."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import UUID
+
+import httpx
+from pydantic import SecretStr
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+from redis.retry import Retry
+
+from countersign.errors import CountersignError
+from countersign.execution.filing import Request, file_request
+from countersign.execution.services import Services
+from countersign.execution.signing import sign_approval
+from countersign.policy.loading import load_policy
+from countersign.policy.signatures import Decision
+from countersign.processes import started_at
+from countersign.records.database import connect, transaction
+from countersign.sandbox.cluster import ControlClient
+from countersign.sandbox.cluster.requests import kept_mutations
+from countersign.sandbox.demo.household import ADMINISTRATOR, PEOPLE, Household, make_household
+from countersign.sandbox.hosts.ports import answers
+from countersign.sandbox.hosts.programs.machine import Machine
+from countersign.sandbox.postgres import DURABLE
+from countersign.sandbox.stack import Stack
+from countersign.settings import Settings
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent.parent.parent
+PROJECT = HERE / "project"
+SURVIVES_A_KILL: Mapping[str, str] = {**DURABLE, "fsync": "off"}
+"""A killed PostgreSQL has given every committed byte to the kernel, which keeps it; only a power cut would lose it.
+
+synchronous_commit stays on: without it a commit is answered before it has left the process.
+"""
+SAVE_BLOCKS = """
+import asyncio, json, sys
+from pathlib import Path
+from pydantic import SecretStr
+from countersign.sandbox.demo.household import Household, save_blocks
+given = json.load(sys.stdin)
+household = Household({}, SecretStr(given["secret"]), given["policy"])
+asyncio.run(save_blocks(household, SecretStr(Path(given["kubeconfig"]).read_text())))
+"""
+
+
+@dataclass(frozen=True)
+class Place:
+    """A running stack with blocks, people and an engine of the test's own."""
+
+    stack: Stack
+    services: Services
+    household: Household
+
+    # --- approvals ----------------------------------------------------------------------------------
+
+    def approved(self, action: str) -> UUID:
+        """File `action` and have it signed."""
+        with transaction(self.services.engine) as session:
+            request = Request(action=action, requested_by=ADMINISTRATOR, risk_level="medium")
+            approval = file_request(session, request, policy=self.services.policy, now=datetime.now(UTC)).approval
+            for name in PEOPLE[: approval.required_signatures]:
+                key = self.household.keys[name]
+                sign_approval(session, self.services, approval, signer=name, key=key, decision=Decision.APPROVE)
+            return approval.id
+
+    # --- the target -----------------------------------------------------------------------------------
+
+    @property
+    def host(self) -> Machine:
+        """The sandbox host's folder, which outlives its server."""
+        return Machine(self.stack.addresses.state_dir / "host")
+
+    def cluster(self) -> ControlClient:
+        """Return the client of the cluster."""
+        kubeconfig = self.stack.addresses.kubeconfig
+        assert kubeconfig is not None
+        return ControlClient.from_kubeconfig(kubeconfig.read_text())
+
+    def mutations(self) -> list[str]:
+        """Return what changed the cluster so far, by its own log."""
+        kept = kept_mutations(self.stack.addresses.state_dir / "mutations.jsonl")
+        return [f"{each.method} {each.path}" for each in kept]
+
+    def host_effects(self) -> list[str]:
+        """Return what changed the host so far, by its own log."""
+        return [line["what"] for line in _lines(self.host.folder / "effects.jsonl")]
+
+    def host_calls(self) -> list[list[str]]:
+        """Return the argument lists of every program of the host that runs now."""
+        return [line["argv"] for line in _lines(self.host.folder / "calls.jsonl") if started_at(line["pid"])]
+
+    # --- its servers ----------------------------------------------------------------------------------
+
+    def pid(self, part: str) -> int:
+        """Return the process id of a part of the stack."""
+        return next(each.pid or 0 for each in self.stack.parts() if each.name == part)
+
+    def kill(self, part: str) -> int:
+        """Send SIGKILL to a part of the stack, and return the pid that it had."""
+        pid = self.pid(part)
+        os.kill(pid, signal.SIGKILL)
+        return pid
+
+    def is_back(self, part: str, *, killed: int) -> bool:
+        """Tell whether another process than the killed one does the part's work."""
+        self.stack.check()
+        try:
+            return self.pid(part) not in (0, killed) and self._works(part)
+        except (CountersignError, RedisError, httpx.HTTPError, OSError):
+            return False
+
+    def _works(self, part: str) -> bool:
+        addresses = self.stack.addresses
+        match part:
+            case "PostgreSQL":
+                connect(SecretStr(addresses.database_url), timeout=2).dispose()
+                return True
+            case "Valkey":
+                assert addresses.redis_url is not None
+                with Redis.from_url(addresses.redis_url, retry=Retry(NoBackoff(), 0)) as client:
+                    return bool(client.ping())
+            case "prefect-server":
+                return httpx.get(f"{addresses.api_url}/health", timeout=2).is_success
+            case "cluster":
+                self.cluster().faults()
+                return True
+            case "host":
+                return answers(json.loads((addresses.state_dir / "host.json").read_text())["port"])
+            case _:
+                return "started!" in self.stack.log(part)
+
+    # --- Prefect --------------------------------------------------------------------------------------
+
+    def deployment(self, name: str) -> str:
+        """Return a deployment's id."""
+        return str(self.ask("GET", f"/deployments/name/{name}")["id"])
+
+    def run(self, deployment: str, **parameters: object) -> str:
+        """Ask for a run now; return its id."""
+        body = {"parameters": parameters, "state": {"type": "SCHEDULED"}}
+        return str(self.ask("POST", f"/deployments/{deployment}/create_flow_run", body)["id"])
+
+    def ask(self, method: str, path: str, body: object = None) -> dict[str, object]:
+        """Ask Prefect's API, again and again while its server or its database is away."""
+        give_up = time.monotonic() + 60
+        while True:
+            with suppress(httpx.HTTPError):
+                answer = httpx.request(method, f"{self.stack.addresses.api_url}{path}", json=body, timeout=20)
+                if answer.is_success:
+                    found: dict[str, object] = answer.json() if answer.content else {}
+                    return found
+                assert answer.status_code >= 500, answer.text
+            assert time.monotonic() < give_up, f"Prefect's server does not answer {method} {path}"
+            time.sleep(0.1)
+
+
+def _lines(file: Path) -> list[dict[str, object]]:
+    found = []
+    for line in file.read_text().splitlines():
+        found.append(json.loads(line))
+    return found
+
+
+@contextmanager
+def open_place(
+    state_dir: Path,
+    *,
+    environment: Mapping[str, str],
+    project: Path = PROJECT,
+    workers: int = 1,
+    postgres_options: Mapping[str, str] = SURVIVES_A_KILL,
+) -> Iterator[Place]:
+    """Start a stack and give it blocks and people."""
+    stack = Stack(
+        state_dir,
+        project=project,
+        workers=workers,
+        postgres_options=postgres_options,
+        environment={"PYTHONPATH": str(ROOT), **environment},
+    )
+    with stack:
+        household = make_household()
+        given = {
+            "secret": household.auto_secret.get_secret_value(),
+            "policy": household.policy,
+            "kubeconfig": str(stack.addresses.kubeconfig),
+        }
+        command = [sys.executable, "-c", SAVE_BLOCKS]
+        subprocess.run(command, input=json.dumps(given), text=True, env=stack.environment(), check=True)
+        policy = load_policy(household.policy)
+        engine = connect(SecretStr(stack.addresses.database_url), timeout=5)
+        services = Services(settings=Settings(), engine=engine, policy=policy, reread_policy=lambda: policy)
+        yield Place(stack, services, household)
+        engine.dispose()
+
+
+def patiently(read: Callable[[], bool]) -> Callable[[], bool]:
+    """Return `read`, for which an answer that cannot be had is no."""
+
+    def asked() -> bool:
+        try:
+            return read()
+        except CountersignError:
+            return False
+
+    return asked
