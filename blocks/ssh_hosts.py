@@ -89,7 +89,7 @@ class SSHHosts(Block):
     @model_validator(mode="after")
     def _can_be_right(self) -> Self:
         # paramiko takes a fifth of a second to import, and every Prefect process imports the blocks.
-        from countersign.targets.hosts.ssh import private_key  # noqa: PLC0415
+        from countersign.targets.hosts.connecting import private_key  # noqa: PLC0415
 
         with mistakes():
             unknown = sorted(set(self._own_keys()) - {host.name for host in self.hosts})

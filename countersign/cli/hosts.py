@@ -1,13 +1,18 @@
 """`countersign hosts`: the hosts' keys, and whether the hosts can be used."""
 
 import asyncio
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from countersign.errors import InvalidInput, NotFound, Refused
+from countersign.errors import InvalidInput, NotFound, Refused, TargetNotFound
 from countersign.settings import settings
+from countersign.targets.hosts.fleet import FleetSettings, HostSettings
 
+if TYPE_CHECKING:
+    from blocks.ssh_hosts import SSHHosts
+
+CONNECT_SECONDS = 5
 commands = typer.Typer(name="hosts", help="Hosts that actions are performed on over SSH.", no_args_is_help=True)
 
 Block = Annotated[
@@ -29,11 +34,18 @@ class NotConfirmed(Refused):
 def show_key(
     address: Annotated[str, typer.Argument(help="DNS name or IP address.")],
     port: Annotated[int, typer.Option("--port", "-p", min=1, max=65535)] = 22,
+    jump: Annotated[str | None, typer.Option("--jump", "-J", help="Ask through this host of the block.")] = None,
+    block: Block = None,
 ) -> None:
     """Print the key that a host shows, for the block's field Host keys, and its fingerprint to compare."""
-    from countersign.targets.hosts.host_keys import fingerprint, shown_host_key  # noqa: PLC0415 - paramiko is slow
+    from countersign.targets.hosts.host_keys import fingerprint  # noqa: PLC0415 - paramiko is slow
+    from countersign.targets.hosts.showing import shown_host_key  # noqa: PLC0415
 
-    line = shown_host_key(address, port, timeout=5)
+    jumps: tuple[HostSettings, ...] = ()
+    if jump is not None:
+        _, fleet = _load(block)
+        jumps = fleet.settings().route(_named(fleet.settings(), jump))
+    line = shown_host_key(address, port, timeout=CONNECT_SECONDS, jumps=jumps)
     typer.echo(f"{fingerprint(line)}  is shown at {address}:{port}. {_COMPARE}", err=True)
     typer.echo(line)
 
@@ -45,25 +57,23 @@ def pin(
     expected: Fingerprint = None,
     replace: Annotated[bool, typer.Option("--replace", help="Forget the keys pinned before.")] = False,
 ) -> None:
-    """Pin the key that a host of the block shows, after its fingerprint was confirmed."""
-    from blocks.loading import load_block  # noqa: PLC0415 - Prefect takes two seconds to import
-    from blocks.ssh_hosts import SSHHosts  # noqa: PLC0415
-    from countersign.targets.hosts.host_keys import fingerprint, shown_host_key  # noqa: PLC0415
+    """Pin the key that a host of the block shows, after its fingerprint was confirmed.
 
-    block_name = block or settings().hosts_block
-    fleet = asyncio.run(load_block(SSHHosts, block_name))
-    host = next((one for one in fleet.hosts if one.name == name), None)
-    if host is None:
-        raise NotFound(
-            f"the block {block_name!r} has no host {name!r}",
-            hint="it has " + ", ".join(one.name for one in fleet.hosts),
-        )
-    line = shown_host_key(host.address or host.name, host.port, timeout=fleet.connect_timeout)
+    A host behind jump hosts is asked through them, each after it has shown the key that is pinned for it.
+    """
+    from countersign.targets.hosts.host_keys import fingerprint  # noqa: PLC0415 - paramiko is slow
+    from countersign.targets.hosts.showing import shown_host_key  # noqa: PLC0415
+
+    block_name, fleet = _load(block)
+    host = _named(fleet.settings(), name)
+    *jumps, _ = fleet.settings().route(host)
+    line = shown_host_key(host.address, host.port, timeout=fleet.connect_timeout, jumps=jumps)
     if line in host.host_keys and not replace:
         typer.echo(f"{name}: {fingerprint(line)} is pinned already.")
         return
     confirm(name, fingerprint(line), expected=expected)
-    host.host_keys = [line] if replace else [*host.host_keys, line]
+    entry = next(one for one in fleet.hosts if one.name == name)
+    entry.host_keys = [line] if replace else [*entry.host_keys, line]
     asyncio.run(_save(fleet, block_name))
     typer.echo(f"{name}: {fingerprint(line)} is pinned in the block {block_name}.")
 
@@ -71,10 +81,8 @@ def pin(
 @commands.command()
 def check(block: Block = None) -> None:
     """Log in to every host of the block and say which cannot be used."""
-    from blocks.loading import load_block  # noqa: PLC0415
-    from blocks.ssh_hosts import SSHHosts  # noqa: PLC0415
-
-    typer.echo(asyncio.run(load_block(SSHHosts, block or settings().hosts_block)).check())
+    _, fleet = _load(block)
+    typer.echo(fleet.check())
 
 
 def confirm(name: str, shown: str, *, expected: str | None) -> None:
@@ -90,10 +98,25 @@ def confirm(name: str, shown: str, *, expected: str | None) -> None:
         raise NotConfirmed(f"the key of {name} was not confirmed; nothing was pinned")
 
 
-async def _save(fleet: object, name: str) -> None:
+def _load(block: str | None) -> "tuple[str, SSHHosts]":
+    """Return the block's name and the block."""
+    from blocks.loading import load_block  # noqa: PLC0415 - Prefect takes two seconds to import
     from blocks.ssh_hosts import SSHHosts  # noqa: PLC0415
 
-    assert isinstance(fleet, SSHHosts)
+    name = block or settings().hosts_block
+    return name, asyncio.run(load_block(SSHHosts, name))
+
+
+def _named(fleet: FleetSettings, name: str) -> HostSettings:
+    try:
+        return fleet.host(name)
+    except TargetNotFound as error:
+        raise NotFound(
+            f"the block's fleet {fleet.name!r} has no host {name!r}", hint=f"it has {', '.join(fleet.names)}"
+        ) from error
+
+
+async def _save(fleet: "SSHHosts", name: str) -> None:
     await fleet.asave(name, overwrite=True)
 
 

@@ -3,15 +3,17 @@
 from collections.abc import Iterator
 
 import pytest
+from click.testing import Result
 from typer.testing import CliRunner
 
 from countersign.cli import app
 from countersign.cli.hosts import NotConfirmed, confirm
-from countersign.errors import InvalidInput, TransientTargetError
+from countersign.errors import GateRefused, InvalidInput, NotFound, TransientTargetError
 from countersign.sandbox.hosts.host import SandboxHost
 from countersign.sandbox.hosts.keys import new_key
 from countersign.sandbox.hosts.ports import free_port
-from countersign.targets.hosts.host_keys import fingerprint, shown_host_key
+from countersign.targets.hosts.host_keys import fingerprint
+from countersign.targets.hosts.showing import shown_host_key
 
 
 @pytest.fixture(scope="module")
@@ -30,6 +32,30 @@ def test_a_host_that_does_not_answer_shows_no_key() -> None:
         shown_host_key("127.0.0.1", free_port(), timeout=1)
 
 
+@pytest.fixture(scope="module")
+def jump() -> Iterator[SandboxHost]:
+    with SandboxHost(name="jump", server="standin") as host:
+        yield host
+
+
+def test_the_key_of_a_host_behind_a_jump_host_is_asked_for_through_it(
+    standin: SandboxHost, jump: SandboxHost
+) -> None:
+    made = jump.wire.accepted
+    assert shown_host_key("127.0.0.1", standin.port, timeout=5, jumps=[jump.settings()]) == standin.host_key
+    assert jump.wire.accepted == made + 1
+    with pytest.raises(TransientTargetError, match=r"shows a key at 127\.0\.0\.1:\d+, seen from jump"):
+        shown_host_key("127.0.0.1", free_port(), timeout=5, jumps=[jump.settings()])
+
+
+def test_a_jump_host_whose_key_changed_is_not_asked_through(standin: SandboxHost, jump: SandboxHost) -> None:
+    reached = standin.wire.accepted
+    with pytest.raises(GateRefused) as caught:
+        shown_host_key("127.0.0.1", standin.port, timeout=5, jumps=[jump.settings(host_keys=(new_key().public,))])
+    assert caught.value.gate_code == "host_key_changed"
+    assert standin.wire.accepted == reached
+
+
 def test_show_key_prints_the_line_for_the_block_and_the_fingerprint_beside_it(standin: SandboxHost) -> None:
     result = CliRunner().invoke(app, ["hosts", "show-key", "127.0.0.1", "--port", str(standin.port)])
     assert result.stdout == f"{standin.host_key}\n"
@@ -46,25 +72,47 @@ def test_another_fingerprint_than_the_expected_one_is_not_pinned() -> None:
 
 
 @pytest.mark.stack
-def test_a_confirmed_key_is_kept_in_the_block_and_a_refused_one_is_not(standin: SandboxHost) -> None:
-    from prefect.testing.utilities import prefect_test_harness  # noqa: PLC0415 - two seconds for one test
-
-    from blocks.ssh_hosts import SSHHost, SSHHosts  # noqa: PLC0415
+def test_a_confirmed_key_is_kept_in_the_block_and_a_refused_one_is_not(
+    prefect_api: str, standin: SandboxHost, jump: SandboxHost
+) -> None:
+    from blocks.ssh_hosts import SSHHost, SSHHosts  # noqa: PLC0415 - Prefect takes two seconds to import
 
     old = new_key().public
-    with prefect_test_harness(server_startup_timeout=60):
-        host = SSHHost(name="web-1", address="127.0.0.1", port=standin.port, host_keys=[old])
-        SSHHosts(user=standin.user, private_key=standin.private_key, hosts=[host]).save("fleet")
-        runner = CliRunner()
+    web = SSHHost(name="web-1", address="127.0.0.1", port=standin.port, host_keys=[old], jump="bastion")
+    bastion = SSHHost(name="bastion", address="127.0.0.1", port=jump.port, host_keys=[jump.host_key])
+    own = {"bastion": jump.private_key.get_secret_value()}
+    fleet = SSHHosts(user=standin.user, private_key=standin.private_key, private_keys=own, hosts=[web, bastion])
+    fleet.save("fleet")
 
-        refused = runner.invoke(app, ["hosts", "pin", "web-1", "--block", "fleet"], input="n\n")
-        assert isinstance(refused.exception, NotConfirmed)
-        assert SSHHosts.load("fleet").hosts[0].host_keys == [old]
+    def pinned() -> list[str]:
+        return SSHHosts.load("fleet").hosts[0].host_keys
 
-        pinned = runner.invoke(app, ["hosts", "pin", "web-1", "--block", "fleet", "--replace"], input="y\n")
-        assert pinned.exit_code == 0, pinned.output
-        assert fingerprint(standin.host_key) in pinned.output
-        assert SSHHosts.load("fleet").hosts[0].host_keys == [standin.host_key]
+    def hosts(*words: str, answer: str = "") -> Result:
+        return CliRunner().invoke(app, ["hosts", *words, "--block", "fleet"], input=answer)
 
-        checked = runner.invoke(app, ["hosts", "check", "--block", "fleet"])
-        assert "all 1 hosts" in checked.output
+    refused = hosts("pin", "web-1", answer="n\n")
+    assert isinstance(refused.exception, NotConfirmed)
+    assert pinned() == [old]
+
+    made = jump.wire.accepted
+    added = hosts("pin", "web-1", answer="y\n")
+    assert added.exit_code == 0, added.output
+    assert fingerprint(standin.host_key) in added.output
+    assert jump.wire.accepted == made + 1
+    assert pinned() == [old, standin.host_key]
+    assert "is pinned already" in hosts("pin", "web-1").output
+    assert hosts("pin", "web-1", "--replace", answer="y\n").exit_code == 0
+    assert pinned() == [standin.host_key]
+
+    shown = hosts("show-key", "127.0.0.1", "--port", str(standin.port), "--jump", "bastion")
+    assert shown.stdout == f"{standin.host_key}\n"
+    assert isinstance(hosts("show-key", "127.0.0.1", "--jump", "gate").exception, NotFound)
+    assert "all 2 hosts" in hosts("check").output
+
+    # The jump host shows another key than its own: nothing is asked through it.
+    fleet.hosts[1].host_keys = [old]
+    fleet.save("fleet", overwrite=True)
+    reached = standin.wire.accepted
+    turned_away = hosts("pin", "web-1", "--fingerprint", fingerprint(standin.host_key))
+    assert isinstance(turned_away.exception, GateRefused)
+    assert standin.wire.accepted == reached

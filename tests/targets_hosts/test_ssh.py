@@ -5,7 +5,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import paramiko
 import pytest
@@ -234,6 +234,16 @@ def test_a_jump_host_is_gone_through_with_its_own_pinned_key(host: SandboxHost) 
         assert jump.wire.accepted == 1
         with pytest.raises(GateRefused):
             attempt(inner, jump.settings(host_keys=(new_key().public,)))
+
+
+def test_no_connection_is_left_open_on_a_jump_host(host: SandboxHost) -> None:
+    with SandboxHost(name="jump", server="standin") as jump:
+        for behind in (host.settings(jump="jump"), host.settings(jump="jump", user="nobody-here")):
+            with suppress(PermanentTargetError):
+                attempt(behind, jump.settings())
+            wait_for(lambda: jump.wire.open == 0)
+            wait_for(lambda: host.wire.open == 0)
+        assert jump.wire.accepted == 2
 
 
 def test_jump_hosts_in_a_circle_are_refused_as_configuration(host: SandboxHost) -> None:

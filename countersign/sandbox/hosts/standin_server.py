@@ -163,5 +163,8 @@ def _carry(source: socket.socket, sink: socket.socket) -> None:
     with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
         while data := source.recv(1 << 15):
             sink.sendall(data)
-    sink.close()
-    source.close()
+    for end in (sink, source):
+        # close() alone would leave it open for as long as the other direction's thread waits for bytes on it.
+        with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
+            end.shutdown(socket.SHUT_RDWR)
+        end.close()

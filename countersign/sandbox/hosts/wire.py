@@ -19,6 +19,12 @@ class Wire:
         """Connections since the start."""
         threading.Thread(target=self._accept, name=f"wire-{self.port}", daemon=True).start()
 
+    @property
+    def open(self) -> int:
+        """Connections that neither end has closed."""
+        with self._lock:
+            return len(self._open) // 2
+
     def cut(self) -> None:
         """End every connection now; new ones are accepted."""
         with self._lock:

@@ -3,13 +3,12 @@
 paramiko's own list of known hosts keeps one key of a kind for a host; during a change of keys there are two.
 """
 
-import socket
 from collections.abc import Sequence
 from typing import Any
 
 import paramiko
 
-from countersign.errors import ConfigurationError, GateRefused, TransientTargetError
+from countersign.errors import ConfigurationError, GateRefused
 from countersign.targets.hosts.fleet import HostSettings
 
 
@@ -67,26 +66,3 @@ def transport_for(pinned: Sequence[paramiko.PKey], sock: Any, **options: Any) ->
 def fingerprint(line: str) -> str:
     """Return the fingerprint of "ssh-ed25519 AAAA…" as `ssh-keygen -lf` shows it: "SHA256:…"."""
     return str(parse_host_key(line, host="host").fingerprint)
-
-
-def shown_host_key(address: str, port: int, *, timeout: float) -> str:
-    """Ask the host for its key, without logging in, and return it as "ssh-ed25519 AAAA…".
-
-    Whoever answers at the address may be anybody: the fingerprint has to be compared with the host's own. Raises
-    TransientTargetError if nobody answers.
-    """
-    try:
-        with socket.create_connection((address, port), timeout=timeout) as sock:
-            transport = paramiko.Transport(sock)
-            transport.banner_timeout = timeout
-            try:
-                transport.start_client(timeout=timeout)
-                key = transport.get_remote_server_key()
-            finally:
-                transport.close()
-    except (paramiko.SSHException, OSError, EOFError) as error:
-        raise TransientTargetError(
-            f"No SSH server shows a key at {address}:{port}: {error or 'the connection ended'}.",
-            hint="check the address and the port; a host behind a jump host shows its key from there only",
-        ) from error
-    return f"{key.get_name()} {key.get_base64()}"

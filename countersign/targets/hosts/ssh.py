@@ -7,30 +7,20 @@ effect may have happened.
 """
 
 import contextlib
-import io
 import select
 import shlex
-import socket
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from functools import partial
+from collections.abc import Sequence
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import paramiko
-from fabric import Config, Connection
+from fabric import Connection
 
-from countersign.errors import (
-    AmbiguousTargetError,
-    ConfigurationError,
-    CountersignError,
-    GateRefused,
-    PermanentTargetError,
-    TransientTargetError,
-)
+from countersign.errors import AmbiguousTargetError, TransientTargetError
+from countersign.targets.hosts.connecting import connect, disconnect
 from countersign.targets.hosts.fleet import FleetSettings, HostSettings
-from countersign.targets.hosts.host_keys import PinnedKeys, pinned_keys, transport_for
 from countersign.targets.hosts.output import Output
 
 KILL_AFTER = 5
@@ -69,10 +59,10 @@ class Sessions:
         self.close()
 
     def close(self) -> None:
-        """Close every connection, the ones behind a jump host first."""
+        """Close every connection, and then the jump host's that it goes through."""
         while self._connections:
             _, connection = self._connections.popitem()
-            connection.close()
+            disconnect(connection)
 
     def run(
         self,
@@ -106,12 +96,16 @@ class Sessions:
                 with contextlib.suppress(paramiko.SSHException, OSError, EOFError):
                     return self._open_session(known)
                 del self._connections[host.name]
-                known.close()
-            connection = self._connect(host)
+                disconnect(known)
+            connection = connect(
+                self.fleet.route(host),
+                connect_timeout=self.fleet.connect_timeout,
+                auth_timeout=self.fleet.auth_timeout,
+            )
             try:
                 channel = self._open_session(connection)
             except (paramiko.SSHException, OSError, EOFError) as error:
-                connection.close()
+                disconnect(connection)
                 raise TransientTargetError(f"{host.name} closed the connection before a command was sent.") from error
             self._connections[host.name] = connection
             return channel
@@ -121,108 +115,6 @@ class Sessions:
         if transport is None or not transport.is_active():
             raise EOFError
         return transport.open_session(timeout=self.fleet.connect_timeout)
-
-    def _connect(self, host: HostSettings) -> Connection:
-        connection: Connection | None = None
-        for hop in self.fleet.route(host):
-            connection = _connection(hop, self.fleet, gateway=connection)
-            with _connect_errors(hop):
-                connection.open()
-            _tune(connection)
-        assert connection is not None
-        return connection
-
-
-def _connection(host: HostSettings, fleet: FleetSettings, *, gateway: Connection | None) -> Connection:
-    pinned = pinned_keys(host)
-    connection = Connection(
-        host.address,
-        user=host.user,
-        port=host.port,
-        gateway=gateway,
-        config=Config(overrides={"load_ssh_configs": False}),
-        connect_timeout=fleet.connect_timeout,
-        connect_kwargs={
-            "pkey": private_key(host),
-            "allow_agent": False,
-            "look_for_keys": False,
-            "banner_timeout": fleet.auth_timeout,
-            "auth_timeout": fleet.auth_timeout,
-            "channel_timeout": fleet.connect_timeout,
-            "transport_factory": partial(transport_for, pinned),
-        },
-    )
-    # fabric's own client trusts every host: it has no pinned keys and adds what it meets.
-    connection.client = paramiko.SSHClient()
-    connection.client.set_missing_host_key_policy(PinnedKeys(pinned))
-    return connection
-
-
-def private_key(host: HostSettings) -> paramiko.PKey:
-    """Read the host's private key. Raises ConfigurationError without showing any of it."""
-    text = host.private_key.get_secret_value().strip() + "\n"
-    passphrase = host.passphrase.get_secret_value() if host.passphrase else None
-    for kind in (paramiko.Ed25519Key, paramiko.ECDSAKey, paramiko.RSAKey):
-        with contextlib.suppress(paramiko.SSHException, ValueError, IndexError):
-            return kind.from_private_key(io.StringIO(text), password=passphrase)
-    raise ConfigurationError(
-        f"private_key of {host.name} cannot be read as an Ed25519, ECDSA or RSA key.",
-        hint="paste the whole private key file, and its passphrase if it has one",
-    )
-
-
-@contextlib.contextmanager
-def _connect_errors(host: HostSettings) -> Iterator[None]:
-    """Give what connecting can raise its meaning. Nothing has been sent at this point."""
-    where = f"{host.name} ({host.address}:{host.port})"
-    try:
-        yield
-    except CountersignError:
-        raise
-    except paramiko.BadHostKeyException as error:
-        raise GateRefused(
-            f"{where} shows a host key that is not the pinned one: {error.key.fingerprint}.",
-            gate=3,
-            gate_code="host_key_changed",
-            hint="find out why it changed before pinning the new key: this may be another machine",
-        ) from error
-    except paramiko.ssh_exception.IncompatiblePeer as error:
-        if "host key" not in str(error):
-            raise PermanentTargetError(f"{where} shares no algorithm with this client: {error}.") from error
-        raise GateRefused(
-            f"{where} has no host key of a pinned kind.",
-            gate=3,
-            gate_code="host_key_changed",
-            hint="find out why it changed before pinning the new key: this may be another machine",
-        ) from error
-    except paramiko.AuthenticationException as error:
-        # paramiko says so only in words when the connection ended during the exchange.
-        if any(word in str(error).lower() for word in ("timeout", "eof", "shut down")):
-            raise TransientTargetError(f"{where} did not finish the authentication.") from error
-        raise PermanentTargetError(
-            f"{where} refuses the user {host.user!r} with the configured key.",
-            hint="check the user, and that the key's public half is in authorized_keys there",
-        ) from error
-    except socket.gaierror as error:
-        raise TransientTargetError(f"The address of {where} cannot be resolved.") from error
-    except (paramiko.SSHException, OSError, EOFError) as error:
-        raise TransientTargetError(f"{where} cannot be reached: {_reason(error)}.") from error
-
-
-def _reason(error: BaseException) -> str:
-    if isinstance(error, paramiko.ssh_exception.NoValidConnectionsError):
-        return ", ".join(sorted({str(one.strerror or one).lower() for one in error.errors.values()}))
-    return str(error) or "the connection ended"
-
-
-def _tune(connection: Connection) -> None:
-    """Send small packets at once, and notice a dead network before the kernel's 15 minutes."""
-    sock: Any = connection.client.get_transport().sock
-    if isinstance(sock, socket.socket):
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        if hasattr(socket, "TCP_USER_TIMEOUT"):
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 10_000)
 
 
 def _perform(channel: paramiko.Channel, line: str, *, host: str, seconds: int, keep: int) -> Output:
