@@ -1,29 +1,55 @@
-"""Flow runs that Prefect shows as running or pending although their worker is gone."""
+"""Flow runs that Prefect shows as running or pending although their worker is gone.
 
+A worker on this host is gone if its process is. One on another host is judged by its silence, and silence says
+something only about a time in which the server could have heard it: after an outage of the server every worker seems
+silent. The rounds of reconciliation tell how long the server has been up, since each ends with a call to it.
+"""
+
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 import httpx
 from prefect.client.orchestration import PrefectClient
-from prefect.client.schemas.objects import FlowRun, StateType, WorkerStatus
+from prefect.client.schemas.filters import (
+    FlowFilter,
+    FlowFilterName,
+    FlowRunFilter,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+)
+from prefect.client.schemas.objects import FlowRun, StateType, Worker
+from prefect.client.schemas.sorting import FlowRunSort
 from prefect.exceptions import PrefectException
 
+from countersign.execution.reconciling import kept_alive
+from countersign.execution.services import Services
 from countersign.logging import get_logger
 from countersign.records.findings import Finding
 from countersign.texts import text
 from countersign.worker.identity import Identity
 from countersign.worker.orphans import settle, settle_orphans, unfinished
+from flows.cancelling import approval_of
+from flows.threads import in_thread
 
 logger = get_logger(__name__)
 POOL_TYPE = "countersign-warm"
+FLOW = "reconcile"
+MISSED_HEARTBEATS = 3
+DEFAULT_HEARTBEAT_SECONDS = 30.0
+"""Of a worker that Prefect has forgotten."""
 UNOWNED_SECONDS = 300.0
 """A run is pending for moments before its worker writes its name on it; for this long means that it died then."""
+GAP_SECONDS = 60.0
+"""Rounds that end further apart than this do not tell that the server was up in between."""
+LONG_AGO = datetime.min.replace(tzinfo=UTC)
+_ROUNDS = 200
 
 
-async def crash_lost_runs(client: PrefectClient) -> list[Finding]:
+async def crash_lost_runs(client: PrefectClient, services: Services) -> list[Finding]:
     """End the unfinished runs of warm workers that are gone.
 
-    A worker is gone if its process on this host is, or, on another host, if Prefect has not heard of it for three
-    of its heartbeats. What Prefect held for its runs (concurrency slots) is free afterwards.
+    What Prefect held for them (concurrency slots) is free afterwards. A run whose execution's lease is being renewed
+    is not lost, whatever Prefect has heard of its worker.
     """
     found: list[Finding] = []
     for pool in await client.read_work_pools():
@@ -31,11 +57,61 @@ async def crash_lost_runs(client: PrefectClient) -> list[Finding]:
             continue
         orphans = await settle_orphans(client, pool=pool.name, me=Identity.of_this_process(worker="reconcile"))
         found += [Finding(run.name, text("reconcile.crashed")) for run in orphans]
-        workers = await client.read_workers_for_work_pool(pool.name)
-        alive = {worker.name for worker in workers if worker.status is WorkerStatus.ONLINE}
-        silent = [run async for run in unfinished(client, pool.name) if is_lost(run, alive, now=datetime.now(UTC))]
-        found += [await _crash(client, run) for run in silent]
+        open_runs = [run async for run in unfinished(client, pool.name)]
+        workers = {worker.name: worker for worker in await client.read_workers_for_work_pool(pool.name)}
+        now = datetime.now(UTC)
+        # A server that has been up for ever: is there anything to judge at all?
+        if not [
+            run for run in open_runs if is_lost(run, workers, up_since=datetime.min.replace(tzinfo=UTC), now=now)
+        ]:
+            continue
+        up_since = serving_since(await _ends_of_rounds(client), now=now)
+        silent = [run for run in open_runs if is_lost(run, workers, up_since=up_since, now=now)]
+        alive = await in_thread(kept_alive, services, [id_ for run in silent if (id_ := approval_of(run))])
+        found += [await _crash(client, run) for run in silent if str(run.id) not in alive]
     return found
+
+
+def is_lost(run: FlowRun, workers: Mapping[str, Worker], *, up_since: datetime, now: datetime) -> bool:
+    """Tell whether nobody is left to finish `run`, given Prefect's workers by name. Pure.
+
+    `up_since` is since when the server has been able to hear them.
+    """
+    owner = Identity.parse(run.infrastructure_pid)
+    if owner is not None:
+        worker = workers.get(owner.worker)
+        heard = worker.last_heartbeat_time if worker is not None else None
+        pause = (worker.heartbeat_interval_seconds if worker is not None else None) or DEFAULT_HEARTBEAT_SECONDS
+        return now - max(heard or up_since, up_since) > timedelta(seconds=MISSED_HEARTBEATS * pause)
+    state = run.state
+    if state is None or state.type is not StateType.PENDING or run.infrastructure_pid:
+        return False
+    return now - max(state.timestamp, up_since) > timedelta(seconds=UNOWNED_SECONDS)
+
+
+def serving_since(ends: Sequence[datetime], *, now: datetime) -> datetime:
+    """Return since when the server has been up without a doubt, given when the last rounds ended. Pure.
+
+    That is now where no round has ended of late: a round by hand, without the schedule, cannot tell.
+    """
+    since = now
+    for end in sorted(ends, reverse=True):
+        if since - end > timedelta(seconds=GAP_SECONDS):
+            break
+        since = min(since, end)
+    return since
+
+
+async def _ends_of_rounds(client: PrefectClient) -> Sequence[datetime]:
+    """Return when the newest rounds told the server that they had ended."""
+    ended = FlowRunFilterStateType(any_=[StateType.COMPLETED, StateType.FAILED])
+    rounds = await client.read_flow_runs(
+        flow_filter=FlowFilter(name=FlowFilterName(any_=[FLOW])),
+        flow_run_filter=FlowRunFilter(state=FlowRunFilterState(type=ended)),
+        sort=FlowRunSort.END_TIME_DESC,
+        limit=_ROUNDS,
+    )
+    return [run.state.timestamp for run in rounds if run.state is not None]
 
 
 async def _crash(client: PrefectClient, run: FlowRun) -> Finding:
@@ -46,14 +122,3 @@ async def _crash(client: PrefectClient, run: FlowRun) -> Finding:
         logger.warning("lost run not ended", run=run.name, error=type(error).__name__)
         return Finding(run.name, text("reconcile.not_crashed", reason=type(error).__name__), failed=True)
     return Finding(run.name, text("reconcile.crashed"))
-
-
-def is_lost(run: FlowRun, alive: set[str], *, now: datetime) -> bool:
-    """Tell whether nobody is left to finish `run`, given the names of the workers that are alive. Pure."""
-    owner = Identity.parse(run.infrastructure_pid)
-    if owner is not None:
-        return owner.worker not in alive
-    state = run.state
-    if state is None or state.type is not StateType.PENDING or run.infrastructure_pid:
-        return False
-    return now - state.timestamp > timedelta(seconds=UNOWNED_SECONDS)

@@ -19,10 +19,13 @@ from countersign.execution.reconciling import (
     expire_overdue,
     settle_abandoned,
     to_take_over,
+    unstarted,
+    withdraw,
 )
 from countersign.logging import get_logger
 from countersign.records.findings import Finding
 from countersign.texts import text
+from flows.cancelling import cancelled_unclaimed
 from flows.lost_runs import crash_lost_runs
 from flows.rounds import Context, Part, Round, go_round, threaded
 from flows.starting import start_runs
@@ -72,13 +75,30 @@ async def _context(*, here: bool = False) -> Context:
     return Context(await open_services(), worker_name(), run_id, here)
 
 
-async def _lost_runs(_context: Context) -> Sequence[Finding]:
+async def _lost_runs(context: Context) -> Sequence[Finding]:
     async with get_client() as client:
-        return await crash_lost_runs(client)
+        return await crash_lost_runs(client, context.services)
 
 
 async def _never_started(context: Context) -> Sequence[Finding]:
-    return await start_runs(await in_thread(approvals_to_start, context.services), said="reconcile.started")
+    """Start what nobody started, once what a person cancelled is withdrawn; without knowing that, nothing."""
+    withdrawn = await _withdrawn(context)
+    due = await in_thread(approvals_to_start, context.services)
+    return [*withdrawn, *await start_runs(due, said="reconcile.started")]
+
+
+async def _withdrawn(context: Context) -> Sequence[Finding]:
+    unclaimed = await in_thread(unstarted, context.services)
+    if not unclaimed:
+        return []
+    async with get_client() as client:
+        cancelled = await cancelled_unclaimed(client, unclaimed)
+    found = []
+    for approval_id, run in cancelled.items():
+        mine = partial(withdraw, context.services, worker=context.worker, flow_run_id=str(run.id), run_name=run.name)
+        if await in_thread(mine, approval_id):
+            found.append(Finding(str(approval_id), text("reconcile.withdrawn", run=run.name)))
+    return found
 
 
 async def _abandoned(context: Context) -> Sequence[Finding]:

@@ -12,21 +12,25 @@ from datetime import UTC, datetime
 from typing import TypeVar
 from uuid import UUID
 
-from countersign.errors import CountersignError
+from sqlmodel import Session
+
+from countersign.errors import CountersignError, Stopped
 from countersign.execution.report import Report
 from countersign.execution.run import Run
 from countersign.execution.services import Services
 from countersign.execution.straight import execute
 from countersign.logging import get_logger
 from countersign.records.approvals import expire_due, get_approval
-from countersign.records.claims import take_over_dry_run
+from countersign.records.claims import ClaimResult, claim, take_over_dry_run
 from countersign.records.control import kill_switch
 from countersign.records.database import transaction
 from countersign.records.findings import Finding
 from countersign.records.operation_log import close_settled
 from countersign.records.outcomes import Outcome
-from countersign.records.queries import Abandoned, abandoned, waiting
+from countersign.records.owned import Owned
+from countersign.records.queries import Abandoned, Waiting, abandoned, execution_of, waiting
 from countersign.records.settling import settle
+from countersign.records.states import ApprovalStatus
 from countersign.texts import text
 
 T = TypeVar("T")
@@ -73,6 +77,24 @@ def fair_share(found: Sequence[T]) -> Sequence[T]:
     return found if len(found) <= BATCH else random.sample(found, BATCH)
 
 
+def kept_alive(services: Services, approval_ids: Iterable[UUID]) -> frozenset[str]:
+    """Return the flow runs that perform one of these approvals and renew their lease."""
+    with transaction(services.engine) as session:
+        found = [execution_of(session, approval_id) for approval_id in set(approval_ids)]
+    now = datetime.now(UTC)
+    return frozenset(
+        each.flow_run_id
+        for each in found
+        if each is not None and each.flow_run_id and each.settled_at is None and each.lease_until > now
+    )
+
+
+def unstarted(services: Services) -> Sequence[Waiting]:
+    """Return approvals that nobody has claimed, however short they have been approved."""
+    with transaction(services.engine) as session:
+        return waiting(session, older_than_seconds=0, limit=LOOKED_AT)
+
+
 def approvals_to_start(services: Services, *, older_than_seconds: float = STARTED_WITHIN_SECONDS) -> list[ToStart]:
     """Return approvals that were never started and are due. None while the kill switch is on.
 
@@ -88,6 +110,24 @@ def approvals_to_start(services: Services, *, older_than_seconds: float = STARTE
         for each in fair_share(found)
         for age in [(now - each.since).total_seconds()]
     ]
+
+
+def withdraw(services: Services, approval_id: UUID, *, worker: str, flow_run_id: str, run_name: str) -> bool:
+    """Cancel an approval whose run a person cancelled before it had claimed it; False if it is claimed meanwhile.
+
+    Claimed and settled in one transaction: nobody can take over and perform what was cancelled, and the report, the
+    timeline and the operation log tell it as of any other execution.
+    """
+    message = text("message.cancelled_unclaimed", run=run_name)
+    with transaction(services.engine) as session:
+        if get_approval(session, approval_id).status is not ApprovalStatus.APPROVED:
+            return False
+        lease = services.settings.lease_seconds
+        won = claim(session, approval_id, worker=worker, flow_run_id=flow_run_id, lease_seconds=lease)
+        if won.result is not ClaimResult.CLAIMED or won.owned is None:
+            return False
+        _settle_as_cancelled(session, won.owned, approval_id, message)
+    return True
 
 
 def to_take_over(services: Services) -> list[ToStart]:
@@ -163,17 +203,24 @@ def _end_dry_run(services: Services, found: Abandoned, *, worker: str) -> str:
         )
         if owned is None:
             return text("reconcile.taken_by_another")
-        report = Report(
-            approval_id=str(found.approval_id),
-            action=get_approval(session, found.approval_id).action,
-            outcome=Outcome.CANCELLED.value,
-            success=False,
-            message=message,
-            dry_run=True,
-            execution_id=str(found.execution_id),
-        )
-        settle(session, owned, outcome=Outcome.CANCELLED, error=message, report=report.model_dump(mode="json"))
+        _settle_as_cancelled(session, owned, found.approval_id, message, dry_run=True)
     return message
+
+
+def _settle_as_cancelled(
+    session: Session, owned: Owned, approval_id: UUID, message: str, *, dry_run: bool = False
+) -> None:
+    report = Report(
+        approval_id=str(approval_id),
+        action=get_approval(session, approval_id).action,
+        outcome=Outcome.CANCELLED.value,
+        success=False,
+        message=message,
+        code=Stopped.code,
+        dry_run=dry_run,
+        execution_id=str(owned.execution_id),
+    )
+    settle(session, owned, outcome=Outcome.CANCELLED, error=message, report=report.model_dump(mode="json"))
 
 
 def expire_overdue(services: Services) -> list[Finding]:

@@ -19,9 +19,11 @@ from countersign.execution.reconciling import (
     end_dry_runs,
     expire_overdue,
     fair_share,
+    kept_alive,
     round_of,
     settle_abandoned,
     to_take_over,
+    withdraw,
 )
 from countersign.execution.run import Run
 from countersign.records.approvals import get_approval
@@ -124,6 +126,44 @@ def test_what_was_approved_and_never_started_is_to_be_started_once_a_try(office:
     (again,) = approvals_to_start(office.services, older_than_seconds=0)
     assert found.approval_id == approval_id
     assert found.key == again.key
+
+
+def withdraws(office: Office, approval_id: UUID) -> bool:
+    return withdraw(office.services, approval_id, worker="reconciler", flow_run_id="7", run_name="brave-fox")
+
+
+def test_what_a_person_cancelled_before_it_began_is_cancelled_everywhere(office: Office) -> None:
+    approval_id = office.approved(RESTART)
+    assert withdraws(office, approval_id)
+    with transaction(office.services.engine) as session:
+        execution = execution_of(session, approval_id)
+        assert execution is not None
+        log, approval = log_of(session, execution.id), get_approval(session, approval_id)
+        event = events_of(session, approval_id=approval_id)[-1]
+    assert (approval.status, execution.outcome) == (ApprovalStatus.CANCELLED, Outcome.CANCELLED)
+    assert log is not None
+    assert "brave-fox" in (log.error or "")
+    assert "brave-fox" in event.description
+    report = office.run(approval_id)
+    assert (report.outcome, report.success) == ("cancelled", False)
+    assert office.cluster.requests.mutations() == []
+
+
+def test_what_is_claimed_or_ended_meanwhile_is_not_withdrawn(office: Office) -> None:
+    assert not withdraws(office, begun(office).approval_id)
+    done = office.perform("NO_ACTION")
+    assert not withdraws(office, UUID(done.approval_id))
+
+
+def test_a_run_whose_lease_is_renewed_is_kept_alive(office: Office) -> None:
+    run = Run(office.services, office.approved(RESTART), worker="alive", flow_run_id="7")
+    assert run.claim() is None
+    others = [begun(office).approval_id, office.approved(RESTART)]
+    asked = [run.approval_id, *others]
+    assert kept_alive(office.services, asked) == {"7"}
+    run.extend_lease()
+    end_lease(office.services.engine, run.known.owned.execution_id)
+    assert kept_alive(office.services, asked) == frozenset()
 
 
 def test_nothing_is_started_while_the_kill_switch_is_on(office: Office) -> None:

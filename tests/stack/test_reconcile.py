@@ -6,7 +6,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from uuid import UUID
 
@@ -56,6 +57,17 @@ def countersign(office: Office, *arguments: str) -> "subprocess.CompletedProcess
     return subprocess.run(command, env=office.stack.environment(), capture_output=True, text=True, check=False)
 
 
+@contextmanager
+def paused_pool(office: Office) -> Iterator[None]:
+    """Keep runs scheduled: the pool hands nothing to its workers meanwhile."""
+    pool = f"{office.stack.addresses.api_url}/work_pools/countersign"
+    httpx.patch(pool, json={"is_paused": True}, timeout=10).raise_for_status()
+    try:
+        yield
+    finally:
+        httpx.patch(pool, json={"is_paused": False}, timeout=10).raise_for_status()
+
+
 @pytest.mark.parametrize("effect", [Effect.PAUSE_AFTER, Effect.PAUSE_BEFORE])
 def test_what_a_killed_worker_was_performing_is_settled_with_one_effect(office: Office, effect: Effect) -> None:
     approval_id = office.approved("kubectl rollout restart deployment/api -n prod")
@@ -92,6 +104,22 @@ def test_an_approval_that_nobody_started_is_started(office: Office) -> None:
         timeout=10,
     ).json()
     assert any(str(approval_id) in str(each["data"]) for each in artifact)
+
+
+def test_a_run_that_a_person_cancelled_before_it_began_is_not_started_again(office: Office) -> None:
+    withdrawn, restarted = (
+        office.approved(f"kubectl label deployment/web cancelled={name} -n prod") for name in ("yes", "no")
+    )
+    with paused_pool(office):
+        for approval_id in (withdrawn, restarted):
+            office.api.cancel(office.trigger(approval_id))
+        later = office.trigger(restarted)
+        done = countersign(office, "reconcile", "--json")
+    assert done.returncode == 0, done.stderr
+    assert status(office, withdrawn) is ApprovalStatus.CANCELLED
+    assert office.api.wait(later)["state_type"] == "COMPLETED"
+    assert status(office, restarted) is ApprovalStatus.EXECUTED
+    assert len(office.cluster.requests().mutations()) == 1
 
 
 def test_the_deployment_runs_by_itself_one_at_a_time(office: Office) -> None:

@@ -4,34 +4,51 @@ from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
-from prefect.client.schemas.objects import FlowRun, State, StateType
+from prefect.client.schemas.objects import FlowRun, State, StateType, Worker
 
 from countersign.worker.identity import Identity
-from flows.lost_runs import UNOWNED_SECONDS, is_lost
+from flows.lost_runs import GAP_SECONDS, UNOWNED_SECONDS, is_lost, serving_since
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
+LONG_AGO = NOW - timedelta(days=1)
 OWNER = str(Identity(host="elsewhere", namespace="1", pid=7, started="9", worker="warm-1"))
+ANOTHER_KIND = "another-kind-of-infrastructure"
+
+
+def seconds_ago(seconds: float) -> datetime:
+    return NOW - timedelta(seconds=seconds)
 
 
 def run(kind: StateType, *, pid: str | None, seconds: float = 0) -> FlowRun:
-    state = State(type=kind, timestamp=NOW - timedelta(seconds=seconds))
-    return FlowRun(flow_id=uuid4(), name="r", state=state, infrastructure_pid=pid)
+    return FlowRun(
+        flow_id=uuid4(), name="r", state=State(type=kind, timestamp=seconds_ago(seconds)), infrastructure_pid=pid
+    )
+
+
+def heard(name: str, seconds: float) -> dict[str, Worker]:
+    """A worker that Prefect heard of `seconds` ago; it speaks every 10 s."""
+    worker = Worker(
+        name=name, work_pool_id=uuid4(), last_heartbeat_time=seconds_ago(seconds), heartbeat_interval_seconds=10
+    )
+    return {name: worker}
 
 
 @pytest.mark.parametrize(
-    ("found", "alive", "lost"),
+    ("found", "workers", "lost"),
     [
-        (run(StateType.RUNNING, pid=OWNER), {"warm-1"}, False),
-        (run(StateType.RUNNING, pid=OWNER), {"warm-2"}, True),
-        (run(StateType.PENDING, pid=OWNER), set(), True),
-        (run(StateType.PENDING, pid=None, seconds=UNOWNED_SECONDS - 1), set(), False),
-        (run(StateType.PENDING, pid=None, seconds=UNOWNED_SECONDS + 1), {"warm-1"}, True),
-        (run(StateType.RUNNING, pid=None, seconds=1e6), set(), False),
-        (run(StateType.PENDING, pid="another-kind-of-infrastructure", seconds=1e6), set(), False),
+        (run(StateType.RUNNING, pid=OWNER), heard("warm-1", 29), False),
+        (run(StateType.RUNNING, pid=OWNER), heard("warm-1", 31), True),
+        (run(StateType.RUNNING, pid=OWNER), heard("warm-2", 1), True),
+        (run(StateType.PENDING, pid=OWNER), {}, True),
+        (run(StateType.PENDING, pid=None, seconds=UNOWNED_SECONDS - 1), {}, False),
+        (run(StateType.PENDING, pid=None, seconds=UNOWNED_SECONDS + 1), heard("warm-1", 1), True),
+        (run(StateType.RUNNING, pid=None, seconds=1e6), {}, False),
+        (run(StateType.PENDING, pid=ANOTHER_KIND, seconds=1e6), {}, False),
     ],
     ids=[
-        "its worker is alive",
+        "its worker was heard of",
         "its worker is silent",
+        "its worker is forgotten",
         "its worker died before it began",
         "pending for a moment",
         "pending, and nobody ever owned it",
@@ -39,5 +56,28 @@ def run(kind: StateType, *, pid: str | None, seconds: float = 0) -> FlowRun:
         "another kind of infrastructure",
     ],
 )
-def test_a_run_is_lost_when_nobody_is_left_to_finish_it(found: FlowRun, alive: set[str], lost: bool) -> None:
-    assert is_lost(found, alive, now=NOW) is lost
+def test_a_run_is_lost_when_nobody_is_left_to_finish_it(
+    found: FlowRun, workers: dict[str, Worker], lost: bool
+) -> None:
+    assert is_lost(found, workers, up_since=LONG_AGO, now=NOW) is lost
+
+
+@pytest.mark.parametrize(
+    "found",
+    [run(StateType.RUNNING, pid=OWNER), run(StateType.PENDING, pid=None, seconds=1e6)],
+    ids=["its worker was last heard of before the outage", "pending since before the outage"],
+)
+def test_no_run_is_lost_before_the_server_could_hear_its_worker_again(found: FlowRun) -> None:
+    workers = heard("warm-1", 3600)
+    assert not is_lost(found, workers, up_since=seconds_ago(29), now=NOW)
+    assert is_lost(found, workers, up_since=seconds_ago(UNOWNED_SECONDS + 1), now=NOW)
+
+
+def test_the_server_is_up_since_the_first_of_the_rounds_without_a_gap() -> None:
+    ends = [seconds_ago(age) for age in (5, 20, 35, 35 + GAP_SECONDS + 1, 200)]
+    assert serving_since(ends, now=NOW) == seconds_ago(35)
+
+
+@pytest.mark.parametrize("ends", [[], [seconds_ago(GAP_SECONDS + 1)]], ids=["none", "long ago"])
+def test_without_rounds_nothing_is_known_of_the_server(ends: list[datetime]) -> None:
+    assert serving_since(ends, now=NOW) == NOW
