@@ -48,7 +48,8 @@ async def _run(services: Services, execution_id: UUID, name: StepName) -> None:
         if subflow is not None:
             await subflow(str(execution_id), return_state=True)
         else:
-            await step.with_options(name=name.value)(services, execution_id, name, return_state=True)
+            named: Any = step.with_options(name=name.value)
+            await named(services, execution_id, name, return_state=True)
     except CountersignError as error:
         logger.warning("step is left to reconciliation", step=name.value, error=error.message)
 
