@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field, SecretStr, model_validator
 
 from blocks.form import FORM, Secret, SecretText, Text, mistakes
 from countersign.errors import ConfigurationError, CountersignError
-from countersign.targets.hosts.fleet import FleetSettings, HostSettings
+from countersign.targets.hosts.fleet import LINGER_SECONDS, OUTPUT_LIMIT, PER_HOST, FleetSettings, HostSettings
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 Seconds = Annotated[int, Field(ge=1, le=60)]
@@ -86,6 +86,23 @@ class SSHHosts(Block):
         default=5, title="Login time limit", description="Seconds for the server's banner and for the login."
     )
 
+    output_limit: Annotated[int, Field(ge=4096, le=16 * 1024 * 1024)] = Field(
+        default=OUTPUT_LIMIT,
+        title="Output limit",
+        description="Bytes kept of each of a command's two outputs; the rest is read and dropped.",
+    )
+    linger_seconds: Annotated[int, Field(ge=0, le=900)] = Field(
+        default=LINGER_SECONDS,
+        title="Watching time",
+        description="Seconds that a host is watched after a lost answer before it counts as unchanged. Keep it above "
+        "the longest stop timeout of your containers (docker's own is 10).",
+    )
+    per_host: Annotated[int, Field(ge=1, le=10)] = Field(
+        default=PER_HOST,
+        title="Commands at a time",
+        description="On one host's connection; sshd allows 10 unless its MaxSessions says otherwise.",
+    )
+
     @model_validator(mode="after")
     def _can_be_right(self) -> Self:
         # paramiko takes a fifth of a second to import, and every Prefect process imports the blocks.
@@ -111,6 +128,9 @@ class SSHHosts(Block):
             hosts=tuple(self._host(host) for host in self.hosts),
             connect_timeout=self.connect_timeout,
             auth_timeout=self.auth_timeout,
+            output_limit=self.output_limit,
+            linger_seconds=self.linger_seconds,
+            per_host=self.per_host,
         )
 
     def check(self) -> str:

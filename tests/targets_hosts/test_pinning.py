@@ -1,10 +1,10 @@
 """Pinning a host's key: shown, compared by a person, then kept in the block."""
 
+import asyncio
 from collections.abc import Iterator
 
 import pytest
-from click.testing import Result
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from countersign.cli import app
 from countersign.cli.hosts import NotConfirmed, confirm
@@ -75,17 +75,20 @@ def test_another_fingerprint_than_the_expected_one_is_not_pinned() -> None:
 def test_a_confirmed_key_is_kept_in_the_block_and_a_refused_one_is_not(
     prefect_api: str, standin: SandboxHost, jump: SandboxHost
 ) -> None:
-    from blocks.ssh_hosts import SSHHost, SSHHosts  # noqa: PLC0415 - Prefect takes two seconds to import
+    from prefect.types import SecretDict  # noqa: PLC0415 - Prefect takes two seconds to import
+
+    from blocks.loading import load_block  # noqa: PLC0415
+    from blocks.ssh_hosts import SSHHost, SSHHosts  # noqa: PLC0415
 
     old = new_key().public
     web = SSHHost(name="web-1", address="127.0.0.1", port=standin.port, host_keys=[old], jump="bastion")
     bastion = SSHHost(name="bastion", address="127.0.0.1", port=jump.port, host_keys=[jump.host_key])
-    own = {"bastion": jump.private_key.get_secret_value()}
+    own = SecretDict({"bastion": jump.private_key.get_secret_value()})
     fleet = SSHHosts(user=standin.user, private_key=standin.private_key, private_keys=own, hosts=[web, bastion])
-    fleet.save("fleet")
+    asyncio.run(fleet.asave("fleet"))
 
     def pinned() -> list[str]:
-        return SSHHosts.load("fleet").hosts[0].host_keys
+        return asyncio.run(load_block(SSHHosts, "fleet")).hosts[0].host_keys
 
     def hosts(*words: str, answer: str = "") -> Result:
         return CliRunner().invoke(app, ["hosts", *words, "--block", "fleet"], input=answer)
@@ -111,7 +114,7 @@ def test_a_confirmed_key_is_kept_in_the_block_and_a_refused_one_is_not(
 
     # The jump host shows another key than its own: nothing is asked through it.
     fleet.hosts[1].host_keys = [old]
-    fleet.save("fleet", overwrite=True)
+    asyncio.run(fleet.asave("fleet", overwrite=True))
     reached = standin.wire.accepted
     turned_away = hosts("pin", "web-1", "--fingerprint", fingerprint(standin.host_key))
     assert isinstance(turned_away.exception, GateRefused)

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import paramiko
 import pytest
@@ -71,6 +72,26 @@ def test_commands_at_once_share_the_connection(host: SandboxHost, run: Run) -> N
         thread.join()
     assert sorted(answers) == [f"{n}\n" for n in range(8)]
     assert host.wire.accepted == 1
+
+
+def test_no_more_commands_than_the_fleet_allows_run_on_a_host_at_once(host: SandboxHost, tmp_path: Path) -> None:
+    host.fault("wait", "docker", until=str(tmp_path / "go on"), times=5)
+    with Sessions(FleetSettings("sandbox", (host.settings(),), per_host=2)) as sessions:
+        (web,) = sessions.fleet.hosts
+        threads = [
+            threading.Thread(target=sessions.run, args=(web, ["docker", "version"]), kwargs={"limit": 60})
+            for _ in range(5)
+        ]
+        for thread in threads:
+            thread.start()
+        wait_for(lambda: len(host.running) == 2)
+        # A whole login and a command later, the other three would be there.
+        attempt(host.settings())
+        assert len(host.running) == 2
+        (tmp_path / "go on").touch()
+        for thread in threads:
+            thread.join()
+    assert sum(call.argv == ("docker", "version") for call in host.calls) == 5
 
 
 def test_a_changed_host_key_is_refused_at_gate_3(host: SandboxHost) -> None:

@@ -7,6 +7,13 @@ from pydantic import SecretStr
 
 from countersign.errors import ConfigurationError, TargetNotFound
 
+OUTPUT_LIMIT = 256 * 1024
+"""Bytes; what PostgreSQL stores and a person reads without trouble."""
+LINGER_SECONDS = 12
+"""docker stops a container for 10 s unless it is told otherwise, and goes on when its client has ended."""
+PER_HOST = 4
+"""sshd's MaxSessions is 10 unless configured."""
+
 
 @dataclass(frozen=True)
 class HostSettings:
@@ -45,13 +52,12 @@ class FleetSettings:
     connect_timeout: int = 5
     auth_timeout: int = 5
     """For the server's banner and for each authentication."""
-    output_limit: int = 256 * 1024
+    output_limit: int = OUTPUT_LIMIT
     """Bytes kept of each of stdout and stderr; the rest is read and dropped."""
-    linger_seconds: int = 12
-    """How long after a lost answer an unchanged host is watched before "it did not land" is believed: docker stops a
-    container for 10 s unless it is told otherwise, and goes on when its client has ended."""
-    per_host: int = 4
-    """Commands at a time on one host's connection; sshd's MaxSessions is 10 unless configured."""
+    linger_seconds: int = LINGER_SECONDS
+    """How long after a lost answer an unchanged host is watched before "it did not land" is believed."""
+    per_host: int = PER_HOST
+    """Commands at a time on one host's connection."""
 
     def __post_init__(self) -> None:
         names = [host.name for host in self.hosts]
