@@ -10,6 +10,7 @@ from prefect.artifacts import acreate_table_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.client.orchestration import get_client
 from prefect.runtime import flow_run
+from sqlalchemy.exc import SQLAlchemyError
 
 from countersign.errors import CountersignError
 from countersign.execution.reconciling import (
@@ -22,12 +23,15 @@ from countersign.execution.reconciling import (
     unstarted,
     withdraw,
 )
+from countersign.execution.services import Services
 from countersign.logging import get_logger
+from countersign.records.database import transaction
 from countersign.records.findings import Finding
+from countersign.records.rounds import note_round
 from countersign.texts import text
 from flows.cancelling import cancelled_unclaimed
 from flows.lost_runs import crash_lost_runs
-from flows.rounds import Context, Part, Round, go_round, threaded
+from flows.rounds import Context, Part, Round, go_round, reason_of, threaded
 from flows.starting import start_runs
 from flows.threads import in_thread, in_thread_to_its_end
 from flows.wiring import open_services, worker_name
@@ -49,7 +53,9 @@ async def reconcile() -> int:
     Starts approvals that nobody started, has executions taken over whose worker died, expires what is past its time,
     closes open operation logs, and marks runs of dead workers as crashed. Returns how much was found.
     """
-    done = await go_round(PARTS, await _context(), each=look)
+    context = await _context()
+    done = await go_round(PARTS, context, each=look)
+    await _note(context, done)
     await _show(done)
     if done.problems:
         raise ReconciliationIncomplete(" ".join(done.problems), hint="the next round looks again")
@@ -67,7 +73,10 @@ async def reconcile_once(*, here: bool = False) -> Round:
 
     With `here` abandoned executions are settled in this process, which lasts as long as their actions do.
     """
-    return await go_round(PARTS, await _context(here=here))
+    context = await _context(here=here)
+    done = await go_round(PARTS, context)
+    await _note(context, done)
+    return done
 
 
 async def _context(*, here: bool = False) -> Context:
@@ -140,9 +149,38 @@ def rows(done: Round) -> list[dict[str, Any]]:
     return table
 
 
+def counts(done: Round) -> list[dict[str, str]]:
+    """Return, for people, what each part that found something or could not look came to."""
+    return [
+        {
+            text("reconcile.kind"): text(f"reconcile.{each.part}"),
+            text("reconcile.count"): str(len(each.findings)),
+            text("reconcile.count_done"): str(each.done),
+            text("reconcile.count_failed"): str(each.failed),
+            text("reconcile.oldest"): "" if each.oldest_seconds is None else f"{each.oldest_seconds:.0f} s",
+        }
+        for each in done.looked
+        if each.findings or each.problem
+    ]
+
+
+async def _note(context: Context, done: Round) -> None:
+    """Put the round's counts and ages on record, for metrics. Noting must not fail what was done."""
+    try:
+        await in_thread(_note_in_one_transaction, context.services, done)
+    except (CountersignError, SQLAlchemyError) as error:
+        logger.warning("the round is done but not counted", error=reason_of(error))
+
+
+def _note_in_one_transaction(services: Services, done: Round) -> None:
+    with transaction(services.engine) as session:
+        note_round(session, done.looked)
+
+
 async def _show(done: Round) -> None:
     """Put the table on the run's page. Showing must not fail what was done."""
-    summary = " ".join(done.problems) or (f"{done.found}" if done.found else text("reconcile.nothing"))
+    summary = "\n".join([*done.problems, *(" · ".join(row.values()) for row in counts(done))])
+    summary = summary or text("reconcile.nothing")
     try:
         await acreate_table_artifact(key=ARTIFACT, table=rows(done), description=summary)
     except Exception:

@@ -3,14 +3,18 @@
 import asyncio
 import json
 from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from countersign.cli.exit_codes import FAILED
 from countersign.texts import text
+
+if TYPE_CHECKING:
+    from flows.rounds import Round
 
 
 def run(
@@ -21,21 +25,38 @@ def run(
     ] = False,
 ) -> None:
     """Reconcile once, now, as the schedule does every 15 s; exit 1 if something could not be looked at."""
-    from flows.reconcile import reconcile_once, rows  # noqa: PLC0415  (imports Prefect)
+    from flows.reconcile import counts, reconcile_once, rows  # noqa: PLC0415  (imports Prefect)
 
     done = asyncio.run(reconcile_once(here=here))
     if as_json:
-        found = [{"kind": each.part, **asdict(finding)} for each in done.looked for finding in each.findings]
-        print(json.dumps({"findings": found, "problems": list(done.problems)}, ensure_ascii=False))
+        print(json.dumps(_told(done), ensure_ascii=False))
     else:
         console = Console(highlight=False)
-        table = rows(done)
-        if table:
-            shown = Table(*table[0], box=None)
-            for row in table:
-                shown.add_row(*row.values())
-            console.print(shown)
-        else:
+        for table in (rows(done), counts(done)):
+            if table:
+                shown = Table(*table[0], box=None)
+                for row in table:
+                    shown.add_row(*map(escape, row.values()))
+                console.print(shown)
+        if not rows(done):
             console.print(text("reconcile.nothing"), markup=False)
     if done.problems:
         raise typer.Exit(FAILED)
+
+
+def _told(done: "Round") -> dict[str, Any]:
+    return {
+        "findings": [{"kind": each.part, **asdict(finding)} for each in done.looked for finding in each.findings],
+        "parts": [
+            {
+                "part": each.part,
+                "found": len(each.findings),
+                "done": each.done,
+                "failed": each.failed,
+                "oldest_seconds": each.oldest_seconds,
+                "problem": each.problem,
+            }
+            for each in done.looked
+        ],
+        "problems": list(done.problems),
+    }

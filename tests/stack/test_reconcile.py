@@ -20,9 +20,11 @@ from countersign.execution.run import Run
 from countersign.records.approvals import get_approval
 from countersign.records.database import transaction
 from countersign.records.queries import execution_of
+from countersign.records.rounds import parts_of_rounds
 from countersign.records.states import ApprovalStatus
 from countersign.records.timeline import events_of
 from countersign.sandbox.cluster import Effect, Fault
+from flows.reconcile import PARTS
 from tests.records.builders import end_lease
 from tests.stack.api import PATIENCE
 from tests.stack.test_execute_approval import Office, fresh_log, office
@@ -144,6 +146,9 @@ def test_the_command_reconciles_once_and_says_what_it_found(office: Office) -> N
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
     assert told["problems"] == []
+    assert {part["part"]: part["problem"] for part in told["parts"]} == {part.name: None for part in PARTS}
+    with transaction(office.services.engine) as session:
+        assert {part.part for part in parts_of_rounds(session)} == {part.name for part in PARTS}
     # Unless the schedule was faster.
     assert status(office, run.approval_id) is ApprovalStatus.EXECUTED
     assert countersign(office, "reconcile").returncode == 0

@@ -5,6 +5,7 @@ from countersign.records.tables.columns import Record
 from countersign.records.tables.execution import Execution, JournalEntry, TargetHold
 from countersign.records.tables.learning import EvidenceSnapshot, Incident, KnowledgeEntry, Playbook
 from countersign.records.tables.ledger import DeadLetter, LedgerStep
+from countersign.records.tables.rounds import ReconciliationPart
 from countersign.records.tables.trail import (
     ControlChange,
     ControlSwitch,
@@ -27,6 +28,7 @@ __all__ = [
     "LedgerStep",
     "OperationLog",
     "Playbook",
+    "ReconciliationPart",
     "Record",
     "Signature",
     "TargetHold",
