@@ -2,6 +2,7 @@
 
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -29,13 +30,13 @@ def allowed(command: str) -> bool:
 
 @pytest.fixture(params=["standin", sshd])
 def gated(request: pytest.FixtureRequest, tmp_path: Path, keys: ApprovalKeys) -> Iterator[World]:
-    folder = tmp_path / "host"
-    # The sandbox's docker keeps its logs in the sandbox.
-    here = (SHIPPED / "allowed").read_text().replace("/var/lib/docker/containers", str(folder / "docker"))
-    (tmp_path / "allowed").write_text(here)
-    gate = shlex.join([sys.executable, str(SHIPPED / "countersign-gate"), "--allowed", str(tmp_path / "allowed")])
+    # Its list lies where a path has every character that authorized_keys and a shell read in their own way.
+    folder = tmp_path / 'a "quoted" \\folder\'s $HOME'
+    folder.mkdir()
+    shutil.copy(SHIPPED / "allowed", folder)
+    gate = shlex.join([sys.executable, str(SHIPPED / "countersign-gate"), "--allowed", str(folder / "allowed")])
     with (
-        SandboxHost(server=request.param, folder=folder, gate=gate) as host,
+        SandboxHost(server=request.param, folder=tmp_path / "host", gate=gate) as host,
         Sessions(FleetSettings("sandbox", (host.settings(),), linger_seconds=0)) as sessions,
     ):
         yield World(host, keys, sessions)

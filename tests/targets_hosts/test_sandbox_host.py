@@ -73,6 +73,18 @@ def test_closing_ends_what_still_runs_and_removes_the_folder(server: str) -> Non
     assert not host.folder.exists()
 
 
+@pytest.mark.parametrize("name", ["short", "long " * 40])
+def test_closing_leaves_no_socket_behind(name: str, tmp_path: Path) -> None:
+    """A long path's socket lies in a folder elsewhere, which goes too; the host's own folder stays."""
+    folder = tmp_path / name.strip()
+    with SandboxHost(folder=folder, server="standin"):
+        socket = Path((folder / "control").read_text())
+        assert socket.is_socket()
+    assert not socket.exists()
+    assert socket.parent.exists() == (socket.parent == folder)
+    assert folder.exists()
+
+
 @pytest.fixture(params=["with 'single' and \"double\" quotes, 100 %u and $HOME", "long " * 40])
 def awkward(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with spaces or a path beyond what a "#!" line takes, and the interpreter in there too."""
@@ -101,7 +113,10 @@ def test_a_tool_works_wherever_the_project_and_its_interpreter_lie(
     ):
         world = World(host, keys, sessions)
         target = world.target()
-        plan = world.plan("ssh_docker_restart", target, container="web")
-        target.preflight(plan)
-        target.apply(plan, plan.steps[0])
-        assert host.effects == ("restart web",)
+        for tool in ("ssh_docker_restart", "ssh_clear_docker_logs"):
+            plan = world.plan(tool, target, container="web")
+            target.preflight(plan)
+            target.apply(plan, plan.steps[0])
+        restarted, cleared = host.effects
+        assert restarted == "restart web"
+        assert cleared.startswith("truncate ")

@@ -27,6 +27,8 @@ from countersign.targets.hosts.fleet import HostSettings
 Server = Literal["auto", "sshd", "standin"]
 Fault = Literal["hang", "stubborn", "die", "fail", "cut", "slow", "wait", "flood", "noise"]
 
+_CONTROL = "control.sock"
+
 
 class _Keys(TypedDict):
     host_key: KeyPair
@@ -80,6 +82,7 @@ class SandboxHost:
         path = install(self.folder)
         self._machine = Machine(self.folder)
         self._host_key, self._client_key = kept_key(self.folder, "host_key"), kept_key(self.folder, "client_key")
+        self._sockets = socket_folder(self.folder, longest_name=_CONTROL)
         self._control = self._listen()
         keys: _Keys = {"host_key": self._host_key, "client_key": self._client_key, "path": path, "gate": gate}
         self._server: OpenSSH | StandInServer
@@ -173,14 +176,18 @@ class SandboxHost:
         with contextlib.suppress(OSError):
             self._control.shutdown(socket.SHUT_RDWR)
         self._control.close()
+        self._sockets.joinpath(_CONTROL).unlink(missing_ok=True)
+        if self._sockets != self.folder.resolve():
+            # A folder beside the host's own, for its path was too long; it held this socket alone.
+            with contextlib.suppress(OSError):
+                self._sockets.rmdir()
         if self._temporary:
             shutil.rmtree(self.folder, ignore_errors=True)
 
     def _listen(self) -> socket.socket:
         """Let the stand-ins ask for a cut connection; they know the socket from the file `control`."""
-        folder = socket_folder(self.folder, longest_name="control.sock")
-        make_private(folder)
-        path = folder / "control.sock"
+        make_private(self._sockets)
+        path = self._sockets / _CONTROL
         path.unlink(missing_ok=True)
         (self.folder / "control").write_text(str(path))
         listener = socket.socket(socket.AF_UNIX)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import countersign
+from countersign.sandbox.hosts.programs.machine import CONTAINERS, Machine
 
 _PROGRAMS = {
     "docker": ("docker", "main"),
@@ -23,6 +24,7 @@ _PROGRAMS = {
     "free": ("small", "free"),
     "uptime": ("small", "uptime"),
     "openssl": ("small", "openssl"),
+    "stat": ("small", "stat"),
     "truncate": ("small", "truncate"),
 }
 _PROGRAM_FOLDER = "programs"
@@ -108,7 +110,9 @@ def initial_state(folder: Path) -> dict[str, Any]:
 
 def _container(folder: Path, name: str, image: str, labels: dict[str, str]) -> dict[str, Any]:
     identifier = secrets.token_hex(32)
-    log = folder / "docker" / identifier / f"{identifier}-json.log"
+    path = str(CONTAINERS / identifier / f"{identifier}-json.log")
+    log = Machine(folder).container_log(path)
+    assert log is not None
     log.parent.mkdir(parents=True)
     log.write_text('{"log":"started\\n"}\n' * 500)
     return {
@@ -116,7 +120,7 @@ def _container(folder: Path, name: str, image: str, labels: dict[str, str]) -> d
         "Name": f"/{name}",
         "Image": image,
         "State": {"Status": "running", "Running": True, "StartedAt": "2026-01-05T08:00:00.123456789Z"},
-        "LogPath": str(log),
+        "LogPath": path,
         "HostConfig": {"LogConfig": {"Type": "json-file"}},
         "Config": {"Labels": labels},
     }

@@ -37,7 +37,8 @@ class OpenSSH:
         self.user = pwd.getpwuid(os.getuid()).pw_name
         self.port = free_port()
         _write_private(folder / "sshd_host_key", host_key.private)
-        options = f'restrict,command="{gate}" ' if gate else ""
+        # sshd(8): in an option's value a quote is written \", and every other backslash is itself.
+        options = 'restrict,command="{}" '.format(gate.replace('"', '\\"')) if gate else ""
         _write_private(folder / "authorized_keys", f"{options}{client_key.public}\n")
         configuration = folder / "sshd_config"
         configuration.write_text(

@@ -19,6 +19,10 @@ Program = Callable[["Machine", list[str]], int]
 """Takes the machine and the arguments after the program's name, prints, and returns the exit code."""
 
 
+CONTAINERS = Path("/var/lib/docker/containers")
+"""Where the machine's docker says that it keeps its logs, wherever the machine's folder is."""
+
+
 class Machine:
     """One machine's folder."""
 
@@ -48,6 +52,13 @@ class Machine:
     def called(self, argv: list[str]) -> None:
         """Put on the log that a program was called, with its arguments."""
         self._append("calls.jsonl", {"argv": argv, "pid": os.getpid(), "at": time.time()})
+
+    def container_log(self, path: str) -> Path | None:
+        """Return the file in this folder that stands for the machine's `path`, or None for no container's log."""
+        place = Path(path)
+        if ".." in place.parts or not place.is_relative_to(CONTAINERS):
+            return None
+        return self.folder / "docker" / place.relative_to(CONTAINERS)
 
     def take_fault(self, argv: list[str], when: str) -> dict[str, Any] | None:
         """Return the fault that this call has to act out now, if any, and count it as used."""

@@ -1,8 +1,7 @@
-"""The programs that need only a few lines: sudo, service, docker-compose, free, uptime, openssl, truncate."""
+"""The programs that need only a few lines: sudo, service, docker-compose, free, uptime, openssl, stat, truncate."""
 
 import os
 import sys
-from pathlib import Path
 
 from countersign.sandbox.hosts.programs import docker, systemctl
 from countersign.sandbox.hosts.programs.machine import Machine
@@ -58,13 +57,24 @@ def openssl(machine: Machine, argv: list[str]) -> int:
     return 1
 
 
-def truncate(machine: Machine, argv: list[str]) -> int:
-    """`truncate --no-create --size=0 FILE`."""
-    path = Path(argv[-1])
-    if argv[:-1] != ["--no-create", "--size=0"] or not path.is_relative_to(machine.folder):
-        print("truncate: the stand-in empties files of the sandbox only", file=sys.stderr)
+def stat(machine: Machine, argv: list[str]) -> int:
+    """`stat --format=%i %s FILE`, for containers' logs."""
+    log = machine.container_log(argv[-1])
+    if argv[:-1] != ["--format=%i %s"] or log is None or not log.exists():
+        print(f"stat: cannot statx '{argv[-1]}': No such file or directory", file=sys.stderr)
         return 1
-    if path.exists():
-        os.truncate(path, 0)
-        machine.effect(f"truncate {path.name}")
+    found = log.stat()
+    print(found.st_ino, found.st_size)
+    return 0
+
+
+def truncate(machine: Machine, argv: list[str]) -> int:
+    """`truncate --no-create --size=0 FILE`, for containers' logs."""
+    log = machine.container_log(argv[-1])
+    if argv[:-1] != ["--no-create", "--size=0"] or log is None:
+        print("truncate: the stand-in empties logs of the sandbox's containers only", file=sys.stderr)
+        return 1
+    if log.exists():
+        os.truncate(log, 0)
+        machine.effect(f"truncate {log.name}")
     return 0
