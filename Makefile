@@ -16,7 +16,7 @@ FAST := tests/actions tests/policy tests/cli tests/worker tests/execution/test_c
 STATE_DIR ?= .countersign
 
 .DEFAULT_GOAL := help
-.PHONY: help install lock lint types imports check test faults demo up bench register clean
+.PHONY: help install lock lint types imports check test faults soak demo up bench register clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -56,6 +56,10 @@ test: install ## every test
 
 faults: install ## lose processes at every point of every operation; prints the matrix of docs/reliability.md
 	$(BIN)/pytest -q -n 2 tests/faults --whole-matrix
+
+MINUTES ?= 10
+soak: install ## hundreds of approvals while everything is killed at random; MINUTES=20 SEED=1
+	$(BIN)/python -m tests.soak --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
 
 demo: install ## the whole thing on this machine; ONCE=1 ends after showing the outcomes
 	$(BIN)/countersign demo $(if $(ONCE),--once)

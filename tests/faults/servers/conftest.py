@@ -9,7 +9,7 @@ import pytest
 from countersign.sandbox.stack import supervisor
 from tests.faults.servers.cells import representative, whole_matrix
 from tests.faults.servers.pauses import FOLDER, Pauses
-from tests.faults.servers.place import Place, open_place
+from tests.faults.servers.place import Place, open_place, pausing_project
 
 HERE = Path(__file__).parent
 SETTINGS = {
@@ -57,5 +57,7 @@ def place(folder: Path, pauses: Pauses) -> Iterator[Place]:
     with pytest.MonkeyPatch.context() as patched:
         # A part that dies often is given longer and longer pauses; here it dies for the next cell.
         patched.setattr(supervisor, "LONGEST_PAUSE", 0.5)
-        with open_place(folder / "state", environment={**SETTINGS, FOLDER: str(pauses.folder)}) as opened:
+        environment = {**SETTINGS, FOLDER: str(pauses.folder)}
+        project = pausing_project(folder / "project")
+        with open_place(folder / "state", environment=environment, project=project) as opened:
             yield opened

@@ -1,0 +1,1 @@
+"""`make soak MINUTES=n`: hundreds of approvals while everything is killed, stopped and disturbed at random."""

@@ -1,0 +1,198 @@
+"""What it came to: every approval's record compared with the targets' own logs."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+
+from countersign.execution.finding_out import settle_by_hand
+from countersign.execution.report import Report
+from countersign.records.approvals import get_approval
+from countersign.records.database import transaction
+from countersign.records.journal import entries
+from countersign.records.outcomes import Outcome
+from countersign.records.queries import execution_of
+from countersign.records.states import ApprovalStatus
+from countersign.sandbox.cluster.requests import kept_mutations
+from tests.faults.harness import check_nothing_is_left
+from tests.faults.servers.place import Place
+from tests.soak.work import ON_HOST, Filed
+
+FINAL = (ApprovalStatus.EXECUTED, ApprovalStatus.FAILED, ApprovalStatus.CANCELLED, ApprovalStatus.EXPIRED)
+HOLDS = text("""
+    SELECT acquired_at, released_at FROM target_hold WHERE execution_id = :execution_id ORDER BY acquired_at
+""")
+Effects = Mapping[str, int]
+
+
+@dataclass
+class Verdict:
+    """The numbers that count."""
+
+    outcomes: Counter[str] = field(default_factory=Counter)
+    taken_over: int = 0
+    effects: int = 0
+    duplicates: list[str] = field(default_factory=list)
+    lost: list[str] = field(default_factory=list)
+    """Approvals without an end."""
+    false_successes: list[str] = field(default_factory=list)
+    false_failures: list[str] = field(default_factory=list)
+    """The effect happened, and the record says that it did not."""
+    strays: list[str] = field(default_factory=list)
+    """Effects that belong to no execution."""
+    fences: list[str] = field(default_factory=list)
+    """Executions to whose journal a former owner wrote."""
+    left: str = ""
+    """What stays held, open or abandoned."""
+    settled_by_person: int = 0
+
+    @property
+    def holds(self) -> bool:
+        """Tell whether every invariant does."""
+        return not (
+            self.duplicates
+            or self.lost
+            or self.false_successes
+            or self.false_failures
+            or self.strays
+            or self.fences
+            or self.left
+        )
+
+    def lines(self) -> Iterator[str]:
+        """Return the summary."""
+        yield f"outcomes: {told(self.outcomes)}; taken over at least once: {self.taken_over}"
+        yield f"effects by the targets' own logs: {self.effects}"
+        yield f"unknown, settled by a person: {self.settled_by_person}"
+        named = {
+            "duplicates": self.duplicates,
+            "lost": self.lost,
+            "false successes": self.false_successes,
+            "false failures": self.false_failures,
+            "effects of nobody": self.strays,
+            "journals with a former owner's entry": self.fences,
+        }
+        for name, found in named.items():
+            yield f"{name}: {len(found)}"
+            yield from (f"  {line}" for line in found)
+        yield f"left behind: {self.left or 'nothing'}"
+
+
+def told(counts: Mapping[str, int]) -> str:
+    """Return counts as words, the most frequent first."""
+    return ", ".join(f"{count} {name}" for name, count in sorted(counts.items(), key=lambda one: -one[1])) or "none"
+
+
+def is_over(place: Place, approval_id: UUID) -> bool:
+    """Tell whether the approval has its end. Raises DatabaseUnavailable."""
+    with transaction(place.services.engine) as session:
+        return get_approval(session, approval_id).status in FINAL
+
+
+def judge(place: Place, filed: Sequence[Filed]) -> Verdict:
+    """Compare the records with the logs of the cluster and of the host."""
+    verdict = Verdict()
+    state_dir = place.stack.addresses.state_dir
+    requests = Counter(
+        _identity(each.method, each.path, each.body) for each in kept_mutations(state_dir / "mutations.jsonl")
+    )
+    log = (state_dir / "host" / "effects.jsonl").read_text().splitlines()
+    on_host = [(float(line["at"]), str(line["what"])) for line in map(json.loads, log)]
+    verdict.effects = requests.total() + len(on_host)
+    for one in filed:
+        _judge_one(place, one, requests, on_host, verdict)
+    verdict.strays += [f"{key} ({count})" for key, count in requests.items() if count > 0]
+    verdict.strays += [f"{what} at {at}" for at, what in on_host]
+    try:
+        with transaction(place.services.engine) as session:
+            check_nothing_is_left(session)
+    except AssertionError as error:
+        verdict.left = str(error)
+    return verdict
+
+
+def _judge_one(
+    place: Place, one: Filed, requests: Counter[str], on_host: list[tuple[float, str]], verdict: Verdict
+) -> None:
+    name = f"{one.approval_id} {one.action}"
+    with transaction(place.services.engine) as session:
+        approval = get_approval(session, one.approval_id)
+        execution = execution_of(session, one.approval_id)
+        if approval.status not in FINAL:
+            verdict.lost.append(f"{name}: {approval.status}")
+        if execution is None or execution.report is None:
+            verdict.outcomes[str(approval.status)] += 1
+            return
+        fences = [entry.fence for entry in entries(session, execution.id)]
+        windows = [
+            (row.acquired_at, row.released_at) for row in session.execute(HOLDS, {"execution_id": execution.id})
+        ]
+    if fences != sorted(fences):
+        verdict.fences.append(name)
+    report = Report.model_validate(execution.report)
+    verdict.taken_over += execution.fence > 1
+    verdict.outcomes[report.outcome] += 1
+    steps = (execution.plan or {}).get("steps", [])
+    if one.action in ON_HOST:
+        wanted = Counter(dict.fromkeys(ON_HOST[one.action], 1))
+        seen = _taken(on_host, windows, wanted)
+        found = {step["key"]: seen for step in steps} or {"": seen}
+        expected = dict.fromkeys(found, wanted)
+    else:
+        keys = {step["key"]: _identity_of(step["request"]) for step in steps if "body" in step["request"]}
+        found = {step: Counter({key: requests.pop(key, 0)}) for step, key in keys.items()}
+        expected = {step: Counter({key: 1}) for step, key in keys.items()}
+    _compare(name, report, expected, found, verdict)
+    if report.outcome == "unknown":
+        happened = all(found[step] == expected[step] for step in found)
+        with transaction(place.services.engine) as session:
+            outcome = Outcome.SUCCESS if happened else Outcome.FAILED
+            settle_by_hand(session, execution.id, outcome=outcome, reason="looked at the target's log", by="soak")
+        verdict.settled_by_person += 1
+
+
+def _compare(
+    name: str,
+    report: Report,
+    expected: Mapping[str, Counter[str]],
+    found: Mapping[str, Counter[str]],
+    verdict: Verdict,
+) -> None:
+    """A step that landed has its effect, one that nobody can tell may have it, any other has none."""
+    results = {step.key: step.result for step in report.steps}
+    for step, effects in found.items():
+        what = f"{name}: {report.outcome}, {step} {results.get(step)}, {dict(effects)}"
+        if any(count > expected[step][effect] for effect, count in effects.items()):
+            verdict.duplicates.append(what)
+        elif results.get(step) == "landed" and +effects != expected[step]:
+            verdict.false_successes.append(what)
+        elif results.get(step) not in ("landed", "cannot_tell") and effects.total():
+            verdict.false_failures.append(what)
+
+
+def _taken(
+    on_host: list[tuple[float, str]], windows: Sequence[tuple[datetime, datetime | None]], wanted: Counter[str]
+) -> Counter[str]:
+    """Take from the host's log what happened while the execution held the host, which others could not."""
+    mine = [
+        (at, what)
+        for at, what in on_host
+        if what in wanted
+        and any(begin.timestamp() <= at and (end is None or at <= end.timestamp()) for begin, end in windows)
+    ]
+    for each in mine:
+        on_host.remove(each)
+    return Counter(what for _, what in mine)
+
+
+def _identity_of(request: Mapping[str, Any]) -> str:
+    return _identity(request.get("method", "PATCH"), request["path"], request["body"])
+
+
+def _identity(method: str, path: str, body: Any) -> str:
+    return f"{method} {path} {json.dumps(body, sort_keys=True)}"
