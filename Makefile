@@ -16,7 +16,7 @@ FAST := tests/actions tests/policy tests/cli tests/worker tests/execution/test_c
 STATE_DIR ?= .countersign
 
 .DEFAULT_GOAL := help
-.PHONY: help install lock lint types imports check test faults soak demo up bench register clean
+.PHONY: help install lock lint types imports check test sshd faults soak demo up bench register clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -53,6 +53,9 @@ check: lint types imports ## lint, types, imports and the fast tests, in under a
 
 test: install ## every test
 	$(BIN)/pytest -n 2 --dist loadgroup
+
+sshd: ## OpenSSH's server for the tests, where apt can install it; it is not started
+	@.ci/install-sshd
 
 faults: install ## lose processes at every point of every operation; prints the matrix of docs/reliability.md
 	$(BIN)/pytest -q -n 2 tests/faults --whole-matrix
