@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from countersign.sandbox.cluster.faults import Effect
+from tests.faults.points import BEFORE_THE_OUTCOME, POINTS
 
 
 class Way(StrEnum):
@@ -48,8 +49,7 @@ class Moment:
 
 
 MOMENTS = (
-    *(Moment(f"killed, {point}", Way.KILLED, point)
-      for point in ("claimed", "planned", "intent", "sent", "answered", "settled")),
+    *(Moment(f"killed, {point}", Way.KILLED, point) for point in POINTS),
     Moment("killed twice, claimed and claimed", Way.KILLED_TWICE, "claimed", then="claimed"),
     Moment("killed twice, intent and intent", Way.KILLED_TWICE, "intent", then="intent"),
     Moment("killed twice, sent and claimed", Way.KILLED_TWICE, "sent", then="claimed"),
@@ -58,8 +58,7 @@ MOMENTS = (
     Moment("killed waiting, has arrived", Way.KILLED_WAITING, None, Effect.PAUSE_AFTER, release="after"),
     Moment("killed, reply lost after the effect", Way.KILLED, "sent", Effect.RESET_AFTER),
     Moment("killed, request lost before the effect", Way.KILLED, "sent", Effect.RESET_BEFORE),
-    *(Moment(f"stopped, {point}", Way.STOPPED, point)
-      for point in ("claimed", "planned", "intent", "sent", "answered")),
+    *(Moment(f"stopped, {point}", Way.STOPPED, point) for point in BEFORE_THE_OUTCOME),
 )  # fmt: skip
 
 

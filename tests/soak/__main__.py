@@ -22,7 +22,7 @@ from tests.soak.work import Work
 WORKERS = 3
 SETTINGS = {"COUNTERSIGN_LEASE_SECONDS": "10", "COUNTERSIGN_RETRY_DELAY_SECONDS": "5"}
 """The rest is as it comes, reconciliation every 15 seconds included."""
-PACE_SECONDS, TROUBLE_SECONDS = 2.0, 8.0
+PACE_SECONDS, TROUBLE_SECONDS = 2.0, 6.0
 """On average, between two approvals and between two troubles."""
 SETTLE_SECONDS = 900.0
 LONGEST_PAUSE_SECONDS = 5.0

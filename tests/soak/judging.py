@@ -136,18 +136,18 @@ def _judge_one(
         verdict.fences.append(name)
     report = Report.model_validate(execution.report)
     verdict.taken_over += execution.fence > 1
-    verdict.outcomes[report.outcome] += 1
+    verdict.outcomes[report.outcome if report.success else f"{report.outcome} ({report.code})"] += 1
     steps = (execution.plan or {}).get("steps", [])
     if one.action in ON_HOST:
         wanted = Counter(dict.fromkeys(ON_HOST[one.action], 1))
-        seen = _taken(on_host, windows, wanted)
+        seen = taken(on_host, windows, wanted)
         found = {step["key"]: seen for step in steps} or {"": seen}
         expected = dict.fromkeys(found, wanted)
     else:
         keys = {step["key"]: _identity_of(step["request"]) for step in steps if "body" in step["request"]}
         found = {step: Counter({key: requests.pop(key, 0)}) for step, key in keys.items()}
         expected = {step: Counter({key: 1}) for step, key in keys.items()}
-    _compare(name, report, expected, found, verdict)
+    compare(name, report, expected, found, verdict)
     if report.outcome == "unknown":
         happened = all(found[step] == expected[step] for step in found)
         with transaction(place.services.engine) as session:
@@ -156,7 +156,7 @@ def _judge_one(
         verdict.settled_by_person += 1
 
 
-def _compare(
+def compare(
     name: str,
     report: Report,
     expected: Mapping[str, Counter[str]],
@@ -175,7 +175,7 @@ def _compare(
             verdict.false_failures.append(what)
 
 
-def _taken(
+def taken(
     on_host: list[tuple[float, str]], windows: Sequence[tuple[datetime, datetime | None]], wanted: Counter[str]
 ) -> Counter[str]:
     """Take from the host's log what happened while the execution held the host, which others could not."""

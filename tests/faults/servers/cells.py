@@ -5,10 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from countersign.sandbox.cluster.faults import Effect
-
-STEP_POINTS: tuple[str, ...] = ()
-"""Points after the outcome, one for each post-execution step; whatever stands here is played like the others."""
-POINTS = ("claimed", "planned", "intent", "sent", "answered", "settled", *STEP_POINTS)
+from tests.faults.points import POINTS
 
 
 class Server(StrEnum):
