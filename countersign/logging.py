@@ -10,8 +10,9 @@ from typing import Any
 
 import structlog
 
+from countersign.masking import masked, names_a_secret
+
 REDACTED = "[redacted]"
-_SECRET_WORDS = ("password", "secret", "token", "private_key", "authorization", "credential", "kubeconfig")
 
 
 def get_logger(name: str) -> structlog.stdlib.BoundLogger:
@@ -34,8 +35,10 @@ def get_logger(name: str) -> structlog.stdlib.BoundLogger:
 
 
 def redact(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Replace the value of every key whose name says that it holds a secret (structlog processor)."""
-    for key in event:
-        if any(word in key.lower() for word in _SECRET_WORDS):
+    """Replace what is a secret by the name of its key or by what stands beside it (structlog processor)."""
+    for key, value in event.items():
+        if names_a_secret(key):
             event[key] = REDACTED
+        elif isinstance(value, str):
+            event[key] = masked(value)
     return event

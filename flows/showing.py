@@ -10,6 +10,7 @@ from prefect.runtime import flow_run
 from countersign.execution.markdown import render
 from countersign.execution.report import Report
 from countersign.logging import get_logger
+from countersign.masking import masked
 from countersign.records.tables import Approval
 from countersign.texts import text
 
@@ -21,7 +22,7 @@ async def name_run(approval: Approval, description: Mapping[str, Any]) -> None:
     """Give the flow run the action's words as its name, and tags to filter by."""
     if flow_run.id is None:
         return
-    action = " ".join(approval.action.split())
+    action = masked(" ".join(approval.action.split()))
     shortened = action if len(action) <= LONGEST_NAME else action[: LONGEST_NAME - 1] + "…"
     tags = {f"risk:{approval.risk_level}", "auto" if approval.auto_approved else "human"}
     for name in ("operation", "tool", "namespace", "host"):

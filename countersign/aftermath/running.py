@@ -139,7 +139,7 @@ def _payload(subject: Subject | None) -> dict[str, object]:
         return {}
     return {
         "approval_id": str(subject.approval.id),
-        "action": subject.approval.action,
+        "action": subject.report.action,
         "outcome": subject.report.outcome,
         "incident_id": subject.incident_id,
     }

@@ -5,6 +5,7 @@ from typing import Any
 
 from countersign.execution.progress import Progress
 from countersign.execution.report import EvidenceReport
+from countersign.masking import masked
 from countersign.targets.kubernetes.investigate import Evidence
 
 
@@ -12,10 +13,10 @@ def evidence_of(investigation: Evidence | None, progress: Progress) -> EvidenceR
     """Return the output of the investigation, or of the commands whose answers are in the journal; None without."""
     if investigation is not None:
         return EvidenceReport(
-            command=" ".join(("kubectl", *investigation.argv)),
+            command=masked(" ".join(("kubectl", *investigation.argv))),
             exit_code=investigation.exit_code,
-            stdout=investigation.stdout,
-            stderr=investigation.stderr,
+            stdout=masked(investigation.stdout),
+            stderr=masked(investigation.stderr),
             truncated=investigation.truncated,
         )
     commands = [command for detail in progress.details.values() for command in detail.get("commands", ())]
@@ -27,7 +28,7 @@ def _answers(commands: Sequence[Mapping[str, Any]]) -> EvidenceReport:
     return EvidenceReport(
         command="; ".join(str(one["command"]) for one in commands),
         exit_code=next((int(one["exit_code"]) for one in commands if one["exit_code"] != 0), 0),
-        stdout="\n".join(f"$ {one['command']}\n{one['stdout'].rstrip()}\n" for one in commands),
-        stderr="\n".join(one["stderr"].rstrip() for one in commands if one["stderr"].strip()),
+        stdout=masked("\n".join(f"$ {one['command']}\n{one['stdout'].rstrip()}\n" for one in commands)),
+        stderr=masked("\n".join(one["stderr"].rstrip() for one in commands if one["stderr"].strip())),
         truncated=any(one["truncated"] for one in commands),
     )

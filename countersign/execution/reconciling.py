@@ -15,11 +15,13 @@ from uuid import UUID
 from sqlmodel import Session
 
 from countersign.errors import CountersignError, Stopped
+from countersign.execution.afterwards import steps_after
 from countersign.execution.report import Report
 from countersign.execution.run import Run
 from countersign.execution.services import Services
 from countersign.execution.straight import execute
 from countersign.logging import get_logger
+from countersign.masking import masked
 from countersign.records.approvals import expire_due, get_approval
 from countersign.records.claims import ClaimResult, claim, take_over_dry_run
 from countersign.records.control import kill_switch
@@ -212,7 +214,7 @@ def _settle_as_cancelled(
 ) -> None:
     report = Report(
         approval_id=str(approval_id),
-        action=get_approval(session, approval_id).action,
+        action=masked(get_approval(session, approval_id).action),
         outcome=Outcome.CANCELLED.value,
         success=False,
         message=message,
@@ -220,7 +222,14 @@ def _settle_as_cancelled(
         dry_run=dry_run,
         execution_id=str(owned.execution_id),
     )
-    settle(session, owned, outcome=Outcome.CANCELLED, error=message, report=report.model_dump(mode="json"))
+    settle(
+        session,
+        owned,
+        outcome=Outcome.CANCELLED,
+        error=message,
+        report=report.model_dump(mode="json"),
+        steps=steps_after(dry_run=dry_run),
+    )
 
 
 def expire_overdue(services: Services) -> list[Finding]:

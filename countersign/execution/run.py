@@ -36,6 +36,7 @@ from countersign.execution.report import Report
 from countersign.execution.services import Services
 from countersign.execution.settling import first_report, put_on_record
 from countersign.logging import get_logger
+from countersign.masking import masked
 from countersign.policy.checks import Check, decide_findings, enforce
 from countersign.records import claims, operation_log, timeline
 from countersign.records.approvals import expire_due, get_approval
@@ -164,7 +165,7 @@ class Run:
                     session,
                     self.known.owned.execution_id,
                     actor=ACTOR,
-                    input={"action": self.known.approval.action, "dry_run": self.dry_run},
+                    input={"action": masked(self.known.approval.action), "dry_run": self.dry_run},
                 )
             self._tell("execution_taken_over" if self.known.taken_over else "execution_started")
         except (CountersignError, SQLAlchemyError) as error:
@@ -245,7 +246,7 @@ class Run:
             known.findings = target.preflight(plan)
             enforce(decide_findings(services.policy, known.findings))
             known.before = target.observe(plan)
-        known.plan = planning.store(services.engine, known.owned, plan)
+        known.plan = planning.store(services.engine, known.owned, plan, known.before)
         self._tell("plan_made", count=len(plan.steps), targets=", ".join(map(str, plan.refs)))
         self.at("planned")
 
@@ -328,7 +329,7 @@ class Run:
         seconds = round(self.services.settings.follow_seconds)
         return Report(
             approval_id=str(self.approval_id),
-            action=elsewhere.approval.action,
+            action=masked(elsewhere.approval.action),
             outcome="executing",
             success=False,
             message=text("message.followed_running", worker=elsewhere.worker, seconds=seconds),
@@ -379,7 +380,7 @@ class Run:
         self._tell("not_started", EventStatus.WARNING, approval=approval, description=reason)
         return Report(
             approval_id=str(approval.id),
-            action=approval.action,
+            action=masked(approval.action),
             outcome="blocked",
             success=False,
             message=reason,

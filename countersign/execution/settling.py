@@ -11,6 +11,7 @@ from countersign.execution.evidence import evidence_of
 from countersign.execution.known import Known
 from countersign.execution.progress import Progress, StepResult
 from countersign.execution.report import CheckReport, FindingReport, Report, StepReport
+from countersign.masking import masked, masked_values
 from countersign.records.database import transaction
 from countersign.records.operation_log import UNPARSED, LogFacts
 from countersign.records.settling import settle
@@ -43,7 +44,7 @@ def build_report(known: Known, conclusion: Conclusion, progress: Progress, *, dr
     found = tuple(ref.name for ref in resolution.refs) if resolution else ()
     return Report(
         approval_id=str(known.approval.id),
-        action=known.approval.action,
+        action=masked(known.approval.action),
         outcome=conclusion.outcome.value,
         success=conclusion.outcome.is_success,
         message=conclusion.message,
@@ -51,7 +52,7 @@ def build_report(known: Known, conclusion: Conclusion, progress: Progress, *, dr
         code=conclusion.code,
         dry_run=dry_run,
         execution_id=str(known.owned.execution_id),
-        operation=dict(known.description),
+        operation=masked_values(known.description),
         targets=tuple(map(str, plan.refs if plan else resolution.refs if resolution else ())),
         requested_names=resolution.requested if resolution and resolution.requested != found else (),
         plan_hash=plan.hash if plan else None,

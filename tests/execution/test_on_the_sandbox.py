@@ -266,3 +266,16 @@ def test_an_effect_that_comes_after_the_last_attempt_gave_up_waiting_is_found(of
     office.cluster.faults.add(Fault(effect=Effect.DELAY, seconds=1.5))
     settled(once.perform(RESTART), "success")
     assert len(office.cluster.requests.mutations()) == 1
+
+
+def test_a_secret_in_the_action_is_in_the_cluster_and_in_no_report(office: Office) -> None:
+    report = office.perform("kubectl set env deployment/payments DB_PASSWORD=hunter2 -n prod")
+    assert report.outcome == "success"
+    shown = report.model_dump_json()
+    assert "hunter2" not in shown
+    assert "DB_PASSWORD=***" in shown
+    looked = office.perform("kubectl get deployment/payments -n prod -o yaml")
+    assert looked.outcome == "investigated"
+    assert looked.evidence is not None
+    assert "DB_PASSWORD" in looked.evidence.stdout
+    assert "hunter2" not in looked.model_dump_json()
