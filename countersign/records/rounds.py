@@ -1,4 +1,4 @@
-"""The record of reconciliation's rounds: what the last one came to and the totals, by part, for people and metrics."""
+"""The record of reconciliation's rounds, by part: what the last one came to, and the totals, for metrics."""
 
 from collections.abc import Sequence
 

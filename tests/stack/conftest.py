@@ -32,14 +32,14 @@ def stack() -> Iterator[Stack]:
         Path(folder).chmod(0o755)
         running = Stack(Path(folder) / "state", project=PROJECT, postgres_options=THROWAWAY)
         running.start()
-        _stop_the_schedule(running)
+        stop_the_schedule(running)
         try:
             yield running
         finally:
             running.stop()
 
 
-def _stop_the_schedule(stack: Stack) -> None:
+def stop_the_schedule(stack: Stack) -> None:
     """Keep scheduled reconciliation from acting on what a test left; tests start rounds themselves."""
     with httpx.Client(base_url=stack.addresses.api_url, timeout=10) as prefect:
         found = prefect.get("/deployments/name/reconcile/reconcile").raise_for_status().json()

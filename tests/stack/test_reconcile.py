@@ -27,6 +27,7 @@ from countersign.sandbox.cluster import Effect, Fault
 from flows.reconcile import PARTS
 from tests.records.builders import end_lease
 from tests.stack.api import PATIENCE
+from tests.stack.conftest import PROJECT, stop_the_schedule
 from tests.stack.test_execute_approval import Office, fresh_log, office
 
 __all__ = ["fresh_log", "office"]  # fixtures
@@ -122,6 +123,42 @@ def test_a_run_that_a_person_cancelled_before_it_began_is_not_started_again(offi
     assert office.api.wait(later)["state_type"] == "COMPLETED"
     assert status(office, restarted) is ApprovalStatus.EXECUTED
     assert len(office.cluster.requests().mutations()) == 1
+
+
+def test_a_crashed_run_starts_a_round(office: Office) -> None:
+    """The only round that nobody asked for: the schedule is paused here."""
+    url, known = office.stack.addresses.api_url, deployment(office)
+    automations = httpx.get(f"{url}/automations/related-to/prefect.deployment.{known['id']}", timeout=10).json()
+    (automation,) = automations
+    started_by_it = {
+        "flow_runs": {"tags": {"all_": ["countersign"]}},
+        "deployments": {"id": {"any_": [known["id"]]}},
+    }
+
+    def rounds() -> set[str]:
+        runs = httpx.post(f"{url}/flow_runs/filter", json=started_by_it, timeout=10).raise_for_status().json()
+        return {run["id"] for run in runs if (run["created_by"] or {}).get("id") == automation["id"]}
+
+    before = rounds()
+    approval_id = office.approved("NO_ACTION")
+    with paused_pool(office):
+        run = office.trigger(approval_id)
+        crashed = {"state": {"type": "CRASHED", "name": "Crashed"}, "force": True}
+        httpx.post(f"{url}/flow_runs/{run}/set_state", json=crashed, timeout=10).raise_for_status()
+    give_up = time.monotonic() + PATIENCE
+    while not rounds() - before:
+        assert time.monotonic() < give_up, "no round was started"
+        time.sleep(0.1)
+
+
+def test_deploying_again_makes_no_second_automation(office: Office) -> None:
+    command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--name", DEPLOYMENT]
+    try:
+        subprocess.run(command, env=office.stack.environment(), cwd=PROJECT, capture_output=True, check=True)
+    finally:
+        stop_the_schedule(office.stack)
+    url = f"{office.stack.addresses.api_url}/automations/related-to/prefect.deployment.{deployment(office)['id']}"
+    assert len(httpx.get(url, timeout=10).json()) == 1
 
 
 def test_the_deployment_runs_by_itself_one_at_a_time(office: Office) -> None:
