@@ -16,6 +16,7 @@ from pathlib import Path
 import paramiko
 
 from countersign.sandbox.hosts.keys import KeyPair
+from countersign.sandbox.hosts.listening import Listener
 
 
 class StandInServer:
@@ -36,34 +37,26 @@ class StandInServer:
         self._client_key = client_key.public.split()[1]
         self._gate = gate
         self._environment = {"PATH": path, "HOME": str(folder), "USER": self.user, "LC_ALL": "C.UTF-8"}
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port: int = self._listener.getsockname()[1]
         self._transports: list[paramiko.Transport] = []
-        threading.Thread(target=self._accept, name=f"ssh-{self.port}", daemon=True).start()
+        self._listener = Listener(self._serve, name="ssh")
+        self.port = self._listener.port
+        self._listener.start()
 
     def close(self) -> None:
         """Stop accepting and end every connection; commands that run go on."""
-        with contextlib.suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         for transport in self._transports:
             transport.close()
 
-    def _accept(self) -> None:
-        while True:
-            try:
-                client, _ = self._listener.accept()
-            except OSError:
-                return
-            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            transport = paramiko.Transport(client)
-            transport.add_server_key(self._host_key)
-            self._transports = [one for one in self._transports if one.is_active()] + [transport]
-            interface = _Interface(self.user, self._client_key, self._environment, self._gate)
-            with contextlib.suppress(paramiko.SSHException, OSError, EOFError):
-                # With an event the negotiation happens in the transport's own thread.
-                transport.start_server(event=threading.Event(), server=interface)
-                threading.Thread(target=_accept_channels, args=(transport, interface), daemon=True).start()
+    def _serve(self, client: socket.socket) -> None:
+        transport = paramiko.Transport(client)
+        transport.add_server_key(self._host_key)
+        self._transports = [one for one in self._transports if one.is_active()] + [transport]
+        interface = _Interface(self.user, self._client_key, self._environment, self._gate)
+        with contextlib.suppress(paramiko.SSHException, OSError, EOFError):
+            # With an event the negotiation happens in the transport's own thread.
+            transport.start_server(event=threading.Event(), server=interface)
+            threading.Thread(target=_accept_channels, args=(transport, interface), daemon=True).start()
 
 
 class _Interface(paramiko.ServerInterface):  # type: ignore[misc] # paramiko has no types

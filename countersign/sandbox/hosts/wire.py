@@ -5,19 +5,21 @@ import socket
 import threading
 from functools import partial
 
+from countersign.sandbox.hosts.listening import Listener
+
 
 class Wire:
     """A TCP relay on a free loopback port. `cut` ends every connection at once, as a broken network does."""
 
     def __init__(self, server_port: int, *, port: int = 0) -> None:
         self._server_port = server_port
-        self._listener = socket.create_server(("127.0.0.1", port))
-        self.port: int = self._listener.getsockname()[1]
+        self._listener = Listener(self._join, name="wire", port=port)
+        self.port = self._listener.port
         self._lock = threading.Lock()
         self._open: set[socket.socket] = set()
         self.accepted = 0
         """Connections since the start."""
-        threading.Thread(target=self._accept, name=f"wire-{self.port}", daemon=True).start()
+        self._listener.start()
 
     @property
     def open(self) -> int:
@@ -35,30 +37,23 @@ class Wire:
 
     def close(self) -> None:
         """Stop accepting and end every connection."""
-        with contextlib.suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         self.cut()
 
-    def _accept(self) -> None:
-        while True:
-            try:
-                client, _ = self._listener.accept()
-            except OSError:
-                return
-            self.accepted += 1
-            try:
-                server = socket.create_connection(("127.0.0.1", self._server_port))
-            except OSError:
-                client.close()
-                continue
-            for one in (client, server):
-                one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            with self._lock:
-                self._open |= {client, server}
-            ends = threading.Barrier(2, action=partial(self._forget, client, server))
-            for source, sink in ((client, server), (server, client)):
-                threading.Thread(target=_relay, args=(source, sink, ends), daemon=True).start()
+    def _join(self, client: socket.socket) -> None:
+        """Carry bytes between `client` and the server until both directions have ended."""
+        self.accepted += 1
+        try:
+            server = socket.create_connection(("127.0.0.1", self._server_port))
+        except OSError:
+            client.close()
+            return
+        server.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        with self._lock:
+            self._open |= {client, server}
+        ends = threading.Barrier(2, action=partial(self._forget, client, server))
+        for source, sink in ((client, server), (server, client)):
+            threading.Thread(target=_relay, args=(source, sink, ends), daemon=True).start()
 
     def _forget(self, *sockets: socket.socket) -> None:
         with self._lock:

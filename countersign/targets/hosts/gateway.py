@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from countersign.errors import CountersignError, GateRefused
 from countersign.logging import get_logger
-from countersign.targets.hosts.audit import Audit, AuditRecord, Decision, Purpose, ToolCall, record_of
+from countersign.targets.hosts.audit import Audit, Decision, ToolCall, record_of, refused_host
 from countersign.targets.hosts.gates import first_gate, fourth_gate, second_gate, third_gate
 from countersign.targets.hosts.keys import ApprovalKeys
 from countersign.targets.hosts.rules import Caller, GatewayRules
@@ -93,25 +93,7 @@ class Gateway:
 
     def unknown_host(self, *, caller: Caller, tool: str, written: str, parameters: Mapping[str, str]) -> None:
         """Put on record that a call named a host that the fleet does not have."""
-        self._audit(
-            AuditRecord(
-                decision=Decision.REFUSED,
-                purpose=Purpose.PLAN,
-                project=caller.project,
-                agent=caller.agent,
-                role=caller.role,
-                run=caller.run,
-                session=caller.session,
-                incident=caller.incident,
-                approval=caller.approval,
-                tool=tool,
-                host=written,
-                parameters=parameters,
-                gate=3,
-                gate_code="host_unknown",
-                detail="the fleet has no such host",
-            )
-        )
+        self._audit(refused_host(caller, tool=tool, written=written, parameters=parameters))
 
     def _judge(self, call: ToolCall, *, scope: Scope | None, with_trust: bool) -> Tool:
         tool = first_gate(call.tool, self.tools)
@@ -144,8 +126,4 @@ class Gateway:
         decision: Decision = Decision.REFUSED,
         argv: tuple[tuple[str, ...], ...] = (),
     ) -> None:
-        self._audit(
-            record_of(
-                call, decision, gate=refusal.gate, gate_code=refusal.gate_code, detail=refusal.message, argv=argv
-            )
-        )
+        self._audit(record_of(call, decision, refusal=refusal, argv=argv))

@@ -28,7 +28,8 @@ class HostReader:
         except AmbiguousTargetError as error:
             raise TransientTargetError(error.message, hint=error.hint) from error
         failed_as_expected = output.exit_code == 0 or saying in output.stderr.lower()
-        if ok is not None and (output.exit_code not in ok or not failed_as_expected):
+        unexpected = ok is not None and (output.exit_code not in ok or not failed_as_expected)
+        if unexpected or output.exit_code == _NOT_INSTALLED:
             raise failure(self.host, argv, output)
         return output
 
@@ -43,7 +44,9 @@ def failure(host: HostSettings, argv: tuple[str, ...], output: Output) -> Transi
             hint="docs/security.md has the sudoers lines",
         )
     if output.exit_code == _NOT_INSTALLED:
-        return PermanentTargetError(f"{argv[0]} is not installed on {host.name}, or not on the PATH there.")
+        # The shell's word about sudo, in front of everything; else timeout(1)'s about the program.
+        missing = "sudo" if host.escalates and "sudo: " in said and "not found" in said else argv[0]
+        return PermanentTargetError(f"{missing} is not installed on {host.name}, or not on the PATH there.")
     message = f"`{command}` on {host.name} ended with exit code {output.exit_code}: {said or 'it said nothing'}"
     if classify_text(said) is Retryable.TRANSIENT:
         return TransientTargetError(message)

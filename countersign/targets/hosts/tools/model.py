@@ -32,8 +32,9 @@ class Scope(StrEnum):
 class Reader(Protocol):
     """Runs a command that only reads, and returns its answer.
 
-    `ok` lists the exit codes to accept (None: all); one other than 0 only where stderr has the words `saying` (in
-    lower case). Raises TransientTargetError, or PermanentTargetError with what the command said.
+    `ok` lists the exit codes to accept (None: all but 127, a program that is not installed); one other than 0 only
+    where stderr has the words `saying` (in lower case). Raises TransientTargetError, or PermanentTargetError with
+    what the command said.
     """
 
     def __call__(
