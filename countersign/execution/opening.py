@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from threading import Event
 from typing import assert_never
 
 from countersign.actions.operation import HostOperation, KubernetesOperation
@@ -38,9 +39,13 @@ class OnBehalfOf:
 
 @contextmanager
 def open_target(
-    services: Services, operation: KubernetesOperation | HostOperation, behalf: OnBehalfOf
+    services: Services,
+    operation: KubernetesOperation | HostOperation,
+    behalf: OnBehalfOf,
+    *,
+    stop: Event | None = None,
 ) -> Iterator[Target]:
-    """Open the target of `operation` and close it afterwards. Nothing is sent by opening it.
+    """Open the target of `operation` and close it afterwards. Nothing is sent by opening it; `stop` ends long waits.
 
     Raises ConfigurationError.
     """
@@ -48,7 +53,8 @@ def open_target(
         case KubernetesOperation():
             settings = services.settings
             with connect(services.the_cluster(), request_timeout=settings.request_timeout_seconds) as connection:
-                yield KubernetesTarget(connection, drain_timeout_seconds=int(settings.drain_timeout_seconds))
+                limit = int(settings.drain_timeout_seconds)
+                yield KubernetesTarget(connection, drain_timeout_seconds=limit, stop=stop)
         case HostOperation():
             with ExitStack() as closing:
                 yield _host_target(services, behalf, closing)

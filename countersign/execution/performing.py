@@ -147,9 +147,15 @@ class Performance:
                 raise PermanentTargetError(error.message, hint=error.hint) from error
         except CountersignError as error:
             self.at(f"sent:{step.key}")
-            transient = isinstance(error, TransientTargetError)
-            self._record(step, Answer.RETRY if transient else Answer.REFUSED, error.message)
-            raise
+            if isinstance(error, TransientTargetError):
+                self._record(step, Answer.RETRY, error.message)
+                raise
+            if not sent_before or isinstance(error, Stopped):
+                self._record(step, Answer.REFUSED, error.message)
+                raise
+            # The refusal is about this request; an earlier one may have taken effect after all.
+            if not self._landed(step):
+                raise
         else:
             self.at(f"sent:{step.key}")
             self._record(step, Answer.LANDED, "accepted", receipt.detail)

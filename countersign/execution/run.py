@@ -349,7 +349,9 @@ class Run:
         enforce([checking.kill_switch_check(self.services)])
 
     def _target(self, operation: KubernetesOperation | HostOperation) -> AbstractContextManager[Target]:
-        return open_target(self.services, operation, OnBehalfOf(self.known.approval, self.known.owned))
+        return open_target(
+            self.services, operation, OnBehalfOf(self.known.approval, self.known.owned), stop=self.stop
+        )
 
     def _require_same_system(self, operation: KubernetesOperation | HostOperation, plan: Plan) -> None:
         """Raise ConfigurationError where the block means another system than the one that the plan was made for.

@@ -97,6 +97,7 @@ class Shelf:
         fault = self.faults.pop(0) if self.faults else Fault.NONE
         match fault:
             case Fault.REFUSED:
+                self.arrive()
                 raise PermanentTargetError("forbidden")
             case Fault.BUSY:
                 raise TransientTargetError("too many requests")

@@ -121,6 +121,14 @@ def test_a_late_request_is_found_when_the_next_one_is_refused_for_it(engine: Eng
     assert shelf.effects == {"n0": 1}
 
 
+def test_a_refusal_of_a_second_request_does_not_hide_that_the_first_took_effect(engine: Engine) -> None:
+    owned, shelf = builders.owned(engine), Shelf(faults=[Fault.LATE, Fault.REFUSED])
+    plan = shelf.plan_of(1)
+    ended = conclusion(engine, owned, plan, run(engine, owned, plan, shelf))
+    assert ended.outcome is Outcome.SUCCESS
+    assert shelf.effects == {"n0": 1}
+
+
 def test_the_kill_switch_stops_between_two_steps_and_the_record_says_how_far_it_came(engine: Engine) -> None:
     owned, shelf = builders.owned(engine), Shelf()
     plan = shelf.plan_of(2)

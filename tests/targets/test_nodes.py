@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from threading import Event
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from countersign.errors import (
     PolicyRefused,
     PreconditionFailed,
     PreflightRefused,
+    Stopped,
     TransientTargetError,
 )
 from countersign.targets.kubernetes.connection import connect
@@ -159,6 +161,20 @@ def test_an_eviction_that_a_budget_refuses_says_when_to_ask_again(cluster: Clust
     cluster.connection.write("DELETE", cluster.path("PodDisruptionBudget", "keep"), None, what="make room")
     cluster.target.apply(plan, evict)
     assert cluster.target.inspect(plan, evict).landed is Landed.YES
+
+
+def test_a_cancelled_drain_does_not_go_on_waiting(cluster: Cluster, node: str) -> None:
+    pod_on(cluster, node, "slow")
+    cluster.change("Pod", "slow", {"metadata": {"finalizers": ["example.com/hold"]}})
+    plan, stop = drain(cluster, node, timeout_seconds=600), Event()
+    target = KubernetesTarget(cluster.connection, stop=stop)
+    for step in plan.steps[:-1]:
+        target.apply(plan, step)
+    stop.set()
+    with pytest.raises(Stopped):
+        target.apply(plan, plan.steps[-1])
+    cluster.change("Pod", "slow", {"metadata": {"finalizers": None}})
+    cluster.until(lambda: not cluster.items("Pod"))
 
 
 def test_a_pod_that_does_not_end_is_named_at_the_deadline(cluster: Cluster, node: str) -> None:

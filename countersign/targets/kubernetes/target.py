@@ -1,9 +1,10 @@
 """The Kubernetes cluster as a target: the few questions of countersign.targets.model, asked over one connection."""
 
 from datetime import UTC, datetime
+from threading import Event
 
 from countersign.actions.operation import KubernetesOperation, Operation
-from countersign.errors import PermanentTargetError
+from countersign.errors import PermanentTargetError, Stopped
 from countersign.settings import Settings
 from countersign.targets.kubernetes.apply import apply
 from countersign.targets.kubernetes.connection import Connection
@@ -21,9 +22,13 @@ _DRAIN_SECONDS = int(Settings.model_fields["drain_timeout_seconds"].default)
 class KubernetesTarget:
     """Implements countersign.targets.model.Target for one cluster."""
 
-    def __init__(self, connection: Connection, *, drain_timeout_seconds: int = _DRAIN_SECONDS) -> None:
+    def __init__(
+        self, connection: Connection, *, drain_timeout_seconds: int = _DRAIN_SECONDS, stop: Event | None = None
+    ) -> None:
+        """`stop` ends the wait for evicted pods when it is set."""
         self._connection = connection
         self._drain_timeout_seconds = drain_timeout_seconds
+        self._stop = stop or Event()
 
     def resolve(self, operation: Operation) -> Resolution:
         """Find the live objects. Raises TargetNotFound with candidates, PolicyRefused for a foreign namespace."""
@@ -47,8 +52,8 @@ class KubernetesTarget:
         return preflight(self._connection, plan)
 
     def apply(self, plan: Plan, step: Step) -> Receipt:
-        """Send one step. An eviction and the wait at a drain's end may take up to the plan's deadline."""
-        return apply(self._connection, plan, step)
+        """Send one step. The wait at a drain's end may take up to the plan's deadline; raises Stopped before it."""
+        return apply(self._connection, plan, step, pause=self._pause)
 
     def inspect(self, plan: Plan, step: Step) -> Inspection:
         """Tell from the cluster alone whether the step's effect happened."""
@@ -61,6 +66,10 @@ class KubernetesTarget:
     def invert(self, plan: Plan) -> Plan | None:
         """Return the plan that takes this one back, None for restarts, deletions and drains."""
         return invert(plan)
+
+    def _pause(self, seconds: float) -> None:
+        if self._stop.wait(seconds):
+            raise Stopped
 
 
 def _kubernetes(operation: Operation) -> KubernetesOperation:
