@@ -53,6 +53,18 @@ class Settings(BaseSettings):
     verify_warm_up_seconds: float = Field(default=10, ge=0, description="wait before the target is looked at")
     verify_collect_seconds: float = Field(default=30, ge=0, description="how long the target is looked at")
     verify_limit_seconds: Seconds = Field(default=60, description="one verification, all in all")
+    trust_half_life_seconds: Seconds = Field(
+        default=2_592_000, description="after this long an observation weighs half as much (30 days)"
+    )
+    trust_promote_bound: float = Field(
+        default=0.6, gt=0, le=1, description="a draft playbook whose trust's lower bound is this high is approved"
+    )
+    trust_demote_runs: int = Field(
+        default=3, ge=1, le=100, description="a playbook not effective so many times in a row is left to people"
+    )
+    trust_demote_floor: float = Field(
+        default=0.1, ge=0, lt=1, description="a playbook whose trust's lower bound is below this is left to people"
+    )
     worker_grace_seconds: float = Field(default=60, ge=0, description="time a worker told to stop gives its runs")
     database_timeout_seconds: Seconds = Field(default=5, description="connecting to PostgreSQL")
 
