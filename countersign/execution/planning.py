@@ -1,13 +1,18 @@
-"""The records' part of planning: the exclusive hold on the objects, and the stored plan."""
+"""The records' part of planning: the exclusive hold on the objects, the stored plan, and what was there before."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Engine
 
 from countersign.errors import TargetHeld
 from countersign.records.database import transaction
+from countersign.records.evidence import Seen, store_before
 from countersign.records.holds import HeldBy, acquire
 from countersign.records.owned import Owned
 from countersign.records.plans import plan_of, store_plan
-from countersign.targets.model import Plan, Resolution, plan_from_json
+from countersign.targets.model import Plan, Resolution, Snapshot, plan_from_json
 
 
 def hold(engine: Engine, owned: Owned, resolution: Resolution) -> HeldBy | None:
@@ -31,7 +36,15 @@ def stored_plan(engine: Engine, owned: Owned) -> Plan | None:
     return None if stored is None else plan_from_json(stored.plan)
 
 
-def store(engine: Engine, owned: Owned, plan: Plan) -> Plan:
-    """Put `plan` on record and return the one that counts: an earlier one, if there is one. Raises StaleFence."""
+def store(
+    engine: Engine, owned: Owned, plan: Plan, before: Snapshot, *, asked: Mapping[str, Any] | None = None
+) -> Plan:
+    """Put `plan` and what was there `before` on record together; return the plan that counts: an earlier one, if any.
+
+    `asked` is what was asked beside the target (probes). Raises StaleFence.
+    """
     with transaction(engine) as session:
-        return plan_from_json(store_plan(session, owned, plan=plan.to_json(), plan_hash=plan.hash).plan)
+        stored = store_plan(session, owned, plan=plan.to_json(), plan_hash=plan.hash)
+        seen = Seen(datetime.fromisoformat(before.at), before.objects)
+        store_before(session, owned.execution_id, seen, verification=asked)
+        return plan_from_json(stored.plan)

@@ -1,0 +1,88 @@
+"""Evidence: what the target looked like before an execution and after it, with the verification's verdict."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.sql.expression import bindparam
+from sqlmodel import Session, col, select
+
+from countersign.records.identifiers import new_id
+from countersign.records.states import EvidencePhase, Verdict
+from countersign.records.storable import clean_json
+from countersign.records.tables import EvidenceSnapshot
+
+# Keep what was there before. Whoever takes over keeps the first one's: only that is certainly from before.
+BEFORE = text("""
+    INSERT INTO evidence_snapshot (id, execution_id, incident_id, phase, objects, verification, taken_at)
+    SELECT :id, execution.id, approval.incident_id, 'before', :objects, :verification, :taken_at
+    FROM execution JOIN approval ON approval.id = execution.approval_id
+    WHERE execution.id = :execution_id
+    ON CONFLICT (execution_id, phase) DO NOTHING
+""").bindparams(bindparam("objects", type_=JSONB), bindparam("verification", type_=JSONB(none_as_null=True)))
+
+# Keep what was there afterwards. A verification that runs again replaces what it saw.
+AFTER = text("""
+    INSERT INTO evidence_snapshot (id, execution_id, incident_id, phase, objects, verdict, verification, taken_at)
+    SELECT :id, execution.id, approval.incident_id, 'after', :objects, :verdict, :verification, :taken_at
+    FROM execution JOIN approval ON approval.id = execution.approval_id
+    WHERE execution.id = :execution_id
+    ON CONFLICT (execution_id, phase) DO UPDATE SET
+        objects = excluded.objects, verdict = excluded.verdict, verification = excluded.verification,
+        taken_at = excluded.taken_at
+    RETURNING id
+""").bindparams(bindparam("objects", type_=JSONB), bindparam("verification", type_=JSONB))
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What was observed, and when."""
+
+    at: datetime
+    objects: Mapping[str, Any]
+    """By target key (ObjectRef.key)."""
+
+
+def store_before(
+    session: Session, execution_id: UUID, seen: Seen, *, verification: Mapping[str, Any] | None = None
+) -> None:
+    """Keep the baseline, unless the execution has one. `verification` is what was asked beside the target."""
+    session.execute(
+        BEFORE,
+        {
+            "id": new_id(),
+            "execution_id": execution_id,
+            "objects": clean_json(seen.objects),
+            "verification": None if verification is None else clean_json(verification),
+            "taken_at": seen.at,
+        },
+    )
+
+
+def store_after(
+    session: Session, execution_id: UUID, seen: Seen, *, verdict: Verdict, verification: Mapping[str, Any]
+) -> UUID:
+    """Keep what was seen afterwards with its verdict, in place of an earlier one, and return the row's id."""
+    row = session.execute(
+        AFTER,
+        {
+            "id": new_id(),
+            "execution_id": execution_id,
+            "objects": clean_json(seen.objects),
+            "verdict": verdict.value,
+            "verification": clean_json(verification),
+            "taken_at": seen.at,
+        },
+    ).one()
+    found: UUID = row.id
+    return found
+
+
+def evidence_of(session: Session, execution_id: UUID) -> dict[EvidencePhase, EvidenceSnapshot]:
+    """Return the execution's snapshots by phase."""
+    query = select(EvidenceSnapshot).where(col(EvidenceSnapshot.execution_id) == execution_id)
+    return {row.phase: row for row in session.exec(query.execution_options(populate_existing=True))}
