@@ -107,6 +107,7 @@ class SSHHosts(Block):
     def _can_be_right(self) -> Self:
         # paramiko takes a fifth of a second to import, and every Prefect process imports the blocks.
         from countersign.targets.hosts.connecting import private_key  # noqa: PLC0415
+        from countersign.targets.hosts.host_keys import parse_host_key  # noqa: PLC0415
 
         with mistakes():
             unknown = sorted(set(self._own_keys()) - {host.name for host in self.hosts})
@@ -118,7 +119,7 @@ class SSHHosts(Block):
             for host in self.settings().hosts:
                 private_key(host)
                 for line in host.host_keys:
-                    _require_host_key(host.name, line)
+                    parse_host_key(line, host=host.name)
         return self
 
     def settings(self) -> FleetSettings:
@@ -182,19 +183,4 @@ class SSHHosts(Block):
             jump=host.jump,
             passphrase=None if own else self.passphrase,
             sudo=host.sudo,
-        )
-
-
-def _require_host_key(host: str, line: str) -> None:
-    from paramiko import SSHException  # noqa: PLC0415 - as above
-    from paramiko.hostkeys import HostKeyEntry, InvalidHostKey  # noqa: PLC0415
-
-    try:
-        entry = HostKeyEntry.from_line(f"{host} {line}")
-    except (InvalidHostKey, SSHException, ValueError, IndexError):
-        entry = None
-    if entry is None or entry.key is None:
-        raise ConfigurationError(
-            f"host_keys of {host!r}: this is not a host key",
-            hint="give the type and the key as in the host's ssh_host_ed25519_key.pub: ssh-ed25519 AAAA…",
         )

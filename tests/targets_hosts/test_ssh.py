@@ -122,8 +122,14 @@ def test_a_host_without_a_key_of_a_pinned_kind_is_refused_at_gate_3(host: Sandbo
 
 @pytest.mark.parametrize("line", ["", "ssh-ed25519", "ssh-ed25519 AAAA", "ssh-dss AAAA", "nonsense"])
 def test_a_pinned_text_that_is_no_key_is_named(host: SandboxHost, line: str) -> None:
-    with pytest.raises(ConfigurationError, match="host_keys of web-1"):
+    with pytest.raises(ConfigurationError, match="host_keys of 'web-1': this is not a host key"):
         attempt(host.settings(host_keys=(line,)))
+
+
+def test_a_private_key_in_the_place_of_a_host_key_is_not_repeated(host: SandboxHost) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        attempt(host.settings(host_keys=(host.private_key.get_secret_value(),)))
+    assert "BEGIN" not in repr(caught.value)
 
 
 def test_a_wrong_user_is_permanent(host: SandboxHost) -> None:

@@ -31,8 +31,10 @@ def parse_host_key(line: str, *, host: str) -> paramiko.PKey:
     except (paramiko.SSHException, paramiko.hostkeys.InvalidHostKey, ValueError, IndexError):
         entry = None
     if entry is None or entry.key is None:
+        # The text is not repeated: a private key may have been pasted into the wrong field.
         raise ConfigurationError(
-            f"host_keys of {host}: {line[:40]!r} is no host key.", hint='give it as "ssh-ed25519 AAAA…"'
+            f"host_keys of {host!r}: this is not a host key",
+            hint="give the type and the key as in the host's ssh_host_ed25519_key.pub: ssh-ed25519 AAAA…",
         )
     return entry.key
 
