@@ -76,6 +76,21 @@ class IncidentStatus(StrEnum):
     CLOSED = "closed"
 
 
+class DispositionKind(StrEnum):
+    """Who let an execution happen."""
+
+    HUMAN_APPROVED = "human_approved"
+    AUTO_APPROVED = "auto_approved"
+
+
+class RepairStatus(StrEnum):
+    """Where the record of an execution that was approved by itself stands."""
+
+    PENDING = "pending"
+    RECORDED = "recorded"
+    SKIPPED = "skipped"
+
+
 class EvidencePhase(StrEnum):
     """When a snapshot of the target was taken."""
 
@@ -95,6 +110,30 @@ class Verdict(StrEnum):
 class PlaybookStatus(StrEnum):
     DRAFT = "draft"
     APPROVED = "approved"
+    DEPRECATED = "deprecated"
+
+
+class VersionOrigin(StrEnum):
+    """Where a version of a playbook comes from."""
+
+    EXTRACTED = "extracted"
+    MERGED = "merged"
+    """Extracted, and so like the playbook that it became a version of it."""
+    IMPORTED = "imported"
+
+
+class PlaybookChangeKind(StrEnum):
+    """What was done to a playbook."""
+
+    CREATED = "created"
+    VERSION_ADDED = "version_added"
+    IMPORTED = "imported"
+    APPROVED = "approved"
+    """By a person."""
+    PROMOTED = "promoted"
+    """By what was learnt."""
+    DEMOTED = "demoted"
+    RESTORED = "restored"
     DEPRECATED = "deprecated"
 
 

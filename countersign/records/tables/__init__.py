@@ -3,8 +3,11 @@
 from countersign.records.tables.approval import Approval, Signature
 from countersign.records.tables.columns import Record
 from countersign.records.tables.execution import Execution, JournalEntry, TargetHold
-from countersign.records.tables.learning import EvidenceSnapshot, Incident, KnowledgeEntry, Playbook
+from countersign.records.tables.incident import AutoRepair, Disposition, Incident
+from countersign.records.tables.knowledge import KnowledgeEntry
+from countersign.records.tables.learning import EvidenceSnapshot
 from countersign.records.tables.ledger import DeadLetter, LedgerStep
+from countersign.records.tables.playbook import Playbook, PlaybookChange, PlaybookVersion, TrustObservation
 from countersign.records.tables.rounds import ReconciliationPart
 from countersign.records.tables.trail import (
     ControlChange,
@@ -16,9 +19,11 @@ from countersign.records.tables.trail import (
 
 __all__ = [
     "Approval",
+    "AutoRepair",
     "ControlChange",
     "ControlSwitch",
     "DeadLetter",
+    "Disposition",
     "EvidenceSnapshot",
     "Execution",
     "GatewayAudit",
@@ -28,9 +33,12 @@ __all__ = [
     "LedgerStep",
     "OperationLog",
     "Playbook",
+    "PlaybookChange",
+    "PlaybookVersion",
     "ReconciliationPart",
     "Record",
     "Signature",
     "TargetHold",
     "TimelineEvent",
+    "TrustObservation",
 ]

@@ -1,0 +1,65 @@
+"""Knowledge: cases that can be searched for."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Computed, Index
+from sqlalchemy.dialects.postgresql import TSVECTOR
+from sqlmodel import Column, Field
+
+from countersign.records.identifiers import new_id
+from countersign.records.tables.columns import (
+    Record,
+    check_length,
+    identifier,
+    moment,
+    reference,
+    word_list,
+    words,
+)
+
+TITLE_LIMIT = 300
+BODY_LIMIT = 50_000
+"""Characters; PostgreSQL's word index of one text is limited to a megabyte."""
+WORDS = (
+    "setweight(to_tsvector('english'::regconfig, title), 'A'::\"char\") || "
+    "setweight(to_tsvector('english'::regconfig, body), 'C'::\"char\")"
+)
+
+
+class KnowledgeEntry(Record, table=True):
+    """A searchable markdown case; one per execution that made one."""
+
+    __tablename__ = "knowledge_entry"
+    __table_args__ = (
+        check_length("title", TITLE_LIMIT),
+        check_length("body", BODY_LIMIT),
+        Index("uq_knowledge_entry_execution_id", "execution_id", unique=True),
+        Index("ix_knowledge_entry_incident_id", "incident_id"),
+        Index("ix_knowledge_entry_created_at", "created_at"),
+        # Words and their forms; parts of words, and Chinese, which has no spaces between words.
+        Index("ix_knowledge_entry_search", "search", postgresql_using="gin"),
+        Index(
+            "ix_knowledge_entry_title_parts",
+            "title",
+            postgresql_using="gin",
+            postgresql_ops={"title": "gin_trgm_ops"},
+        ),
+        Index(
+            "ix_knowledge_entry_body_parts", "body", postgresql_using="gin", postgresql_ops={"body": "gin_trgm_ops"}
+        ),
+    )
+
+    id: UUID = Field(default_factory=new_id, sa_column=identifier())
+    execution_id: UUID | None = Field(default=None, sa_column=reference("execution", null=True))
+    incident_id: str | None = Field(default=None, sa_column=words(null=True))
+    title: str = Field(sa_column=words())
+    body: str = Field(sa_column=words())
+    """Markdown."""
+    tags: list[str] = Field(default_factory=list, sa_column=word_list())
+    path_type: str = Field(sa_column=words())
+    """approval_auto_ok, approval_auto_fail or approval_manual; note for one that a person wrote."""
+    created_at: datetime = Field(sa_column=moment(clock=True))
+    search: Any = Field(default=None, sa_column=Column("search", TSVECTOR(), Computed(WORDS, persisted=True)))
+    """Set by the database: the title weighs more than the body."""
