@@ -160,3 +160,12 @@ class StepStatus(StrEnum):
     DONE = "done"
     SKIPPED = "skipped"
     DEAD = "dead"
+
+
+class DeliveryStatus(StrEnum):
+    """Where a channel's message about an execution stands."""
+
+    PENDING = "pending"
+    """Being sent, or its sender died."""
+    SENT = "sent"
+    FAILED = "failed"

@@ -2,6 +2,7 @@
 
 from countersign.records.tables.approval import Approval, Signature
 from countersign.records.tables.columns import Record
+from countersign.records.tables.delivery import Delivery
 from countersign.records.tables.execution import Execution, JournalEntry, TargetHold
 from countersign.records.tables.incident import AutoRepair, Disposition, Incident
 from countersign.records.tables.knowledge import KnowledgeEntry
@@ -23,6 +24,7 @@ __all__ = [
     "ControlChange",
     "ControlSwitch",
     "DeadLetter",
+    "Delivery",
     "Disposition",
     "EvidenceSnapshot",
     "Execution",
