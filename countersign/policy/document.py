@@ -11,8 +11,10 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from countersign.policy.freeze import FreezeWindow
 from countersign.policy.gateway import HostGateway
 from countersign.policy.operations import ALL, DEFAULT_LOW, OperationPatterns
+from countersign.policy.probes import Probe
 from countersign.policy.problem import problem
 from countersign.policy.risk import Count, PerRisk, RiskLevel
+from countersign.policy.rollback import RollbackRule
 from countersign.policy.signers import AutoApprover, Signer, identity
 
 Patterns = tuple[Annotated[str, Field(min_length=1, max_length=253)], ...]
@@ -68,6 +70,10 @@ class Policy(BaseModel):
     signers: tuple[Signer, ...] = ()
     auto_approver: AutoApprover = AutoApprover()
     host_gateway: HostGateway = HostGateway()
+    rollback: RollbackRule = RollbackRule()
+    """What is taken back by itself when verification finds that it did harm."""
+    probes: tuple[Probe, ...] = ()
+    """What is asked beside the target to verify an action."""
 
     @model_validator(mode="after")
     def _one_owner_per_key(self) -> Self:
@@ -79,6 +85,13 @@ class Policy(BaseModel):
                     "give every entry its own key, so that two signatures are two people",
                 )
             owners[signer.key_id] = signer.name
+        return self
+
+    @model_validator(mode="after")
+    def _one_probe_per_name(self) -> Self:
+        names = [probe.name for probe in self.probes]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise problem(f"two probes are called {twice[0]!r}", "give every probe its own name")
         return self
 
     @model_validator(mode="after")

@@ -1,8 +1,170 @@
-"""Verify that the action had the effect that it was meant to have."""
+"""Verify that the action had the effect that it was meant to have.
 
-from countersign.aftermath.subject import Skipped, StepEnd, Subject
+The target is looked at for a while after the outcome, whatever the outcome was, and compared with the baseline that
+was stored with the plan. The verdict, its reasons and the difference are kept with the snapshot from afterwards, and
+handed to the steps that learn, roll back and tell.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlmodel import Session
+
+from countersign.actions import read_action
+from countersign.actions.operation import HostOperation, KubernetesOperation
+from countersign.aftermath.subject import Done, Skipped, StepEnd, Subject
+from countersign.aftermath.verifying.asking import ask_probes
+from countersign.aftermath.verifying.collecting import Collected, Criteria, collect, window_of
+from countersign.aftermath.verifying.difference import difference, difference_json
+from countersign.aftermath.verifying.judging import Judgement, judge
+from countersign.errors import GateRefused, PermanentTargetError
+from countersign.execution.opening import OnBehalfOf, open_target
+from countersign.execution.performing import progress_of
+from countersign.execution.probing import ProbeAnswer, answers_json
+from countersign.execution.progress import NOTHING, Progress, StepResult
+from countersign.execution.services import Services
+from countersign.records.database import transaction
+from countersign.records.evidence import Seen, evidence_of, store_after
+from countersign.records.outcomes import Outcome
+from countersign.records.states import EventStatus, EvidencePhase, Verdict
+from countersign.records.tables import Approval, EvidenceSnapshot, Execution
+from countersign.records.timeline import add_event
+from countersign.targets.criteria import Case
+from countersign.targets.hosts.criteria import criteria as host_criteria
+from countersign.targets.kubernetes.criteria import criteria as kubernetes_criteria
+from countersign.targets.model import Plan, Target
+from countersign.texts import text
+
+_EVENT: Mapping[Verdict, EventStatus] = {
+    Verdict.EFFECTIVE: EventStatus.SUCCESS,
+    Verdict.INEFFECTIVE: EventStatus.WARNING,
+    Verdict.WORSE: EventStatus.ERROR,
+    Verdict.UNVERIFIABLE: EventStatus.INFO,
+}
 
 
-def verify(_subject: Subject) -> StepEnd:
-    """Verify that the action had the effect that it was meant to have."""
-    return Skipped("not configured")
+def verify(subject: Subject) -> StepEnd:
+    """Look at the target and give the verdict. Raises TransientTargetError, ConfigurationError, Stopped."""
+    plan = subject.plan
+    progress = NOTHING if plan is None else progress_of(subject.engine, subject.execution_id, plan)
+    reason = _nothing_to_verify(subject, progress)
+    if reason is not None or plan is None:
+        return Skipped(reason or text("verify.no_plan"))
+    with transaction(subject.engine) as session:
+        baseline = evidence_of(session, subject.execution_id).get(EvidencePhase.BEFORE)
+    system = _system(subject.services, plan)
+    if system != plan.system:
+        other = text("verify.other_system", planned=plan.system, found=system)
+        return _end(subject, _Answer(_untold(other)), baseline)
+    try:
+        with target_of(subject.services, subject.approval, subject.execution, plan) as target:
+            found = collect(
+                subject, target, _case(plan, baseline, progress), _criteria_of(plan), window_of(subject, now=_now())
+            )
+    except (PermanentTargetError, GateRefused) as error:
+        return _end(subject, _Answer(_untold(text("verify.not_readable", reason=error.message))), baseline)
+    answers, asked = ask_probes(subject, plan, baseline, ours=bool(found.case.touched))
+    return _end(subject, _Answer(judge([*found.criteria, *asked]), found, answers), baseline)
+
+
+def _nothing_to_verify(subject: Subject, progress: Progress) -> str | None:
+    """Return why there is nothing to verify, None where there is."""
+    if not subject.services.settings.verify:
+        return text("verify.switched_off")
+    if subject.execution.outcome in (Outcome.NO_ACTION, Outcome.INVESTIGATED, Outcome.DRY_RUN):
+        return text("verify.changed_nothing")
+    if subject.plan is None:
+        return text("verify.no_plan")
+    if subject.plan.steps and not progress.anything_sent:
+        return text("verify.nothing_sent")
+    return None
+
+
+def _system(services: Services, plan: Plan) -> str:
+    return services.the_fleet().name if on_hosts(plan) else services.the_cluster().name
+
+
+def on_hosts(plan: Plan) -> bool:
+    """Tell whether the plan acts on hosts."""
+    return any(ref.kind == "Host" for ref in plan.refs)
+
+
+def _criteria_of(plan: Plan) -> Criteria:
+    return host_criteria if on_hosts(plan) else kubernetes_criteria
+
+
+@contextmanager
+def target_of(services: Services, approval: Approval, execution: Execution, plan: Plan) -> Iterator[Target]:
+    """Open the target that `plan` is for. Raises ConfigurationError."""
+    operation = read_action(approval.action)
+    assert isinstance(operation, KubernetesOperation | HostOperation), "what has a plan is an operation"
+    with open_target(services, operation, OnBehalfOf(approval, execution.owned)) as target:
+        yield target
+
+
+def _case(plan: Plan, baseline: EvidenceSnapshot | None, progress: Progress) -> Case:
+    """Return what is known before the first look."""
+    may_have_landed = (StepResult.LANDED, StepResult.OPEN)
+    touched = {step.ref.key for step in plan.steps if progress.results.get(step.key) in may_have_landed}
+    generations = {
+        step.ref.key: generation
+        for step in plan.steps
+        if isinstance(generation := (progress.details.get(step.key) or {}).get("generation"), int)
+    }
+    before = None if baseline is None else baseline.objects
+    return Case(plan, before, (), over=False, touched=frozenset(touched), generations=generations)
+
+
+@dataclass(frozen=True)
+class _Answer:
+    judgement: Judgement
+    found: Collected | None = None
+    probes: Sequence[ProbeAnswer] = ()
+
+
+def _untold(reason: str) -> Judgement:
+    return Judgement(Verdict.UNVERIFIABLE, (reason,))
+
+
+def _end(subject: Subject, answer: _Answer, baseline: EvidenceSnapshot | None) -> Done:
+    judgement = answer.judgement
+    objects = answer.found.last.objects if answer.found else {}
+    lines = difference(baseline.objects if baseline else None, objects) if answer.found else []
+    summary = text(f"verify.{judgement.verdict.value}", reason=judgement.reasons[0])
+    verification = {
+        "reasons": list(judgement.reasons),
+        "notes": list(judgement.notes),
+        "difference": difference_json(lines),
+        "samples": len(answer.found.case.samples) if answer.found else 0,
+        **answers_json(answer.probes),
+    }
+    at = datetime.fromisoformat(answer.found.last.at) if answer.found else _now()
+
+    def write(session: Session) -> Mapping[str, Any]:
+        evidence_id = store_after(
+            session, subject.execution_id, Seen(at, objects), verdict=judgement.verdict, verification=verification
+        )
+        add_event(
+            session,
+            approval_id=subject.approval.id,
+            incident_id=subject.incident_id,
+            type="verified",
+            status=_EVENT[judgement.verdict],
+            title=text("timeline.verified", verdict=text(f"verdict.{judgement.verdict.value}")),
+            description="; ".join(judgement.reasons),
+            actor="countersign",
+            actor_role="executor",
+            once_key=f"verified:{subject.execution_id}",
+        )
+        return {"evidence_id": str(evidence_id)}
+
+    return Done(
+        {"verdict": judgement.verdict.value, "reasons": list(judgement.reasons), "summary": summary}, write=write
+    )
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

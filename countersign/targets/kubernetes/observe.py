@@ -12,11 +12,11 @@ from countersign.errors import PermanentTargetError, TargetNotFound
 from countersign.targets.kubernetes.budgets import is_ready, selects
 from countersign.targets.kubernetes.connection import Connection
 from countersign.targets.kubernetes.kinds import list_path, object_path
-from countersign.targets.kubernetes.steps import rfc3339
+from countersign.targets.kubernetes.steps import OWNER, rfc3339
 from countersign.targets.kubernetes.template import containers_of, template_of
 from countersign.targets.model import ObjectRef, Plan, Snapshot
 
-PODS_LIMIT: Final = 50
+PODS_LIMIT: Final = 200
 EVENTS_LIMIT: Final = 20
 _WORKLOADS: Final = frozenset({"Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job"})
 _COUNTERS: Final = (
@@ -45,7 +45,7 @@ _COUNTERS: Final = (
 def observe(connection: Connection, plan: Plan, *, at: datetime) -> Snapshot:
     """Return a snapshot of the plan's objects. Raises TransientTargetError when the cluster could not be asked."""
     objects: dict[str, Any] = {}
-    for ref in plan.refs:
+    for ref in (*plan.refs, *owners_of(plan)):
         try:
             live = connection.get(object_path(connection, ref.kind, ref.namespace, ref.name), what=f"observe {ref}")
         except TargetNotFound:
@@ -60,6 +60,17 @@ def observe(connection: Connection, plan: Plan, *, at: datetime) -> Snapshot:
             "warnings": _warnings(connection, ref, names),
         }
     return Snapshot(at=rfc3339(at), objects=objects)
+
+
+def owners_of(plan: Plan) -> tuple[ObjectRef, ...]:
+    """Return what replaces the pods that the plan deletes: that tells whether a deletion was survived."""
+    found = {
+        ref.key: ref
+        for step in plan.steps
+        if (owner := step.before.get(OWNER)) is not None and owner["kind"] in _WORKLOADS
+        for ref in [ObjectRef(plan.system, owner["kind"], step.ref.namespace, owner["name"])]
+    }
+    return tuple(found.values())
 
 
 def facts_of(live: Mapping[str, Any], kind: str) -> dict[str, Any]:
@@ -106,6 +117,7 @@ def pod_facts(pod: Mapping[str, Any]) -> dict[str, Any]:
     """Return a pod's state: phase, readiness, restarts, why containers wait."""
     status = pod.get("status") or {}
     containers = status.get("containerStatuses") or []
+    waiting = [*containers, *(status.get("initContainerStatuses") or ())]
     return {
         "name": pod["metadata"]["name"],
         "uid": pod["metadata"]["uid"],
@@ -114,11 +126,11 @@ def pod_facts(pod: Mapping[str, Any]) -> dict[str, Any]:
         "terminating": bool(pod["metadata"].get("deletionTimestamp")),
         "restarts": sum(item.get("restartCount", 0) for item in containers),
         "waiting": sorted(
-            {
-                reason
-                for item in containers
-                if (reason := ((item.get("state") or {}).get("waiting") or {}).get("reason"))
-            }
+            {reason for item in waiting if (reason := ((item.get("state") or {}).get("waiting") or {}).get("reason"))}
+        ),
+        "unschedulable": any(
+            item.get("type") == "PodScheduled" and item.get("reason") == "Unschedulable"
+            for item in status.get("conditions") or ()
         ),
         "images": [item.get("image") for item in containers],
         "node": (pod.get("spec") or {}).get("nodeName"),

@@ -14,6 +14,8 @@ from countersign.targets.model import ObjectRef, Step
 
 INVERSE: Final = "inverse"
 """Key in Step.before: the JSON patch that takes the step back."""
+OWNER: Final = "owner"
+"""Key in Step.before of a deletion: kind and name of what replaces the object, or None."""
 
 
 class Effect(StrEnum):
@@ -95,10 +97,22 @@ def delete_step(
         ref=ref,
         title=f"delete {ref}",
         request={"effect": Effect.DELETE.value, "method": "DELETE", "path": path, "body": dict(options)},
-        before={"uid": metadata["uid"], "deletionTimestamp": metadata.get("deletionTimestamp")},
+        before={
+            "uid": metadata["uid"],
+            "deletionTimestamp": metadata.get("deletionTimestamp"),
+            OWNER: owner_of(live),
+        },
         # Without a grace period the object vanishes with the request, so only its absence is proof.
         wanted={"gone": True, "terminating_is_enough": seconds != 0},
     )
+
+
+def owner_of(live: Mapping[str, Any]) -> dict[str, str] | None:
+    """Return kind and name of the object that will replace this one once it is deleted, None if nothing does."""
+    for owner in live["metadata"].get("ownerReferences") or ():
+        if owner.get("controller"):
+            return {"kind": str(owner.get("kind")), "name": str(owner.get("name"))}
+    return None
 
 
 def evict_step(ref: ObjectRef, body: Mapping[str, Any], *, number: int, path: str) -> Step:
