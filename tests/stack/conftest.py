@@ -14,6 +14,12 @@ from tests.stack.api import PATIENCE, Api
 
 HERE = Path(__file__).parent
 PROJECT = HERE.parent.parent
+# A verification is over as soon as everything is well.
+SETTINGS = {
+    "COUNTERSIGN_VERIFY_WARM_UP_SECONDS": "0",
+    "COUNTERSIGN_VERIFY_COLLECT_SECONDS": "0",
+    "COUNTERSIGN_VERIFY_LIMIT_SECONDS": "10",
+}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -30,7 +36,7 @@ def stack() -> Iterator[Stack]:
     # Not pytest's folder: its parents are closed to the user that PostgreSQL runs as under root.
     with tempfile.TemporaryDirectory(prefix="countersign-stack-", ignore_cleanup_errors=True) as folder:
         Path(folder).chmod(0o755)
-        running = Stack(Path(folder) / "state", project=PROJECT, postgres_options=THROWAWAY)
+        running = Stack(Path(folder) / "state", project=PROJECT, postgres_options=THROWAWAY, environment=SETTINGS)
         running.start()
         stop_the_schedule(running)
         try:
