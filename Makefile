@@ -16,7 +16,7 @@ FAST := tests/actions tests/policy tests/cli tests/worker tests/execution/test_c
 STATE_DIR ?= .countersign
 
 .DEFAULT_GOAL := help
-.PHONY: help install lock lint types imports check test sshd faults soak demo up bench register clean
+.PHONY: help install lock lint types imports check test sshd faults model soak demo up bench register clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -63,6 +63,9 @@ faults: install ## lose processes at every point of every operation; prints the 
 MINUTES ?= 10
 soak: install ## hundreds of approvals while everything is killed at random; MINUTES=20 SEED=1
 	$(BIN)/python -m tests.soak --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
+
+model: install ## play 2,000 lives of approvals in every order of events (make test plays 60)
+	$(BIN)/pytest -q tests/model --examples 2000
 
 demo: install ## the whole thing on this machine; ONCE=1 ends after showing the outcomes
 	$(BIN)/countersign demo $(if $(ONCE),--once)

@@ -1,0 +1,7 @@
+"""`--examples N` plays more of them (make model)."""
+
+import pytest
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--examples", type=int, default=None, help="lives that the model plays")
