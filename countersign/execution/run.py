@@ -4,12 +4,12 @@ The flow calls the phases as tasks; `countersign.execution.straight` calls them 
 countersign.errors, and `settle` turns what is known then into the outcome. Nothing here knows Prefect.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from threading import Event
-from typing import assert_never
+from typing import Any, assert_never
 from uuid import UUID
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -31,6 +31,7 @@ from countersign.execution.concluding import conclude
 from countersign.execution.known import Known
 from countersign.execution.opening import OnBehalfOf, open_target
 from countersign.execution.performing import Performance, progress_of
+from countersign.execution.probing import BEFORE_SECONDS, answers_json, ask_all, names_in, probes_for
 from countersign.execution.progress import NOTHING, Progress
 from countersign.execution.report import Report
 from countersign.execution.services import Services
@@ -246,9 +247,14 @@ class Run:
             known.findings = target.preflight(plan)
             enforce(decide_findings(services.policy, known.findings))
             known.before = target.observe(plan)
-        known.plan = planning.store(services.engine, known.owned, plan, known.before)
+        known.plan = planning.store(services.engine, known.owned, plan, known.before, asked=self._asked_before(plan))
         self._tell("plan_made", count=len(plan.steps), targets=", ".join(map(str, plan.refs)))
         self.at("planned")
+
+    def _asked_before(self, plan: Plan) -> Mapping[str, Any] | None:
+        """Ask the policy's probes about the time before the effect, for as long as it does not hold the action up."""
+        probes, _unknown = probes_for(self.services.policy, plan, names_in(self.known.approval.details))
+        return answers_json(ask_all(probes, at_most=BEFORE_SECONDS)) if probes else None
 
     # --- the effect -----------------------------------------------------------------------------------
 
