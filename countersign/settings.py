@@ -31,6 +31,8 @@ class Settings(BaseSettings):
     policy_block: str | None = Field(default=None, description="name of the PolicyDocument block")
     cluster_block: str = Field(default="default", description="name of the KubernetesCluster block")
     hosts_block: str = Field(default="default", description="name of the SSHHosts block")
+    channels_block: str = Field(default="default", description="name of the NotificationChannels block")
+    notify: bool = Field(default=True, description="whether people are told how executions ended")
     language: str = Field(default="en", pattern="^(en|zh-TW)$", description="language of texts for people")
 
     lease_seconds: Seconds = Field(default=30, description="a worker silent for this long has lost its execution")
@@ -49,6 +51,7 @@ class Settings(BaseSettings):
     )
     replay_seconds: Seconds = Field(default=300, description="pause before a dead letter is replayed; doubles")
     replay_limit: int = Field(default=6, ge=0, le=100, description="replays of a dead letter without a person")
+    working_memory_seconds: Seconds = Field(default=86400, description="how long an incident's copy stays in Redis")
     verify: bool = Field(default=True, description="whether executions are verified afterwards")
     verify_warm_up_seconds: float = Field(default=10, ge=0, description="wait before the target is looked at")
     verify_collect_seconds: float = Field(default=30, ge=0, description="how long the target is looked at")

@@ -106,8 +106,9 @@ class Signals:
     category: str = ""
     services: Sequence[str] = ()
     group_key: str | None = None
+    firing: bool = True
     firing_since: datetime | None = None
-    """When the youngest alert that is firing began; None when none is firing."""
+    """When the youngest alert that is firing began, where that is known."""
 
 
 @dataclass(frozen=True)
@@ -136,14 +137,17 @@ def open_incident(session: Session, signals: Signals, *, now: datetime, incident
     """
     if incident_id is None and not signals.group_key:
         raise InvalidInput("an incident needs an incident_id, or alerts of one group", hint="give an incident_id")
-    found = _incident_of(session, signals, incident_id)
+    found = incident_for(session, signals, incident_id)
     if found is None or (incident_id is None and _is_another(found, signals)):
         made = _insert(session, signals, incident_id or f"INC-{now:%Y%m%d}-{new_id().hex[-8:]}".upper())
         if made is not None:
             return Opened(made, created=True)
-        found = _incident_of(session, signals, incident_id)
+        found = incident_for(session, signals, incident_id)
         if found is None:
-            raise InvalidInput(f"incident {incident_id} is being changed by somebody else", hint="try again")
+            other = incident_for(session, signals, None)
+            raise InvalidInput(
+                f"incident_id: these alerts belong to incident {other.id if other else 'of another name'} already"
+            )
     return Opened(found, reopened=_refresh(session, found, signals, now=now))
 
 
@@ -233,8 +237,8 @@ def stuck_incidents(session: Session, *, older_than_seconds: float = 60, limit: 
     return [Stuck(row.id, row.execution_id, row.settled_at) for row in rows]
 
 
-def _incident_of(session: Session, signals: Signals, incident_id: str | None) -> Incident | None:
-    """Return and lock the incident of that name, or the last one of the group."""
+def incident_for(session: Session, signals: Signals, incident_id: str | None) -> Incident | None:
+    """Return and lock the incident of that name, or the last one of the group; None where there is none."""
     query = select(Incident)
     if incident_id is not None:
         query = query.where(col(Incident.id) == clean(incident_id))
@@ -246,9 +250,9 @@ def _incident_of(session: Session, signals: Signals, incident_id: str | None) ->
 
 def _is_another(last: Incident, signals: Signals) -> bool:
     """Whether the group's alerts fire anew after their last incident was done with."""
-    if last.resolved_at is None or signals.firing_since is None:
+    if last.resolved_at is None or not signals.firing:
         return False
-    return last.status is IncidentStatus.CLOSED or signals.firing_since > last.resolved_at
+    return last.status is IncidentStatus.CLOSED or _began_after(last.resolved_at, signals)
 
 
 def _insert(session: Session, signals: Signals, incident_id: str) -> Incident | None:
@@ -290,9 +294,13 @@ def _refresh(session: Session, incident: Incident, signals: Signals, *, now: dat
 
 
 def _fires_again(incident: Incident, signals: Signals, *, now: datetime) -> bool:
-    if incident.resolved_at is None or signals.firing_since is None:
+    if incident.resolved_at is None or not signals.firing:
         return False
-    return signals.firing_since > incident.resolved_at or now > incident.resolved_at + SETTLING
+    return _began_after(incident.resolved_at, signals) or now > incident.resolved_at + SETTLING
+
+
+def _began_after(when: datetime, signals: Signals) -> bool:
+    return signals.firing_since is not None and signals.firing_since > when
 
 
 def _locked(session: Session, incident_id: str) -> Incident:

@@ -1,8 +1,50 @@
-"""Keep what happened as a searchable case."""
+"""Keep what happened as a searchable case, whether it went well or not."""
 
-from countersign.aftermath.subject import Skipped, StepEnd, Subject
+from collections.abc import Mapping
+from typing import Any
+
+from sqlmodel import Session
+
+from countersign.aftermath.learning.incidents import incident_id_of, incident_of
+from countersign.aftermath.remembering.case import case_of, makes_a_case
+from countersign.aftermath.remembering.verdicts import verdict_of
+from countersign.aftermath.subject import Done, Skipped, StepEnd, Subject
+from countersign.execution.report import Report
+from countersign.records.auto_repairs import expect_repair
+from countersign.records.knowledge import deposit, get_entry
+from countersign.records.tables import Approval, Execution
+from countersign.texts import text
 
 
-def deposit_knowledge(_subject: Subject) -> StepEnd:
-    """Keep what happened as a searchable case."""
-    return Skipped("not configured")
+def deposit_knowledge(subject: Subject) -> StepEnd:
+    """Keep the execution's case, and expect the repair's record of one that was approved by itself."""
+    execution, approval = subject.execution, subject.approval
+    assert execution.outcome is not None, "steps exist once there is an outcome"
+    if not makes_a_case(execution.outcome):
+        return Skipped(text("knowledge.cancelled"))
+
+    def write(session: Session) -> Mapping[str, Any]:
+        kept = keep_case(session, approval, execution, subject.report)
+        if approval.auto_approved:
+            expect_repair(session, execution.id, incident_id_of(approval))
+        return kept
+
+    return Done(write=write)
+
+
+def keep_case(session: Session, approval: Approval, execution: Execution, report: Report) -> Mapping[str, Any]:
+    """Keep the case as it is known by now; what is there is written again once its incident is known."""
+    case = case_of(
+        approval,
+        execution,
+        report,
+        incident=incident_of(session, approval),
+        incident_id=incident_id_of(approval),
+        verdict=verdict_of(session, execution.id),
+    )
+    entry = get_entry(session, deposit(session, case))
+    return {
+        "knowledge_id": str(entry.id),
+        "title": entry.title,
+        "summary": text("knowledge.kept", title=entry.title),
+    }

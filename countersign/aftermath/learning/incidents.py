@@ -1,0 +1,33 @@
+"""Which incident an execution belongs to, and by which alert it is recognised."""
+
+import re
+
+from sqlmodel import Session
+
+from countersign.records.tables import Approval, Incident
+
+_NAMED = re.compile(r"\bINC-[A-Za-z0-9](?:[A-Za-z0-9_-]*[A-Za-z0-9])?", re.ASCII)
+
+
+def incident_id_of(approval: Approval) -> str | None:
+    """Return the incident that the approval names: its field, else the first INC-… in what people wrote."""
+    if approval.incident_id:
+        return approval.incident_id
+    for written in (approval.description, approval.action, approval.requested_by):
+        found = _NAMED.search(written)
+        if found is not None:
+            return found[0]
+    return None
+
+
+def incident_of(session: Session, approval: Approval) -> Incident | None:
+    """Return the incident's row, None where none is named or it is not on record."""
+    named = incident_id_of(approval)
+    return None if named is None else session.get(Incident, named)
+
+
+def alert_of(incident: Incident | None, approval: Approval) -> str:
+    """Return the alertname that the incident was opened for, else the one in the request's metadata, else ""."""
+    signals = {} if incident is None else incident.signals
+    named = signals.get("alertname") or approval.details.get("alertname")
+    return named.strip() if isinstance(named, str) else ""

@@ -1,0 +1,220 @@
+"""Knowledge: cases in markdown, found by their words, by parts of words, and by Chinese, which has no spaces."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.sql.expression import bindparam
+from sqlalchemy.types import Text
+from sqlmodel import Session, col, select
+
+from countersign.errors import InvalidInput, NotFound
+from countersign.records.identifiers import new_id
+from countersign.records.storable import clean, clipped
+from countersign.records.tables import KnowledgeEntry
+from countersign.records.tables.knowledge import BODY_LIMIT, TITLE_LIMIT
+
+QUERY_LIMIT = 500
+"""Characters of what is searched for."""
+PARTS_LIMIT = 8
+"""Words whose parts are looked for."""
+START, STOP = "«", "»"
+"""Around what was found, in an excerpt."""
+_MARKS = f'StartSel="{START}", StopSel="{STOP}", MaxFragments=2, MaxWords=24, MinWords=8'
+AROUND = 80
+"""Characters on either side of a part that was found."""
+
+# Keep a case. That of an execution is written once, and again when its incident becomes known.
+DEPOSIT = text("""
+    INSERT INTO knowledge_entry AS entry (id, execution_id, incident_id, title, body, tags, path_type)
+    VALUES (:id, :execution_id, :incident_id, :title, :body, :tags, :path_type)
+    ON CONFLICT (execution_id) DO UPDATE SET
+        incident_id = excluded.incident_id, title = excluded.title, body = excluded.body, tags = excluded.tags
+    WHERE entry.incident_id IS NULL AND excluded.incident_id IS NOT NULL
+    RETURNING id
+""").bindparams(bindparam("tags", type_=ARRAY(Text())))
+
+# Look for words and their forms, as people write them for search engines, or for parts of all words. The excerpt is
+# made of the rows that are shown alone.
+SEARCH = """
+    SELECT found.*, ts_headline('english', found.body, found.words, '{marks}') AS excerpt
+    FROM (
+        SELECT entry.id, entry.execution_id, entry.incident_id, entry.title, entry.body, entry.tags, entry.path_type,
+               entry.created_at, asked.words, entry.search @@ asked.words AS by_words,
+               ts_rank_cd(entry.search, asked.words) + CASE WHEN {in_title} THEN 0.5 ELSE 0 END AS rank
+        FROM knowledge_entry AS entry, websearch_to_tsquery('english', :query) AS asked (words)
+        WHERE (entry.search @@ asked.words OR ({in_all}))
+          AND entry.tags @> :tags AND entry.id IS DISTINCT FROM :except_for
+        ORDER BY rank DESC, entry.created_at DESC LIMIT :limit
+    ) AS found
+    ORDER BY found.rank DESC, found.created_at DESC
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """What is to be kept."""
+
+    title: str
+    body: str
+    """Markdown."""
+    path_type: str
+    tags: Sequence[str] = ()
+    execution_id: UUID | None = None
+    incident_id: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """An entry that was found."""
+
+    id: UUID
+    execution_id: UUID | None
+    incident_id: str | None
+    title: str
+    tags: tuple[str, ...]
+    path_type: str
+    created_at: datetime
+    rank: float
+    excerpt: str
+    """From the body, with START and STOP around what was found."""
+
+
+def deposit(session: Session, case: Case) -> UUID:
+    """Keep a case and return its entry; an execution has one, which stays as it is. Too long texts are shortened."""
+    asked = {
+        "id": new_id(),
+        "execution_id": case.execution_id,
+        "incident_id": None if case.incident_id is None else clean(case.incident_id),
+        "title": clipped(" ".join(case.title.split()), TITLE_LIMIT),
+        "body": clipped(case.body, BODY_LIMIT),
+        "tags": [clean(tag) for tag in dict.fromkeys(case.tags)],
+        "path_type": case.path_type,
+    }
+    if not asked["title"]:
+        raise InvalidInput("title: an entry needs one")
+    row = session.execute(DEPOSIT, asked).one_or_none()
+    if row is not None:
+        return UUID(str(row.id))
+    assert case.execution_id is not None, "nothing but an execution's entry can be there"
+    return session.exec(select(KnowledgeEntry.id).where(col(KnowledgeEntry.execution_id) == case.execution_id)).one()
+
+
+def get_entry(session: Session, entry_id: UUID) -> KnowledgeEntry:
+    """Return an entry. Raises NotFound."""
+    found = session.get(KnowledgeEntry, entry_id)
+    if found is None:
+        raise NotFound(f"knowledge entry {entry_id} does not exist", hint="`countersign knowledge search` finds them")
+    return found
+
+
+def entry_of(session: Session, execution_id: UUID) -> KnowledgeEntry | None:
+    """Return the entry of an execution."""
+    query = select(KnowledgeEntry).where(col(KnowledgeEntry.execution_id) == execution_id)
+    return session.exec(query.execution_options(populate_existing=True)).one_or_none()
+
+
+def search(
+    session: Session, query: str, *, tags: Sequence[str] = (), limit: int = 20, except_for: UUID | None = None
+) -> Sequence[Found]:
+    """Return the entries that fit `query` best, the newest ones where it is empty; any text is a query.
+
+    `query` is read as search engines do: words, "a phrase", OR, -without. A word also finds what contains it.
+    """
+    query = clean(query)[:QUERY_LIMIT].strip()
+    if not query:
+        return _newest(session, tags=tags, limit=limit)
+    return _search(session, query, parts_of(query), tags=tags, limit=limit, except_for=except_for)
+
+
+def related(
+    session: Session, words: Sequence[str], *, incident_id: str | None = None, limit: int = 5
+) -> Sequence[Found]:
+    """Return entries about an incident, then those in which one of `words` occurs, best first."""
+    own = select(KnowledgeEntry).where(col(KnowledgeEntry.incident_id) == incident_id)
+    rows = session.exec(own.order_by(col(KnowledgeEntry.created_at).desc()).limit(limit)).all() if incident_id else ()
+    found = [_plain(row) for row in rows]
+    query = " OR ".join(f'"{word}"' for word in (clean(one).replace('"', " ").strip() for one in words) if word)
+    if query and len(found) < limit:
+        known = {entry.id for entry in found}
+        others = _search(session, query[:QUERY_LIMIT], (), tags=(), limit=limit + len(known), except_for=None)
+        found += [entry for entry in others if entry.id not in known]
+    return found[:limit]
+
+
+def parts_of(query: str) -> tuple[str, ...]:
+    """Return the words of `query` whose parts are looked for; those behind a minus are not. Pure."""
+    words = (word.strip("\"'“”「」,，。") for word in query.split() if not word.startswith("-"))
+    return tuple(dict.fromkeys(word for word in words if word and word.lower() != "or"))[:PARTS_LIMIT]
+
+
+def excerpt(body: str, parts: Sequence[str]) -> str:
+    """Return what surrounds the first of `parts` in `body`, marked; the beginning where there is none. Pure."""
+    flat = " ".join(body.split())
+    for part in parts:
+        if found := re.search(re.escape(part), flat, re.IGNORECASE):
+            begin, end = found.span()
+            head, tail = flat[max(0, begin - AROUND) : begin], flat[end : end + AROUND]
+            return f"{head}{START}{flat[begin:end]}{STOP}{tail}"
+    return flat[: 2 * AROUND]
+
+
+def _search(
+    session: Session,
+    query: str,
+    parts: Sequence[str],
+    *,
+    tags: Sequence[str],
+    limit: int,
+    except_for: UUID | None,
+) -> Sequence[Found]:
+    names = [f"part_{number}" for number in range(len(parts))]
+    in_title = " AND ".join(f"entry.title ILIKE :{name}" for name in names) or "false"
+    in_all = " AND ".join(f"(entry.title ILIKE :{name} OR entry.body ILIKE :{name})" for name in names) or "false"
+    statement = text(SEARCH.format(in_title=in_title, in_all=in_all, marks=_MARKS))
+    asked: dict[str, Any] = {"query": query, "tags": list(tags), "limit": limit, "except_for": except_for}
+    asked |= {name: f"%{_escaped(part)}%" for name, part in zip(names, parts, strict=True)}
+    typed = statement.bindparams(bindparam("tags", type_=ARRAY(Text())))
+    return [
+        Found(
+            id=row.id,
+            execution_id=row.execution_id,
+            incident_id=row.incident_id,
+            title=row.title,
+            tags=tuple(row.tags),
+            path_type=row.path_type,
+            created_at=row.created_at,
+            rank=float(row.rank),
+            excerpt=row.excerpt if row.by_words else excerpt(row.body, parts),
+        )
+        for row in session.execute(typed, asked)
+    ]
+
+
+def _newest(session: Session, *, tags: Sequence[str], limit: int) -> Sequence[Found]:
+    query = select(KnowledgeEntry).where(col(KnowledgeEntry.tags).contains(list(tags)))
+    return [_plain(row) for row in session.exec(query.order_by(col(KnowledgeEntry.created_at).desc()).limit(limit))]
+
+
+def _plain(row: KnowledgeEntry) -> Found:
+    return Found(
+        id=row.id,
+        execution_id=row.execution_id,
+        incident_id=row.incident_id,
+        title=row.title,
+        tags=tuple(row.tags),
+        path_type=row.path_type,
+        created_at=row.created_at,
+        rank=0.0,
+        excerpt=excerpt(row.body, ()),
+    )
+
+
+def _escaped(part: str) -> str:
+    """Return `part` so that LIKE takes every character for itself."""
+    return re.sub(r"([\\%_])", r"\\\1", part)
