@@ -25,6 +25,7 @@ def close_log(subject: Subject) -> StepEnd:
             actor="countersign",
             error=execution.error,
             stderr=execution.stderr,
+            rollback=execution.rolls_back is not None,
             facts=LogFacts(target=", ".join(report.targets) or None, tags=(report.outcome,)),
         )
         log = log_of(session, execution.id)

@@ -41,7 +41,7 @@ def trigger(approval_id: UUID, *, dry_run: bool, wait: bool) -> Report | None:
         return None
     with transaction(services.engine) as session:
         for execution in executions_of(session, approval_id):
-            if execution.dry_run == dry_run and execution.report is not None:
+            if execution.dry_run == dry_run and execution.rolls_back is None and execution.report is not None:
                 mine = execution.flow_run_id == str(flow_run_id)
                 return Report.model_validate({**execution.report, "performed_by_this_run": mine})
     raise CountersignError(f"the run ended as {state}: {message}", hint=f"see flow run {flow_run_id} in Prefect's UI")

@@ -1,7 +1,6 @@
 """The records' part of planning: the exclusive hold on the objects, the stored plan, and what was there before."""
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Engine
@@ -45,6 +44,5 @@ def store(
     """
     with transaction(engine) as session:
         stored = store_plan(session, owned, plan=plan.to_json(), plan_hash=plan.hash)
-        seen = Seen(datetime.fromisoformat(before.at), before.objects)
-        store_before(session, owned.execution_id, seen, verification=asked)
+        store_before(session, owned.execution_id, Seen.of(before.at, before.objects), verification=asked)
         return plan_from_json(stored.plan)

@@ -76,6 +76,8 @@ class Report(_Part):
     performed_by_this_run: bool = True
     """False where this run found the approval executed and shows the first run's result."""
     execution_id: str | None = None
+    rolls_back: str | None = None
+    """The execution that this one takes back; None for one that was approved."""
     operation: Mapping[str, Any] = Field(default_factory=dict)
     """What the text was read as (countersign.actions.describe)."""
     targets: tuple[str, ...] = ()

@@ -1,6 +1,7 @@
 """The end of a run: the report is made from what is known, and put on record with the outcome in one transaction."""
 
 from datetime import UTC, datetime
+from uuid import UUID
 
 from sqlalchemy import Engine
 
@@ -14,15 +15,26 @@ from countersign.execution.report import CheckReport, FindingReport, Report, Ste
 from countersign.masking import masked, masked_values
 from countersign.records.database import transaction
 from countersign.records.operation_log import UNPARSED, LogFacts
+from countersign.records.outcomes import Outcome
 from countersign.records.settling import settle
 from countersign.records.tables import Execution
+from countersign.texts import text
 
 
 def put_on_record(
-    engine: Engine, known: Known, conclusion: Conclusion, progress: Progress, *, dry_run: bool
+    engine: Engine,
+    known: Known,
+    conclusion: Conclusion,
+    progress: Progress,
+    *,
+    dry_run: bool = False,
+    rolls_back: UUID | None = None,
 ) -> Report:
-    """Settle the execution and return its report. Raises StaleFence if another run settled it or took it over."""
-    report = build_report(known, conclusion, progress, dry_run=dry_run, now=datetime.now(UTC))
+    """Settle the execution and return its report. Raises StaleFence if another run settled it or took it over.
+
+    `rolls_back` is the execution that this one takes back, if it does.
+    """
+    report = build_report(known, conclusion, progress, dry_run=dry_run, rolls_back=rolls_back, now=datetime.now(UTC))
     with transaction(engine) as session:
         settled = settle(
             session,
@@ -32,13 +44,32 @@ def put_on_record(
             stderr=report.evidence.stderr if report.evidence else None,
             report=report.model_dump(mode="json"),
             facts=log_facts(known, report),
+            title=text(f"rollback.{_word(conclusion)}") if rolls_back else None,
             description=report.message,
-            steps=steps_after(dry_run=dry_run),
+            steps=steps_after(dry_run=dry_run, rollback=rolls_back is not None),
         )
     return report if settled.first else Report.model_validate(settled.report)
 
 
-def build_report(known: Known, conclusion: Conclusion, progress: Progress, *, dry_run: bool, now: datetime) -> Report:
+def _word(conclusion: Conclusion) -> str:
+    match conclusion.outcome:
+        case Outcome.SUCCESS:
+            return "succeeded"
+        case Outcome.UNKNOWN:
+            return "unknown"
+        case _:
+            return "failed"
+
+
+def build_report(
+    known: Known,
+    conclusion: Conclusion,
+    progress: Progress,
+    *,
+    dry_run: bool,
+    now: datetime,
+    rolls_back: UUID | None = None,
+) -> Report:
     """Return the report of a run that came to `conclusion`."""
     plan, resolution = known.plan, known.resolution
     found = tuple(ref.name for ref in resolution.refs) if resolution else ()
@@ -51,6 +82,7 @@ def build_report(known: Known, conclusion: Conclusion, progress: Progress, *, dr
         hint=conclusion.hint,
         code=conclusion.code,
         dry_run=dry_run,
+        rolls_back=str(rolls_back) if rolls_back else None,
         execution_id=str(known.owned.execution_id),
         operation=masked_values(known.description),
         targets=tuple(map(str, plan.refs if plan else resolution.refs if resolution else ())),

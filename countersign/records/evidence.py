@@ -46,6 +46,11 @@ class Seen:
     objects: Mapping[str, Any]
     """By target key (ObjectRef.key)."""
 
+    @classmethod
+    def of(cls, at: str, objects: Mapping[str, Any]) -> "Seen":
+        """Return what a snapshot holds whose time is RFC 3339 text."""
+        return cls(datetime.fromisoformat(at), objects)
+
 
 def store_before(
     session: Session, execution_id: UUID, seen: Seen, *, verification: Mapping[str, Any] | None = None

@@ -51,8 +51,8 @@ CLOSE = text("""
 
 # Rows that are still open although their execution has its outcome.
 OPEN_BUT_SETTLED = text("""
-    SELECT execution.id, execution.outcome, execution.dry_run, execution.error, execution.stderr,
-           log.operation_type, log.actor
+    SELECT execution.id, execution.outcome, execution.dry_run, execution.rolls_back, execution.error,
+           execution.stderr, log.operation_type, log.actor
     FROM automation_operation_log AS log JOIN execution ON execution.id = log.execution_id
     WHERE log.status = 'pending' AND execution.settled_at IS NOT NULL
     ORDER BY log.opened_at LIMIT :limit
@@ -108,6 +108,7 @@ def close_log(
     error: str | None,
     stderr: str | None,
     facts: LogFacts,
+    rollback: bool = False,
 ) -> None:
     """Close the row of a settled execution, or write it closed. A row that is closed stays as it is."""
     session.execute(
@@ -117,7 +118,7 @@ def close_log(
             "execution_id": execution_id,
             "operation_type": facts.operation_type,
             "actor": clean(actor),
-            "status": log_status_after(outcome, dry_run=dry_run).value,
+            "status": log_status_after(outcome, dry_run=dry_run, rollback=rollback).value,
             "target": facts.target,
             "namespace": facts.namespace,
             "output": clean_json(facts.output),
@@ -142,6 +143,7 @@ def close_settled(session: Session, *, limit: int = 100) -> Sequence[UUID]:
             error=row.error,
             stderr=row.stderr,
             facts=LogFacts(operation_type=row.operation_type, tags=("repaired",)),
+            rollback=row.rolls_back is not None,
         )
     return [row.id for row in rows]
 

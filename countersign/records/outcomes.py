@@ -45,10 +45,12 @@ def approval_status_after(outcome: Outcome) -> ApprovalStatus | None:
             assert_never(outcome)
 
 
-def log_status_after(outcome: Outcome, *, dry_run: bool) -> LogStatus:
+def log_status_after(outcome: Outcome, *, dry_run: bool, rollback: bool = False) -> LogStatus:
     """Return the operation log's final status. Every dry run is logged as one, also one that was blocked."""
     if dry_run:
         return LogStatus.DRY_RUN
+    if rollback and outcome is Outcome.SUCCESS:
+        return LogStatus.ROLLED_BACK
     return LogStatus.SUCCESS if outcome.is_success else LogStatus.FAILED
 
 

@@ -119,13 +119,14 @@ def settle(
         error=error,
         stderr=stderr,
         facts=facts or LogFacts(),
+        rollback=execution.rolls_back is not None,
     )
     about = session.execute(ABOUT, {"approval_id": execution.approval_id}).one()
     add_event(
         session,
         approval_id=execution.approval_id,
         incident_id=about.incident_id,
-        type="dry_run_settled" if execution.dry_run else "execution_settled",
+        type=_event_type(execution),
         status=event_status_of(outcome),
         title=title or TITLES[outcome],
         description=description if description is not None else error or "",
@@ -135,6 +136,12 @@ def settle(
     )
     add_steps(session, execution.id, steps)
     return _settled(execution, first=True)
+
+
+def _event_type(execution: Execution) -> str:
+    if execution.rolls_back is not None:
+        return "rollback_settled"
+    return "dry_run_settled" if execution.dry_run else "execution_settled"
 
 
 def _settled(execution: Execution, *, first: bool) -> Settled:

@@ -141,11 +141,11 @@ def _end(subject: Subject, answer: _Answer, baseline: EvidenceSnapshot | None) -
         "samples": len(answer.found.case.samples) if answer.found else 0,
         **answers_json(answer.probes),
     }
-    at = datetime.fromisoformat(answer.found.last.at) if answer.found else _now()
+    seen = Seen.of(answer.found.last.at, objects) if answer.found else Seen(_now(), {})
 
     def write(session: Session) -> Mapping[str, Any]:
         evidence_id = store_after(
-            session, subject.execution_id, Seen(at, objects), verdict=judgement.verdict, verification=verification
+            session, subject.execution_id, seen, verdict=judgement.verdict, verification=verification
         )
         add_event(
             session,

@@ -134,7 +134,7 @@ def _outcome_of(run: FlowRun) -> str:
 
 def _report(services: Services, approval_id: UUID) -> Report | None:
     with transaction(services.engine) as session:
-        reports = [row.report for row in executions_of(session, approval_id) if row.report]
+        reports = [row.report for row in executions_of(session, approval_id) if row.report and not row.rolls_back]
     return Report.model_validate(reports[0]) if reports else None
 
 

@@ -1,0 +1,137 @@
+"""Performing a rollback that is on record: its journal, its fence and its lease are those of any execution."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import Event, Thread
+
+from countersign.actions import describe, read_action
+from countersign.aftermath.rolling_back.deciding import opened, system_of
+from countersign.aftermath.subject import Subject
+from countersign.errors import (
+    ConfigurationError,
+    CountersignError,
+    DatabaseUnavailable,
+    InternalError,
+    StaleFence,
+    Stopped,
+    TookTooLong,
+)
+from countersign.execution import checking
+from countersign.execution.concluding import conclude
+from countersign.execution.known import Known
+from countersign.execution.performing import Performance, progress_of
+from countersign.execution.planning import stored_plan
+from countersign.execution.settling import put_on_record
+from countersign.logging import get_logger
+from countersign.policy.checks import enforce
+from countersign.records.claims import extend_lease
+from countersign.records.database import transaction
+from countersign.records.owned import Owned
+from countersign.targets.classify import is_transient
+from countersign.targets.model import Plan
+
+logger = get_logger(__name__)
+MARGIN_SECONDS = 15.0
+"""What of the step's time is left for the record."""
+
+
+def finish(subject: Subject, owned: Owned, *, at: Callable[[str], None]) -> None:
+    """Send what of the rollback has not landed, and put its outcome on record.
+
+    Raises StaleFence, Stopped, DatabaseUnavailable, ConfigurationError: nothing is settled, and it goes on later.
+    """
+    plan = stored_plan(subject.engine, owned)
+    assert plan is not None, "a rollback is made with its plan"
+    system = system_of(subject.services, plan)
+    if system != plan.system:
+        raise ConfigurationError(
+            f"The rollback was planned for {plan.system}; the block now means {system}.", hint="restore the block"
+        )
+    reading = read_action(subject.approval.action)
+    known = Known(subject.approval, owned, reading=reading, description=describe(reading), plan=plan)
+    # The worker's own stop, and the loss of the lease: either keeps the next request from being sent.
+    lost = Event()
+    with _lease(subject, owned, lost):
+        error = _perform(subject, known, plan, lost, at)
+        progress = progress_of(subject.engine, owned.execution_id, plan)
+        conclusion = conclude(error, known, progress, dry_run=False)
+        put_on_record(subject.engine, known, conclusion, progress, rolls_back=subject.execution_id)
+    at("settled")
+
+
+def _perform(
+    subject: Subject, known: Known, plan: Plan, lost: Event, at: Callable[[str], None]
+) -> CountersignError | None:
+    """Try until it went through or makes no sense any more; return the error that ended it."""
+    settings = subject.services.settings
+    for attempt in range(1, settings.retry_attempts + 2):
+        last = attempt > settings.retry_attempts
+        known.attempts = attempt
+        patience = max(settings.late_effect_seconds, settings.request_timeout_seconds)
+        try:
+            with opened(subject, known.owned) as target:
+                Performance(
+                    engine=subject.engine,
+                    owned=known.owned,
+                    plan=plan,
+                    target=target,
+                    attempt=attempt,
+                    lease_needed_seconds=min(settings.request_timeout_seconds, settings.lease_seconds / 2),
+                    late_effect_seconds=patience if last else settings.late_effect_seconds,
+                    stop=lost,
+                    may_send=lambda: _may_send(subject),
+                    at=at,
+                ).perform()
+        except (StaleFence, Stopped, DatabaseUnavailable):
+            raise
+        except CountersignError as error:
+            if last or not is_transient(error) or not _time_for_another(subject):
+                return error
+            logger.warning("a rollback is tried again", execution=str(known.owned.execution_id), error=error.message)
+            if subject.stop.wait(settings.retry_delay_seconds):
+                raise Stopped from error
+        else:
+            return None
+    return InternalError("The rollback ran out of attempts.")
+
+
+def _may_send(subject: Subject) -> None:
+    """Raise KillSwitchOn, from a reading of this moment, or Stopped."""
+    if subject.stop.is_set():
+        raise Stopped
+    enforce([checking.kill_switch_check(subject.services)])
+
+
+def _time_for_another(subject: Subject) -> bool:
+    settings = subject.services.settings
+    needed = settings.retry_delay_seconds + 2 * settings.request_timeout_seconds + MARGIN_SECONDS
+    try:
+        return subject.seconds_left() > needed
+    except TookTooLong:
+        return False
+
+
+@contextmanager
+def _lease(subject: Subject, owned: Owned, lost: Event) -> Iterator[None]:
+    """Keep the rollback's lease alive meanwhile; `lost` is set once somebody else has it."""
+    ended = Event()
+    seconds = subject.services.settings.lease_seconds
+
+    def beat() -> None:
+        while not ended.wait(seconds / 3):
+            try:
+                with transaction(subject.engine) as session:
+                    extend_lease(session, owned, seconds)
+            except StaleFence:
+                lost.set()
+                return
+            except DatabaseUnavailable:
+                continue
+
+    heart = Thread(target=beat, name="rollback-lease", daemon=True)
+    heart.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        heart.join()

@@ -1,0 +1,96 @@
+"""Rollbacks: an execution that takes another one back. It is made once, and it can be taken over like any other.
+
+The database lets an execution be taken back at most once (uq_execution_rolls_back). The rollback belongs to the
+step that makes it: whoever runs that step next takes it over once its owner's lease is over.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.sql.expression import bindparam
+from sqlmodel import Session, col, select
+
+from countersign.records.evidence import Seen, store_before
+from countersign.records.holds import HeldBy, acquire
+from countersign.records.identifiers import new_id
+from countersign.records.operation_log import open_log
+from countersign.records.owned import Owned
+from countersign.records.storable import clean_json
+from countersign.records.tables import Execution
+
+# Make the execution that takes a settled one back, with its plan. Of any number of callers at once one gets a row.
+START = text("""
+    INSERT INTO execution (id, approval_id, dry_run, rolls_back, fence, worker, started_at, lease_until,
+                           plan, plan_hash)
+    SELECT :id, approval_id, false, id, 1, :worker, clock_timestamp(),
+           clock_timestamp() + make_interval(secs => :lease_seconds), :plan, :plan_hash
+    FROM execution
+    WHERE id = :execution_id AND settled_at IS NOT NULL AND NOT dry_run AND rolls_back IS NULL
+    ON CONFLICT (rolls_back) WHERE rolls_back IS NOT NULL DO NOTHING
+    RETURNING id, fence
+""").bindparams(bindparam("plan", type_=JSONB))
+
+# Take a rollback over whose owner was silent for too long.
+TAKE_OVER = text("""
+    UPDATE execution
+    SET fence = fence + 1, worker = :worker, lease_until = clock_timestamp() + make_interval(secs => :lease_seconds)
+    WHERE rolls_back = :execution_id AND settled_at IS NULL AND lease_until <= clock_timestamp()
+    RETURNING id, fence
+""")
+
+
+def start_rollback(
+    session: Session,
+    execution_id: UUID,
+    *,
+    plan: Mapping[str, Any],
+    plan_hash: str,
+    keys: Iterable[str],
+    before: Seen,
+    worker: str,
+    lease_seconds: float,
+    actor: str,
+    operation_type: str,
+    input: Mapping[str, Any],
+) -> Owned | HeldBy | None:
+    """Make the execution that takes `execution_id` back: its plan, its holds, its baseline, its open log.
+
+    Returns who holds one of the targets `keys` (the caller has to give the transaction up then), or None where
+    somebody else made one. Do it in a transaction of its own: all of it is there, or nothing.
+    """
+    row = session.execute(
+        START,
+        {
+            "id": new_id(),
+            "execution_id": execution_id,
+            "worker": worker,
+            "lease_seconds": lease_seconds,
+            "plan": clean_json(plan),
+            "plan_hash": plan_hash,
+        },
+    ).one_or_none()
+    if row is None:
+        return None
+    owned = Owned(row.id, row.fence)
+    holder = acquire(session, owned, keys)
+    if holder is not None:
+        return holder
+    store_before(session, owned.execution_id, before)
+    open_log(session, owned.execution_id, actor=actor, operation_type=operation_type, input=input)
+    return owned
+
+
+def take_over_rollback(session: Session, execution_id: UUID, *, worker: str, lease_seconds: float) -> Owned | None:
+    """Make the abandoned rollback of `execution_id` ours; None if it is settled, somebody's, or not there."""
+    asked = {"execution_id": execution_id, "worker": worker, "lease_seconds": lease_seconds}
+    row = session.execute(TAKE_OVER, asked).one_or_none()
+    return None if row is None else Owned(row.id, row.fence)
+
+
+def rollback_of(session: Session, execution_id: UUID) -> Execution | None:
+    """Return the execution that takes `execution_id` back, None if there is none."""
+    query = select(Execution).where(col(Execution.rolls_back) == execution_id, text("rolls_back IS NOT NULL"))
+    return session.exec(query.execution_options(populate_existing=True)).one_or_none()

@@ -1,0 +1,79 @@
+"""The process that rolls back dies at every point: the rollback is made once, lands once, and ends with the truth."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+
+import pytest
+from sqlalchemy import text
+
+from countersign.aftermath import catalogue
+from countersign.aftermath.rolling_back import roll_back
+from countersign.aftermath.running import run_step
+from countersign.records.database import transaction
+from countersign.records.holds import held_keys
+from countersign.records.operation_log import log_of
+from countersign.records.rollbacks import rollback_of
+from countersign.records.states import LogStatus, StepName, StepStatus
+from tests.aftermath.following import execution_id_of, run_one
+from tests.aftermath.rolling_back.conftest import GOOD, image_of, made_worse
+from tests.execution.conftest import Office
+
+POINTS = ("decided", "started", "intent", "sent", "answered", "settled", "finished")
+
+# The lease of a step whose runner died runs out after minutes; a test does not wait for it.
+LEASES_END = text("UPDATE ledger_step SET due_at = clock_timestamp() WHERE status = 'running'")
+
+
+class Died(BaseException):
+    """Stands for SIGKILL: nothing catches it."""
+
+
+def at_point(monkeypatch: pytest.MonkeyPatch, name: str, happens: Callable[[], None]) -> None:
+    """Let something happen once, when the step passes the point `name`."""
+    left = [name]
+
+    def at(point: str) -> None:
+        if left and point.partition(":")[0] == left[0]:
+            left.clear()
+            happens()
+
+    kind = catalogue.STEPS[StepName.ROLL_BACK]
+    monkeypatch.setitem(catalogue.STEPS, StepName.ROLL_BACK, replace(kind, run=partial(roll_back, at=at)))  # type: ignore[misc]
+
+
+def die() -> None:
+    raise Died
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_a_rollback_whose_process_dies_is_finished_by_the_next_one(
+    lenient: Office, monkeypatch: pytest.MonkeyPatch, point: str
+) -> None:
+    report = made_worse(lenient)
+    execution_id = execution_id_of(report)
+    at_point(monkeypatch, point, die)
+    with pytest.raises(Died):
+        run_step(lenient.services, execution_id, StepName.ROLL_BACK, runner="dies")
+    with transaction(lenient.services.engine) as session:
+        session.execute(LEASES_END)
+    step = run_one(lenient, execution_id, StepName.ROLL_BACK, runner="lives")
+    assert step.status is StepStatus.DONE, step.error
+    assert (step.result or {})["outcome"] == "success"
+    assert (image_of(lenient), len(lenient.cluster.requests.mutations())) == (GOOD, 1)
+    with transaction(lenient.services.engine) as session:
+        back = rollback_of(session, execution_id)
+        assert back is not None
+        log = log_of(session, back.id)
+        assert log is not None
+        assert (back.outcome, log.status) == ("success", LogStatus.ROLLED_BACK)
+        assert held_keys(session, back.id) == frozenset()
+        assert (step.result or {})["execution_id"] == str(back.id)
+
+
+def test_a_step_that_ended_is_not_run_again(lenient: Office) -> None:
+    report = made_worse(lenient)
+    run_one(lenient, execution_id_of(report), StepName.ROLL_BACK)
+    again = run_step(lenient.services, execution_id_of(report), StepName.ROLL_BACK, runner="again")
+    assert again is None
+    assert len(lenient.cluster.requests.mutations()) == 1
