@@ -18,11 +18,13 @@ from prefect.states import Completed, Failed
 
 from countersign.aftermath.running import run_step
 from countersign.errors import CountersignError, InvalidInput
+from countersign.execution.follow_up import FollowUp, follow_up_of
 from countersign.execution.services import Services
 from countersign.logging import get_logger
 from countersign.records.database import transaction
 from countersign.records.ledger import steps_of, steps_ready
 from countersign.records.queries import execution_to_follow
+from countersign.records.rollbacks import rollback_of
 from countersign.records.states import StepName, StepStatus
 from countersign.records.tables import LedgerStep
 from flows.threads import in_thread, step_in_thread
@@ -32,12 +34,15 @@ logger = get_logger(__name__)
 
 
 async def after_execution(services: Services, execution_id: UUID) -> None:
-    """Run every step that may begin, those that do not wait for each other side by side. Raises nothing but
-    cancellation: a step that fails is on the ledger.
+    """Run every step that may begin, those that do not wait for each other side by side, then those of a rollback
+    that came of it. Raises nothing but cancellation: a step that fails is on the ledger.
     """
     try:
         while ready := await in_thread(_ready, services, execution_id):
             await asyncio.gather(*(_run(services, execution_id, name) for name in ready))
+        rollback = await in_thread(_rollback, services, execution_id)
+        if rollback is not None:
+            await after_execution(services, rollback)
     except CountersignError as error:
         logger.warning("steps are left to reconciliation", execution_id=str(execution_id), error=error.message)
 
@@ -101,7 +106,7 @@ SUBFLOWS: Mapping[StepName, Any] = {
 
 async def _alone(given: str, name: StepName) -> State[Any]:
     services = await open_services()
-    return await _run_and_show(services, await in_thread(_execution, services, given), name)
+    return await _run_and_show(services, await in_thread(execution_named, services, given), name)
 
 
 async def _run_and_show(services: Services, execution_id: UUID, name: StepName) -> State[Any]:
@@ -132,12 +137,25 @@ def _ready(services: Services, execution_id: UUID) -> tuple[StepName, ...]:
         return steps_ready(session, execution_id)
 
 
+def _rollback(services: Services, execution_id: UUID) -> UUID | None:
+    with transaction(services.engine) as session:
+        found = rollback_of(session, execution_id)
+    return None if found is None else found.id
+
+
+def what_followed(services: Services, execution_id: UUID) -> FollowUp:
+    """Return what has followed the execution so far, for its page."""
+    with transaction(services.engine) as session:
+        return follow_up_of(session, execution_id)
+
+
 def _row(services: Services, execution_id: UUID, name: StepName) -> LedgerStep | None:
     with transaction(services.engine) as session:
         return next((one for one in steps_of(session, execution_id) if one.name is name), None)
 
 
-def _execution(services: Services, given: str) -> UUID:
+def execution_named(services: Services, given: str) -> UUID:
+    """Return the execution that a person named: itself, or its approval. Raises InvalidInput, NotFound."""
     try:
         identifier = UUID(given)
     except ValueError:

@@ -12,6 +12,12 @@ from prefect.client.orchestration import get_client
 from prefect.runtime import flow_run
 from sqlalchemy.exc import SQLAlchemyError
 
+from countersign.aftermath.reconciling import (
+    bury_dead_steps,
+    finalise_repairs,
+    replay_letters_due,
+    resolve_stuck_incidents,
+)
 from countersign.errors import CountersignError
 from countersign.execution.reconciling import (
     approvals_to_start,
@@ -30,6 +36,7 @@ from countersign.records.findings import Finding
 from countersign.records.rounds import note_round
 from countersign.texts import text
 from flows.cancelling import cancelled_unclaimed
+from flows.finishing import have_steps_finished
 from flows.lost_runs import crash_lost_runs
 from flows.rounds import Context, Part, Round, go_round, reason_of, threaded
 from flows.starting import start_runs
@@ -51,7 +58,9 @@ async def reconcile() -> int:
     """Look for what was left undone and do it; the artifact "reconciliation" says what was found.
 
     Starts approvals that nobody started, has executions taken over whose worker died, expires what is past its time,
-    closes open operation logs, and marks runs of dead workers as crashed. Returns how much was found.
+    closes open operation logs, and marks runs of dead workers as crashed. Has the steps after executions finished,
+    replays dead letters, finalises what was approved by itself and resolves incidents that were left open.
+    Returns how much was found.
     """
     context = await _context()
     done = await go_round(PARTS, context, each=look)
@@ -127,6 +136,11 @@ PARTS = (
     Part("open_log", threaded(close_logs)),
     Part("never_started", _never_started),
     Part("abandoned", _abandoned),
+    Part("dead_step", threaded(bury_dead_steps)),
+    Part("dead_letter", threaded(replay_letters_due)),
+    Part("open_step", have_steps_finished),
+    Part("unfinalised", threaded(finalise_repairs)),
+    Part("stuck_incident", threaded(resolve_stuck_incidents)),
 )
 
 

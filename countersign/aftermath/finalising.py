@@ -64,11 +64,17 @@ class Finalised:
 
 
 def finalise(
-    services: Services, approval_id: UUID, *, incident_id: str | None = None, runner: str = "countersign"
+    services: Services,
+    approval_id: UUID,
+    *,
+    incident_id: str | None = None,
+    runner: str = "countersign",
+    run: bool = True,
 ) -> Finalised:
     """Add what is missing to an execution that was approved by itself. `incident_id` links it to its incident first.
 
-    Raises NotFound, InvalidInput (people approved it, or it belongs to another incident), DatabaseUnavailable.
+    Steps that are still to be done are run here, unless `run` is False: then they are waited for. Raises NotFound,
+    InvalidInput (people approved it, or it belongs to another incident), DatabaseUnavailable.
     """
     with transaction(services.engine) as session:
         approval = _auto_approved(session, approval_id)
@@ -81,7 +87,7 @@ def finalise(
         early = _before_adding(session, approval, execution)
         if early is not None:
             return early
-    for name in ADDED_STEPS:
+    for name in ADDED_STEPS if run else ():
         run_step(services, execution.id, name, runner=runner)
     with transaction(services.engine) as session:
         return _add(session, _auto_approved(session, approval_id), get_execution(session, execution.id))

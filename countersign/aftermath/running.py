@@ -17,10 +17,13 @@ from countersign.aftermath.subject import Done, Skipped, StepEnd, StepFunction, 
 from countersign.errors import CountersignError, DatabaseUnavailable, InternalError, StaleFence, TookTooLong
 from countersign.execution.services import Services
 from countersign.logging import get_logger
+from countersign.masking import masked
 from countersign.records.database import transaction
 from countersign.records.dead_letters import bury, resolve_letter
 from countersign.records.ledger import TakenStep, end_step, fail_step, steps_ready, take_step
+from countersign.records.rollbacks import rollback_of
 from countersign.records.states import StepName, StepStatus
+from countersign.records.tables import Approval, Execution
 
 logger = get_logger(__name__)
 LEASE_MARGIN_SECONDS = 15.0
@@ -60,16 +63,23 @@ def run_step(
 
 
 def run_steps(services: Services, execution_id: UUID, *, runner: str, stop: Event | None = None) -> None:
-    """Run every step of an execution that can be run now, those that do not wait for each other side by side."""
+    """Run every step of an execution that can be run now, those that do not wait for each other side by side.
+
+    Those of a rollback that came of it follow.
+    """
     with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="steps") as pool:
         while True:
             with transaction(services.engine) as session:
                 ready = steps_ready(session, execution_id)
             if not ready or (stop is not None and stop.is_set()):
-                return
+                break
             runs = [pool.submit(run_step, services, execution_id, name, runner=runner, stop=stop) for name in ready]
             for run in runs:
                 run.result()
+    with transaction(services.engine) as session:
+        rollback = rollback_of(session, execution_id)
+    if rollback is not None and not (stop is not None and stop.is_set()):
+        run_steps(services, rollback.id, runner=runner, stop=stop)
 
 
 def _within(limit: float, function: StepFunction, subject: Subject) -> StepEnd:
@@ -124,7 +134,7 @@ def _fail(services: Services, step: TakenStep, subject: Subject | None, error: C
                 bury(
                     session,
                     step.id,
-                    payload=_payload(subject),
+                    payload=payload_of(subject.approval, subject.execution) if subject is not None else {},
                     pause_seconds=settings.replay_seconds,
                     replays=settings.replay_limit,
                 )
@@ -134,12 +144,11 @@ def _fail(services: Services, step: TakenStep, subject: Subject | None, error: C
     return status
 
 
-def _payload(subject: Subject | None) -> dict[str, object]:
-    if subject is None:
-        return {}
+def payload_of(approval: Approval, execution: Execution) -> dict[str, object]:
+    """Return what a dead letter says about what its step was to work on."""
     return {
-        "approval_id": str(subject.approval.id),
-        "action": subject.report.action,
-        "outcome": subject.report.outcome,
-        "incident_id": subject.incident_id,
+        "approval_id": str(approval.id),
+        "action": masked(approval.action),
+        "outcome": execution.outcome.value if execution.outcome else None,
+        "incident_id": approval.incident_id,
     }

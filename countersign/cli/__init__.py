@@ -5,7 +5,22 @@ import sys
 
 import typer
 
-from countersign.cli import demo, doctor, hosts, keys, migrate, parse, reconcile, status, switch, up
+from countersign.cli import (
+    dead_letters,
+    demo,
+    doctor,
+    hosts,
+    incidents,
+    keys,
+    knowledge,
+    migrate,
+    parse,
+    reconcile,
+    status,
+    steps,
+    switch,
+    up,
+)
 from countersign.cli.approvals import approvals
 from countersign.cli.executions import executions
 from countersign.cli.exit_codes import exit_code
@@ -37,6 +52,10 @@ app.add_typer(approvals)
 app.add_typer(executions)
 app.add_typer(hosts.commands)
 app.add_typer(keys.commands)
+app.add_typer(incidents.commands)
+app.add_typer(knowledge.commands)
+app.add_typer(steps.commands)
+app.add_typer(dead_letters.commands)
 app.add_typer(switch.switch)
 
 

@@ -1,0 +1,73 @@
+"""`countersign dead-letters`: the steps that have used up their attempts; look at them and have them tried again."""
+
+import json
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from countersign.cli.opened import open_records
+from countersign.errors import InvalidInput, NotFound
+from countersign.records.database import transaction
+from countersign.records.dead_letters import open_letters, replay_letters
+from countersign.records.identifiers import id_from_text
+from countersign.records.states import StepName
+from countersign.records.tables import DeadLetter
+
+commands = typer.Typer(name="dead-letters", help="Steps that have used up their attempts.", no_args_is_help=True)
+AT_A_TIME = 1_000
+KIND = typer.Option(help="Only this kind of step.")
+
+
+@commands.callback()
+def group() -> None:
+    """Steps that have used up their attempts."""
+
+
+@commands.command("list")
+def list_(
+    kind: Annotated[StepName | None, KIND] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """List the letters that are not resolved, oldest first."""
+    with transaction(open_records()) as session:
+        letters = open_letters(session, name=kind, limit=AT_A_TIME)
+    if as_json:
+        print(json.dumps([_json(letter) for letter in letters], ensure_ascii=False))
+        return
+    console = Console(highlight=False)
+    for letter in letters:
+        console.print(f"{letter.id}  {letter.name}  {letter.error}", markup=False, soft_wrap=True)
+
+
+@commands.command()
+def show(letter: Annotated[str, typer.Argument(help="The letter's id.", metavar="LETTER")]) -> None:
+    """Show a letter with all that is known of it, as JSON."""
+    with transaction(open_records()) as session:
+        found = session.get(DeadLetter, id_from_text(letter, field="LETTER"))
+    if found is None:
+        raise NotFound(f"dead letter {letter} does not exist", hint="`countersign dead-letters list` shows them")
+    print(json.dumps(_json(found), ensure_ascii=False, indent=2))
+
+
+@commands.command()
+def replay(
+    letter: Annotated[str | None, typer.Argument(help="The letter's id.", metavar="[LETTER]")] = None,
+    kind: Annotated[StepName | None, KIND] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Every letter.")] = False,
+) -> None:
+    """Let steps begin again with all their attempts: one, those of a kind, or all. Reconciliation runs them."""
+    if (letter is not None) + (kind is not None) + everything != 1:
+        raise InvalidInput("say which: a letter's id, --kind or --all", hint="`countersign dead-letters list`")
+    with transaction(open_records()) as session:
+        if letter is not None:
+            ids = [id_from_text(letter, field="LETTER")]
+        else:
+            ids = [one.id for one in open_letters(session, name=kind, limit=AT_A_TIME)]
+        replayed = replay_letters(session, ids)
+    for execution_id, name in replayed:
+        print(f"{execution_id}  {name}")
+
+
+def _json(letter: DeadLetter) -> dict[str, Any]:
+    return letter.model_dump(mode="json")

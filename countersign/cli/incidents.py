@@ -1,0 +1,219 @@
+"""`countersign incidents`: open them from alerts, look at them, resolve them, finish what ran before they existed."""
+
+import json
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from countersign.aftermath.remembering.alerts import Became, read_alerts, receive
+from countersign.aftermath.remembering.disposition import counts_of, rebuild_counters
+from countersign.aftermath.remembering.working import change as change_incident
+from countersign.aftermath.remembering.working import recall, remember, working_memory
+from countersign.cli.opened import identifier, open_for_commands, open_records
+from countersign.errors import InvalidInput
+from countersign.execution.services import Services
+from countersign.memory.connection import open_memory
+from countersign.memory.counters import Counters
+from countersign.records.auto_repairs import repairs_of
+from countersign.records.database import transaction
+from countersign.records.dispositions import anomalies
+from countersign.records.incidents import get_incident, list_incidents, move_incident, resolve_incident
+from countersign.records.knowledge import related
+from countersign.records.states import IncidentStatus
+from countersign.records.timeline import events_of
+from countersign.settings import load_settings
+from countersign.texts import text
+
+commands = typer.Typer(name="incidents", help="What actions are meant to fix.", no_args_is_help=True)
+INCIDENT = typer.Argument(help="The incident's id.", metavar="INCIDENT")
+SHOWN = (
+    "id", "title", "status", "alert_category", "affected_services", "execution_success", "effectiveness_score",
+    "learning_notes", "closing_note", "created_at", "updated_at", "reopened_at", "resolved_at",
+)  # fmt: skip
+
+
+@commands.callback()
+def group() -> None:
+    """What actions are meant to fix."""
+
+
+@commands.command("open")
+def open_(
+    source: Annotated[str, typer.Option("--from", help="File with the alerts (JSON), or - for standard input.")],
+    incident: Annotated[str | None, typer.Option("--id", help="The incident's id; made where there is none.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Open, refresh or resolve the incident of alerts, given as Alertmanager's webhook sends them."""
+    notification = read_alerts(_read(source))
+    engine = open_records()
+    with transaction(engine) as session:
+        received = receive(session, notification, now=datetime.now(UTC), incident_id=incident)
+    if received.incident is not None:
+        remember(working_memory(load_settings()), received.incident)
+    name = received.incident.id if received.incident is not None else None
+    if as_json:
+        print(json.dumps({"incident": name, "became": received.became.value}))
+    else:
+        print(f"{name} {received.became}" if received.became is not Became.IGNORED else text("incident.ignored"))
+
+
+@commands.command("list")
+def list_(
+    status: Annotated[IncidentStatus | None, typer.Option(help="Only those with this status.")] = None,
+    unresolved: Annotated[bool, typer.Option("--open", help="Only those that are not resolved.")] = False,
+    limit: Annotated[int, typer.Option(min=1, max=1000)] = 50,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """List incidents, newest first."""
+    with transaction(open_records()) as session:
+        rows = list_incidents(session, status=status, unresolved=unresolved, limit=limit)
+    if as_json:
+        print(json.dumps([row.model_dump(mode="json") for row in rows], ensure_ascii=False))
+        return
+    console = Console(highlight=False)
+    for row in rows:
+        services = ", ".join(row.affected_services)
+        console.print(f"{row.id}  {row.status:13}  {services}  {row.title}", markup=False, soft_wrap=True)
+
+
+@commands.command()
+def show(
+    incident: Annotated[str, INCIDENT], as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False
+) -> None:
+    """Show an incident with its timeline, repairs and related cases."""
+    engine = open_records()
+    found = recall(engine, working_memory(load_settings()), incident)
+    document: dict[str, Any] = dict(found.document)
+    with transaction(engine) as session:
+        words = [document["signals"].get("alertname", ""), *document["affected_services"]]
+        document["timeline"] = [
+            {"at": one.at.isoformat(), "status": one.status, "title": one.title, "description": one.description}
+            for one in events_of(session, incident_id=incident)
+        ]
+        document["repairs"] = [one.model_dump(mode="json") for one in repairs_of(session, incident)]
+        document["related"] = [
+            {"id": str(one.id), "title": one.title} for one in related(session, words, incident_id=incident)
+        ]
+    if as_json:
+        print(json.dumps({**document, "source": found.source.value}, ensure_ascii=False))
+        return
+    _print(Console(highlight=False), document)
+
+
+@commands.command()
+def resolve(
+    incident: Annotated[str, INCIDENT],
+    note: Annotated[str, typer.Option(help="Why it counts as resolved; kept on record.")] = "",
+    by: Annotated[str, typer.Option(help="Who resolves it.")] = "operator",
+) -> None:
+    """Resolve an incident by hand. A resolved one stays as it is."""
+    said = note.strip() or text("resolve.by_hand")
+    first = change_incident(
+        open_records(),
+        working_memory(load_settings()),
+        incident,
+        lambda session: resolve_incident(session, incident, note=said, actor=by),
+    )
+    print(text("resolve.resolved" if first else "resolve.already", incident=incident))
+
+
+@commands.command()
+def move(
+    incident: Annotated[str, INCIDENT],
+    status: Annotated[IncidentStatus, typer.Argument(help="open, investigating or mitigating.")],
+    by: Annotated[str, typer.Option(help="Who says so.")] = "operator",
+) -> None:
+    """Say where an unresolved incident stands."""
+    change_incident(
+        open_records(),
+        working_memory(load_settings()),
+        incident,
+        lambda session: move_incident(session, incident, status, actor=by),
+    )
+    print(f"{incident} {text(f'incident.{status}')}")
+
+
+@commands.command()
+def link(
+    approval: Annotated[str, typer.Argument(help="The auto-approved approval's id.", metavar="APPROVAL")],
+    incident: Annotated[str, INCIDENT],
+) -> None:
+    """Link an auto-approved action that ran before its incident existed, and add what the incident is missing."""
+    services = open_for_commands()
+    with transaction(services.engine) as session:
+        get_incident(session, incident)
+    _finalise(services, approval, incident)
+
+
+@commands.command()
+def finalize(
+    approval: Annotated[str, typer.Argument(help="The auto-approved approval's id.", metavar="APPROVAL")],
+) -> None:
+    """Add what the incident of an auto-approved action is missing; executes nothing, and repeats nothing."""
+    _finalise(open_for_commands(), approval, None)
+
+
+@commands.command()
+def dispositions(
+    anomaly: Annotated[str | None, typer.Argument(help="One anomaly's key; all of them unless given.")] = None,
+    rebuild: Annotated[bool, typer.Option("--rebuild", help="Make the counters in Redis again first.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Show how anomalies were disposed of: approved by people or by themselves, and what came of it."""
+    engine, url = open_records(), load_settings().redis_url
+    counters = Counters(open_memory(url)) if url is not None or rebuild else None
+    if rebuild and counters is not None:
+        rebuild_counters(engine, counters)
+    with transaction(engine) as session:
+        keys = [anomaly] if anomaly is not None else list(anomalies(session))
+    found = {key: dict(counts_of(engine, counters, key)) for key in keys}
+    if as_json:
+        print(json.dumps(found, ensure_ascii=False))
+        return
+    console = Console(highlight=False)
+    for key, counts in found.items():
+        told = ", ".join(f"{name} {count}" for name, count in sorted(counts.items()))
+        console.print(f"{key}  {told}", markup=False, soft_wrap=True)
+
+
+def _read(source: str) -> Any:
+    try:
+        written = sys.stdin.read() if source == "-" else Path(source).read_text(encoding="utf-8")
+        return json.loads(written)
+    except OSError as error:
+        raise InvalidInput(f"--from: {source} cannot be read: {error.strerror}") from None
+    except ValueError as error:
+        raise InvalidInput(f"--from: {source} is not JSON: {error}") from None
+
+
+def _finalise(services: Services, approval: str, incident: str | None) -> None:
+    # Importing every step takes longer than most commands.
+    from countersign.aftermath.finalising import finalise  # noqa: PLC0415
+
+    done = finalise(services, identifier(approval), incident_id=incident)
+    print(f"{done.result}: {done.summary}")
+
+
+def _print(console: Console, document: dict[str, Any]) -> None:
+    facts = Table(box=None, show_header=False)
+    for name in SHOWN:
+        value = document[name]
+        if value not in (None, "", []):
+            shown = ", ".join(value) if isinstance(value, list) else str(value)
+            facts.add_row(name.replace("_", " "), escape(shown))
+    for name, value in document["signals"].items():
+        facts.add_row("label", escape(f"{name}={value}"))
+    console.print(facts)
+    for one in document["timeline"]:
+        line = ": ".join(filter(None, (one["title"], one["description"])))
+        console.print(f"{one['at'][:19]}  {one['status']:7}  {line}", markup=False, soft_wrap=True)
+    for one in document["repairs"]:
+        console.print(f"{one['status']}: {one['step'] or one['execution_id']}", markup=False, soft_wrap=True)
+    for one in document["related"]:
+        console.print(f"{one['id']}  {one['title']}", markup=False, soft_wrap=True)

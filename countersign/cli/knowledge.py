@@ -1,0 +1,86 @@
+"""`countersign knowledge`: search the cases that executions made, read one, write one."""
+
+import json
+import sys
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markdown import Markdown
+
+from countersign.cli.opened import open_records
+from countersign.records.database import transaction
+from countersign.records.identifiers import id_from_text
+from countersign.records.knowledge import Case, deposit, get_entry
+from countersign.records.knowledge import search as search_knowledge
+
+commands = typer.Typer(name="knowledge", help="Cases that can be searched for.", no_args_is_help=True)
+
+
+@commands.callback()
+def group() -> None:
+    """Cases that can be searched for."""
+
+
+@commands.command()
+def search(
+    query: Annotated[str, typer.Argument(help='Words, "a phrase", OR, -without; parts of words; Chinese.')] = "",
+    tag: Annotated[list[str] | None, typer.Option(help="Only entries with this tag; may be repeated.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=200)] = 10,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Find cases, the best first; the newest where nothing is asked for."""
+    with transaction(open_records()) as session:
+        found = search_knowledge(session, query, tags=tag or (), limit=limit)
+    if as_json:
+        rows = [
+            {
+                "id": str(one.id),
+                "title": one.title,
+                "tags": list(one.tags),
+                "incident_id": one.incident_id,
+                "created_at": one.created_at.isoformat(),
+                "rank": round(one.rank, 4),
+                "excerpt": one.excerpt,
+            }
+            for one in found
+        ]
+        print(json.dumps(rows, ensure_ascii=False))
+        return
+    console = Console(highlight=False)
+    for one in found:
+        console.print(f"{one.id}  {one.title}", markup=False, soft_wrap=True)
+        console.print(f"    {' '.join(one.excerpt.split())}", markup=False, soft_wrap=True)
+
+
+@commands.command()
+def show(
+    entry: Annotated[str, typer.Argument(help="The entry's id.", metavar="ENTRY")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Show a case."""
+    with transaction(open_records()) as session:
+        found = get_entry(session, id_from_text(entry, field="ENTRY"))
+    if as_json:
+        print(json.dumps(found.model_dump(mode="json", exclude={"search"}), ensure_ascii=False))
+        return
+    console = Console(highlight=False)
+    console.print(found.title, markup=False, soft_wrap=True)
+    console.print(
+        f"{', '.join(found.tags)}  ({found.path_type}, {found.created_at:%Y-%m-%d %H:%M} UTC)", markup=False
+    )
+    console.print(Markdown(found.body))
+
+
+@commands.command()
+def add(
+    title: Annotated[str, typer.Argument(help="What the case is about.")],
+    body: Annotated[str, typer.Option(help="Markdown, or - to read it from standard input.")] = "-",
+    tag: Annotated[list[str] | None, typer.Option(help="May be repeated.")] = None,
+    incident: Annotated[str | None, typer.Option(help="The incident that it is about.")] = None,
+) -> None:
+    """Write a case."""
+    written = sys.stdin.read() if body == "-" else body
+    case = Case(title=title, body=written, path_type="note", tags=tag or (), incident_id=incident)
+    with transaction(open_records()) as session:
+        print(deposit(session, case))

@@ -1,0 +1,66 @@
+"""`countersign steps`: what follows an execution, and doing in this process what is left of it."""
+
+import json
+import os
+import socket
+from typing import Annotated
+from uuid import UUID
+
+import typer
+from rich.console import Console
+from sqlalchemy import Engine
+
+from countersign.cli.opened import open_for_commands, open_records
+from countersign.records.database import transaction
+from countersign.records.identifiers import id_from_text
+from countersign.records.ledger import steps_of
+from countersign.records.queries import execution_to_follow
+from countersign.records.tables import LedgerStep
+
+commands = typer.Typer(name="steps", help="What follows an execution.", no_args_is_help=True)
+EXECUTION = typer.Argument(help="The execution's id, or its approval's.", metavar="ID")
+AS_JSON = typer.Option("--json", help="Print JSON.")
+
+
+@commands.callback()
+def group() -> None:
+    """What follows an execution."""
+
+
+@commands.command("list")
+def list_(execution: Annotated[str, EXECUTION], as_json: Annotated[bool, AS_JSON] = False) -> None:
+    """Show where the steps of an execution stand."""
+    engine = open_records()
+    _show(engine, _execution(engine, execution), as_json=as_json)
+
+
+@commands.command()
+def run(execution: Annotated[str, EXECUTION], as_json: Annotated[bool, AS_JSON] = False) -> None:
+    """Run every step of an execution that can be run now, and show where they stand then."""
+    # Importing every step takes longer than most commands.
+    from countersign.aftermath.running import run_steps  # noqa: PLC0415
+
+    services = open_for_commands()
+    execution_id = _execution(services.engine, execution)
+    run_steps(services, execution_id, runner=f"{socket.gethostname()}:{os.getpid()}")
+    _show(services.engine, execution_id, as_json=as_json)
+
+
+def _execution(engine: Engine, given: str) -> UUID:
+    with transaction(engine) as session:
+        return execution_to_follow(session, id_from_text(given, field="ID"))
+
+
+def _show(engine: Engine, execution_id: UUID, *, as_json: bool) -> None:
+    with transaction(engine) as session:
+        rows = steps_of(session, execution_id)
+    if as_json:
+        print(json.dumps([row.model_dump(mode="json") for row in rows], ensure_ascii=False))
+        return
+    console = Console(highlight=False)
+    for row in rows:
+        console.print(f"{row.name:18}  {row.status:8}  {_said(row)}", markup=False, soft_wrap=True)
+
+
+def _said(row: LedgerStep) -> str:
+    return str((row.result or {}).get("summary") or row.reason or row.error or "")
