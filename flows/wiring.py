@@ -4,14 +4,18 @@ import asyncio
 import os
 import socket
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import lru_cache
 
+from prefect.settings import PREFECT_UI_URL
 from pydantic import SecretStr
 from sqlalchemy import Engine
 
-from blocks import KubernetesCluster, PolicyDocument, SSHHosts
-from blocks.loading import load_block
+from blocks import KubernetesCluster, NotificationChannels, PolicyDocument, SSHHosts
+from blocks.loading import BlockMissing, load_block
+from blocks.notification_blocks import addresses_of
 from countersign.errors import ConfigurationError
+from countersign.execution.channels import Channels
 from countersign.execution.services import Services
 from countersign.policy.document import Policy
 from countersign.policy.loading import default_policy, load_policy_file
@@ -47,6 +51,7 @@ async def open_services() -> Services:
         signing_secrets=secrets,
         cluster=await _cluster(current),
         fleet=await _fleet(current),
+        channels=await _channels(current),
     )
 
 
@@ -90,3 +95,16 @@ async def _fleet(current: Settings) -> FleetSettings | ConfigurationError:
         return (await load_block(SSHHosts, current.hosts_block)).settings()
     except ConfigurationError as error:
         return error
+
+
+async def _channels(current: Settings) -> Channels | ConfigurationError | None:
+    """Return who is told; nobody where the block does not exist."""
+    try:
+        block = await load_block(NotificationChannels, current.channels_block)
+        channels = block.settings(await addresses_of(block.prefect_blocks()))
+    except BlockMissing:
+        return None
+    except ConfigurationError as error:
+        return error
+    pages = PREFECT_UI_URL.value()
+    return channels if pages is None else replace(channels, page_of_run=f"{pages}/runs/flow-run/{{}}".format)

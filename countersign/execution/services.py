@@ -8,6 +8,7 @@ from sqlalchemy import Engine
 
 from countersign.actions.operation import Investigation, KubernetesOperation
 from countersign.errors import ConfigurationError
+from countersign.execution.channels import Channels
 from countersign.policy.document import Policy
 from countersign.settings import Settings
 from countersign.targets.hosts.fleet import FleetSettings
@@ -31,6 +32,8 @@ class Services:
     """An error is raised by whatever needs the cluster, and by nothing else."""
     fleet: FleetSettings | ConfigurationError | None = None
     """The same for the hosts."""
+    channels: Channels | ConfigurationError | None = None
+    """The same for those who are told how executions ended; None where nobody is."""
 
     def investigate(self, investigation: Investigation) -> Evidence:
         """Run a read-only kubectl command against the cluster."""
@@ -69,3 +72,9 @@ class Services:
                 hint=f'save an SSHHosts block named "{self.settings.hosts_block}" (see docs/operations.md)',
             )
         return self.fleet
+
+    def the_channels(self) -> Channels | None:
+        """Return who is told, None where nobody is. Raises ConfigurationError where the block cannot be used."""
+        if isinstance(self.channels, ConfigurationError):
+            raise self.channels
+        return self.channels

@@ -22,7 +22,7 @@ from prefect.exceptions import ObjectAlreadyExists
 from prefect.workers.base import BaseWorker
 from pydantic import SecretStr
 
-from blocks import KubernetesCluster, PolicyDocument, SSHHosts
+from blocks import KubernetesCluster, NotificationChannels, PolicyDocument, SSHHosts
 from blocks.ssh_hosts import SSHHost
 from countersign.errors import ConfigurationError
 from countersign.sandbox.stack.addresses import POLICY_BLOCK
@@ -52,7 +52,7 @@ async def make_blocks(kubeconfig: Path | None, host: Path | None) -> None:
     `host` is the file in which the host says how it is reached. What a person has saved under these names is left
     alone.
     """
-    for kind in (KubernetesCluster, PolicyDocument, SSHHosts):
+    for kind in (KubernetesCluster, NotificationChannels, PolicyDocument, SSHHosts):
         await kind.aregister_type_and_schema()
     with suppress(ValueError):  # there is one
         await PolicyDocument().asave(POLICY_BLOCK)

@@ -1,0 +1,169 @@
+"""Send one message to one channel through Apprise."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from threading import get_ident
+from typing import Any
+
+from countersign.aftermath.telling import pagerduty
+from countersign.aftermath.telling.answers import error_for, listening
+from countersign.aftermath.telling.message import Message
+from countersign.aftermath.telling.redacting import silence_foreign_loggers, without_secrets
+from countersign.aftermath.telling.rendering import Dialect, Limits, render
+from countersign.errors import ConfigurationError
+from countersign.execution.channels import Channel, Format
+
+MOST = 20_000
+"""Characters of a body where the service allows more."""
+PAUSE_AFTER_CONNECT_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class _Service:
+    """What differs from what Apprise says about a service."""
+
+    limits: Limits
+    rich: Dialect | None = None
+    """How it is written to in a channel with the format html or markdown."""
+    plain: Dialect = Dialect.PLAIN
+
+
+# By Apprise's class, because a service has several schemes. Titles of 0: the service has none.
+_SERVICES = {
+    "NotifySlack": _Service(Limits(150, 3_000), Dialect.MRKDWN),
+    "NotifyDiscord": _Service(Limits(0, 2_000), Dialect.MARKDOWN),
+    # Telegram's own HTML is the one markup of which nothing but < and & has to be escaped.
+    "NotifyTelegram": _Service(Limits(0, 4_096), Dialect.TELEGRAM, plain=Dialect.TELEGRAM),
+    "NotifyPagerDuty": _Service(Limits(0, 1_024)),
+}
+_DIALECTS = {Format.PLAIN: Dialect.PLAIN, Format.HTML: Dialect.HTML, Format.MARKDOWN: Dialect.MARKDOWN}
+_FORMATS = {
+    Dialect.PLAIN: "text",
+    Dialect.HTML: "html",
+    Dialect.TELEGRAM: "html",
+    Dialect.MARKDOWN: "markdown",
+    Dialect.MRKDWN: "markdown",
+}
+
+
+def send(channel: Channel, message: Message, *, key: str, failed: bool, timeout: float) -> None:
+    """Send `message`, waiting no longer than `timeout` seconds for each answer.
+
+    `key` tells a repeated message where a service looks for one: PagerDuty, and webhooks (Idempotency-Key).
+    Raises DeliveryFailed, DeliveryRefused, ConfigurationError; no error repeats anything of the channel's address.
+    """
+    service = open_service(channel)
+    service.socket_connect_timeout = min(timeout, PAUSE_AFTER_CONNECT_SECONDS)
+    service.socket_read_timeout = timeout
+    kind = _SERVICES.get(type(service).__name__)
+    dialect = _dialect(channel.format, kind)
+    rendered = render(message, dialect, _limits(service, kind))
+    _prepare(service, dialect, key)
+    if pagerduty.is_meant(service):
+        pagerduty.send(service, rendered.body, key=key, failed=failed, timeout=timeout)
+        return
+    with listening() as answers, _warnings() as said:
+        # Through Apprise's own list, which catches whatever a service's code raises.
+        sent = _alone(service).notify(
+            body=rendered.body, title=rendered.title, notify_type=_type(failed), body_format=_format(dialect)
+        )
+    if not sent:
+        assert not isinstance(channel.url, ConfigurationError)
+        raise error_for(answers, said=without_secrets(" ".join(said), channel.url.get_secret_value())[:300])
+
+
+def open_service(channel: Channel) -> Any:
+    """Return Apprise's object for the channel's address. Raises ConfigurationError, which does not repeat it."""
+    silence_foreign_loggers()
+    from apprise import Apprise  # noqa: PLC0415 - slow to import
+
+    if isinstance(channel.url, ConfigurationError):
+        raise channel.url
+    service = Apprise.instantiate(channel.url.get_secret_value(), asset=_asset(), suppress_exceptions=True)
+    if service is None:
+        raise ConfigurationError(
+            f"the address of the channel {channel.name!r} is none that Apprise knows",
+            hint="see Apprise's list of services for the form of its address",
+        )
+    return service
+
+
+def _asset() -> Any:
+    from apprise import AppriseAsset, PersistentStoreMode  # noqa: PLC0415 - as above
+
+    return AppriseAsset(
+        app_id="Countersign",
+        app_desc="Countersign",
+        app_url="",
+        storage_mode=PersistentStoreMode.MEMORY,
+        async_mode=False,
+    )
+
+
+def _alone(service: Any) -> Any:
+    from apprise import Apprise  # noqa: PLC0415 - as above
+
+    client = Apprise(asset=_asset())
+    client.add(service)
+    return client
+
+
+def _dialect(wanted: Format, kind: _Service | None) -> Dialect:
+    if kind is None:
+        return _DIALECTS[wanted]
+    return kind.plain if wanted is Format.PLAIN or kind.rich is None else kind.rich
+
+
+def _limits(service: Any, kind: _Service | None) -> Limits:
+    if kind is not None:
+        return kind.limits
+    return Limits(int(service.title_maxlen), min(int(service.body_maxlen), MOST))
+
+
+def _prepare(service: Any, dialect: Dialect, key: str) -> None:
+    """Have the service send what was rendered, unchanged and in one piece."""
+    service.notify_format = _format(dialect)
+    name = type(service).__name__
+    if name == "NotifySlack":
+        # In blocks a text is what we say it is; elsewhere Apprise makes mentions of what looks like one.
+        service.use_blocks = True
+    if name in ("NotifyJSON", "NotifyXML", "NotifyForm"):
+        service.headers = {"Idempotency-Key": key, **service.headers}
+
+
+def _format(dialect: Dialect) -> Any:
+    from apprise import NotifyFormat  # noqa: PLC0415 - as above
+
+    return NotifyFormat(_FORMATS[dialect])
+
+
+def _type(failed: bool) -> Any:
+    from apprise import NotifyType  # noqa: PLC0415 - as above
+
+    return NotifyType.FAILURE if failed else NotifyType.SUCCESS
+
+
+class _Collecting(logging.Handler):
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.said: list[str] = []
+        self._thread = get_ident()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        # Other channels are told in other threads at the same time.
+        if record.thread == self._thread:
+            self.said.append(record.getMessage())
+
+
+@contextmanager
+def _warnings() -> Iterator[list[str]]:
+    """Collect what Apprise warns of in this thread."""
+    handler = _Collecting()
+    logger = logging.getLogger("apprise")
+    logger.addHandler(handler)
+    try:
+        yield handler.said
+    finally:
+        logger.removeHandler(handler)

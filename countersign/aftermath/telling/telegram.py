@@ -1,0 +1,79 @@
+"""The few methods of Telegram's Bot API that a card's reply needs.
+
+An error never shows the request's address: the bot's token is part of it.
+"""
+
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+
+from countersign.aftermath.telling.answers import error_for_status, retry_after
+from countersign.aftermath.telling.cards import CardMessage
+from countersign.aftermath.telling.redacting import silence_foreign_loggers, without_secrets
+from countersign.errors import DeliveryFailed, DeliveryRefused
+from countersign.execution.channels import TelegramBot
+
+# What Telegram answers (400) to removing buttons that are gone, or from a message that is.
+NOTHING_TO_REMOVE = ("message is not modified", "message to edit not found", "message can't be edited")
+
+
+class Telegram:
+    """One bot. Every method raises DeliveryFailed where another attempt may help, else DeliveryRefused."""
+
+    def __init__(self, bot: TelegramBot, *, timeout: float) -> None:
+        """`timeout` (seconds) bounds connecting and each answer."""
+        silence_foreign_loggers()
+        self._token = bot.token.get_secret_value()
+        self._http = httpx.Client(base_url=f"{bot.api}/bot{self._token}/", timeout=timeout)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        self._http.close()
+
+    def name(self) -> str:
+        """Return the bot's name."""
+        return f"@{self._ask('getMe', {}).get('username', '?')}"
+
+    def remove_buttons(self, card: CardMessage) -> None:
+        """Take the buttons away; harmless where they are gone, or the message is."""
+        asked = {"chat_id": card.chat, "message_id": card.message, "reply_markup": {"inline_keyboard": []}}
+        try:
+            self._ask("editMessageReplyMarkup", asked)
+        except DeliveryRefused as error:
+            if not any(said in error.message for said in NOTHING_TO_REMOVE):
+                raise
+
+    def reply(self, card: CardMessage, html: str) -> None:
+        """Reply on the card, or in its chat where the card is gone."""
+        quoted = {"message_id": card.message, "allow_sending_without_reply": True}
+        asked = {"chat_id": card.chat, "text": html, "parse_mode": "HTML", "reply_parameters": quoted}
+        self._ask("sendMessage", asked)
+
+    def _ask(self, method: str, asked: Mapping[str, Any]) -> dict[str, Any]:
+        try:
+            answer = self._http.post(method, json=asked)
+        except httpx.TimeoutException:
+            raise DeliveryFailed(f"Telegram did not answer {method} in time.") from None
+        except (httpx.HTTPError, httpx.InvalidURL):
+            raise DeliveryFailed(f"Telegram cannot be reached for {method}.") from None
+        document = _document(answer)
+        if answer.is_success and document.get("ok") is True:
+            result = document.get("result")
+            return result if isinstance(result, dict) else {}
+        said = without_secrets(str(document.get("description") or ""), f"bot://{self._token}")[:200]
+        if answer.is_success:
+            raise DeliveryFailed(f"Telegram did not confirm {method}.")
+        wait = retry_after(answer.headers, answer.content)
+        raise error_for_status(answer.status_code, retry_after=wait, said=said)
+
+
+def _document(answer: httpx.Response) -> dict[str, Any]:
+    try:
+        document = answer.json()
+    except ValueError:
+        return {}
+    return document if isinstance(document, dict) else {}
