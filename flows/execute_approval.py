@@ -30,7 +30,7 @@ from countersign.execution.run import Run
 from countersign.logging import get_logger
 from countersign.targets.classify import is_transient
 from flows import cancelling
-from flows.after_execution import after_execution
+from flows.after_execution import after_execution, what_followed
 from flows.showing import name_run, show_report
 from flows.threads import beat, in_thread, in_thread_to_its_end
 from flows.wiring import open_services, worker_name
@@ -62,7 +62,9 @@ async def execute_approval(approval_id: str, dry_run: bool = False) -> Any:
     report = await _execute(run)
     await show_report(report)
     if report.execution_id is not None and not report.dry_run:
-        await after_execution(run.services, UUID(report.execution_id))
+        execution_id = UUID(report.execution_id)
+        await after_execution(run.services, execution_id)
+        await show_report(report, await in_thread(what_followed, run.services, execution_id))
     return _final_state(report)
 
 

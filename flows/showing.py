@@ -7,6 +7,7 @@ from prefect.artifacts import acreate_markdown_artifact
 from prefect.client.orchestration import get_client
 from prefect.runtime import flow_run
 
+from countersign.execution.follow_up import FollowUp
 from countersign.execution.markdown import render
 from countersign.execution.report import Report
 from countersign.logging import get_logger
@@ -39,12 +40,12 @@ async def name_run(approval: Approval, description: Mapping[str, Any]) -> None:
         logger.warning("the run keeps its first name", exc_info=True)
 
 
-async def show_report(report: Report) -> None:
-    """Put the report on the run's page as a markdown artifact."""
+async def show_report(report: Report, follow_up: FollowUp | None = None) -> None:
+    """Put the report on the run's page as a markdown artifact, with what followed where that is known."""
     try:
         await acreate_markdown_artifact(
             key=f"approval-{report.approval_id}",
-            markdown=render(report),
+            markdown=render(report, follow_up),
             description=text(f"outcome.{report.outcome}"),
         )
     except Exception:

@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 from sqlmodel import Session
 
+from countersign.execution.follow_up import FollowUp, follow_up_of
 from countersign.execution.markdown import render
 from countersign.execution.report import Report
 from countersign.records.approvals import get_approval, signatures_of
@@ -41,9 +42,9 @@ def print_requests(console: Console, rows: Sequence[Approval]) -> None:
         console.print(line, markup=False, soft_wrap=True)
 
 
-def print_report(console: Console, report: Report) -> None:
-    """Print a report."""
-    console.print(Markdown(render(report)))
+def print_report(console: Console, report: Report, follow_up: FollowUp | None = None) -> None:
+    """Print a report with what followed it."""
+    console.print(Markdown(render(report, follow_up)))
 
 
 def approval_json(session: Session, approval_id: UUID) -> dict[str, Any]:
@@ -62,6 +63,8 @@ def approval_json(session: Session, approval_id: UUID) -> dict[str, Any]:
             "worker": row.worker,
             "started_at": row.started_at.isoformat(),
             "report": row.report,
+            "rolls_back": str(row.rolls_back) if row.rolls_back else None,
+            "follow_up": follow_up_of(session, row.id).model_dump(mode="json"),
         }
         for row in executions_of(session, approval_id)
     ]
@@ -91,7 +94,7 @@ def print_approval(console: Console, found: Mapping[str, Any]) -> None:
         console.print(timeline)
     for row in found["executions"]:
         if row["report"]:
-            print_report(console, Report.model_validate(row["report"]))
+            print_report(console, Report.model_validate(row["report"]), FollowUp.model_validate(row["follow_up"]))
 
 
 def _words(value: Any) -> str:

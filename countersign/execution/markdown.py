@@ -1,19 +1,26 @@
 """The report as markdown, for the run's artifact."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
+from countersign.execution.follow_up import FollowUp, Verification
 from countersign.execution.report import Report
 from countersign.texts import text
 
+Say = Callable[..., str]
 
-def render(report: Report, *, language: str | None = None) -> str:
-    """Return the report as GitHub-flavoured markdown in `language` (the setting by default)."""
+
+def render(report: Report, follow_up: FollowUp | None = None, *, language: str | None = None) -> str:
+    """Return the report as GitHub-flavoured markdown in `language` (the setting by default).
+
+    `follow_up` is what has followed it so far.
+    """
 
     def say(key: str, **values: object) -> str:
         return text(key, language=language, **values)
 
     outcome = say(f"outcome.{report.outcome}")
-    parts = [f"# {_plain(say('report.title', outcome=outcome, action=report.action))}"]
+    title = say("report.title", outcome=outcome, action=report.action)
+    parts = [f"# {_plain(say('report.rollback', title=title) if report.rolls_back else title)}"]
     if not report.performed_by_this_run:
         parts.append(f"> {say('report.first_run')}")
     parts.append(_cell(report.message))
@@ -53,7 +60,32 @@ def render(report: Report, *, language: str | None = None) -> str:
     if report.evidence:
         output = "\n".join(part for part in (report.evidence.stdout, report.evidence.stderr) if part)
         parts.append(f"## {say('report.evidence')}\n\n{_fenced(output)}")
+    if follow_up is not None:
+        parts += _followed(follow_up, say)
     return "\n\n".join(parts) + "\n"
+
+
+def _followed(follow_up: FollowUp, say: Say) -> Iterable[str]:
+    if follow_up.verification is not None:
+        yield from _verified(follow_up.verification, say)
+    if (back := follow_up.rollback) is not None:
+        outcome = say(f"outcome.{back.outcome}") if back.outcome else say("follow_up.under_way")
+        verdict = f" ({say(f'verdict.{back.verdict}')})" if back.verdict else ""
+        yield f"## {say('follow_up.rollback')}\n\n{outcome}{verdict}: {_cell(back.message)}"
+    if follow_up.steps:
+        rows = [
+            (say(f"step_name.{step.name}"), say(f"step_status.{step.status}"), step.said) for step in follow_up.steps
+        ]
+        yield f"## {say('follow_up.steps')}"
+        yield _table((say("report.step"), say("report.result"), say("report.message")), rows)
+
+
+def _verified(found: Verification, say: Say) -> Iterable[str]:
+    yield f"## {say('follow_up.verdict', verdict=say(f'verdict.{found.verdict}'))}"
+    yield "\n".join(f"- {_cell(each)}" for each in (*found.reasons, *found.notes))
+    if found.difference:
+        head = (say("follow_up.object"), say("follow_up.what"), say("follow_up.before"), say("follow_up.after"))
+        yield _table(head, [(line.object, line.what, line.before, line.after) for line in found.difference])
 
 
 def _table(head: tuple[str, ...], rows: Iterable[Sequence[str]]) -> str:

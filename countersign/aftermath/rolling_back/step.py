@@ -12,6 +12,7 @@ from countersign.aftermath.rolling_back.performing import finish
 from countersign.aftermath.subject import Done, Skipped, StepEnd, Subject
 from countersign.errors import Stopped, TookTooLong
 from countersign.execution.planning import held
+from countersign.masking import masked
 from countersign.records.database import transaction
 from countersign.records.evidence import Seen
 from countersign.records.holds import HeldBy
@@ -75,7 +76,7 @@ def _start(subject: Subject, decided: Decided) -> Owned | None:
             lease_seconds=subject.services.settings.lease_seconds,
             actor=ACTOR,
             operation_type=plan.verb,
-            input={"action": subject.approval.action, "rolls_back": str(subject.execution_id)},
+            input={"action": masked(subject.approval.action), "rolls_back": str(subject.execution_id)},
         )
         if isinstance(started, HeldBy):
             # Leaving the transaction with an error takes everything back.

@@ -26,6 +26,7 @@ from countersign.execution.performing import progress_of
 from countersign.execution.probing import ProbeAnswer, answers_json
 from countersign.execution.progress import NOTHING, Progress, StepResult
 from countersign.execution.services import Services
+from countersign.masking import masked, masked_values
 from countersign.records.database import transaction
 from countersign.records.evidence import Seen, evidence_of, store_after
 from countersign.records.outcomes import Outcome
@@ -133,14 +134,16 @@ def _end(subject: Subject, answer: _Answer, baseline: EvidenceSnapshot | None) -
     judgement = answer.judgement
     objects = answer.found.last.objects if answer.found else {}
     lines = difference(baseline.objects if baseline else None, objects) if answer.found else []
-    summary = text(f"verify.{judgement.verdict.value}", reason=judgement.reasons[0])
-    verification = {
-        "reasons": list(judgement.reasons),
-        "notes": list(judgement.notes),
-        "difference": difference_json(lines),
-        "samples": len(answer.found.case.samples) if answer.found else 0,
-        **answers_json(answer.probes),
-    }
+    summary = masked(text(f"verify.{judgement.verdict.value}", reason=judgement.reasons[0]))
+    verification = masked_values(
+        {
+            "reasons": list(judgement.reasons),
+            "notes": list(judgement.notes),
+            "difference": difference_json(lines),
+            "samples": len(answer.found.case.samples) if answer.found else 0,
+            **answers_json(answer.probes),
+        }
+    )
     seen = Seen.of(answer.found.last.at, objects) if answer.found else Seen(_now(), {})
 
     def write(session: Session) -> Mapping[str, Any]:
@@ -154,7 +157,7 @@ def _end(subject: Subject, answer: _Answer, baseline: EvidenceSnapshot | None) -
             type="verified",
             status=_EVENT[judgement.verdict],
             title=text("timeline.verified", verdict=text(f"verdict.{judgement.verdict.value}")),
-            description="; ".join(judgement.reasons),
+            description="; ".join(verification["reasons"]),
             actor="countersign",
             actor_role="executor",
             once_key=f"verified:{subject.execution_id}",
@@ -162,7 +165,7 @@ def _end(subject: Subject, answer: _Answer, baseline: EvidenceSnapshot | None) -
         return {"evidence_id": str(evidence_id)}
 
     return Done(
-        {"verdict": judgement.verdict.value, "reasons": list(judgement.reasons), "summary": summary}, write=write
+        {"verdict": judgement.verdict.value, "reasons": verification["reasons"], "summary": summary}, write=write
     )
 
 
