@@ -10,6 +10,7 @@ from uuid import UUID
 
 from sqlalchemy import text
 
+from countersign.errors import InternalError
 from countersign.execution.finding_out import settle_by_hand
 from countersign.execution.report import Report
 from countersign.records.approvals import get_approval
@@ -27,7 +28,7 @@ FINAL = (ApprovalStatus.EXECUTED, ApprovalStatus.FAILED, ApprovalStatus.CANCELLE
 HOLDS = text("""
     SELECT acquired_at, released_at FROM target_hold WHERE execution_id = :execution_id ORDER BY acquired_at
 """)
-Effects = Mapping[str, int]
+STEPS = text("SELECT status, count(*) FROM ledger_step GROUP BY status")
 
 
 @dataclass
@@ -45,11 +46,15 @@ class Verdict:
     """The effect happened, and the record says that it did not."""
     strays: list[str] = field(default_factory=list)
     """Effects that belong to no execution."""
+    internal: list[str] = field(default_factory=list)
+    """Runs that ended by a mistake of the program."""
     fences: list[str] = field(default_factory=list)
     """Executions to whose journal a former owner wrote."""
     left: str = ""
     """What stays held, open or abandoned."""
     settled_by_person: int = 0
+    steps: Counter[str] = field(default_factory=Counter)
+    """What has become of the steps after the outcomes; told, not judged."""
 
     @property
     def holds(self) -> bool:
@@ -60,6 +65,7 @@ class Verdict:
             or self.false_successes
             or self.false_failures
             or self.strays
+            or self.internal
             or self.fences
             or self.left
         )
@@ -75,11 +81,13 @@ class Verdict:
             "false successes": self.false_successes,
             "false failures": self.false_failures,
             "effects of nobody": self.strays,
+            "ended by a mistake of the program": self.internal,
             "journals with a former owner's entry": self.fences,
         }
         for name, found in named.items():
             yield f"{name}: {len(found)}"
             yield from (f"  {line}" for line in found)
+        yield f"steps after the outcomes: {told(self.steps)}"
         yield f"left behind: {self.left or 'nothing'}"
 
 
@@ -108,6 +116,8 @@ def judge(place: Place, filed: Sequence[Filed]) -> Verdict:
         _judge_one(place, one, requests, on_host, verdict)
     verdict.strays += [f"{key} ({count})" for key, count in requests.items() if count > 0]
     verdict.strays += [f"{what} at {at}" for at, what in on_host]
+    with transaction(place.services.engine) as session:
+        verdict.steps.update({str(status): count for status, count in session.execute(STEPS)})
     try:
         with transaction(place.services.engine) as session:
             check_nothing_is_left(session)
@@ -135,6 +145,8 @@ def _judge_one(
     if fences != sorted(fences):
         verdict.fences.append(name)
     report = Report.model_validate(execution.report)
+    if report.code == InternalError.code:
+        verdict.internal.append(f"{name}: {report.message}")
     verdict.taken_over += execution.fence > 1
     verdict.outcomes[report.outcome if report.success else f"{report.outcome} ({report.code})"] += 1
     steps = (execution.plan or {}).get("steps", [])
