@@ -1,8 +1,127 @@
-"""Learn from the verdict."""
+"""Learn from the verdict: what the run showed is written down, and the playbook that it was is judged by it."""
 
-from countersign.aftermath.subject import Skipped, StepEnd, Subject
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlmodel import Session
+
+from countersign.aftermath.learning.effects import Effect, effect_of
+from countersign.aftermath.learning.incidents import alert_of, incident_id_of, incident_of
+from countersign.aftermath.learning.standing import Demote, Promote, rules_of, standing_of
+from countersign.aftermath.learning.subjects import playbook_subject, repair_subject
+from countersign.aftermath.learning.trust import kept_since, trust_from
+from countersign.aftermath.subject import Done, Skipped, StepEnd, Subject
+from countersign.records.database import transaction
+from countersign.records.playbooks import demote, find_playbook, lock_playbook, set_status
+from countersign.records.states import EventStatus, PlaybookChangeKind, PlaybookStatus, StepName, Verdict
+from countersign.records.timeline import add_event
+from countersign.records.trust import Observation, observations_of, observe
+from countersign.texts import text
+
+ACTOR = "countersign"
 
 
-def learn(_subject: Subject) -> StepEnd:
-    """Learn from the verdict."""
-    return Skipped("not configured")
+def learn(subject: Subject) -> StepEnd:
+    """Write down how effective the run was, for its playbook and for its kind of repair.
+
+    Promotes a draft that has proved itself, and leaves a playbook to people that has stopped working. Raises
+    DatabaseUnavailable.
+    """
+    outcome, verdict = subject.execution.outcome, verdict_of(subject)
+    assert outcome is not None, "steps exist once there is an outcome"
+    effect = effect_of(outcome, verdict)
+    if effect is None:
+        return Skipped(text("learning.nothing_shown", outcome=outcome.value, verdict=verdict or "-"))
+    why_not = nothing_repaired(subject)
+    if why_not is not None:
+        return Skipped(why_not)
+    with transaction(subject.engine) as session:
+        alert = alert_of(incident_of(session, subject.approval), subject.approval)
+        matched = subject.approval.matched_playbook_id
+        playbook = find_playbook(session, matched) if matched else None
+    repair = repair_subject(alert, subject.report.operation)
+    subjects = [*([playbook_subject(playbook.id)] if playbook else []), *([repair] if repair else [])]
+
+    def write(session: Session) -> Mapping[str, Any]:
+        # Of two runs that end together the second waits here, and judges by both.
+        if playbook is not None:
+            lock_playbook(session, playbook.id)
+        for name in subjects:
+            observe(session, name, observation(subject, effect))
+        return {} if playbook is None else judge_playbook(session, subject, playbook.id)
+
+    summary = text("learning.learnt", basis=effect.basis, count=len(subjects))
+    return Done({"subjects": subjects, "effect": effect.effect, "weight": effect.weight, "summary": summary}, write)
+
+
+def verdict_of(subject: Subject) -> Verdict | None:
+    """Return what verification found, None where it did not get to a verdict."""
+    verdict = (subject.result_of(StepName.VERIFY) or {}).get("verdict")
+    return None if verdict is None else Verdict(verdict)
+
+
+def nothing_repaired(subject: Subject) -> str | None:
+    """Return why a run says nothing about any repair, None if it does."""
+    if not subject.report.steps:
+        return text("learning.nothing_sent")
+    if subject.report.operation.get("tool") == "ssh_diagnose":
+        return text("learning.nothing_changed")
+    return None
+
+
+def observation(subject: Subject, effect: Effect) -> Observation:
+    """Return what the run showed. Its time is the outcome's, however late the step runs."""
+    at = subject.execution.settled_at
+    assert at is not None, "steps exist once there is an outcome"
+    return Observation(subject.execution_id, effect.effect, effect.weight, effect.basis, at)
+
+
+def judge_playbook(session: Session, subject: Subject, playbook_id: UUID) -> dict[str, Any]:
+    """Promote or demote the playbook by everything that was observed; return what the step's result says of it."""
+    settings = subject.services.settings
+    playbook, name = lock_playbook(session, playbook_id), playbook_subject(playbook_id)
+    now, half_life = datetime.now(UTC), settings.trust_half_life_seconds
+    observed = observations_of(session, [name], since=kept_since(now, half_life))[name]
+    trust = trust_from(observed, now=now, half_life_seconds=half_life)
+    standing = standing_of(
+        observed,
+        trust,
+        status=playbook.status,
+        people_only=playbook.people_only_since is not None,
+        restored_at=playbook.restored_at,
+        rules=rules_of(settings),
+    )
+    said: dict[str, Any] = {"playbook": playbook.name, "bound": round(trust.bound, 4), "runs": trust.runs}
+    match standing:
+        case Demote(reason) if demote(session, playbook_id, by=ACTOR, reason=reason):
+            tell_about(session, subject, "demoted", name=playbook.name, reason=reason)
+            return {**said, "demoted": reason}
+        case Promote(reason):
+            promote(session, subject, playbook_id, playbook.name, reason)
+            return {**said, "promoted": reason}
+    return said
+
+
+def promote(session: Session, subject: Subject, playbook_id: UUID, name: str, reason: str) -> None:
+    """Approve a draft for what was learnt, and tell it."""
+    what = PlaybookChangeKind.PROMOTED
+    if set_status(session, playbook_id, PlaybookStatus.APPROVED, what=what, by=ACTOR, reason=reason):
+        tell_about(session, subject, "promoted", name=name, reason=reason)
+
+
+def tell_about(session: Session, subject: Subject, what: str, *, name: str, reason: str) -> None:
+    """Tell on the timeline of the approval and its incident what became of a playbook by this run."""
+    add_event(
+        session,
+        approval_id=subject.approval.id,
+        incident_id=incident_id_of(subject.approval),
+        type=f"playbook_{what}",
+        status=EventStatus.WARNING if what == "demoted" else EventStatus.INFO,
+        title=text(f"learning.{what}_event", name=name),
+        description=reason,
+        actor=ACTOR,
+        actor_role="system",
+        once_key=f"playbook_{what}:{subject.execution_id}",
+    )
