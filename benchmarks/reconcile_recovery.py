@@ -103,8 +103,8 @@ def main() -> int:
             engine = connect(SecretStr(stack.addresses.database_url), timeout=5)
             services = Services(Settings(_env_file=None), engine, policy, lambda: policy)
             for number in range(runs):
-                approval_id = approved(services, household, f"kubectl label deployment/api killed-{number}=yes -n prod")
-                taken.append(recovery(stack, services, cluster, approval_id))
+                action = f"kubectl label deployment/api killed-{number}=yes -n prod"
+                taken.append(recovery(stack, services, cluster, approved(services, household, action)))
             effects = len(cluster.requests().mutations())
             engine.dispose()
     seconds = [took for took, _ in taken]

@@ -41,6 +41,10 @@ HELD = text("""
     WHERE approval_id = :approval_id AND (settled_at IS NOT NULL OR lease_until > clock_timestamp())
 """)
 FAULTS = st.sampled_from([Fault.NONE, *Fault])
+TURNS = st.lists(st.tuples(st.booleans(), FAULTS, st.integers(1, 9)), min_size=1, max_size=5)
+SILENCE = text("""
+    UPDATE execution SET lease_until = clock_timestamp() WHERE approval_id = :approval_id AND settled_at IS NULL
+""")
 some = st.integers(0, 99)
 """Which of those that there are."""
 
@@ -149,16 +153,18 @@ def machine(engine: Engine) -> type[RuleBasedStateMachine]:
         def lease_ends(self, which: int) -> None:
             end_lease(engine, self.seen.unsettled[which % len(self.seen.unsettled)].id)
 
-        @precondition(lambda self: self.seen.unsettled and len(self.living) < PROCESSES)
-        @rule(which=some, turns=st.lists(st.tuples(st.booleans(), FAULTS, st.integers(1, 12)), max_size=6))
-        def take_over(self, which: int, turns: list[tuple[bool, Fault, int]]) -> None:
-            """The owner was silent for too long, and lives on: it and its successor take turns."""
-            execution = self.seen.unsettled[which % len(self.seen.unsettled)]
-            former = [each for each in self.living if each.job.approval_id == execution.approval_id]
-            end_lease(engine, execution.id)
-            successor = self.begin(self.jobs[execution.approval_id])
-            for is_successors, fault, points in turns:
-                self.advance(successor if is_successors or not former else former[-1], fault, points)
+        @precondition(lambda self: self.seen.open and len(self.living) < PROCESSES - 1)
+        @rule(which=some, points=st.integers(0, 9), fault=FAULTS, turns=TURNS)
+        def take_over(self, which: int, points: int, fault: Fault, turns: list[tuple[bool, Fault, int]]) -> None:
+            """An owner falls silent somewhere, and lives on: it and its successor take turns."""
+            job = self.jobs[self.seen.open[which % len(self.seen.open)]]
+            former = next((each for each in self.living if each.job == job), None) or self.begin(job)
+            self.advance(former, fault, points)
+            with transaction(engine) as session:
+                session.execute(SILENCE, {"approval_id": job.approval_id})
+            successor = self.begin(job)
+            for is_successors, another_fault, more in turns:
+                self.advance(successor if is_successors else former, another_fault, more)
                 self.promises_hold()
 
         # --- reconciliation -----------------------------------------------------------------------
