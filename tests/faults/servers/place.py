@@ -113,7 +113,7 @@ class Place:
         """Send a signal to a part of the stack, and return the pid that it has. Raises ProcessLookupError."""
         pid = self.pid(part)
         # A part that has just died has a pid that may be anybody's by now.
-        if _parent(pid) != os.getpid():
+        if not _is_a_child(pid):
             raise ProcessLookupError(f"{part} does not run")
         os.kill(pid, number)
         return pid
@@ -171,12 +171,13 @@ class Place:
             time.sleep(0.1)
 
 
-def _parent(pid: int) -> int | None:
-    """Return the process id of the parent, None where there is no such process."""
+def _is_a_child(pid: int) -> bool:
+    """Tell whether the process runs (or is stopped) and was started by this one."""
     try:
-        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+        state, parent = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[:2]
     except (OSError, ValueError):
-        return None
+        return False
+    return state not in "ZX" and int(parent) == os.getpid()
 
 
 def _without_rate_limit(household: Household) -> Household:
