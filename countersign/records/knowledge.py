@@ -26,6 +26,7 @@ PARTS_LIMIT = 8
 START, STOP = "«", "»"
 """Around what was found, in an excerpt."""
 _MARKS = f'StartSel="{START}", StopSel="{STOP}", MaxFragments=2, MaxWords=24, MinWords=8'
+_PART = re.compile(r'-?"[^"]*"|[^\s"]+')
 AROUND = 80
 """Characters on either side of a part that was found."""
 
@@ -48,7 +49,7 @@ SEARCH = """
                entry.created_at, asked.words, entry.search @@ asked.words AS by_words,
                ts_rank_cd(entry.search, asked.words) + CASE WHEN {in_title} THEN 0.5 ELSE 0 END AS rank
         FROM knowledge_entry AS entry, websearch_to_tsquery('english', :query) AS asked (words)
-        WHERE (entry.search @@ asked.words OR ({in_all}))
+        WHERE (entry.search @@ asked.words OR ({in_all})) AND NOT ({excluded})
           AND entry.tags @> :tags AND entry.id IS DISTINCT FROM :except_for
         ORDER BY rank DESC, entry.created_at DESC LIMIT :limit
     ) AS found
@@ -129,7 +130,7 @@ def search(
     query = clean(query)[:QUERY_LIMIT].strip()
     if not query:
         return _newest(session, tags=tags, limit=limit)
-    return _search(session, query, parts_of(query), tags=tags, limit=limit, except_for=except_for)
+    return _search(session, query, parts_of(query), without(query), tags=tags, limit=limit, except_for=except_for)
 
 
 def related(
@@ -142,15 +143,19 @@ def related(
     query = " OR ".join(f'"{word}"' for word in (clean(one).replace('"', " ").strip() for one in words) if word)
     if query and len(found) < limit:
         known = {entry.id for entry in found}
-        others = _search(session, query[:QUERY_LIMIT], (), tags=(), limit=limit + len(known), except_for=None)
+        others = _search(session, query[:QUERY_LIMIT], (), (), tags=(), limit=limit + len(known), except_for=None)
         found += [entry for entry in others if entry.id not in known]
     return found[:limit]
 
 
 def parts_of(query: str) -> tuple[str, ...]:
-    """Return the words of `query` whose parts are looked for; those behind a minus are not. Pure."""
-    words = (word.strip("\"'“”「」,，。") for word in query.split() if not word.startswith("-"))
-    return tuple(dict.fromkeys(word for word in words if word and word.lower() != "or"))[:PARTS_LIMIT]
+    """Return the words and phrases of `query` whose parts are looked for. Pure."""
+    return tuple(part for minus, part in _read(query) if not minus)[:PARTS_LIMIT]
+
+
+def without(query: str) -> tuple[str, ...]:
+    """Return the words and phrases that must not occur, those behind a minus. Pure."""
+    return tuple(part for minus, part in _read(query) if minus)[:PARTS_LIMIT]
 
 
 def excerpt(body: str, parts: Sequence[str]) -> str:
@@ -164,21 +169,39 @@ def excerpt(body: str, parts: Sequence[str]) -> str:
     return flat[: 2 * AROUND]
 
 
+def _read(query: str) -> Sequence[tuple[bool, str]]:
+    """Return the distinct words and phrases of `query`, each with whether a minus stands before it."""
+    read = []
+    for word in _PART.findall(query):
+        minus = len(word) > 1 and word.startswith("-")
+        part = (word[1:] if minus else word).strip("\"'“”「」,，。 ")
+        if part and part.lower() != "or":
+            read.append((minus, part))
+    return list(dict.fromkeys(read))
+
+
 def _search(
     session: Session,
     query: str,
     parts: Sequence[str],
+    excluded: Sequence[str],
     *,
     tags: Sequence[str],
     limit: int,
     except_for: UUID | None,
 ) -> Sequence[Found]:
     names = [f"part_{number}" for number in range(len(parts))]
-    in_title = " AND ".join(f"entry.title ILIKE :{name}" for name in names) or "false"
-    in_all = " AND ".join(f"(entry.title ILIKE :{name} OR entry.body ILIKE :{name})" for name in names) or "false"
-    statement = text(SEARCH.format(in_title=in_title, in_all=in_all, marks=_MARKS))
+    others = [f"other_{number}" for number in range(len(excluded))]
+    statement = text(
+        SEARCH.format(
+            in_title=" AND ".join(f"entry.title ILIKE :{name}" for name in names) or "false",
+            in_all=" AND ".join(map(_somewhere, names)) or "false",
+            excluded=" OR ".join(map(_somewhere, others)) or "false",
+            marks=_MARKS,
+        )
+    )
     asked: dict[str, Any] = {"query": query, "tags": list(tags), "limit": limit, "except_for": except_for}
-    asked |= {name: f"%{_escaped(part)}%" for name, part in zip(names, parts, strict=True)}
+    asked |= {name: f"%{_escaped(part)}%" for name, part in zip(names + others, [*parts, *excluded], strict=True)}
     typed = statement.bindparams(bindparam("tags", type_=ARRAY(Text())))
     return [
         Found(
@@ -213,6 +236,10 @@ def _plain(row: KnowledgeEntry) -> Found:
         rank=0.0,
         excerpt=excerpt(row.body, ()),
     )
+
+
+def _somewhere(name: str) -> str:
+    return f"(entry.title ILIKE :{name} OR entry.body ILIKE :{name})"
 
 
 def _escaped(part: str) -> str:
