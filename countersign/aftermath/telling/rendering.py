@@ -52,6 +52,7 @@ _MENTION = re.compile(r"(?<![\w.+-])@(?=\S)|@(?=everyone|here|channel|all)", re.
 # <@user>, <!here>, <#channel>, <https://…|text>
 _ANGLE = re.compile(r"<(?=[@!#&\w/])")
 _BANG = re.compile(r"!(?=(?:here|channel|everyone)\b)", re.IGNORECASE)
+_MARKS = re.compile(r"([*_~`])")
 _MARKDOWN = re.compile(r"([\\`*_~|\[\]<>#&])")
 
 
@@ -68,6 +69,10 @@ _BIDI = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 def escaped(value: str, dialect: Dialect) -> str:
     """Return `value` such that the dialect shows it as it is: no markup, no link, no mention begins in it."""
+    if dialect is Dialect.MRKDWN:
+        # Slack has no escape for its marks but these three; a character of no width keeps them from pairing.
+        value = value.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+        return plain(_MARKS.sub(rf"{NO_WIDTH}\1{NO_WIDTH}", value))
     value = plain(value)
     match dialect:
         case Dialect.PLAIN:
@@ -76,10 +81,6 @@ def escaped(value: str, dialect: Dialect) -> str:
             return html.escape(value, quote=True)
         case Dialect.MARKDOWN:
             return _MARKDOWN.sub(r"\\\1", value)
-        case Dialect.MRKDWN:
-            # Slack has no escape for its marks but these three; a character of no width keeps them from pairing.
-            value = value.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-            return re.sub(r"([*_~`])", rf"{NO_WIDTH}\1{NO_WIDTH}", value)
 
 
 def render(message: Message, dialect: Dialect, limits: Limits) -> Rendered:

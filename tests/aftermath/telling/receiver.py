@@ -25,7 +25,7 @@ class Reply:
     """What is answered; `hold` is waited for before."""
 
     status: int = 200
-    body: Mapping[str, Any] = field(default_factory=lambda: {"ok": True, "result": {"username": "card_bot"}})
+    body: Mapping[str, Any] | str = field(default_factory=lambda: {"ok": True, "result": {"username": "card_bot"}})
     headers: Mapping[str, str] = field(default_factory=dict)
     hold: Event | None = None
 
@@ -81,7 +81,7 @@ class Receiver:
     async def _start(self) -> None:
         app = web.Application()
         app.router.add_route("*", "/{path:.*}", self._handle)
-        self._runner = web.AppRunner(app, shutdown_timeout=1)
+        self._runner = web.AppRunner(app, shutdown_timeout=0, access_log=None)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", 0)
         await site.start()
@@ -94,6 +94,8 @@ class Receiver:
             reply = self._next(request.path)
         if reply.hold is not None:
             await asyncio.to_thread(reply.hold.wait, 60)
+        if isinstance(reply.body, str):
+            return web.Response(text=reply.body, status=reply.status, headers=dict(reply.headers))
         return web.json_response(dict(reply.body), status=reply.status, headers=dict(reply.headers))
 
     def _next(self, path: str) -> Reply:
