@@ -22,11 +22,13 @@ from countersign.policy.approval import RecordedSignature, VerifiedApproval, ver
 from countersign.policy.checks import (
     Check,
     PlanFacts,
+    PlaybookFacts,
     RequestFacts,
     check_disturbed,
     check_kill_switch,
     check_place,
     check_plan,
+    check_playbook,
     check_rate,
     check_request,
 )
@@ -36,6 +38,7 @@ from countersign.records.approvals import signatures_of
 from countersign.records.control import kill_switch
 from countersign.records.database import transaction
 from countersign.records.owned import Owned
+from countersign.records.playbooks import find_playbook
 from countersign.records.queries import count_recent_executions
 from countersign.records.states import ApprovalStatus
 from countersign.records.tables import Approval
@@ -128,7 +131,21 @@ def request_checks(
 ) -> tuple[Check, ...]:
     """Ask the policy about the request alone. An observation does nothing, so there is nothing to ask."""
     facts = _facts(services, approval, reading, automatic=automatic, kill_switch=_recorded_kill_switch(services))
-    return () if facts is None else check_request(services.policy, facts, now)
+    if facts is None:
+        return ()
+    return (*check_request(services.policy, facts, now), *_playbook_checks(services, approval, automatic=automatic))
+
+
+def _playbook_checks(services: Services, approval: Approval, *, automatic: bool) -> tuple[Check, ...]:
+    """Ask about the playbook that the request names. One that is not on record here is somebody else's to judge."""
+    if not approval.matched_playbook_id:
+        return ()
+    with transaction(services.engine) as session:
+        found = find_playbook(session, approval.matched_playbook_id)
+    if found is None:
+        return ()
+    facts = PlaybookFacts(found.name, found.status.value, found.people_only_reason)
+    return (check_playbook(facts, automatic=automatic),)
 
 
 def _facts(

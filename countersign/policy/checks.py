@@ -24,6 +24,7 @@ class Question(StrEnum):
     FREEZE_WINDOW = "freeze_window"
     PROTECTED = "protected"
     OPERATION = "operation"
+    PLAYBOOK = "playbook"
     RATE = "rate"
     SCALE_FACTOR = "scale_factor"
     SCALE_TO = "scale_to"
@@ -70,6 +71,17 @@ class PlanFacts:
     affected_pods: int | None = None
     current_replicas: int | None = None
     wanted_replicas: int | None = None
+
+
+@dataclass(frozen=True)
+class PlaybookFacts:
+    """The playbook that a request says it comes from."""
+
+    name: str
+    status: str
+    """draft, approved or deprecated."""
+    people_only: str | None = None
+    """Why it is left to people, None where it is not."""
 
 
 class FindingFacts(Protocol):
@@ -123,6 +135,26 @@ def check_rate(policy: Policy, operation: str, recent_actions: int) -> Check:
             "find out why it needs so many; the limit is max_actions_per_target_and_hour",
         )
     return Check(Question.RATE, True, f"{recent_actions} actions on this target in the last hour")
+
+
+def check_playbook(facts: PlaybookFacts, *, automatic: bool) -> Check:
+    """Answer whether the playbook may be run by whoever signed. With a person's signature any may."""
+    if automatic and facts.people_only is not None:
+        return Check(
+            Question.PLAYBOOK,
+            False,
+            f"playbook {facts.name} is left to people: {facts.people_only}",
+            f"have a person sign it; `countersign playbooks restore {facts.name}` gives it back to the auto-approver",
+        )
+    if automatic and facts.status != "approved":
+        return Check(
+            Question.PLAYBOOK,
+            False,
+            f"playbook {facts.name} is {facts.status}, and only an approved one runs without a person",
+            f"have a person sign it, or approve the playbook: `countersign playbooks approve {facts.name}`",
+        )
+    who = "the auto-approver" if automatic else "a person's approval"
+    return Check(Question.PLAYBOOK, True, f"playbook {facts.name} may be run with {who}")
 
 
 def check_plan(policy: Policy, facts: PlanFacts) -> tuple[Check, ...]:

@@ -115,6 +115,11 @@ def get_playbook(session: Session, reference: str) -> Playbook:
     return found
 
 
+def playbook_with_id(session: Session, playbook_id: UUID) -> Playbook:
+    """Return the playbook that a version belongs to."""
+    return session.get_one(Playbook, playbook_id, populate_existing=True)
+
+
 def list_playbooks(
     session: Session, *, status: PlaybookStatus | None = None, alert: str | None = None, limit: int = 500
 ) -> Sequence[Playbook]:

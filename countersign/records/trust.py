@@ -17,13 +17,14 @@ from countersign.records.storable import clean
 from countersign.records.tables import TrustObservation
 
 # Write down what an execution showed. A second time only the heavier observation stays, of two equally heavy ones
-# the less favourable: whichever comes first.
+# the less favourable, then the later: whichever comes first.
 OBSERVE = text("""
     INSERT INTO trust_observation AS known (execution_id, subject, effect, weight, basis, at)
     VALUES (:execution_id, :subject, :effect, :weight, :basis, :at)
     ON CONFLICT (execution_id, subject) DO UPDATE
     SET effect = excluded.effect, weight = excluded.weight, basis = excluded.basis, at = excluded.at
-    WHERE (excluded.weight, -excluded.effect) > (known.weight, -known.effect)
+    WHERE (excluded.weight, -excluded.effect, excluded.at, excluded.basis COLLATE "C")
+        > (known.weight, -known.effect, known.at, known.basis)
 """)
 
 # Every subject that was observed since then, by name.

@@ -7,6 +7,8 @@ from typing import Any
 from countersign.texts import text
 
 NAME_LIMIT = 120
+NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,118}[a-z0-9])?")
+NAME_EXAMPLE = "high-latency-restart-deployment"
 _HUMPS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _OTHER = re.compile(r"[^a-z0-9]+")
 

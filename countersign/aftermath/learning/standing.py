@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from math import fsum
 
 from countersign.aftermath.learning.trust import Trust
 from countersign.records.states import PlaybookStatus
@@ -76,6 +77,6 @@ def _after_a_failure(since: Sequence[Observation], trust: Trust, rules: Rules) -
     if len(last) == rules.demote_runs and all(one.effect < 0.5 for one in last):
         return Demote(text("learning.demoted_runs", runs=rules.demote_runs))
     # A low bound of what was hardly tried says nothing yet.
-    if trust.evidence >= rules.demote_runs and trust.bound < rules.demote_floor:
+    if fsum(one.weight for one in since) >= rules.demote_runs and trust.bound < rules.demote_floor:
         return Demote(text("learning.demoted_bound", bound=f"{trust.bound:.2f}", floor=f"{rules.demote_floor:.2f}"))
     return Stay()

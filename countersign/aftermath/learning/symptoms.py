@@ -94,7 +94,7 @@ def _check_pattern(matcher: Matcher) -> None:
     except re.error as error:
         raise InvalidInput(
             f"{matcher.value[:80]!r} is not a regular expression: {error}",
-            hint="write a =~ with e.g. warning|critical",
+            hint="write for example warning|critical",
         ) from None
     if _NESTED.search(matcher.value):
         raise InvalidInput(

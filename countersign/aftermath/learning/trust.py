@@ -5,13 +5,15 @@ little. The mean is shown to people; decisions use the lower bound, which is low
 was hardly tried.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import fsum, sqrt
 from uuid import UUID
 
-from countersign.records.trust import Observation
+from sqlmodel import Session
+
+from countersign.records.trust import Observation, observations_of
 
 Z = 1.96
 """Of the normal distribution: the bound is the lower end of a 95 % interval."""
@@ -63,10 +65,11 @@ def trust_from(observations: Iterable[Observation], *, now: datetime, half_life_
     )
 
 
-def trust_of(
-    observed: Mapping[str, Sequence[Observation]], *, now: datetime, half_life_seconds: float
+def read_trust(
+    session: Session, subjects: Sequence[str], *, now: datetime, half_life_seconds: float
 ) -> dict[str, Trust]:
-    """Return the trust in each subject."""
+    """Return the trust in each of `subjects` as it is at `now`."""
+    observed = observations_of(session, subjects, since=kept_since(now, half_life_seconds))
     return {
         subject: trust_from(observations, now=now, half_life_seconds=half_life_seconds)
         for subject, observations in observed.items()

@@ -1,0 +1,109 @@
+"""Printing playbooks and the trust in them, for people and as JSON."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from rich.console import Console
+
+from countersign.aftermath.learning.content import said_by
+from countersign.aftermath.learning.document import write_playbooks
+from countersign.aftermath.learning.trust import Trust
+from countersign.records.tables import Playbook, PlaybookChange, PlaybookVersion
+from countersign.settings import load_settings
+
+
+def trust_facts(trust: Trust) -> dict[str, Any]:
+    """Return the trust as JSON values."""
+    return {
+        "bound": round(trust.bound, 4),
+        "mean": round(trust.mean, 4),
+        "runs": trust.runs,
+        "half_life_seconds": load_settings().trust_half_life_seconds,
+    }
+
+
+def trust_words(trust: Trust) -> str:
+    """Return the trust in one line."""
+    days = load_settings().trust_half_life_seconds / 86_400
+    return f"bound {trust.bound:.2f}, mean {trust.mean:.2f}, {trust.runs} runs, half-life {days:g} days"
+
+
+def summary(playbook: Playbook, trust: Trust) -> dict[str, Any]:
+    """Return what the list shows as JSON values."""
+    said = said_by(playbook.symptom, playbook.steps)
+    return {
+        "id": str(playbook.id),
+        "name": playbook.name,
+        "title": playbook.title,
+        "status": playbook.status.value,
+        "version": playbook.version,
+        "symptom": [str(matcher) for matcher in said.symptom],
+        "steps": list(said.actions),
+        "people_only": playbook.people_only_reason,
+        **trust_facts(trust),
+    }
+
+
+def whole(
+    playbook: Playbook, trust: Trust, versions: Sequence[PlaybookVersion], changes: Sequence[PlaybookChange]
+) -> dict[str, Any]:
+    """Return everything about a playbook as JSON values."""
+    return {
+        **summary(playbook, trust),
+        "versions": [
+            {
+                "version": one.version,
+                "origin": one.origin.value,
+                "symptom": one.symptom["matchers"],
+                "steps": [step["action"] for step in one.steps["steps"]],
+                "created_at": _time(one.created_at),
+            }
+            for one in versions
+        ],
+        "changes": [
+            {"what": one.what.value, "by": one.by, "reason": one.reason, "at": _time(one.at)} for one in changes
+        ],
+    }
+
+
+def print_list(console: Console, rows: Sequence[dict[str, Any]]) -> None:
+    """Print one line per playbook. Lines are never shortened, so that names can be copied."""
+    wide = max([len("name"), *(len(row["name"]) for row in rows)])
+    _line(console, f"{'name':{wide}}  {'status':10}  version  bound  mean   runs  runs without a person")
+    for row in rows:
+        alone = "yes" if row["status"] == "approved" else "no"
+        if row["people_only"]:
+            alone = f"no: {row['people_only']}"
+        numbers = f"{row['version']:7}  {row['bound']:5.2f}  {row['mean']:4.2f}  {row['runs']:5}"
+        _line(console, f"{row['name']:{wide}}  {row['status']:10}  {numbers}  {alone}")
+
+
+def print_playbook(
+    console: Console,
+    playbook: Playbook,
+    trust: Trust,
+    versions: Sequence[PlaybookVersion],
+    changes: Sequence[PlaybookChange],
+) -> None:
+    """Print a playbook as its file says it, and then what the file does not: trust, versions, changes."""
+    _line(console, write_playbooks([playbook]))
+    _line(console, f"id       {playbook.id}")
+    _line(console, f"trust    {trust_words(trust)}")
+    if playbook.people_only_since is not None:
+        _line(console, f"left to people since {_time(playbook.people_only_since)}: {playbook.people_only_reason}")
+    for version in versions:
+        used = " (in use)" if version.version == playbook.version else ""
+        actions = "; ".join(said_by(version.symptom, version.steps).actions)
+        _line(console, f"version  {version.version}{used}, {version.origin.value}: {actions}")
+    for change in changes:
+        reason = f": {change.reason}" if change.reason else ""
+        _line(console, f"change   {_time(change.at)} {change.what.value} by {change.by}{reason}")
+
+
+def _time(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat(timespec="seconds")
+
+
+def _line(console: Console, text: str) -> None:
+    console.print(text, markup=False, soft_wrap=True)

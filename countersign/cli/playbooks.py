@@ -1,0 +1,217 @@
+"""`countersign playbooks`: look at them, review them as files, approve, deprecate, restore, render."""
+
+import getpass
+import json
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from sqlmodel import Session
+
+from countersign.aftermath.learning.content import said_by
+from countersign.aftermath.learning.document import read_playbooks, write_playbooks
+from countersign.aftermath.learning.importing import import_playbooks
+from countersign.aftermath.learning.rendering import render as render_actions
+from countersign.aftermath.learning.subjects import playbook_subject
+from countersign.aftermath.learning.trust import Trust, kept_since, read_trust
+from countersign.cli.opened import open_records
+from countersign.cli.playbook_showing import print_list, print_playbook, summary, trust_facts, trust_words, whole
+from countersign.errors import InvalidInput
+from countersign.records.database import transaction
+from countersign.records.playbooks import (
+    changes_of,
+    get_playbook,
+    list_playbooks,
+    lock_playbook,
+    note_change,
+    set_status,
+    use_version,
+    versions_of,
+)
+from countersign.records.playbooks import (
+    restore as give_back,
+)
+from countersign.records.states import PlaybookChangeKind, PlaybookStatus
+from countersign.records.trust import observed_subjects
+from countersign.settings import load_settings
+
+commands = typer.Typer(
+    name="playbooks", help="Repairs that worked, and how far they are trusted.", no_args_is_help=True
+)
+console = Console(highlight=False)
+
+Name = Annotated[str, typer.Argument(help="The playbook's name or id.", metavar="NAME")]
+By = Annotated[str | None, typer.Option(help="Who decides; the login name unless said.")]
+Reason = Annotated[str, typer.Option(help="Why; kept on record.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@commands.command("list")
+def list_(
+    status: Annotated[PlaybookStatus | None, typer.Option(help="Only those in this status.")] = None,
+    alert: Annotated[str | None, typer.Option(help="Only those for this alertname.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List playbooks with the trust in them."""
+    with transaction(open_records()) as session:
+        found = list_playbooks(session, status=status, alert=alert)
+        trust = _trust(session, [playbook_subject(one.id) for one in found])
+    rows = [summary(one, trust[playbook_subject(one.id)]) for one in found]
+    if as_json:
+        print(json.dumps(rows, ensure_ascii=False))
+        return
+    print_list(console, rows)
+
+
+@commands.command()
+def show(name: Name, as_json: AsJson = False) -> None:
+    """Show a playbook: what it says, the trust in it, its versions and who changed what."""
+    with transaction(open_records()) as session:
+        playbook = get_playbook(session, name)
+        trust = _trust(session, [playbook_subject(playbook.id)])[playbook_subject(playbook.id)]
+        versions, changes = versions_of(session, playbook.id), changes_of(session, playbook.id)
+    if as_json:
+        print(json.dumps(whole(playbook, trust, versions, changes), ensure_ascii=False, indent=2))
+    else:
+        print_playbook(console, playbook, trust, versions, changes)
+
+
+@commands.command()
+def export(
+    names: Annotated[list[str] | None, typer.Argument(help="Which; all unless said.", metavar="[NAME]...")] = None,
+    to: Annotated[Path | None, typer.Option(help="Folder for a file of each, NAME.yaml; else printed.")] = None,
+) -> None:
+    """Write playbooks as YAML for review: stable order, no ids, no times."""
+    with transaction(open_records()) as session:
+        found = [get_playbook(session, name) for name in names] if names else list(list_playbooks(session))
+    if to is None:
+        print(write_playbooks(found), end="")
+        return
+    try:
+        to.mkdir(parents=True, exist_ok=True)
+        for playbook in found:
+            (to / f"{playbook.name}.yaml").write_text(write_playbooks([playbook]), encoding="utf-8")
+    except OSError as error:
+        raise InvalidInput(f"--to: {to} cannot be written: {error.strerror}", hint="name a folder of yours") from None
+    _line(f"{len(found)} written to {to}")
+
+
+@commands.command("import")
+def import_(
+    files: Annotated[list[Path], typer.Argument(help="Files, or folders of .yaml files; - is standard input.")],
+    by: By = None,
+) -> None:
+    """Make the records say what the files say; all of it or nothing. A second time changes nothing."""
+    written = [one for path in _files(files) for one in read_playbooks(_read(path), source=str(path))]
+    names = [one.name for one in written]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise InvalidInput(f"name: {twice[0]!r} is in several files", hint="give each playbook its own name")
+    with transaction(open_records()) as session:
+        done = import_playbooks(session, written, by=by or getpass.getuser())
+    for one in done:
+        still = f"; left to people: {one.people_only}" if one.people_only else ""
+        _line(f"{one.came.value:9}  {one.name} (version {one.version}){still}")
+
+
+@commands.command()
+def approve(
+    name: Name,
+    version: Annotated[int | None, typer.Option(help="Use this version from now on.", min=1)] = None,
+    reason: Reason = "",
+    by: By = None,
+) -> None:
+    """Approve a playbook, or another version of it."""
+    with transaction(open_records()) as session:
+        playbook = lock_playbook(session, get_playbook(session, name).id)
+        what, who = PlaybookChangeKind.APPROVED, by or getpass.getuser()
+        if version is not None and version != playbook.version:
+            use_version(session, playbook.id, version)
+            why = f"version {version}" + (f": {reason}" if reason else "")
+            note_change(session, playbook.id, what, by=who, reason=why)
+        set_status(session, playbook.id, PlaybookStatus.APPROVED, what=what, by=who, reason=reason)
+        now = get_playbook(session, name)
+    still = f"; it is left to people: {now.people_only_reason}" if now.people_only_reason else ""
+    _line(f"{now.name} is approved, version {now.version}{still}")
+
+
+@commands.command()
+def deprecate(name: Name, reason: Reason, by: By = None) -> None:
+    """Take a playbook out of use; what it said and showed stays on record."""
+    with transaction(open_records()) as session:
+        playbook = lock_playbook(session, get_playbook(session, name).id)
+        what = PlaybookChangeKind.DEPRECATED
+        set_status(
+            session, playbook.id, PlaybookStatus.DEPRECATED, what=what, by=by or getpass.getuser(), reason=reason
+        )
+    _line(f"{playbook.name} is deprecated")
+
+
+@commands.command()
+def restore(name: Name, reason: Reason, by: By = None) -> None:
+    """Give a playbook that was left to people back to the auto-approver."""
+    if not reason.strip():
+        raise InvalidInput("--reason: must not be empty", hint="say what is different now")
+    with transaction(open_records()) as session:
+        playbook = lock_playbook(session, get_playbook(session, name).id)
+        changed = give_back(session, playbook.id, by=by or getpass.getuser(), reason=reason)
+    _line(f"{playbook.name} " + ("is given back" if changed else "was not left to people; nothing is changed"))
+
+
+@commands.command()
+def render(
+    name: Name,
+    values: Annotated[list[str] | None, typer.Option("--set", help="NAME=VALUE, once for each variable.")] = None,
+) -> None:
+    """Print the actions that a playbook becomes with these variables, ready to be filed."""
+    variables: dict[str, str] = {}
+    for given in values or []:
+        key, sign, value = given.partition("=")
+        if not sign or not key or key in variables:
+            raise InvalidInput(f"--set: {given[:80]!r} is not one NAME=VALUE", hint="for example --set name=api")
+        variables[key] = value
+    with transaction(open_records()) as session:
+        playbook = get_playbook(session, name)
+    for action in render_actions(said_by(playbook.symptom, playbook.steps).actions, variables):
+        print(action)
+
+
+@commands.command()
+def trust(as_json: AsJson = False) -> None:
+    """Show the trust in every playbook and every kind of repair that was observed."""
+    half_life, now = load_settings().trust_half_life_seconds, datetime.now(UTC)
+    with transaction(open_records()) as session:
+        found = _trust(session, observed_subjects(session, since=kept_since(now, half_life)))
+        names = {playbook_subject(one.id): f"playbook:{one.name}" for one in list_playbooks(session)}
+    if as_json:
+        print(json.dumps([{"subject": names.get(one, one), **trust_facts(found[one])} for one in found]))
+        return
+    for subject, known in found.items():
+        _line(f"{names.get(subject, subject)}: {trust_words(known)}")
+
+
+def _trust(session: Session, subjects: Sequence[str]) -> dict[str, Trust]:
+    half_life = load_settings().trust_half_life_seconds
+    return read_trust(session, subjects, now=datetime.now(UTC), half_life_seconds=half_life)
+
+
+def _files(given: Sequence[Path]) -> list[Path]:
+    return [path for one in given for path in (sorted(one.glob("*.yaml")) if one.is_dir() else [one])]
+
+
+def _read(path: Path) -> str:
+    try:
+        return sys.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise InvalidInput(
+            f"{path} cannot be read: {reason}", hint="name files that `playbooks export` wrote"
+        ) from None
+
+
+def _line(text: str) -> None:
+    console.print(text, markup=False, soft_wrap=True)

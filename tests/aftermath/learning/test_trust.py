@@ -1,0 +1,155 @@
+"""Trust is a function of the set of observations: neither their order nor their repetition matters."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from uuid import UUID, uuid4
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import Engine
+
+from countersign.aftermath.learning.effects import effect_of
+from countersign.aftermath.learning.trust import Trust, kept_since, trust_from, wilson_lower_bound
+from countersign.records.database import transaction
+from countersign.records.outcomes import Outcome
+from countersign.records.states import Verdict
+from countersign.records.trust import Observation, observations_of, observe
+from tests.records.builders import owned
+
+NOW = datetime(2026, 5, 1, tzinfo=UTC)
+DAY = 86_400.0
+HALF_LIFE = 30 * DAY
+MOMENTS = st.floats(0, 400 * DAY).map(lambda seconds: NOW - timedelta(seconds=seconds))
+
+
+def seen(execution: int, effect: float, weight: float = 1.0, *, at: datetime = NOW) -> Observation:
+    return Observation(UUID(int=execution), effect, weight, "verdict", at)
+
+
+OBSERVATIONS = st.lists(
+    st.builds(
+        Observation,
+        st.integers(1, 8).map(lambda number: UUID(int=number)),
+        st.floats(0, 1),
+        st.sampled_from([0.3, 1.0, 2.0]),
+        st.sampled_from(["verdict effective", "outcome success"]),
+        MOMENTS,
+    ),
+    max_size=12,
+)
+
+
+def trust(observations: Sequence[Observation], *, now: datetime = NOW) -> Trust:
+    return trust_from(observations, now=now, half_life_seconds=HALF_LIFE)
+
+
+@given(OBSERVATIONS, st.randoms(use_true_random=False), st.integers(0, 5))
+@settings(deadline=None)
+def test_order_and_repetition_change_no_digit(observations: list[Observation], random: object, again: int) -> None:
+    shuffled = [*observations, *observations[:again]]
+    random.shuffle(shuffled)  # type: ignore[attr-defined]
+    assert trust(shuffled) == trust(observations)
+
+
+@given(OBSERVATIONS)
+def test_mean_and_bound_are_shares_and_the_bound_is_below_the_share(observations: list[Observation]) -> None:
+    found = trust(observations)
+    assert 0 <= found.bound <= 1
+    assert 0 < found.mean < 1
+    if found.evidence > 0:
+        assert found.bound <= (found.alpha - 1) / found.evidence + 1e-9
+
+
+@given(OBSERVATIONS)
+def test_an_effective_run_never_lowers_the_bound_and_an_ineffective_one_never_raises_it(
+    observations: list[Observation],
+) -> None:
+    before = trust(observations).bound
+    assert trust([*observations, seen(99, 1.0)]).bound >= before - 1e-12
+    assert trust([*observations, seen(99, 0.0)]).bound <= before + 1e-12
+
+
+@given(st.floats(0, 50), st.floats(0, 50), st.floats(0, 50))
+def test_the_bound_rises_with_successes_and_falls_with_failures(won: float, lost: float, more: float) -> None:
+    bound = wilson_lower_bound(won, won + lost)
+    assert wilson_lower_bound(won + more, won + more + lost) >= bound - 1e-12
+    assert wilson_lower_bound(won, won + lost + more) <= bound + 1e-12
+
+
+@pytest.mark.parametrize(
+    ("effective", "runs", "bound"),
+    # Computed with the score interval's formula by hand, and compared with published tables of it.
+    [(0, 0, 0.0), (1, 1, 0.2065), (5, 5, 0.5655), (6, 6, 0.6097), (9, 10, 0.5958), (0, 10, 0.0), (50, 100, 0.4038)],
+)
+def test_known_values_of_the_bound(effective: int, runs: int, bound: float) -> None:
+    assert wilson_lower_bound(effective, runs) == pytest.approx(bound, abs=5e-5)
+
+
+def test_after_a_half_life_an_observation_weighs_half() -> None:
+    old = trust([seen(1, 1.0, at=NOW - timedelta(seconds=HALF_LIFE))])
+    assert (old.alpha, old.beta) == pytest.approx((1.5, 1.0))
+    assert old.bound < trust([seen(1, 1.0)]).bound
+
+
+def test_without_observations_the_mean_is_even_and_the_bound_is_zero() -> None:
+    assert (trust([]).mean, trust([]).bound, trust([]).runs) == (0.5, 0.0, 0)
+
+
+def test_a_clock_that_runs_ahead_makes_nothing_heavier() -> None:
+    assert trust([seen(1, 1.0, at=NOW + timedelta(days=3))]) == trust([seen(1, 1.0)])
+
+
+@pytest.mark.parametrize(
+    ("outcome", "verdict", "effect", "weight"),
+    [
+        ("success", "effective", 1.0, 1.0),
+        ("failed", "effective", 1.0, 1.0),
+        ("success", "ineffective", 0.0, 1.0),
+        ("success", "worse", 0.0, 2.0),
+        ("success", "unverifiable", 1.0, 0.3),
+        ("failed", "unverifiable", 0.0, 0.3),
+        ("success", None, 1.0, 0.3),
+        ("unknown", "effective", 1.0, 1.0),
+    ],
+)
+def test_the_verdict_decides_and_the_outcome_only_where_there_is_none(
+    outcome: str, verdict: str | None, effect: float, weight: float
+) -> None:
+    found = effect_of(Outcome(outcome), None if verdict is None else Verdict(verdict))
+    assert found is not None
+    assert (found.effect, found.weight) == (effect, weight)
+
+
+@pytest.mark.parametrize("outcome", ["blocked", "no_action", "investigated", "cancelled", "parse_failure", "dry_run"])
+def test_what_was_not_performed_shows_nothing(outcome: str) -> None:
+    assert effect_of(Outcome(outcome), Verdict.EFFECTIVE) is None
+
+
+def test_an_unknown_outcome_without_a_verdict_shows_nothing() -> None:
+    assert effect_of(Outcome.UNKNOWN, Verdict.UNVERIFIABLE) is None
+
+
+@pytest.fixture
+def executions(engine: Engine) -> list[UUID]:
+    return [owned(engine).execution_id for _ in range(8)]
+
+
+@given(OBSERVATIONS, st.randoms(use_true_random=False), st.integers(0, 4))
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_the_records_keep_the_same_rows_in_whatever_order_they_arrive(
+    engine: Engine, executions: list[UUID], observations: list[Observation], random: object, again: int
+) -> None:
+    arrived = [replace(one, execution_id=executions[one.execution_id.int - 1]) for one in observations]
+    shuffled = [*arrived, *arrived[:again]]
+    random.shuffle(shuffled)  # type: ignore[attr-defined]
+    first, second = f"first:{uuid4()}", f"second:{uuid4()}"
+    with transaction(engine) as session:
+        for one in arrived:
+            observe(session, first, one)
+        for one in shuffled:
+            observe(session, second, one)
+        found = observations_of(session, [first, second], since=kept_since(NOW, HALF_LIFE))
+    assert found[first] == found[second]
+    assert trust(found[first]) == trust(arrived)
