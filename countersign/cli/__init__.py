@@ -15,6 +15,7 @@ from countersign.cli import (
     knowledge,
     migrate,
     parse,
+    playbooks,
     reconcile,
     status,
     steps,
@@ -54,6 +55,7 @@ app.add_typer(hosts.commands)
 app.add_typer(keys.commands)
 app.add_typer(incidents.commands)
 app.add_typer(knowledge.commands)
+app.add_typer(playbooks.commands)
 app.add_typer(steps.commands)
 app.add_typer(dead_letters.commands)
 app.add_typer(switch.switch)
