@@ -19,7 +19,6 @@ from countersign.execution.channels import (
     TelegramBot,
 )
 from countersign.records.outcomes import Outcome
-from countersign.records.states import RiskLevel
 
 OUTCOMES = (*(outcome.value for outcome in Outcome), ROLLED_BACK)
 
@@ -35,14 +34,16 @@ class NotificationChannel(BaseModel):
         title="Prefect block",
         description="A notification block by type and name, e.g. slack-webhook/on-call, instead of an address.",
     )
-    risks: list[RiskLevel] = Field(
+    risks: list[Literal["low", "medium", "high", "critical"]] = Field(
         default_factory=list, title="Risks", description='Only these, e.g. ["high", "critical"]. Empty: all.'
     )
     outcomes: list[str] = Field(
         default_factory=list, title="Outcomes", description='Only these, e.g. ["failed", "unknown"]. Empty: all.'
     )
     language: Literal["en", "zh-TW"] = Field(default="en", title="Language")
-    format: Format = Field(default=Format.PLAIN, title="Format", description="plain, html or markdown.")
+    format: Literal["plain", "html", "markdown"] = Field(
+        default="plain", title="Format", description="plain, html or markdown."
+    )
 
 
 class NotificationChannels(Block):
@@ -190,8 +191,8 @@ class NotificationChannels(Block):
         return Channel(
             name=channel.name,
             url=url,
-            risks=frozenset(risk.value for risk in channel.risks),
+            risks=frozenset(channel.risks),
             outcomes=frozenset(channel.outcomes),
             language=channel.language,
-            format=channel.format,
+            format=Format(channel.format),
         )

@@ -6,6 +6,7 @@ import sys
 import typer
 
 from countersign.cli import (
+    channels,
     dead_letters,
     demo,
     doctor,
@@ -53,6 +54,7 @@ app.add_typer(approvals)
 app.add_typer(executions)
 app.add_typer(hosts.commands)
 app.add_typer(keys.commands)
+app.add_typer(channels.commands)
 app.add_typer(incidents.commands)
 app.add_typer(knowledge.commands)
 app.add_typer(playbooks.commands)

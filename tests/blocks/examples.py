@@ -34,6 +34,20 @@ POLICY: dict[str, Any] = {
     "hmac_secrets": {"bot-key": SECRET},
 }
 
+CHANNELS: dict[str, Any] = {
+    "channels": [
+        {
+            "name": "on-call",
+            "risks": ["high", "critical"],
+            "outcomes": ["failed", "rolled_back"],
+            "format": "markdown",
+        },
+        {"name": "audit", "language": "zh-TW"},
+    ],
+    "urls": {"on-call": f"slack://TokenA/TokenB/{SECRET}", "audit": f"jsons://bot:{SECRET}@audit.example.com/hook"},
+    "telegram_token": SECRET,
+}
+
 
 def hosts(port: int = 22, **fields: Any) -> dict[str, Any]:
     """Return the fields of a fleet of one host, web-1, on this machine."""

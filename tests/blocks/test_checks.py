@@ -8,11 +8,15 @@ from threading import Thread
 
 import pytest
 
-from blocks import KubernetesCluster, SSHHosts
+from blocks import KubernetesCluster, NotificationChannels, SSHHosts
 from countersign.errors import ConfigurationError
 from countersign.sandbox.hosts.ports import free_port
 from countersign.sandbox.hosts.standin_server import StandInServer
+from tests.aftermath.telling.conftest import receiver
+from tests.aftermath.telling.receiver import Receiver, Reply
 from tests.blocks.examples import CLIENT_KEY, HOST_KEY, OTHER_KEY, SECRET, hosts
+
+__all__ = ["receiver"]
 
 
 @pytest.fixture
@@ -102,3 +106,24 @@ def test_a_cluster_where_nothing_answers_is_a_sentence_without_the_token() -> No
         block.check()
     assert SECRET not in str(caught.value)
     assert caught.value.hint
+
+
+def test_channels_that_take_a_test_message_pass(receiver: Receiver) -> None:
+    block = channels(receiver, "one", "two", telegram_token=SECRET, telegram_api=f"http://{receiver.address}")
+    assert block.check() == "All 2 channels took a test message. The bot @card_bot replies on cards."
+    assert len(receiver.received("/one")) == len(receiver.received("/two")) == 1
+
+
+def test_each_channel_that_does_not_work_is_named_with_its_reason(receiver: Receiver) -> None:
+    receiver.always("/closed", Reply(403))
+    receiver.always("/getMe", Reply(401, {"ok": False, "description": "Unauthorized"}))
+    block = channels(receiver, "open", "closed", telegram_token=SECRET, telegram_api=f"http://{receiver.address}")
+    with pytest.raises(ConfigurationError, match="closed: The service answers 403") as caught:
+        block.check()
+    assert "Telegram bot: The service answers 401" in caught.value.message
+    assert SECRET not in str(caught.value) and "open:" not in caught.value.message
+
+
+def channels(receiver: Receiver, *names: str, **fields: str) -> NotificationChannels:
+    urls = {name: f"json://bot:{SECRET}@{receiver.address}/{name}" for name in names}
+    return NotificationChannels(channels=[{"name": name} for name in names], urls=urls, **fields)

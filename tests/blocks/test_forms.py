@@ -7,9 +7,19 @@ from prefect.blocks.core import Block
 from pydantic import SecretStr, ValidationError
 
 import blocks
-from blocks import KubernetesCluster, PolicyDocument, SSHHosts
+from blocks import KubernetesCluster, NotificationChannels, PolicyDocument, SSHHosts
 from countersign.errors import ConfigurationError
-from tests.blocks.examples import CLIENT_KEY, CLUSTER, HOST_KEY, OTHER_KEY, POLICY, SECRET, hosts, kubeconfig
+from tests.blocks.examples import (
+    CHANNELS,
+    CLIENT_KEY,
+    CLUSTER,
+    HOST_KEY,
+    OTHER_KEY,
+    POLICY,
+    SECRET,
+    hosts,
+    kubeconfig,
+)
 
 KINDS: list[type[Block]] = [getattr(blocks, name) for name in blocks.__all__]
 
@@ -153,13 +163,49 @@ def test_a_fleet_gives_the_target_its_settings() -> None:
         (KubernetesCluster, CLUSTER, SECRET),
         (KubernetesCluster, {"kubeconfig": kubeconfig()}, SECRET),
         (PolicyDocument, POLICY, SECRET),
+        (NotificationChannels, CHANNELS, SECRET),
         (SSHHosts, hosts(), CLIENT_KEY.private.splitlines()[2]),
         (SSHHosts, hosts(private_keys={"web-1": OTHER_KEY.private}), OTHER_KEY.private.splitlines()[2]),
     ],
-    ids=["server", "kubeconfig", "policy", "hosts", "one-host"],
+    ids=["server", "kubeconfig", "policy", "channels", "hosts", "one-host"],
 )
 def test_no_secret_is_in_what_a_block_prints(kind: type[Block], fields: dict[str, Any], secret: str) -> None:
     block = kind(**fields)
     settings = block.secrets() if isinstance(block, PolicyDocument) else block.settings()  # type: ignore[attr-defined]
     for shown in (repr(block), str(block), str(block.model_dump()), block.model_dump_json(), repr(settings)):
         assert secret not in shown
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        (CHANNELS | {"urls": {"on-call": f"slack://{SECRET}"}}, "'audit' has neither an address nor a Prefect block"),
+        (CHANNELS | {"urls": CHANNELS["urls"] | {"oncall": f"slack://{SECRET}"}}, "an address for 'oncall'"),
+        (CHANNELS | {"urls": CHANNELS["urls"] | {"audit": SECRET}}, "what 'audit' has is not an address"),
+        (CHANNELS | {"urls": CHANNELS["urls"] | {"audit": 5}}, "what 'audit' has is not an address"),
+        ({"channels": [{"name": "a"}, {"name": "a"}]}, "there is another channel called 'a'"),
+        ({"channels": [{"name": "card"}]}, "there is another channel called 'card'"),
+        ({"channels": [{"name": "a", "prefect_block": "ops"}]}, "not a block's type and name"),
+        (
+            {"channels": [{"name": "a", "prefect_block": "x/y"}], "urls": {"a": f"x://{SECRET}"}},
+            "both an address and",
+        ),
+        ({"channels": [{"name": "a", "prefect_block": "x/y", "outcomes": ["fail"]}]}, "'fail' is none; there are"),
+        ({"channels": [{"name": "a", "prefect_block": "x/y", "risks": ["huge"]}]}, "risks"),
+        ({"telegram_api": "api.telegram.org"}, "is not a URL"),
+    ],
+)
+def test_a_mistake_in_the_channels_is_said_when_it_is_made(fields: dict[str, Any], said: str) -> None:
+    assert said in mistake(NotificationChannels, **fields)
+
+
+def test_channels_give_the_steps_their_settings() -> None:
+    settings = NotificationChannels(**CHANNELS).settings()
+    on_call, audit = settings.channels
+    assert on_call.is_told(risk="high", outcome="failed")
+    assert not on_call.is_told(risk="low", outcome="failed")
+    assert not on_call.is_told(risk="high", outcome="success")
+    assert audit.is_told(risk="low", outcome="success")
+    assert (audit.language, audit.format) == ("zh-TW", "plain")
+    assert settings.bot is not None and settings.bot.token == SecretStr(SECRET)
+    assert NotificationChannels().settings().bot is None

@@ -10,12 +10,32 @@ from typing import Any
 import httpx
 import pytest
 from prefect.blocks.core import Block
+from prefect.blocks.notifications import SlackWebhook
+from prefect.blocks.webhook import Webhook
+from pydantic import SecretStr
 
-from blocks import KubernetesCluster, PolicyDocument, SSHHosts
+from blocks import KubernetesCluster, NotificationChannels, PolicyDocument, SSHHosts
 from blocks.loading import load_block
+from blocks.notification_blocks import load_addresses
+from countersign.aftermath.telling.sending import open_service
+from countersign.cli import main
 from countersign.errors import ConfigurationError
-from tests.blocks.examples import CLIENT_KEY, CLUSTER, HOST_KEY, OTHER_KEY, POLICY, SECRET, hosts, kubeconfig
+from countersign.execution.channels import Channel
+from tests.aftermath.telling.conftest import receiver
+from tests.aftermath.telling.receiver import Receiver, Reply
+from tests.blocks.examples import (
+    CHANNELS,
+    CLIENT_KEY,
+    CLUSTER,
+    HOST_KEY,
+    OTHER_KEY,
+    POLICY,
+    SECRET,
+    hosts,
+    kubeconfig,
+)
 
+__all__ = ["receiver"]
 pytestmark = pytest.mark.stack
 
 SECRETS = (SECRET, *(key.private.splitlines()[2] for key in (CLIENT_KEY, OTHER_KEY)))
@@ -25,6 +45,7 @@ SAVED: dict[str, tuple[type[Block], dict[str, Any]]] = {
     "in-cluster": (KubernetesCluster, {"in_cluster": True}),
     "policy": (PolicyDocument, POLICY),
     "policy-without-secrets": (PolicyDocument, {}),
+    "channels": (NotificationChannels, CHANNELS),
     "shared-key": (SSHHosts, hosts()),
     "own-key": (SSHHosts, hosts(private_keys={"web-1": OTHER_KEY.private}, passphrase=SECRET)),
 }
@@ -61,7 +82,7 @@ def documents(api: str) -> dict[str, dict[str, Any]]:
 
 
 def test_the_command_registers_every_block_type(api: str) -> None:
-    for kind in (KubernetesCluster, PolicyDocument, SSHHosts):
+    for kind in (KubernetesCluster, NotificationChannels, PolicyDocument, SSHHosts):
         answer = httpx.get(f"{api}/block_types/slug/{kind.get_block_type_slug()}").raise_for_status().json()
         assert answer["name"] == kind.get_block_type_name()
         assert answer["description"]
@@ -118,3 +139,43 @@ def test_a_block_that_does_not_exist_is_named(api: str) -> None:
 
 def test_public_host_keys_are_shown(saved: str) -> None:
     assert documents(saved)["shared-key"]["data"]["hosts"][0]["host_keys"] == [HOST_KEY.public]
+
+
+def test_a_channel_can_be_one_of_prefects_own_notification_blocks(api: str) -> None:
+    SlackWebhook(url=SecretStr(f"https://hooks.slack.com/services/T1JJ3T3L2/A1BRTD4JD/{'s' * 24}")).save("ops")
+    Webhook(url=SecretStr("https://example.com")).save("plain")
+    found = load_addresses(["slack-webhook/ops", "slack-webhook/absent", "webhook/plain"])
+    channel = Channel("ops", found["slack-webhook/ops"])
+    assert open_service(channel).service_name == "Slack"
+    assert "s" * 24 not in repr(found)
+    for name, said in (("slack-webhook/absent", "does not exist"), ("webhook/plain", "is not a notification block")):
+        error = found[name]
+        assert isinstance(error, ConfigurationError) and said in error.message
+
+
+def test_channels_are_listed_and_tried_by_name(
+    api: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, receiver: Receiver
+) -> None:
+    urls = {
+        "good": f"json://bot:{SECRET}@{receiver.address}/good",
+        "bad": f"json://bot:{SECRET}@{receiver.address}/bad",
+    }
+    block = NotificationChannels(channels=[{"name": "good"}, {"name": "bad", "risks": ["high"]}], urls=urls)
+    block.save("tried")
+    receiver.always("/bad", Reply(401))
+
+    def run(*words: str) -> tuple[int, str]:
+        monkeypatch.setattr(sys, "argv", ["countersign", "channels", *words, "--block", "tried"])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        printed = capsys.readouterr()
+        assert SECRET not in printed.out + printed.err
+        return int(ended.value.code or 0), printed.out + printed.err
+
+    code, said = run("list")
+    assert code == 0 and "good" in said and "high" in said
+    assert run("test", "good") == (0, "good: took a test message.\n")
+    code, said = run("test")
+    assert code == 1 and "bad: The service answers 401" in said and "1 of them cannot be told" in said
+    assert run("test", "other")[0] == 6
+    assert [one.body["title"] for one in receiver.received("/good")] == ["Test message"] * 2

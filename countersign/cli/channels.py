@@ -1,0 +1,92 @@
+"""`countersign channels`: who is told how executions ended, and whether they can be told."""
+
+import asyncio
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from countersign.errors import ConfigurationError, CountersignError, DeliveryFailed, NotFound
+from countersign.execution.channels import Channel, Channels
+from countersign.settings import settings
+
+commands = typer.Typer(name="channels", help="Channels that are told how executions ended.", no_args_is_help=True)
+
+Block = Annotated[
+    str | None,
+    typer.Option("--block", help="The NotificationChannels block; COUNTERSIGN_CHANNELS_BLOCK unless said."),
+]
+
+
+@commands.command("list")
+def list_channels(block: Block = None) -> None:
+    """Print the channels and what each is told of. Addresses are not shown."""
+    channels = _load(block)
+    table = Table("channel", "service", "risks", "outcomes", "language", "format", box=None)
+    for one in channels.channels:
+        table.add_row(
+            one.name, _service(one), _shown(one.risks), _shown(one.outcomes), one.language, one.format.value
+        )
+    console = Console()
+    console.print(table)
+    if not channels.enabled or not settings().notify:
+        console.print("Notifications are switched off.")
+    if channels.bot is not None:
+        console.print("A Telegram bot replies on alerts' cards.")
+
+
+@commands.command()
+def test(
+    name: Annotated[str | None, typer.Argument(help="The channel; all of them unless said.")] = None,
+    block: Block = None,
+) -> None:
+    """Send a test message to one channel, or to all and ask for the bot's name."""
+    from countersign.aftermath.telling.trying import try_bot, try_channel  # noqa: PLC0415 - Apprise is slow
+
+    channels = _load(block)
+    chosen = [one for one in channels.channels if name in (None, one.name)]
+    if name is not None and not chosen:
+        names = ", ".join(one.name for one in channels.channels) or "none"
+        raise NotFound(f"there is no channel {name!r}", hint=f"there are: {names}")
+    failed = 0
+    for channel in chosen:
+        try:
+            try_channel(channel)
+            typer.echo(f"{channel.name}: took a test message.")
+        except CountersignError as error:
+            failed += 1
+            typer.echo(f"{channel.name}: {error.message}", err=True)
+    if name is None and channels.bot is not None:
+        try:
+            typer.echo(f"Telegram bot: {try_bot(channels.bot)}.")
+        except CountersignError as error:
+            failed += 1
+            typer.echo(f"Telegram bot: {error.message}", err=True)
+    if failed:
+        raise DeliveryFailed(f"{failed} of them cannot be told.", hint="mend them in the NotificationChannels block")
+
+
+def _load(block: str | None) -> Channels:
+    from blocks import NotificationChannels  # noqa: PLC0415 - Prefect takes two seconds to import
+    from blocks.loading import load_block  # noqa: PLC0415
+    from blocks.notification_blocks import addresses_of  # noqa: PLC0415
+
+    async def load() -> Channels:
+        found = await load_block(NotificationChannels, block or settings().channels_block)
+        return found.settings(await addresses_of(found.prefect_blocks()))
+
+    return asyncio.run(load())
+
+
+def _service(channel: Channel) -> str:
+    from countersign.aftermath.telling.sending import open_service  # noqa: PLC0415 - Apprise is slow
+
+    try:
+        return str(open_service(channel).service_name)
+    except ConfigurationError as error:
+        return error.message
+
+
+def _shown(chosen: frozenset[str]) -> str:
+    return ", ".join(sorted(chosen)) or "all"
