@@ -29,6 +29,10 @@ class Case:
     risk: str = "medium"
     twist: Twist = Twist.NONE
     requested_by: str = "carol"
+    verdict: str | None = None
+    """What verification has to find; None: not judged here, since the cases disturb each other's pods."""
+    rolled_back: bool = False
+    """It has to be taken back, and that has to be verified as effective."""
 
 
 FROZEN_NAMESPACE = "billing"
@@ -37,6 +41,9 @@ CASES = (
     Case("a restart", "kubectl rollout restart deployment/api -n prod", "success"),
     Case("a scale", "kubectl scale deploy web --replicas=4 -n prod", "success", risk="low"),
     Case("a new image", "kubectl set image deployment/payments app=registry.local/payments:1.5.0 -n prod", "success"),
+    Case("a bad image, detected and rolled back",
+         "kubectl set image deployment/web app=registry.local/web:missing -n staging", "success",
+         verdict="worse", rolled_back=True),
     Case("a pod deleted", "kubectl delete pod {worker_pod} -n prod", "success"),
     Case("a node drained", "kubectl drain {node} --ignore-daemonsets --delete-emptydir-data", "success", risk="high"),
     Case("Chinese around it", "請執行：`kubectl rollout restart deploy/worker -n prod`", "success"),

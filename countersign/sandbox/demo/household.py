@@ -49,6 +49,7 @@ def make_household() -> Household:
             ],
             "projects": [{"project": "default", "environments": ["sandbox"]}],
         },
+        "rollback": {"operations": ["set_image"], "namespaces": ["staging"]},
         "freeze_windows": [
             {
                 "reason": "the demonstration keeps this namespace frozen",

@@ -13,6 +13,7 @@ from sqlalchemy import text
 from sqlmodel import Session
 
 from countersign.execution.filing import Request, file_request, signed_content
+from countersign.execution.follow_up import FollowUp, follow_up_of
 from countersign.execution.report import Report
 from countersign.execution.services import Services
 from countersign.execution.signing import record_signature, sign_approval
@@ -20,14 +21,14 @@ from countersign.policy.signatures import Decision, sign_hmac
 from countersign.policy.signers import is_auto_approved
 from countersign.records.approvals import get_approval
 from countersign.records.database import transaction
-from countersign.records.queries import executions_of
+from countersign.records.queries import execution_of, executions_of
 from countersign.records.tables import Approval
 from countersign.sandbox.demo.cases import Case, Twist
 from countersign.sandbox.demo.household import AUTO_APPROVER, AUTO_KEY, PEOPLE, Household
 
 DEPLOYMENT = "execute-approval/execute-approval"
 TRIGGERS = 20
-RUN_SECONDS = 180
+RUN_SECONDS = 600
 
 # What an intruder with access to the table would do.
 CHANGE_ACTION = text("UPDATE approval SET action = replace(action, 'replicas=3', 'replicas=0') WHERE id = :id")
@@ -44,6 +45,9 @@ class Result:
     outcome: str
     message: str
     right: bool
+    verdict: str = ""
+    rollback: str = ""
+    """What became of the rollback, empty where there was none."""
 
 
 def file_and_sign(services: Services, household: Household, case: Case, action: str) -> UUID:
@@ -124,7 +128,18 @@ async def _execute(
     if len(runs) > 1:
         message = f"{len(runs)} runs, one effect: {message}"
         right = right and report is not None and all(step.attempts == 1 for step in report.steps)
-    return Result(case, approval_id, ended[0], outcome, message, right)
+    followed = await asyncio.to_thread(_followed, services, approval_id)
+    verdict = followed.verification.verdict if followed.verification else ""
+    back = followed.rollback
+    rollback = f"{back.outcome}, {back.verdict}" if back else ""
+    right = right and case.verdict in (None, verdict) and case.rolled_back == (rollback == "success, effective")
+    return Result(case, approval_id, ended[0], outcome, message, right, verdict, rollback)
+
+
+def _followed(services: Services, approval_id: UUID) -> FollowUp:
+    with transaction(services.engine) as session:
+        execution = execution_of(session, approval_id)
+        return FollowUp() if execution is None else follow_up_of(session, execution.id)
 
 
 def _outcome_of(run: FlowRun) -> str:

@@ -33,15 +33,24 @@ async def perform_all(stack: Stack, console: Console) -> list[Result]:
 
 
 def _print(console: Console, stack: Stack, results: list[Result]) -> None:
-    table = Table("", "case", "outcome", "what happened", box=None)
+    table = Table("", "case", "outcome", "verified", "what happened", box=None)
     table.add_column("run", no_wrap=True, overflow="fold")
     for result in results:
         link = f"{stack.addresses.ui_url}/runs/flow-run/{result.flow_run.id}"
-        mark = "[green]✓[/]" if result.right else f"[red]✗ expected {result.case.expected}[/]"
-        table.add_row(mark, result.case.name, result.outcome, _escaped(result.message), link)
+        mark = "[green]✓[/]" if result.right else f"[red]✗ expected {_expected(result)}[/]"
+        table.add_row(mark, result.case.name, result.outcome, _verified(result), _escaped(result.message), link)
     console.print(table)
     wrong = sum(not result.right for result in results)
     console.print(f"{len(results) - wrong} of {len(results)} outcomes are the right ones.")
+
+
+def _expected(result: Result) -> str:
+    case = result.case
+    return ", ".join(filter(None, (case.expected, case.verdict, "rolled back" if case.rolled_back else None)))
+
+
+def _verified(result: Result) -> str:
+    return f"{result.verdict}; rolled back: {result.rollback}" if result.rollback else result.verdict
 
 
 def _escaped(text: str) -> str:
