@@ -139,6 +139,15 @@ def versions_of(session: Session, playbook_id: UUID) -> Sequence[PlaybookVersion
     return session.exec(query.order_by(col(PlaybookVersion.version))).all()
 
 
+def version_that_says(session: Session, content: Content) -> PlaybookVersion | None:
+    """Return the one version with this symptom and these steps (uq_playbook_version_symptom_steps), if there is."""
+    query = select(PlaybookVersion).where(
+        col(PlaybookVersion.symptom_hash) == content.symptom_hash,
+        col(PlaybookVersion.steps_hash) == content.steps_hash,
+    )
+    return session.exec(query).one_or_none()
+
+
 def versions_with_steps(session: Session, steps_hash: str, *, limit: int = 200) -> Sequence[PlaybookVersion]:
     """Return every version that has exactly these steps, whatever its symptom, oldest first."""
     query = select(PlaybookVersion).where(col(PlaybookVersion.steps_hash) == steps_hash)

@@ -40,8 +40,7 @@ VERIFIED, NOT_VERIFIED = 5, 4
 def extract_playbook(subject: Subject) -> StepEnd:
     """Complete the incident's outcome and find or make the playbook that the action is.
 
-    Verified as effective it is approved, otherwise a draft. Raises DatabaseUnavailable, and InvalidInput where a
-    playbook on record cannot be read.
+    Verified as effective it is approved, otherwise a draft. Raises DatabaseUnavailable.
     """
     why_not = _why_not(subject)
     if why_not is not None:
@@ -57,7 +56,7 @@ def extract_playbook(subject: Subject) -> StepEnd:
     repair = _repair(subject, incident)
 
     def write(session: Session) -> Mapping[str, Any]:
-        note = subject.approval.action
+        note = masked(subject.approval.action)
         complete_outcome(session, incident.id, success=True, effectiveness=effectiveness, note=note)
         if isinstance(repair, str):
             return {"playbook_id": None, "status": None, "created": False, "summary": repair}

@@ -20,8 +20,8 @@ from countersign.records.playbooks import (
     set_status,
     set_title,
     use_version,
+    version_that_says,
     versions_of,
-    versions_with_steps,
 )
 from countersign.records.states import PlaybookChangeKind, PlaybookStatus, VersionOrigin
 from countersign.records.tables import Playbook
@@ -110,14 +110,13 @@ def _status(session: Session, playbook: Playbook, status: PlaybookStatus, *, by:
 
 
 def _refuse_twin(session: Session, written: Written) -> None:
-    content = written.said.content
-    for version in versions_with_steps(session, content.steps_hash):
-        if version.symptom_hash != content.symptom_hash:
-            continue
-        other = playbook_with_id(session, version.playbook_id)
-        if other.name != written.name:
-            raise InvalidInput(
-                f"playbooks[{written.name}].name: playbook {other.name} (version {version.version}) has this symptom "
-                "and these steps already",
-                hint=f"name it {other.name}, or change symptom or steps",
-            )
+    version = version_that_says(session, written.said.content)
+    if version is None:
+        return
+    other = playbook_with_id(session, version.playbook_id)
+    if other.name != written.name:
+        raise InvalidInput(
+            f"{written.name}: playbook {other.name} (version {version.version}) has this symptom and these steps "
+            "already",
+            hint=f"name it {other.name}, or change symptom or steps",
+        )

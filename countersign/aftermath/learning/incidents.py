@@ -6,6 +6,8 @@ from sqlmodel import Session
 
 from countersign.records.tables import Approval, Incident
 
+ALERT_LIMIT = 200
+"""Characters of an alertname by which it is known; it stands in indexes."""
 _NAMED = re.compile(r"\bINC-[A-Za-z0-9](?:[A-Za-z0-9_-]*[A-Za-z0-9])?", re.ASCII)
 
 
@@ -30,4 +32,4 @@ def alert_of(incident: Incident | None, approval: Approval) -> str:
     """Return the alertname that the incident was opened for, else the one in the request's metadata, else ""."""
     signals = {} if incident is None else incident.signals
     named = signals.get("alertname") or approval.details.get("alertname")
-    return named.strip() if isinstance(named, str) else ""
+    return named.strip()[:ALERT_LIMIT] if isinstance(named, str) else ""

@@ -21,7 +21,9 @@ from countersign.records.playbooks import (
     lock_playbook,
     lock_playbooks,
     use_version,
+    version_that_says,
     versions_for_symptom,
+    versions_of,
     versions_with_steps,
 )
 from countersign.records.states import PlaybookStatus, VersionOrigin
@@ -69,15 +71,15 @@ def _same(session: Session, repair: Repair) -> PlaybookVersion | None:
     """Return the version that says the same: the request's own playbook first, then one for this very symptom, then
     any whose matchers fit the incident."""
     content = repair.said.content
-    versions = versions_with_steps(session, content.steps_hash)
     named = find_playbook(session, repair.matched) if repair.matched else None
-    for version in versions:
-        if named is not None and version.playbook_id == named.id:
-            return version
-    for version in versions:
-        if version.symptom_hash == content.symptom_hash:
-            return version
-    for version in versions:
+    if named is not None:
+        for version in versions_of(session, named.id):
+            if version.steps_hash == content.steps_hash:
+                return version
+    exact = version_that_says(session, content)
+    if exact is not None:
+        return exact
+    for version in versions_with_steps(session, content.steps_hash):
         if matches(said_by(version.symptom, version.steps).symptom, repair.labels):
             return version
     return None

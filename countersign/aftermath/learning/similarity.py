@@ -5,6 +5,7 @@ from typing import Any
 
 from countersign.actions import describe
 from countersign.aftermath.learning.rendering import operation_in
+from countersign.errors import InvalidInput
 
 VERY_SIMILAR = 0.7
 """Share of words that two templates have in common from which on one is a version of the other."""
@@ -12,12 +13,22 @@ _WORD = re.compile(r"[A-Za-z0-9_.]+")
 
 
 def very_similar(one: str, other: str) -> bool:
-    """Tell whether two actions do the same with the same kinds of parameters, and differ in little else."""
-    return shape_of(one) == shape_of(other) and likeness(one, other) >= VERY_SIMILAR
+    """Tell whether two actions do the same with the same kinds of parameters, and differ in little else.
+
+    One that the grammar does not read is like no other.
+    """
+    try:
+        same_shape = shape_of(one) == shape_of(other)
+    except InvalidInput:
+        return False
+    return same_shape and likeness(one, other) >= VERY_SIMILAR
 
 
 def shape_of(action: str) -> tuple[str, ...]:
-    """Return what is done to what kind of thing, and the names of the parameters, without their values."""
+    """Return what is done to what kind of thing, and the names of the parameters, without their values.
+
+    Raises InvalidInput.
+    """
     described = describe(operation_in(action))
     did = str(described.get("operation") or described.get("tool"))
     return (did, str(described.get("kind") or "Host"), *sorted(_names(described["parameters"])))

@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import text
 
 from countersign.aftermath.learning.content import Said
 from countersign.aftermath.learning.subjects import playbook_subject
@@ -110,6 +111,22 @@ def test_without_alert_and_category_the_outcome_is_completed_and_no_playbook_mad
 def test_an_action_with_a_secret_becomes_no_playbook(desk: Desk) -> None:
     result = result_of(desk.extracted("kubectl set env deploy/api DB_PASSWORD=hunter2 -n prod"))
     assert (result["playbook_id"], desk.playbooks()) == (None, [])
+    assert "hunter2" not in f"{result} {incident(desk).learning_notes}"
+
+
+def test_a_playbook_that_cannot_be_read_any_more_holds_nobody_up(desk: Desk) -> None:
+    desk.extracted()
+    with transaction(desk.engine) as session:
+        session.execute(
+            text("ALTER TABLE playbook_version DISABLE TRIGGER playbook_version_append_only"),
+        )
+        session.execute(text('UPDATE playbook_version SET steps = \'{"steps": [{"action": "kubectl fly"}]}\''))
+    assert result_of(desk.extracted("kubectl scale deploy/api --replicas=3 -n prod"))["created"] is True
+
+
+def test_an_alertname_of_any_length_is_learnt_from(desk: Desk) -> None:
+    desk.incident("INC-5", signals={"alertname": "警報" * 5000}, alert_category="")
+    assert result_of(desk.extracted(incident_id="INC-5"))["created"] is True
 
 
 def test_the_same_repair_elsewhere_is_counted_and_no_twin(desk: Desk) -> None:
