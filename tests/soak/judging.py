@@ -48,6 +48,8 @@ class Verdict:
     """Effects that belong to no execution."""
     internal: list[str] = field(default_factory=list)
     """Runs that ended by a mistake of the program."""
+    cancelled: list[str] = field(default_factory=list)
+    """Approvals that ended as cancelled, although nobody cancels here."""
     fences: list[str] = field(default_factory=list)
     """Executions to whose journal a former owner wrote."""
     left: str = ""
@@ -66,6 +68,7 @@ class Verdict:
             or self.false_failures
             or self.strays
             or self.internal
+            or self.cancelled
             or self.fences
             or self.left
         )
@@ -82,6 +85,7 @@ class Verdict:
             "false failures": self.false_failures,
             "effects of nobody": self.strays,
             "ended by a mistake of the program": self.internal,
+            "cancelled by nobody": self.cancelled,
             "journals with a former owner's entry": self.fences,
         }
         for name, found in named.items():
@@ -135,6 +139,8 @@ def _judge_one(
         execution = execution_of(session, one.approval_id)
         if approval.status not in FINAL:
             verdict.lost.append(f"{name}: {approval.status}")
+        if approval.status is ApprovalStatus.CANCELLED:
+            verdict.cancelled.append(name)
         if execution is None or execution.report is None:
             verdict.outcomes[str(approval.status)] += 1
             return
