@@ -24,7 +24,7 @@ from countersign.records.timeline import add_event
 FOUND_OUT = text("""
     UPDATE execution SET outcome = :outcome, report = :report
     WHERE id = :execution_id AND outcome = 'unknown'
-    RETURNING approval_id
+    RETURNING approval_id, rolls_back
 """).bindparams(bindparam("report", type_=JSONB))
 
 # The approval follows: executed after all, or failed for the reason that was found.
@@ -35,6 +35,9 @@ APPROVAL_FOLLOWS = text("""
     WHERE id = :approval_id AND status = 'failed'
     RETURNING incident_id
 """)
+
+# The approval of a rollback stays as it is: it tells about the execution that was taken back.
+STAYS = text("SELECT incident_id FROM approval WHERE id = :approval_id")
 
 
 def find_out(
@@ -68,7 +71,7 @@ def find_out(
     reason = clean(reason)
     landed = outcome is Outcome.SUCCESS
     followed = {"approval_id": row.approval_id, "landed": landed, "reason": f"Found out by {clean(by)}: {reason}"}
-    approval = session.execute(APPROVAL_FOLLOWS, followed).one()
+    approval = session.execute(APPROVAL_FOLLOWS if row.rolls_back is None else STAYS, followed).one()
     add_event(
         session,
         approval_id=row.approval_id,

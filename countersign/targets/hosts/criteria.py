@@ -25,10 +25,12 @@ def _health(case: Case, step: Step) -> Iterator[Criterion]:
     facts = now.get("facts") or {}
     if not now.get("healthy"):
         reason = text("criterion.unhealthy", host=step.ref.name, problem=now.get("problem") or "")
-        if not case.over or facts.get(IN_PROGRESS):
+        again = _unwell(case.earlier(key))
+        if facts.get(IN_PROGRESS) or not (case.over or again):
             yield Criterion(Standing.PENDING, reason)
         else:
-            yield Criterion(harm_or_failure(case, key, was_healthy=was_healthy), reason)
+            # What systemd or docker would start again says so by being in progress.
+            yield Criterion(harm_or_failure(case, key, was_healthy=was_healthy), reason, final=again)
         return
     first = case.samples[0].get(key) or {}
     if starts_of(first.get("facts") or {}) != starts_of(facts):
@@ -37,6 +39,11 @@ def _health(case: Case, step: Step) -> Iterator[Criterion]:
         yield Criterion(standing, reason)
         return
     yield Criterion(Standing.MET, text("criterion.healthy", host=step.ref.name))
+
+
+def _unwell(seen: Facts | None) -> bool:
+    """Tell whether it was seen to be unhealthy, with nobody at work on it."""
+    return seen is not None and not seen.get("healthy") and not (seen.get("facts") or {}).get(IN_PROGRESS)
 
 
 def starts_of(facts: Facts) -> list[Any]:

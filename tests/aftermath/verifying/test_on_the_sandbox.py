@@ -103,13 +103,13 @@ def test_a_restart_that_does_not_mend_what_was_broken_before_is_ineffective(offi
     office.cluster.behaviours.add(Behaviour(conduct=Conduct.CRASH_LOOP, pod="staging/web"))
     office.perform(RESTART)
     office.cluster.settle()
-    office = office.with_settings(verify_limit_seconds=3)
+    office = office.with_settings(verify_limit_seconds=6)
     report = office.perform("kubectl set env deployment/web TRIED=again -n staging")
     assert verdict_of(verified(office, report)).startswith("ineffective")
 
 
 def test_pods_that_take_longer_than_the_time_limit_cannot_be_judged(office: Office) -> None:
-    office = office.with_settings(verify_limit_seconds=2)
+    office = office.with_settings(verify_limit_seconds=6)
     office.cluster.behaviours.add(Behaviour(conduct=Conduct.SLOW, pod="staging/web", seconds=600))
     report = office.perform(RESTART)
     assert verdict_of(verified(office, report)).startswith("unverifiable")
