@@ -8,9 +8,10 @@ import yaml
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import SecretStr
 
-from blocks import KubernetesCluster, PolicyDocument
+from blocks import KubernetesCluster, NotificationChannels, PolicyDocument
 from countersign.policy.keys import generate_ed25519, load_private_key
 from countersign.sandbox.demo.cases import FROZEN_NAMESPACE
+from countersign.sandbox.demo.mailbox import CHANNEL
 
 PEOPLE = ("alice", "bob")
 AUTO_APPROVER = "auto_approver"
@@ -70,3 +71,9 @@ async def save_blocks(household: Household, kubeconfig: SecretStr) -> None:
         {"document": household.policy, "hmac_secrets": {AUTO_KEY: household.auto_secret.get_secret_value()}}
     )
     await document.asave(BLOCK, overwrite=True)
+
+
+async def save_channel(address: str) -> None:
+    """Have everything that happens told to the channel at `address`."""
+    block = NotificationChannels.model_validate({"channels": [{"name": CHANNEL}], "urls": {CHANNEL: address}})
+    await block.asave(BLOCK, overwrite=True)

@@ -7,7 +7,8 @@ from rich.console import Console
 from rich.table import Table
 
 from countersign.sandbox.demo.cases import CASES
-from countersign.sandbox.demo.household import make_household, save_blocks
+from countersign.sandbox.demo.household import make_household, save_blocks, save_channel
+from countersign.sandbox.demo.mailbox import Mailbox
 from countersign.sandbox.demo.running import Result, execute_all, file_and_sign
 from countersign.sandbox.demo.surroundings import fill_in
 from countersign.sandbox.stack import Stack
@@ -20,6 +21,8 @@ async def perform_all(stack: Stack, console: Console) -> list[Result]:
     assert kubeconfig is not None, "the demonstration needs the sandbox cluster"
     household = make_household()
     await save_blocks(household, SecretStr(await asyncio.to_thread(kubeconfig.read_text)))
+    mailbox = Mailbox()
+    await save_channel(mailbox.address)
     services = await open_services()
     actions = await asyncio.to_thread(fill_in, services, [case.action for case in CASES])
     approvals = [
@@ -29,6 +32,8 @@ async def perform_all(stack: Stack, console: Console) -> list[Result]:
     console.print(f"{len(approvals)} approvals are filed and signed; executing them through the deployment …")
     results = await execute_all(services, approvals, told=lambda _result: None)
     _print(console, stack, results)
+    told = ", ".join(f"{number} {kind}" for kind, number in mailbox.kinds.items())
+    console.print(f"{mailbox.count} messages arrived at the channel: {told}.")
     return results
 
 

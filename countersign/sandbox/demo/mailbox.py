@@ -1,0 +1,59 @@
+"""Where the demonstration's messages arrive: a webhook receiver on this machine's loopback."""
+
+import json
+from collections import Counter
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Lock, Thread
+
+CHANNEL = "demo"
+
+
+class Mailbox:
+    """Takes every message, and lives as long as the process: executions after the demonstration are told too."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._titles: Counter[str] = Counter()
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._server.daemon_threads = True
+        Thread(target=self._server.serve_forever, name="mailbox", daemon=True).start()
+
+    @property
+    def address(self) -> str:
+        """The mailbox as Apprise calls it."""
+        return f"json://127.0.0.1:{self._server.server_port}/"
+
+    @property
+    def count(self) -> int:
+        """How many messages have arrived."""
+        with self._lock:
+            return self._titles.total()
+
+    @property
+    def kinds(self) -> dict[str, int]:
+        """How many messages there are by what their titles begin with, the most frequent first."""
+        with self._lock:
+            kinds = Counter[str]()
+            for title, number in self._titles.items():
+                kinds[title.partition(":")[0]] += number
+            return dict(kinds.most_common())
+
+    def _take(self, body: bytes) -> None:
+        title = str(json.loads(body).get("title", ""))
+        with self._lock:
+            self._titles[title] += 1
+
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        take = self._take
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                take(self.rfile.read(int(self.headers.get("Content-Length") or 0)))
+                self.send_response(200)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        return Handler
