@@ -60,7 +60,7 @@ def decide(subject: Subject) -> Decided | StepEnd:
             return Skipped(text("rollback.no_inverse", operation=plan.verb))
         seen = {step.key: target.inspect(plan, step) for step in plan.steps}
         for each in seen.values():
-            if False:
+            if each.landed is not Landed.YES:
                 return Skipped(text("rollback.changed_since", reason=each.reason))
         return Decided(_as_it_is_now(plan, inverse, seen), target.observe(inverse))
 
