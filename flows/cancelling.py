@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from prefect.client.orchestration import PrefectClient, get_client
@@ -15,7 +16,7 @@ from prefect.client.schemas.filters import (
     FlowRunFilterState,
     FlowRunFilterStateType,
 )
-from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.runtime import flow_run
 
@@ -45,7 +46,18 @@ async def asked_for_by_a_person() -> bool:
     except Exception:
         logger.warning("the run's state cannot be read; whoever takes over goes on", exc_info=True)
         return False
-    return found.state is not None and found.state.type in (StateType.CANCELLING, StateType.CANCELLED)
+    return found.state is not None and by_a_person(found.state)
+
+
+def by_a_person(state: State[Any]) -> bool:
+    """Tell whether a state is a person's word that the run is to end.
+
+    Prefect's server cancels runs, too, where a deployment's slots are used up, and says so in the message
+    (server/orchestration/core_policy.py, SecureFlowConcurrencySlots, in 3.8).
+    """
+    if state.type not in (StateType.CANCELLING, StateType.CANCELLED):
+        return False
+    return not (state.message or "").startswith("Deployment concurrency ")
 
 
 async def cancelled_unclaimed(client: PrefectClient, waiting: Sequence[Waiting]) -> Mapping[UUID, FlowRun]:
@@ -53,7 +65,7 @@ async def cancelled_unclaimed(client: PrefectClient, waiting: Sequence[Waiting])
 
     A run that is cancelled before its first line cannot say so itself. Cancelling it after the approval was given
     withdraws the approval; a run that is started later takes that back. A worker that leaves ends its runs as
-    crashed, so cancelled is a person's word.
+    crashed.
     """
     since = {each.approval_id: each.since for each in waiting}
     found: dict[UUID, FlowRun] = {}
@@ -65,7 +77,10 @@ async def cancelled_unclaimed(client: PrefectClient, waiting: Sequence[Waiting])
     return {
         approval_id: run
         for approval_id, run in found.items()
-        if run.state is not None and run.state.is_cancelled() and run.state.timestamp >= since[approval_id]
+        if run.state is not None
+        and run.state.is_cancelled()
+        and by_a_person(run.state)
+        and run.state.timestamp >= since[approval_id]
     }
 
 

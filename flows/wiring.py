@@ -14,7 +14,7 @@ from sqlalchemy import Engine
 from blocks import KubernetesCluster, NotificationChannels, PolicyDocument, SSHHosts
 from blocks.loading import BlockMissing, load_block
 from blocks.notification_blocks import addresses_of
-from countersign.errors import ConfigurationError
+from countersign.errors import ConfigurationError, TransientTargetError
 from countersign.execution.channels import Channels
 from countersign.execution.services import Services
 from countersign.policy.document import Policy
@@ -77,7 +77,16 @@ def _reread(current: Settings) -> Callable[[], Policy]:
     loop = asyncio.get_running_loop()
 
     def reread() -> Policy:
-        policy, _secrets = asyncio.run_coroutine_threadsafe(_policy(current), loop).result(POLICY_SECONDS)
+        reading = asyncio.run_coroutine_threadsafe(_policy(current), loop)
+        try:
+            policy, _secrets = reading.result(POLICY_SECONDS)
+        except TimeoutError:
+            reading.cancel()
+            # Nothing was sent: without the policy of this moment nobody knows whether it may be.
+            raise TransientTargetError(
+                f"The policy could not be read again within {POLICY_SECONDS:g} s.",
+                hint="look whether Prefect's server answers",
+            ) from None
         return policy
 
     return reread

@@ -161,11 +161,11 @@ def test_deploying_again_makes_no_second_automation(office: Office) -> None:
     assert len(httpx.get(url, timeout=10).json()) == 1
 
 
-def test_the_deployment_runs_by_itself_one_at_a_time(office: Office) -> None:
+def test_the_deployment_runs_by_itself_a_few_at_a_time(office: Office) -> None:
     found = deployment(office)
     (schedule,) = found["schedules"]
     assert (schedule["active"], schedule["schedule"]["interval"]) == (True, 15)
-    assert found["global_concurrency_limit"]["limit"] == 1
+    assert found["global_concurrency_limit"]["limit"] == 5
     assert found["concurrency_options"]["collision_strategy"] == "CANCEL_NEW"
 
 
