@@ -45,9 +45,6 @@ def learn(subject: Subject) -> StepEnd:
     subjects = [*([playbook_subject(playbook.id)] if playbook else []), *([repair] if repair else [])]
 
     def write(session: Session) -> Mapping[str, Any]:
-        # Of two runs that end together the second waits here, and judges by both.
-        if playbook is not None:
-            lock_playbook(session, playbook.id)
         for name in subjects:
             observe(session, name, observation(subject, effect))
         return {} if playbook is None else judge_playbook(session, subject, playbook.id)
@@ -81,6 +78,7 @@ def observation(subject: Subject, effect: Effect) -> Observation:
 def judge_playbook(session: Session, subject: Subject, playbook_id: UUID) -> dict[str, Any]:
     """Promote or demote the playbook by everything that was observed; return what the step's result says of it."""
     settings = subject.services.settings
+    # Of two runs that end together the second waits here, and judges by what both have shown.
     playbook, name = lock_playbook(session, playbook_id), playbook_subject(playbook_id)
     now, half_life = datetime.now(UTC), settings.trust_half_life_seconds
     observed = observations_of(session, [name], since=kept_since(now, half_life))[name]

@@ -113,6 +113,19 @@ def test_a_value_that_brings_more_along_is_refused(template: str, name: str) -> 
         render([template], {"name": name})
 
 
+@pytest.mark.parametrize(
+    ("template", "variables"),
+    [
+        ("kubectl drain {{name}} {{name_2}}", {"name": "node-1", "name_2": "--force"}),
+        ("ssh {{host}} 'systemctl restart {{name}}'", {"host": "root@web-1", "name": "nginx.service"}),
+        ("ssh {{host}} 'docker restart {{name}}'", {"host": "ssh://web-1:2222", "name": "web"}),
+    ],
+)
+def test_a_value_that_reads_as_more_than_its_place_is_refused(template: str, variables: dict[str, str]) -> None:
+    with pytest.raises(InvalidInput):
+        render([template], variables)
+
+
 def test_a_missing_and_an_unknown_variable_are_named() -> None:
     template = ["kubectl cordon {{name}}"]
     with pytest.raises(InvalidInput, match=r"^name: no value"):
