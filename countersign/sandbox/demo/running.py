@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from time import monotonic
 from uuid import UUID
 
 from prefect.client.orchestration import PrefectClient, get_client
@@ -22,6 +23,7 @@ from countersign.policy.signers import is_auto_approved
 from countersign.records.approvals import get_approval
 from countersign.records.database import transaction
 from countersign.records.queries import execution_of, executions_of
+from countersign.records.states import StepStatus
 from countersign.records.tables import Approval
 from countersign.sandbox.demo.cases import Case, Twist
 from countersign.sandbox.demo.household import AUTO_APPROVER, AUTO_KEY, PEOPLE, Household
@@ -29,6 +31,8 @@ from countersign.sandbox.demo.household import AUTO_APPROVER, AUTO_KEY, PEOPLE, 
 DEPLOYMENT = "execute-approval/execute-approval"
 TRIGGERS = 20
 RUN_SECONDS = 600
+FOLLOWED_SECONDS = 120.0
+OPEN = (StepStatus.PENDING.value, StepStatus.RUNNING.value)
 
 # What an intruder with access to the table would do.
 CHANGE_ACTION = text("UPDATE approval SET action = replace(action, 'replicas=3', 'replicas=0') WHERE id = :id")
@@ -128,12 +132,24 @@ async def _execute(
     if len(runs) > 1:
         message = f"{len(runs)} runs, one effect: {message}"
         right = right and report is not None and all(step.attempts == 1 for step in report.steps)
-    followed = await asyncio.to_thread(_followed, services, approval_id)
+    followed = await _until_followed(services, approval_id)
     verdict = followed.verification.verdict if followed.verification else ""
     back = followed.rollback
     rollback = f"{back.outcome}, {back.verdict}" if back else ""
     right = right and case.verdict in (None, verdict) and case.rolled_back == (rollback == "success, effective")
     return Result(case, approval_id, ended[0], outcome, message, right, verdict, rollback)
+
+
+async def _until_followed(services: Services, approval_id: UUID) -> FollowUp:
+    """Return what followed once it has ended: a round of reconciliation may have taken a step from the run."""
+    give_up = monotonic() + FOLLOWED_SECONDS
+    while True:
+        followed = await asyncio.to_thread(_followed, services, approval_id)
+        open_steps = any(step.status in OPEN for step in followed.steps)
+        unverified = followed.rollback is not None and followed.rollback.verdict is None
+        if not (open_steps or unverified) or monotonic() >= give_up:
+            return followed
+        await asyncio.sleep(0.25)
 
 
 def _followed(services: Services, approval_id: UUID) -> FollowUp:
