@@ -22,10 +22,15 @@ from countersign.records.approvals import (
     list_approvals,
     signatures_of,
 )
+from countersign.records.auto_repairs import record_repair, repairs_due, wake_repairs
 from countersign.records.claims import claim, extend_lease, start_dry_run
 from countersign.records.database import connect
+from countersign.records.dead_letters import replay_due
+from countersign.records.dispositions import dispositions_of
 from countersign.records.holds import acquire, holder_of
+from countersign.records.incidents import resolve_incident, stuck_incidents, version_of
 from countersign.records.journal import entries, record_answer, record_intent
+from countersign.records.ledger import bury_exhausted, steps_due, steps_ready, take_step
 from countersign.records.operation_log import close_settled, log_of, open_log, open_logs
 from countersign.records.outcomes import Outcome
 from countersign.records.owned import Owned
@@ -40,7 +45,7 @@ from countersign.records.queries import (
     never_started,
 )
 from countersign.records.settling import settle
-from countersign.records.states import Answer, ApprovalStatus
+from countersign.records.states import Answer, ApprovalStatus, StepName
 from countersign.records.timeline import events_of
 from countersign.sandbox.postgres import EmbeddedPostgres
 from tests.conftest import TEMPLATE
@@ -48,7 +53,7 @@ from tests.records.builders import REQUEST, signed_by
 
 FINISHED = 100_000
 BIG = ("approval", "signature", "execution", "journal_entry", "timeline_event", "automation_operation_log")
-BIG += ("target_hold", "incident")
+BIG += ("target_hold", "incident", "ledger_step", "disposition", "auto_repair")
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 
 LOAD = f"""
@@ -83,6 +88,15 @@ LOAD = f"""
     SELECT incident_id, CASE WHEN status = 'executed' THEN 'resolved' ELSE 'open' END,
            CASE WHEN status = 'executed' THEN created_at END
     FROM approval;
+    INSERT INTO ledger_step (id, execution_id, name, position, status, fence, attempts, max_attempts, ended_at)
+    SELECT gen_random_uuid(), id, 'notify', 1, CASE WHEN settled_at IS NULL THEN 'pending' ELSE 'done' END, 1, 1, 5,
+           settled_at
+    FROM execution;
+    INSERT INTO disposition (execution_id, anomaly_key, kind, outcome)
+    SELECT id, 'A|n|' || approval_id, 'auto_approved', 'success' FROM execution WHERE settled_at IS NOT NULL;
+    INSERT INTO auto_repair (execution_id, incident_id, status, ended_at)
+    SELECT execution.id, incident_id, CASE WHEN settled_at IS NULL THEN 'pending' ELSE 'recorded' END, settled_at
+    FROM execution JOIN approval ON approval.id = approval_id;
 """
 
 
@@ -147,6 +161,20 @@ QUESTIONS: dict[str, Callable[[Session], object]] = {
     "abandoned": abandoned,
     "incidents to resolve": incidents_to_resolve,
     "approvals of an incident": lambda s: approvals_of_incident(s, "INC-77"),
+    "steps ready": lambda s: steps_ready(s, number(77)),
+    "take a step": lambda s: take_step(s, number(15), StepName.NOTIFY, runner="r", lease_seconds=9),
+    "steps due": steps_due,
+    "steps of lost runners": lambda s: bury_exhausted(s, error="lost"),
+    "dead letters due": replay_due,
+    "stuck incidents": stuck_incidents,
+    "version of an incident": lambda s: version_of(s, "INC-77"),
+    "resolve": lambda s: resolve_incident(s, "INC-15", note=""),
+    "repairs due": repairs_due,
+    "wake repairs": lambda s: wake_repairs(s, "INC-15"),
+    "record a repair": lambda s: record_repair(
+        s, number(15), incident_id="INC-15", playbook="", trigger="auto_approve", step="x"
+    ),
+    "count an anomaly": lambda s: dispositions_of(s, f"A|n|{number(77)}"),
 }
 
 
