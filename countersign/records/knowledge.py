@@ -50,7 +50,7 @@ SEARCH = """
                ts_rank_cd(entry.search, asked.words) + CASE WHEN {in_title} THEN 0.5 ELSE 0 END AS rank
         FROM knowledge_entry AS entry, websearch_to_tsquery('english', :query) AS asked (words)
         WHERE (entry.search @@ asked.words OR ({in_all})) AND NOT ({excluded})
-          AND entry.tags @> :tags AND entry.id IS DISTINCT FROM :except_for
+          AND entry.tags @> :tags
         ORDER BY rank DESC, entry.created_at DESC LIMIT :limit
     ) AS found
     ORDER BY found.rank DESC, found.created_at DESC
@@ -120,9 +120,7 @@ def entry_of(session: Session, execution_id: UUID) -> KnowledgeEntry | None:
     return session.exec(query.execution_options(populate_existing=True)).one_or_none()
 
 
-def search(
-    session: Session, query: str, *, tags: Sequence[str] = (), limit: int = 20, except_for: UUID | None = None
-) -> Sequence[Found]:
+def search(session: Session, query: str, *, tags: Sequence[str] = (), limit: int = 20) -> Sequence[Found]:
     """Return the entries that fit `query` best, the newest ones where it is empty; any text is a query.
 
     `query` is read as search engines do: words, "a phrase", OR, -without. A word also finds what contains it.
@@ -130,7 +128,7 @@ def search(
     query = clean(query)[:QUERY_LIMIT].strip()
     if not query:
         return _newest(session, tags=tags, limit=limit)
-    return _search(session, query, parts_of(query), without(query), tags=tags, limit=limit, except_for=except_for)
+    return _search(session, query, parts_of(query), without(query), tags=tags, limit=limit)
 
 
 def related(
@@ -143,7 +141,7 @@ def related(
     query = " OR ".join(f'"{word}"' for word in (clean(one).replace('"', " ").strip() for one in words) if word)
     if query and len(found) < limit:
         known = {entry.id for entry in found}
-        others = _search(session, query[:QUERY_LIMIT], (), (), tags=(), limit=limit + len(known), except_for=None)
+        others = _search(session, query[:QUERY_LIMIT], (), (), tags=(), limit=limit + len(known))
         found += [entry for entry in others if entry.id not in known]
     return found[:limit]
 
@@ -188,7 +186,6 @@ def _search(
     *,
     tags: Sequence[str],
     limit: int,
-    except_for: UUID | None,
 ) -> Sequence[Found]:
     names = [f"part_{number}" for number in range(len(parts))]
     others = [f"other_{number}" for number in range(len(excluded))]
@@ -200,7 +197,7 @@ def _search(
             marks=_MARKS,
         )
     )
-    asked: dict[str, Any] = {"query": query, "tags": list(tags), "limit": limit, "except_for": except_for}
+    asked: dict[str, Any] = {"query": query, "tags": list(tags), "limit": limit}
     asked |= {name: f"%{_escaped(part)}%" for name, part in zip(names + others, [*parts, *excluded], strict=True)}
     typed = statement.bindparams(bindparam("tags", type_=ARRAY(Text())))
     return [
