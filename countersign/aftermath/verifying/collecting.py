@@ -37,12 +37,16 @@ class Window:
         return self.ends <= self.begins
 
 
-def window_of(subject: Subject, *, now: datetime) -> Window:
-    """Return when to look: the warm-up counts from the outcome, the collecting from its end."""
+def window_of(subject: Subject, *, now: datetime, asking_seconds: float = 0) -> Window:
+    """Return when to look: the warm-up counts from the outcome, the collecting from its end.
+
+    `asking_seconds` is how long the target may take to say what became of the steps.
+    """
     settings, moment = subject.services.settings, monotonic()
     settled = subject.execution.settled_at or now
+    margin = min(MARGIN_SECONDS + asking_seconds, settings.verify_limit_seconds / 4)
     since = max(0.0, (now - settled).total_seconds())
-    limit = moment + max(0.0, subject.seconds_left() - min(MARGIN_SECONDS, settings.verify_limit_seconds / 4))
+    limit = moment + max(0.0, subject.seconds_left() - margin)
     begins = min(moment + max(0.0, settings.verify_warm_up_seconds - since), limit)
     ends = min(begins + settings.verify_collect_seconds, limit)
     pause = min(max(settings.verify_collect_seconds / 15, SHORTEST_PAUSE), LONGEST_PAUSE)

@@ -62,9 +62,10 @@ def verify(subject: Subject) -> StepEnd:
         return _end(subject, _Answer(_untold(other)), baseline)
     try:
         with target_of(subject.services, subject.approval, subject.execution, plan) as target:
-            found = collect(
-                subject, target, _case(plan, baseline, progress), _criteria_of(plan), window_of(subject, now=_now())
-            )
+            # A host is asked until nothing can still be at work there.
+            asking = subject.services.the_fleet().linger_seconds if on_hosts(plan) else 0.0
+            window = window_of(subject, now=_now(), asking_seconds=asking)
+            found = collect(subject, target, _case(plan, baseline, progress), _criteria_of(plan), window)
     except (PermanentTargetError, GateRefused) as error:
         return _end(subject, _Answer(_untold(text("verify.not_readable", reason=error.message))), baseline)
     answers, asked = ask_probes(subject, plan, baseline, ours=bool(found.case.touched))
