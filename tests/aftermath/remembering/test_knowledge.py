@@ -73,6 +73,7 @@ def numbers(library: Engine, query: str, **more: object) -> set[int]:
         ("LoopIng", {1}),
         ("docker_l", {1}),
         ("100%", {1}),
+        ("1_0%", set()),
         ("延遲", {2}),
         ("重新啟動 checkout", {2}),
         ("連線池", {2}),
