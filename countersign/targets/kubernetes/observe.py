@@ -12,6 +12,7 @@ from countersign.errors import PermanentTargetError, TargetNotFound
 from countersign.targets.kubernetes.budgets import is_ready, selects
 from countersign.targets.kubernetes.connection import Connection
 from countersign.targets.kubernetes.kinds import list_path, object_path
+from countersign.targets.kubernetes.plan_undo import owned_by
 from countersign.targets.kubernetes.steps import OWNER, rfc3339
 from countersign.targets.kubernetes.template import containers_of, template_of
 from countersign.targets.model import ObjectRef, Plan, Snapshot
@@ -51,13 +52,15 @@ def observe(connection: Connection, plan: Plan, *, at: datetime) -> Snapshot:
         except TargetNotFound:
             objects[ref.key] = {"exists": False}
             continue
-        pods = _pods(connection, ref, live)
+        owners = _owners(connection, ref, live)
+        pods = _pods(connection, ref, live, owners)
         names = {ref.name, *(pod["metadata"]["name"] for pod in pods)}
         objects[ref.key] = {
             **facts_of(live, ref.kind),
             "pods": [pod_facts(pod) for pod in pods[:PODS_LIMIT]],
             "pods_total": len(pods),
             "warnings": _warnings(connection, ref, names),
+            **({"pods_by_labels": True} if owners is None else {}),
         }
     return Snapshot(at=rfc3339(at), objects=objects)
 
@@ -114,9 +117,10 @@ def facts_of(live: Mapping[str, Any], kind: str) -> dict[str, Any]:
 
 
 def pod_facts(pod: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a pod's state: phase, readiness, restarts, why containers wait."""
+    """Return a pod's state: phase, readiness, restarts, why containers wait, which revision it is of."""
     status = pod.get("status") or {}
     containers = status.get("containerStatuses") or []
+    labels = pod["metadata"].get("labels") or {}
     waiting = [*containers, *(status.get("initContainerStatuses") or ())]
     return {
         "name": pod["metadata"]["name"],
@@ -134,10 +138,28 @@ def pod_facts(pod: Mapping[str, Any]) -> dict[str, Any]:
         ),
         "images": [item.get("image") for item in containers],
         "node": (pod.get("spec") or {}).get("nodeName"),
+        "revision": labels.get("pod-template-hash") or labels.get("controller-revision-hash"),
     }
 
 
-def _pods(connection: Connection, ref: ObjectRef, live: Mapping[str, Any]) -> list[Any]:
+def _owners(connection: Connection, ref: ObjectRef, live: Mapping[str, Any]) -> frozenset[str] | None:
+    """Return the uids of what controls a workload's pods; None where the cluster does not let us read that.
+
+    A Deployment's pods belong to its ReplicaSets. Labels alone would count other people's pods.
+    """
+    if ref.kind != "Deployment":
+        return frozenset({live["metadata"]["uid"]})
+    try:
+        path = list_path(connection, "ReplicaSet", ref.namespace)
+        items = connection.get(path, what=f"list the ReplicaSets of {ref}")["items"]
+    except (PermanentTargetError, TargetNotFound):
+        return None
+    return frozenset(item["metadata"]["uid"] for item in owned_by(live, items))
+
+
+def _pods(
+    connection: Connection, ref: ObjectRef, live: Mapping[str, Any], owners: frozenset[str] | None
+) -> list[Any]:
     if ref.kind == "Node":
         query = {"fieldSelector": f"spec.nodeName={ref.name}"}
         items = connection.get(list_path(connection, "Pod", None), query, what=f"list the pods of {ref}")["items"]
@@ -151,7 +173,14 @@ def _pods(connection: Connection, ref: ObjectRef, live: Mapping[str, Any]) -> li
         "items"
     ]
     mine = [pod for pod in items if selects(selector, pod["metadata"].get("labels") or {})]
+    if owners is not None:
+        mine = [pod for pod in mine if _controller_of(pod) in owners]
     return sorted(mine, key=lambda pod: str(pod["metadata"]["name"]))
+
+
+def _controller_of(pod: Mapping[str, Any]) -> str | None:
+    owners = pod["metadata"].get("ownerReferences") or ()
+    return next((owner["uid"] for owner in owners if owner.get("controller")), None)
 
 
 def _warnings(connection: Connection, ref: ObjectRef, names: set[str]) -> list[dict[str, Any]]:
