@@ -35,7 +35,7 @@ logger = get_logger(__name__)
 
 async def after_execution(services: Services, execution_id: UUID) -> None:
     """Run every step that may begin, those that do not wait for each other side by side, then those of a rollback
-    that came of it. Raises nothing but cancellation: a step that fails is on the ledger.
+    that came of it. Raises nothing but cancellation: the ledger knows what is left, and the action has its outcome.
     """
     try:
         while ready := await in_thread(_ready, services, execution_id):
@@ -43,8 +43,9 @@ async def after_execution(services: Services, execution_id: UUID) -> None:
         rollback = await in_thread(_rollback, services, execution_id)
         if rollback is not None:
             await after_execution(services, rollback)
-    except CountersignError as error:
-        logger.warning("steps are left to reconciliation", execution_id=str(execution_id), error=error.message)
+    except Exception as error:
+        # The boundary: what follows an action must not change what its run says of it.
+        logger.warning("steps are left to reconciliation", execution_id=str(execution_id), error=_said(error))
 
 
 async def _run(services: Services, execution_id: UUID, name: StepName) -> None:
@@ -55,8 +56,13 @@ async def _run(services: Services, execution_id: UUID, name: StepName) -> None:
         else:
             named: Any = step.with_options(name=name.value)
             await named(services, execution_id, name, return_state=True)
-    except CountersignError as error:
-        logger.warning("step is left to reconciliation", step=name.value, error=error.message)
+    except Exception as error:
+        # The boundary: without Prefect's server no task begins. The others are tried all the same.
+        logger.warning("step is left to reconciliation", step=name.value, error=_said(error))
+
+
+def _said(error: Exception) -> str:
+    return error.message if isinstance(error, CountersignError) else type(error).__name__
 
 
 @task(cache_policy=NO_CACHE, persist_result=False)

@@ -7,6 +7,7 @@ once is the database's doing; this flow may be triggered twice, retried, cancell
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from time import monotonic
 from typing import Any
 from uuid import UUID
@@ -61,10 +62,10 @@ async def execute_approval(approval_id: str, dry_run: bool = False) -> Any:
     )
     report = await _execute(run)
     await show_report(report)
-    if report.execution_id is not None and not report.dry_run:
+    if report.execution_id is not None and report.performed_by_this_run and not report.dry_run:
         execution_id = UUID(report.execution_id)
         await after_execution(run.services, execution_id)
-        await show_report(report, await in_thread(what_followed, run.services, execution_id))
+        await show_report(report, followed=partial(what_followed, run.services, execution_id))
     return _final_state(report)
 
 

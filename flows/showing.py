@@ -1,6 +1,6 @@
 """What a person sees of a run in Prefect's pages. None of it may stop or change an execution."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from prefect.artifacts import acreate_markdown_artifact
@@ -14,6 +14,7 @@ from countersign.logging import get_logger
 from countersign.masking import masked
 from countersign.records.tables import Approval
 from countersign.texts import text
+from flows.threads import in_thread
 
 logger = get_logger(__name__)
 LONGEST_NAME = 80
@@ -40,9 +41,10 @@ async def name_run(approval: Approval, description: Mapping[str, Any]) -> None:
         logger.warning("the run keeps its first name", exc_info=True)
 
 
-async def show_report(report: Report, follow_up: FollowUp | None = None) -> None:
-    """Put the report on the run's page as a markdown artifact, with what followed where that is known."""
+async def show_report(report: Report, *, followed: Callable[[], FollowUp] | None = None) -> None:
+    """Put the report on the run's page as a markdown artifact, with what `followed` where that can be read."""
     try:
+        follow_up = None if followed is None else await in_thread(followed)
         await acreate_markdown_artifact(
             key=f"approval-{report.approval_id}",
             markdown=render(report, follow_up),

@@ -21,7 +21,8 @@ BURY = text("""
     INSERT INTO dead_letter AS letter
         (id, step_id, execution_id, name, payload, error, replays, next_replay_at, created_at)
     SELECT :id, step.id, step.execution_id, step.name, :payload, coalesce(step.error, 'no error was recorded'), 0,
-           clock_timestamp() + make_interval(secs => :pause_seconds), clock_timestamp()
+           CASE WHEN :replays > 0 THEN clock_timestamp() + make_interval(secs => :pause_seconds) END,
+           clock_timestamp()
     FROM ledger_step AS step WHERE step.id = :step_id AND step.status = 'dead'
     ON CONFLICT (step_id) DO UPDATE SET
         error = excluded.error, resolved_at = NULL,

@@ -16,13 +16,16 @@ from countersign.records.states import EvidencePhase, Verdict
 from countersign.records.storable import clean_json
 from countersign.records.tables import EvidenceSnapshot
 
-# Keep what was there before. Whoever takes over keeps the first one's: only that is certainly from before.
+# Keep what was there before. Whoever takes over looks anew as long as nothing was sent; afterwards only the first look
+# is certainly from before.
 BEFORE = text("""
     INSERT INTO evidence_snapshot (id, execution_id, incident_id, phase, objects, verification, taken_at)
     SELECT :id, execution.id, approval.incident_id, 'before', :objects, :verification, :taken_at
     FROM execution JOIN approval ON approval.id = execution.approval_id
     WHERE execution.id = :execution_id
-    ON CONFLICT (execution_id, phase) DO NOTHING
+    ON CONFLICT (execution_id, phase) DO UPDATE
+    SET objects = excluded.objects, verification = excluded.verification, taken_at = excluded.taken_at
+    WHERE NOT EXISTS (SELECT FROM journal_entry WHERE journal_entry.execution_id = excluded.execution_id)
 """).bindparams(bindparam("objects", type_=JSONB), bindparam("verification", type_=JSONB(none_as_null=True)))
 
 # Keep what was there afterwards. A verification that runs again replaces what it saw.
@@ -55,7 +58,7 @@ class Seen:
 def store_before(
     session: Session, execution_id: UUID, seen: Seen, *, verification: Mapping[str, Any] | None = None
 ) -> None:
-    """Keep the baseline, unless the execution has one. `verification` is what was asked beside the target."""
+    """Keep the baseline, unless something was sent since an earlier one. `verification` is what was asked beside the target."""
     session.execute(
         BEFORE,
         {

@@ -87,14 +87,13 @@ EXHAUSTED = text("""
 
 # Executions with steps that are due, the oldest first (ix_ledger_step_open_due_at).
 DUE = text(f"""
-    SELECT step.execution_id, min(step.due_at) AS since, array_agg(step.name ORDER BY step.position) AS names
+    SELECT ready.execution_id, min(ready.due_at) AS since, array_agg(ready.name ORDER BY ready.position) AS names
     FROM (
-        SELECT * FROM ledger_step
-        WHERE status IN ('pending', 'running') AND due_at <= clock_timestamp() - make_interval(secs => :older_than)
-        ORDER BY due_at LIMIT :looked_at
-    ) AS step
-    WHERE {_MAY_BEGIN}
-    GROUP BY step.execution_id ORDER BY since LIMIT :limit
+        SELECT * FROM ledger_step AS step
+        WHERE {_MAY_BEGIN} AND step.due_at <= clock_timestamp() - make_interval(secs => :older_than)
+        ORDER BY step.due_at LIMIT :looked_at
+    ) AS ready
+    GROUP BY ready.execution_id ORDER BY since LIMIT :limit
 """)  # noqa: S608 - a constant of this module
 
 

@@ -180,6 +180,14 @@ def test_replays_by_themselves_have_an_end(engine: Engine) -> None:
     assert (letter.replays, letter.next_replay_at) == (2, None)
 
 
+def test_without_replays_a_letter_waits_for_a_person(engine: Engine) -> None:
+    execution_id = executed(engine, ONE_ATTEMPT)
+    kill(engine, execution_id, replays=0)
+    with transaction(engine) as session:
+        assert replay_due(session) == ()
+        assert [letter.next_replay_at for letter in open_letters(session)] == [None]
+
+
 def test_a_person_replays_with_all_attempts(engine: Engine) -> None:
     execution_id = executed(engine, ONE_ATTEMPT)
     kill(engine, execution_id, replays=0)
