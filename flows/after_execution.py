@@ -17,7 +17,7 @@ from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
 
 from countersign.aftermath.running import run_step
-from countersign.errors import CountersignError, InvalidInput
+from countersign.errors import InvalidInput
 from countersign.execution.follow_up import FollowUp, follow_up_of
 from countersign.execution.services import Services
 from countersign.logging import get_logger
@@ -43,9 +43,9 @@ async def after_execution(services: Services, execution_id: UUID) -> None:
         rollback = await in_thread(_rollback, services, execution_id)
         if rollback is not None:
             await after_execution(services, rollback)
-    except Exception as error:
+    except Exception:
         # The boundary: what follows an action must not change what its run says of it.
-        logger.warning("steps are left to reconciliation", execution_id=str(execution_id), error=_said(error))
+        logger.warning("steps are left to reconciliation", execution_id=str(execution_id), exc_info=True)
 
 
 async def _run(services: Services, execution_id: UUID, name: StepName) -> None:
@@ -56,13 +56,9 @@ async def _run(services: Services, execution_id: UUID, name: StepName) -> None:
         else:
             named: Any = step.with_options(name=name.value)
             await named(services, execution_id, name, return_state=True)
-    except Exception as error:
+    except Exception:
         # The boundary: without Prefect's server no task begins. The others are tried all the same.
-        logger.warning("step is left to reconciliation", step=name.value, error=_said(error))
-
-
-def _said(error: Exception) -> str:
-    return error.message if isinstance(error, CountersignError) else type(error).__name__
+        logger.warning("step is left to reconciliation", step=name.value, exc_info=True)
 
 
 @task(cache_policy=NO_CACHE, persist_result=False)

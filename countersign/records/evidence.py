@@ -16,8 +16,8 @@ from countersign.records.states import EvidencePhase, Verdict
 from countersign.records.storable import clean_json
 from countersign.records.tables import EvidenceSnapshot
 
-# Keep what was there before. Whoever takes over looks anew as long as nothing was sent; afterwards only the first look
-# is certainly from before.
+# Keep what was there before. Whoever takes over looks anew as long as nothing was sent; afterwards only the first
+# look is certainly from before.
 BEFORE = text("""
     INSERT INTO evidence_snapshot (id, execution_id, incident_id, phase, objects, verification, taken_at)
     SELECT :id, execution.id, approval.incident_id, 'before', :objects, :verification, :taken_at
@@ -58,7 +58,10 @@ class Seen:
 def store_before(
     session: Session, execution_id: UUID, seen: Seen, *, verification: Mapping[str, Any] | None = None
 ) -> None:
-    """Keep the baseline, unless something was sent since an earlier one. `verification` is what was asked beside the target."""
+    """Keep the baseline, unless something was sent since an earlier one.
+
+    `verification` is what was asked beside the target.
+    """
     session.execute(
         BEFORE,
         {
