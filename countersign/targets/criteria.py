@@ -5,7 +5,7 @@ answer with how each criterion stands. Which verdict that comes to is decided by
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -39,6 +39,8 @@ class Criterion:
     """A sentence for people."""
     final: bool = False
     """No later sample can change it."""
+    under_way: bool = False
+    """What it tells of still goes on, whatever it counts as."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,16 @@ class Case:
     """By ObjectRef.key: the generation that our change made, where the target told."""
     inspections: Mapping[str, Inspection] | None = None
     """By Step.key: what the target says of each step; None while nobody has asked."""
+    seen_at: Sequence[float] = ()
+    """When each sample was taken, in seconds of one clock; nothing has lasted where it is empty."""
+    lasting_seconds: float = 0
+    """How long something has to be wrong before it counts as wrong for good."""
+
+    def lasted(self, since: int) -> bool:
+        """Tell whether what was first seen in sample `since` was seen twice, over as long as it takes."""
+        if len(self.seen_at) != len(self.samples) or since >= len(self.samples) - 1:
+            return False
+        return self.seen_at[-1] - self.seen_at[since] >= self.lasting_seconds
 
     def now(self, key: str) -> Facts:
         """Return the newest facts of an object."""
@@ -71,6 +83,14 @@ class Case:
     def was(self, key: str) -> Facts | None:
         """Return the facts of an object before the effect, None where they are not known."""
         return None if self.before is None else self.before.get(key)
+
+
+def without_blame(criteria: Sequence[Criterion]) -> list[Criterion]:
+    """Return the criteria with what speaks against the action as untold: others may have caused it."""
+    return [
+        replace(each, standing=Standing.UNTOLD) if each.standing in (Standing.HARM, Standing.FAILED) else each
+        for each in criteria
+    ]
 
 
 def harm_or_failure(case: Case, key: str, *, was_healthy: bool | None) -> Standing:

@@ -1,10 +1,9 @@
 """Looking at the target over a window of time, until the window ends or the verdict cannot change any more."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from time import monotonic
-from typing import Any
 
 from countersign.aftermath.subject import Subject
 from countersign.aftermath.verifying.judging import decided
@@ -18,6 +17,8 @@ MARGIN_SECONDS = 5.0
 """What of the time limit is left for asking what became of the steps, for probes and for the record."""
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.1, 2.0
 SAMPLES_KEPT = 40
+LASTING_SECONDS = 20.0
+"""kubelet tries a pull again after 10 s and after 20 s; a registry's hiccup is over by then."""
 Criteria = Callable[[Case], Sequence[Criterion]]
 
 
@@ -30,6 +31,12 @@ class Window:
     limit: float
     """What is still under way at the end is looked at until then."""
     pause: float
+
+    @property
+    def lasting_seconds(self) -> float:
+        """How long trouble has to last before it counts: half the window, at least 20 s where it is that long."""
+        length = max(0.0, self.ends - self.begins)
+        return max(length / 2, LASTING_SECONDS) if length >= LASTING_SECONDS else length / 2
 
     @property
     def is_empty(self) -> bool:
@@ -69,19 +76,19 @@ def collect(subject: Subject, target: Target, case: Case, criteria: Criteria, wi
     TransientTargetError. Raises Stopped when the run is to end.
     """
     _wait(subject, window.begins - monotonic())
-    samples: list[Mapping[str, Any]] = []
+    case = replace(case, lasting_seconds=window.lasting_seconds)
     last: Snapshot | None = None
     while True:
         now = monotonic()
         missed: TransientTargetError | None = None
         try:
             last = target.observe(case.plan)
-            samples = _kept([*samples, last.objects])
+            case = _kept(replace(case, samples=[*case.samples, last.objects], seen_at=[*case.seen_at, monotonic()]))
         except TransientTargetError as error:
             logger.warning("a sample is missing", execution_id=str(subject.execution_id), error=error.message)
             missed = error
         if missed is None:
-            found = criteria(replace(case, samples=samples))
+            found = criteria(case)
             if decided(found, may_end_well=window.is_empty):
                 break
             if now >= window.limit or (now >= window.ends and not window.is_empty and _nothing_under_way(found)):
@@ -90,7 +97,7 @@ def collect(subject: Subject, target: Target, case: Case, criteria: Criteria, wi
             raise missed
         _wait(subject, min(window.pause, max(window.limit - now, 0.0)))
     assert last is not None
-    over = replace(case, samples=samples, over=True, inspections=inspect_all(target, case.plan))
+    over = replace(case, over=True, inspections=inspect_all(target, case.plan))
     return Collected(over, last, criteria(over))
 
 
@@ -103,11 +110,12 @@ def inspect_all(target: Target, plan: Plan) -> dict[str, Inspection]:
     return {step.key: target.inspect(plan, step) for step in plan.steps}
 
 
-def _kept(samples: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Return the samples, thinned out in the middle where they have become many: the first and the newest count."""
-    if len(samples) <= SAMPLES_KEPT:
-        return samples
-    return [samples[0], *samples[2:]]
+def _kept(case: Case) -> Case:
+    """Return the case with the samples thinned out where they have become many: the first and the newest count."""
+    if len(case.samples) <= SAMPLES_KEPT:
+        return case
+    samples, seen_at = case.samples, case.seen_at
+    return replace(case, samples=[samples[0], *samples[2:]], seen_at=[seen_at[0], *seen_at[2:]])
 
 
 def _wait(subject: Subject, seconds: float) -> None:

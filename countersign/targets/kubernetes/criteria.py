@@ -10,16 +10,17 @@ from dataclasses import dataclass
 from typing import Final
 
 from countersign.actions.operation import Verb
-from countersign.targets.criteria import Case, Criterion, Facts, Standing, harm_or_failure
+from countersign.targets.criteria import Case, Criterion, Facts, Standing, harm_or_failure, without_blame
 from countersign.targets.kubernetes import pod_health as pods
 from countersign.targets.kubernetes.rollout_status import KINDS, Progress, rollout_of
 from countersign.targets.kubernetes.steps import OWNER, Effect
 from countersign.targets.model import Landed, ObjectRef, Step
 from countersign.texts import text
 
-STILL_SAMPLES: Final = 3
-"""At least as many samples without any change, half the window, make "not yet" a "not any more"."""
+RISES_THAT_HARM: Final = 2
+"""A container that is started again once may have waited for something; one that is again and again does not run."""
 WARNINGS_TOLD: Final = 3
+_SAME_TEMPLATE: Final = frozenset({Verb.SCALE, Verb.RESUME, Verb.DELETE})
 _ROLLING: Final = frozenset(
     {Verb.RESTART, Verb.UNDO, Verb.RESUME, Verb.SCALE, Verb.SET_IMAGE, Verb.SET_ENV, Verb.SET_RESOURCES}
 )
@@ -30,9 +31,35 @@ def criteria(case: Case) -> list[Criterion]:
     found: list[Criterion] = []
     for ref in case.plan.refs:
         steps = [step for step in case.plan.steps if step.ref.key == ref.key]
-        found += _of_object(case, ref, steps)
-    found += _inspected(case)
+        judged = [*_of_object(case, ref, steps), *_inspected(case, steps)]
+        found += _by_others(case, ref, steps, judged)
     return found
+
+
+def _by_others(case: Case, ref: ObjectRef, steps: list[Step], judged: list[Criterion]) -> list[Criterion]:
+    """What is wrong with an object that somebody changed since may be theirs: it is told, and blamed on nobody."""
+    told = without_blame(judged)
+    keys = [key for step in steps if (key := _owner_key(case, step)) is not None]
+    if case.plan.verb != Verb.DELETE:
+        keys = [ref.key]
+    if told == judged or not any(_changed_since(case, key, steps) for key in keys):
+        return judged
+    return [Criterion(Standing.UNTOLD, text("criterion.by_others", object=ref)), *told]
+
+
+def _changed_since(case: Case, key: str, steps: list[Step]) -> bool:
+    """Tell whether an object's spec was changed by somebody else after our change."""
+    live, before = case.now(key).get("generation"), (case.was(key) or {}).get("generation")
+    ours = case.generations.get(key)
+    if live is None:
+        return False
+    if before is not None and case.now(key).get("uid") != (case.was(key) or {}).get("uid"):
+        return True
+    if ours is not None:
+        return bool(live != ours)
+    # The answer that told our generation may be lost: each of our requests makes one at most.
+    sent = sum(step.ref.key == key for step in steps) if key in case.touched else 0
+    return before is not None and live > before + sent
 
 
 def _of_object(case: Case, ref: ObjectRef, steps: list[Step]) -> Iterator[Criterion]:
@@ -78,93 +105,97 @@ class _Workload:
 
 def _workload(case: Case, one: _Workload) -> Iterator[Criterion]:
     facts, before = one.facts, case.was(one.key)
-    healthy = pods.was_healthy(before)
-    touched = one.touched_as or one.key
     rollout = rollout_of(one.kind, facts, generation=case.generations.get(one.key))
+    reason = f"{one.shown}: {rollout.reason}"
     warnings = pods.new_warnings(before, facts)
-    trouble = list(_failing_pods(case, one, healthy)) + list(_restarts(case, one, healthy))
-    down = _fewer_ready(case, one, rollout.progress)
+    blamed = [*_failing_pods(case, one), *_restarts(case, one)]
     match rollout.progress:
         case Progress.COMPLETE:
-            yield Criterion(Standing.MET, f"{one.shown}: {rollout.reason}")
+            yield Criterion(Standing.MET, reason)
         case Progress.FAILED:
-            standing = harm_or_failure(case, touched, was_healthy=healthy) if trouble else Standing.FAILED
-            yield Criterion(standing, f"{one.shown}: {rollout.reason}", final=True)
+            blamed += _fewer_ready(case, one)
+            harm = any(each.standing is Standing.HARM for each in blamed)
+            yield Criterion(Standing.HARM if harm else Standing.FAILED, reason, final=True)
         case Progress.PAUSED:
-            yield Criterion(Standing.FAILED, f"{one.shown}: {rollout.reason}", final=True)
+            yield Criterion(Standing.FAILED, reason, final=True)
         case Progress.BY_HAND:
-            yield Criterion(Standing.UNTOLD, f"{one.shown}: {rollout.reason}")
+            yield Criterion(Standing.UNTOLD, reason)
         case Progress.WAITING:
             # What the cluster complains of does not come about by waiting; what is merely slow may.
             standing = Standing.FAILED if case.over and warnings else Standing.PENDING
-            yield Criterion(standing, f"{one.shown}: {rollout.reason}")
-    yield from trouble
-    if down is not None:
-        yield down
+            yield Criterion(standing, reason, under_way=True)
+    yield from blamed
+    if facts.get("pods_by_labels"):
+        yield Criterion(Standing.NOTE, text("criterion.pods_by_labels", object=one.shown))
     for warning in warnings[:WARNINGS_TOLD]:
         yield Criterion(Standing.NOTE, text("criterion.warning", event=warning))
 
 
-def _failing_pods(case: Case, one: _Workload, healthy: bool | None) -> Iterator[Criterion]:
-    """Pods that the action made and that do not start; final once all of them have failed twice."""
-    here = pods.pods_of(one.facts)
-    known = {pod["uid"] for pod in pods.pods_of(case.was(one.key))}
-    made = [pod for pod in here if pod["uid"] not in known]
-    failing = pods.failing_of(made)
-    spoilt = _spoilt(case, one, here, known)
-    if not failing and not spoilt:
+def _harm(case: Case, one: _Workload) -> Standing:
+    """Return what lasting trouble with pods that we made counts as."""
+    if one.facts.get("pods_by_labels"):
+        return Standing.FAILED
+    healthy = pods.was_healthy(case.was(one.key))
+    return harm_or_failure(case, one.touched_as or one.key, was_healthy=healthy)
+
+
+def _made(case: Case, one: _Workload) -> list[Facts]:
+    changed = case.plan.verb not in _SAME_TEMPLATE
+    return pods.made_since(case.was(one.key), one.facts, template_changed=changed)
+
+
+def _seen(case: Case, key: str) -> list[Facts | None]:
+    return [sample.get(key) for sample in case.samples]
+
+
+def _failing_pods(case: Case, one: _Workload) -> Iterator[Criterion]:
+    """Pods that do not start: for good, where the action made them and they stay so; final where all of them do."""
+    every = pods.failing_of(pods.pods_of(one.facts))
+    before = {each.uid for each in pods.failing_of(pods.pods_of(case.was(one.key)))}
+    every = [each for each in every if each.uid not in before]
+    if not every:
         return
-    again = {each.uid for each in pods.failing_of(pods.pods_of(case.earlier(one.key)))}
-    final = bool(failing) and len(failing) == len(made) and all(each.uid in again for each in failing)
-    if not final and not case.over:
-        standing = Standing.PENDING
-    else:
-        standing = harm_or_failure(case, one.touched_as or one.key, was_healthy=healthy)
-    every = [*failing, *spoilt]
+    made = _made(case, one)
+    ours = pods.failing_of(made)
+    lasting = [each for each in ours if case.lasted(pods.failing_since(each.uid, _seen(case, one.key)))]
     reasons = ", ".join(sorted({each.reason for each in every}))
     names = ", ".join(each.name for each in every[:WARNINGS_TOLD])
     reason = text("criterion.pods_failing", object=one.shown, count=len(every), reasons=reasons, names=names)
-    yield Criterion(standing, reason, final=final)
-
-
-def _spoilt(case: Case, one: _Workload, here: list[Facts], known: set[str]) -> list[pods.Failing]:
-    """Return pods that were there before, in order, and are failing."""
-    before = {each.uid for each in pods.failing_of(pods.pods_of(case.was(one.key)))}
-    return [each for each in pods.failing_of(here) if each.uid in known and each.uid not in before]
-
-
-def _restarts(case: Case, one: _Workload, healthy: bool | None) -> Iterator[Criterion]:
-    first = case.samples[0].get(one.key) if len(case.samples) > 1 else None
-    found = pods.restarts_since(case.was(one.key), first, one.facts)
-    if not found.count or case.was(one.key) is None:
-        return
-    reason = text("criterion.restarts", object=one.shown, count=found.count)
-    if not found.rising:
+    if not ours:
         yield Criterion(Standing.NOTE, reason)
-    elif case.over:
-        yield Criterion(harm_or_failure(case, one.touched_as or one.key, was_healthy=healthy), reason)
-    else:
+        return
+    final = len(lasting) == len(made)
+    if not final and not case.over:
         yield Criterion(Standing.PENDING, reason)
+    else:
+        yield Criterion(_harm(case, one) if lasting else Standing.FAILED, reason, final=final)
 
 
-def _fewer_ready(case: Case, one: _Workload, progress: Progress) -> Criterion | None:
-    """Fewer pods ready at the end than before, although as many are wanted, and nothing gets on any more."""
+def _restarts(case: Case, one: _Workload) -> Iterator[Criterion]:
+    """Restarts are told; they count where pods that the action made are started again and again as we look."""
+    count = pods.restarts_since(case.was(one.key), one.facts)
+    if not count or case.was(one.key) is None:
+        return
+    reason = text("criterion.restarts", object=one.shown, count=count)
+    uids = [pod["uid"] for pod in _made(case, one)]
+    if pods.times_restarted(uids, _seen(case, one.key)) < RISES_THAT_HARM:
+        yield Criterion(Standing.NOTE, reason)
+    else:
+        yield Criterion(_harm(case, one) if case.over else Standing.PENDING, reason)
+
+
+def _fewer_ready(case: Case, one: _Workload) -> Iterator[Criterion]:
+    """Fewer pods ready than before although as many are wanted, once the cluster has given the rollout up.
+
+    Before that, a strategy may well take pods away whose replacements merely take long to start.
+    """
     before = case.was(one.key)
-    if before is None or not before.get("exists") or not case.over:
-        return None
+    if before is None or not before.get("exists"):
+        return
     ready, was = pods.ready_of(one.facts), pods.ready_of(before)
-    if ready >= min(was, pods.wanted_of(one.kind, one.facts)):
-        return None
-    if progress is Progress.WAITING and not _stands_still(case, one.key):
-        return None
-    standing = harm_or_failure(case, one.touched_as or one.key, was_healthy=True)
-    return Criterion(standing, text("criterion.fewer_ready", object=one.shown, ready=ready, before=was))
-
-
-def _stands_still(case: Case, key: str) -> bool:
-    """Tell whether nothing has changed over the second half of the samples, of which there are enough."""
-    half = case.samples[len(case.samples) // 2 :]
-    return len(half) >= STILL_SAMPLES and len({pods.fingerprint(each.get(key)) for each in half}) == 1
+    if ready < min(was, pods.wanted_of(one.kind, one.facts)):
+        standing = harm_or_failure(case, one.touched_as or one.key, was_healthy=True)
+        yield Criterion(standing, text("criterion.fewer_ready", object=one.shown, ready=ready, before=was))
 
 
 def _pod(case: Case, ref: ObjectRef, facts: Facts) -> Iterator[Criterion]:
@@ -173,11 +204,15 @@ def _pod(case: Case, ref: ObjectRef, facts: Facts) -> Iterator[Criterion]:
         yield Criterion(Standing.MET, text("criterion.pod_ready", object=ref))
         return
     reason = text("criterion.pod_not_ready", object=ref, reasons=", ".join(pod.get("waiting") or [pod.get("phase")]))
-    if not case.over:
-        yield Criterion(Standing.PENDING, reason)
-        return
     ready_before = None if before is None else bool(before.get("ready"))
-    yield Criterion(harm_or_failure(case, ref.key, was_healthy=ready_before), reason)
+    seen = [{"pods": [each["pod"]]} if each and each.get("pod") else None for each in _seen(case, ref.key)]
+    failing = bool(pods.failing_of([pod]))
+    if not case.over or (ready_before and not failing):
+        yield Criterion(Standing.PENDING, reason, under_way=True)
+    elif failing and case.lasted(pods.failing_since(pod["uid"], seen)):
+        yield Criterion(harm_or_failure(case, ref.key, was_healthy=ready_before), reason)
+    else:
+        yield Criterion(Standing.FAILED, reason)
 
 
 def _deleted(case: Case, step: Step) -> Iterator[Criterion]:
@@ -186,18 +221,25 @@ def _deleted(case: Case, step: Step) -> Iterator[Criterion]:
         yield Criterion(Standing.FAILED, text("criterion.still_there", object=ref), final=True)
         return
     yield Criterion(Standing.MET, text("criterion.is_gone", object=ref))
-    owner = step.before.get(OWNER)
+    owner, key = step.before.get(OWNER), _owner_key(case, step)
     if ref.kind != "Pod":
         return
-    key = ObjectRef(case.plan.system, owner["kind"], ref.namespace, owner["name"]).key if owner else ""
-    replacing = case.now(key)
+    replacing = case.now(key or "")
     if not owner or not replacing:
         yield Criterion(Standing.NOTE, text("criterion.nothing_replaces", object=ref))
     elif not replacing.get("exists"):
         yield Criterion(Standing.NOTE, text("criterion.owner_gone", owner=f"{owner['kind']} {owner['name']}"))
-    elif owner["kind"] in KINDS:
+    elif key and owner["kind"] in KINDS:
         shown = f"{owner['kind']} {ref.namespace}/{owner['name']}"
         yield from _workload(case, _Workload(shown, key, owner["kind"], replacing, touched_as=ref.key))
+
+
+def _owner_key(case: Case, step: Step) -> str | None:
+    """Return the key of what replaces the pod that a step deletes."""
+    owner = step.before.get(OWNER)
+    if case.plan.verb != Verb.DELETE or not owner:
+        return None
+    return ObjectRef(case.plan.system, owner["kind"], step.ref.namespace, owner["name"]).key
 
 
 def _drained(case: Case, ref: ObjectRef, facts: Facts) -> Iterator[Criterion]:
@@ -222,9 +264,9 @@ def _drained(case: Case, ref: ObjectRef, facts: Facts) -> Iterator[Criterion]:
         yield Criterion(Standing.MET, text("criterion.empty", object=ref))
 
 
-def _inspected(case: Case) -> Iterable[Criterion]:
+def _inspected(case: Case, steps: list[Step]) -> Iterable[Criterion]:
     """What the cluster says of each step: every field as it was written, everything deleted gone."""
-    for step in case.plan.steps:
+    for step in steps:
         inspection = (case.inspections or {}).get(step.key)
         if inspection is None:
             continue

@@ -1,7 +1,8 @@
 """How an object's pods fare, against how they fared before. Pure, over the facts that `observe` keeps."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 Facts = Mapping[str, Any]
@@ -69,26 +70,42 @@ def was_healthy(before: Facts | None) -> bool | None:
     return not failing_of(pods_of(before))
 
 
-@dataclass(frozen=True)
-class Restarts:
-    """Containers that were started again since the effect."""
+def made_since(before: Facts | None, now: Facts | None, *, template_changed: bool) -> list[Facts]:
+    """Return the pods that were made since the baseline; of another revision where the action makes one.
 
-    count: int
-    rising: bool
-    """More between the first sample and the newest one, a second time, or in a pod that is not ready."""
+    A pod of a revision from before that another node had to take over says nothing about our change.
+    """
+    was = (before or {}).get("pods") or ()
+    known = {pod["uid"] for pod in was}
+    revisions = {pod.get("revision") for pod in was} - {None} if template_changed else set()
+    return [pod for pod in pods_of(now) if pod["uid"] not in known and pod.get("revision") not in revisions]
 
 
-def restarts_since(before: Facts | None, first: Facts | None, now: Facts | None) -> Restarts:
-    """Compare restart counts by pod: with the baseline, for pods that were there, else with none."""
+def failing_since(uid: str, samples: Sequence[Facts | None]) -> int:
+    """Return the index of the sample from which on a pod, failing in the newest one, was failing and never ready."""
+    since = len(samples) - 1
+    for index in range(len(samples) - 1, -1, -1):
+        found = [pod for pod in pods_of(samples[index]) if pod["uid"] == uid]
+        if not found or found[0]["ready"]:
+            break
+        if failing_of(found):
+            since = index
+    return since
+
+
+def restarts_since(before: Facts | None, now: Facts | None) -> int:
+    """Count restarts by pod: since the baseline, for pods that were there, else all."""
     known = {pod["uid"]: pod["restarts"] for pod in pods_of(before)}
-    at_first = {pod["uid"]: pod["restarts"] for pod in pods_of(first)}
-    total, rising = 0, False
-    for pod in pods_of(now):
-        rose = max(0, pod["restarts"] - known.get(pod["uid"], 0))
-        later = max(0, pod["restarts"] - at_first.get(pod["uid"], pod["restarts"]))
-        total += rose
-        rising = rising or later > 0 or rose > 1 or (rose > 0 and not pod["ready"])
-    return Restarts(total, rising)
+    return sum(max(0, pod["restarts"] - known.get(pod["uid"], 0)) for pod in pods_of(now))
+
+
+def times_restarted(uids: Collection[str], samples: Sequence[Facts | None]) -> int:
+    """Return how often the restarts of one of these pods rose from one sample to the next, the most of them all."""
+    most = 0
+    for uid in uids:
+        counts = [pod["restarts"] for sample in samples for pod in pods_of(sample) if pod["uid"] == uid]
+        most = max(most, sum(later > earlier for earlier, later in pairwise(counts)))
+    return most
 
 
 def new_warnings(before: Facts | None, now: Facts) -> list[str]:
@@ -105,10 +122,3 @@ def new_warnings(before: Facts | None, now: Facts) -> list[str]:
 
 def _event(item: Facts) -> tuple[Any, ...]:
     return item["object"], item["uid"], item["reason"], item["message"]
-
-
-def fingerprint(facts: Facts | None) -> tuple[Any, ...]:
-    """Return what changes while a rollout gets on: counters, and which pods there are and how they are."""
-    status = (facts or {}).get("status") or {}
-    pods = tuple(sorted((pod["uid"], pod["ready"], tuple(pod["waiting"])) for pod in (facts or {}).get("pods") or ()))
-    return tuple(sorted((key, value) for key, value in status.items() if isinstance(value, int))), pods

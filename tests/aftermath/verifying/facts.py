@@ -23,7 +23,13 @@ def plan_of(verb: str, ref: ObjectRef = REF, *, fields: Mapping[str, Any] | None
 
 
 def pod(
-    name: str, *, ready: bool = True, restarts: int = 0, waiting: tuple[str, ...] = (), terminating: bool = False
+    name: str,
+    *,
+    ready: bool = True,
+    restarts: int = 0,
+    waiting: tuple[str, ...] = (),
+    terminating: bool = False,
+    revision: str | None = None,
 ) -> dict[str, Any]:
     """Return a pod's facts; its uid is its name."""
     return {
@@ -34,6 +40,7 @@ def pod(
         "terminating": terminating,
         "restarts": restarts,
         "waiting": list(waiting),
+        "revision": revision,
     }
 
 
@@ -82,7 +89,8 @@ def case(
     ref: ObjectRef = REF,
     **more: Any,
 ) -> Case:
-    """Return a case about `ref`, whose facts `samples` and `before` are."""
+    """Return a case about `ref`, whose facts `samples` (one every 10 s) and `before` are."""
+    more = {"seen_at": [10.0 * number for number in range(len(samples))], "lasting_seconds": 20.0, **more}
     return Case(
         plan_of(verb, ref),
         None if before is None else {ref.key: before},

@@ -13,7 +13,7 @@ from countersign.targets.kubernetes.criteria import criteria
 from countersign.targets.kubernetes.pod_health import FAILING
 from countersign.targets.kubernetes.rollout_status import Progress, rollout_of
 from countersign.targets.model import Inspection, Landed
-from tests.aftermath.verifying.facts import case, deployment, pod
+from tests.aftermath.verifying.facts import REF, case, deployment, pod
 
 HEALTHY = deployment(pod("a"), pod("b"), generation=1)
 ROLLED = deployment(pod("c"), pod("d"))
@@ -80,7 +80,44 @@ def test_a_complete_rollout_with_healthy_pods_is_effective() -> None:
 @pytest.mark.parametrize("reason", sorted(FAILING))
 def test_new_pods_that_do_not_start_are_harm_where_pods_were_healthy(reason: str) -> None:
     now = deployment(pod("a"), pod("b"), pod("c", ready=False, waiting=(reason,)), updated=1)
-    assert verdict(case(now, before=HEALTHY, over=True)) is Verdict.WORSE
+    assert verdict(case(now, now, now, before=HEALTHY, over=True)) is Verdict.WORSE
+
+
+@pytest.mark.parametrize("reason", ["ErrImagePull", "CrashLoopBackOff"])
+def test_new_pods_that_fail_for_a_moment_only_are_no_harm_yet(reason: str) -> None:
+    now = deployment(pod("a"), pod("b"), pod("c", ready=False, waiting=(reason,)), updated=1)
+    assert not decided(criteria(case(now, now, before=HEALTHY)), may_end_well=False)
+    assert verdict(case(now, now, before=HEALTHY, over=True)) is Verdict.INEFFECTIVE
+
+
+def test_pods_of_a_revision_from_before_are_none_of_ours() -> None:
+    was = deployment(pod("a", revision="1"), pod("b", revision="1"))
+    moved = pod("x", ready=False, waiting=("CrashLoopBackOff",), revision="1")
+    now = deployment(pod("a", revision="1"), moved, pod("c", revision="2"), updated=1)
+    assert verdict(case(*[now] * 6, before=was, over=True)) is Verdict.UNVERIFIABLE
+
+
+def test_an_old_pod_that_crashes_meanwhile_is_told_and_no_harm_of_ours() -> None:
+    crashing = pod("a", ready=False, waiting=("CrashLoopBackOff",))
+    now = deployment(crashing, pod("b"), pod("c", ready=False), updated=1)
+    found = judge(criteria(case(*[now] * 6, before=HEALTHY, over=True)))
+    assert (found.verdict, len(found.notes)) == (Verdict.UNVERIFIABLE, 1)
+
+
+def test_pods_chosen_by_labels_alone_are_never_blamed_on_us() -> None:
+    now = {**BROKEN, "pods_by_labels": True}
+    assert verdict(case(*[now] * 6, before=HEALTHY, over=True)) is Verdict.INEFFECTIVE
+
+
+def test_what_somebody_changed_after_us_is_not_judged_by_its_state() -> None:
+    theirs = {**BROKEN, "generation": 4, "status": {**BROKEN["status"], "observedGeneration": 4}}
+    given = case(*[theirs] * 6, before=HEALTHY, over=True, generations={REF.key: 2})
+    assert verdict(given) is Verdict.UNVERIFIABLE
+
+
+def test_a_change_after_ours_shows_where_the_answer_to_ours_was_lost() -> None:
+    theirs = {**BROKEN, "generation": 3, "status": {**BROKEN["status"], "observedGeneration": 3}}
+    assert verdict(case(*[theirs] * 6, before=HEALTHY, over=True)) is Verdict.UNVERIFIABLE
 
 
 def test_new_pods_that_fail_as_the_old_ones_did_are_no_harm() -> None:
@@ -90,16 +127,17 @@ def test_new_pods_that_fail_as_the_old_ones_did_are_no_harm() -> None:
 
 
 def test_what_went_wrong_without_us_is_no_harm_of_ours() -> None:
-    assert verdict(case(BROKEN, before=HEALTHY, over=True, touched=False)) is Verdict.INEFFECTIVE
+    was = {**HEALTHY, "generation": BROKEN["generation"]}
+    assert verdict(case(BROKEN, before=was, over=True, touched=False)) is Verdict.INEFFECTIVE
 
 
 def test_without_a_baseline_nothing_is_called_harm() -> None:
     assert verdict(case(BROKEN, before=None, over=True)) is Verdict.INEFFECTIVE
 
 
-def test_failing_pods_end_the_looking_only_once_they_were_seen_twice() -> None:
-    assert not decided(criteria(case(BROKEN, before=HEALTHY)), may_end_well=False)
-    assert decided(criteria(case(BROKEN, BROKEN, before=HEALTHY)), may_end_well=False)
+def test_failing_pods_end_the_looking_only_once_they_have_failed_for_long() -> None:
+    assert not decided(criteria(case(BROKEN, BROKEN, before=HEALTHY)), may_end_well=False)
+    assert decided(criteria(case(BROKEN, BROKEN, BROKEN, before=HEALTHY)), may_end_well=False)
 
 
 def test_a_complete_rollout_is_looked_at_until_the_window_ends() -> None:
@@ -108,10 +146,14 @@ def test_a_complete_rollout_is_looked_at_until_the_window_ends() -> None:
     assert decided(found, may_end_well=True)
 
 
-def test_restarts_that_rise_while_we_look_are_harm() -> None:
-    first = deployment(pod("c"), pod("d"))
-    last = deployment(pod("c", restarts=1), pod("d"))
-    assert verdict(case(first, last, before=HEALTHY, over=True)) is Verdict.WORSE
+def test_restarts_that_rise_again_and_again_while_we_look_are_harm() -> None:
+    looks = [deployment(pod("c", restarts=count), pod("d")) for count in (0, 1, 1, 2)]
+    assert verdict(case(*looks, before=HEALTHY, over=True)) is Verdict.WORSE
+
+
+def test_restarts_from_before_the_looking_are_only_noted_where_all_is_well() -> None:
+    now = deployment(pod("c", restarts=2), pod("d", restarts=2))
+    assert verdict(case(*[now] * 6, before=HEALTHY, over=True)) is Verdict.EFFECTIVE
 
 
 def test_one_restart_at_the_start_of_a_pod_is_only_noted() -> None:
@@ -127,9 +169,21 @@ def test_restarts_of_before_do_not_count() -> None:
     assert judge(criteria(case(now, before=was, over=True))).notes == ()
 
 
-def test_fewer_ready_pods_are_harm_once_nothing_gets_on_any_more() -> None:
-    down = deployment(pod("a"), pod("c", ready=False), updated=1)
-    assert verdict(case(*[down] * 6, before=HEALTHY, over=True)) is Verdict.WORSE
+def test_fewer_ready_pods_are_harm_once_the_cluster_gives_the_rollout_up() -> None:
+    down = deployment(pod("a"), pod("c", ready=False), updated=1, progressing="ProgressDeadlineExceeded")
+    assert verdict(case(down, before=HEALTHY, over=True)) is Verdict.WORSE
+
+
+@pytest.mark.parametrize("left", [(), (pod("a"),)])
+def test_pods_that_merely_take_long_to_start_are_no_harm_although_fewer_are_ready(left: Any) -> None:
+    slow = deployment(*left, pod("c", ready=False), updated=1)
+    assert verdict(case(*[slow] * 22, before=HEALTHY, over=True)) is Verdict.UNVERIFIABLE
+
+
+@pytest.mark.parametrize("paused", [True, False])
+def test_fewer_ready_pods_of_a_paused_deployment_are_no_harm_of_ours(paused: bool) -> None:
+    down = deployment(pod("a"), wanted=2, paused=paused)
+    assert verdict(case(*[down] * 6, before=HEALTHY, over=True)) is not Verdict.WORSE
 
 
 def test_a_slow_rollout_with_which_nothing_is_wrong_cannot_be_judged() -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from countersign.records.states import StepName
+from countersign.sandbox.cluster.faults import Effect, Fault
 from tests.aftermath.following import execution_id_of, run_one
 from tests.execution.conftest import Office
 
@@ -15,6 +16,7 @@ NEW_IMAGE = "kubectl set image deployment/web app=registry.local/{image} -n stag
 @pytest.fixture(autouse=True)
 def healthy_web(office: Office) -> Iterator[None]:
     yield
+    office.cluster.faults.clear()
     office.cluster.seed([deployment("web", {"app": "web"}, "web:3.0.1")])
     office.cluster.settle()
 
@@ -49,3 +51,10 @@ def test_a_broken_canary_that_carries_our_labels_is_not_our_harm(office: Office)
     canary = deployment("canary", labels, "canary:missing", selector={"matchLabels": labels})
     assert verdict(office, "web:3.0.5", meanwhile=[canary]) == "effective"
     office.cluster.seed([{**canary, "spec": {**canary["spec"], "replicas": 0}}])
+
+
+def test_where_replicasets_may_not_be_read_nothing_is_called_our_harm(office: Office) -> None:
+    office.cluster.faults.add(
+        Fault(effect=Effect.ERROR, code=403, method="GET", path="/replicasets", dry_run=None, count=None)
+    )
+    assert verdict(office.with_settings(verify_limit_seconds=6), "web:missing") == "ineffective"
