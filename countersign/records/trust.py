@@ -27,8 +27,11 @@ OBSERVE = text("""
         > (known.weight, -known.effect, known.at, known.basis)
 """)
 
-# Every subject that was observed since then, by name.
-SUBJECTS = text("SELECT DISTINCT subject FROM trust_observation WHERE at >= :since ORDER BY subject LIMIT :limit")
+# Every playbook and kind of repair that was observed since then, by name; the steps of a playbook are a part of it.
+SUBJECTS = text("""
+    SELECT DISTINCT subject FROM trust_observation
+    WHERE at >= :since AND NOT starts_with(subject, 'steps:') ORDER BY subject LIMIT :limit
+""")
 
 
 @dataclass(frozen=True)

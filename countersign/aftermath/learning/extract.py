@@ -20,7 +20,7 @@ from countersign.aftermath.learning.learn import (
     promote,
     verdict_of,
 )
-from countersign.aftermath.learning.subjects import playbook_subject
+from countersign.aftermath.learning.subjects import playbook_subject, steps_subject
 from countersign.aftermath.learning.symptoms import ALERT, CATEGORY, symptom_from
 from countersign.aftermath.subject import Done, Skipped, StepEnd, Subject
 from countersign.masking import masked
@@ -114,6 +114,7 @@ def _keep(session: Session, subject: Subject, repair: Repair, *, approve: bool) 
     effect = effect_of(Outcome.SUCCESS, verdict_of(subject))
     assert effect is not None, "a success shows something"
     observe(session, playbook_subject(playbook.id), observation(subject, effect))
+    observe(session, steps_subject(playbook.id, repair.said.content.steps_hash), observation(subject, effect))
     if approve and _may_be_approved(kept):
         promote(session, subject, playbook.id, playbook.name, text("learning.effective_once"))
     judged = judge_playbook(session, subject, playbook.id)

@@ -9,12 +9,13 @@ from sqlmodel import Session
 
 from countersign.aftermath.learning.effects import Effect, effect_of
 from countersign.aftermath.learning.incidents import alert_of, incident_id_of, incident_of
+from countersign.aftermath.learning.own_steps import steps_hashes_of
 from countersign.aftermath.learning.standing import Demote, Promote, rules_of, standing_of
-from countersign.aftermath.learning.subjects import playbook_subject, repair_subject
+from countersign.aftermath.learning.subjects import playbook_subject, repair_subject, steps_subject
 from countersign.aftermath.learning.trust import kept_since, trust_from
 from countersign.aftermath.subject import Done, Skipped, StepEnd, Subject
 from countersign.records.database import transaction
-from countersign.records.playbooks import demote, find_playbook, lock_playbook, set_status
+from countersign.records.playbooks import demote, find_playbook, lock_playbook, set_status, versions_of
 from countersign.records.states import EventStatus, PlaybookChangeKind, PlaybookStatus, StepName, Verdict
 from countersign.records.timeline import add_event
 from countersign.records.trust import Observation, observations_of, observe
@@ -41,15 +42,24 @@ def learn(subject: Subject) -> StepEnd:
         alert = alert_of(incident_of(session, subject.approval), subject.approval)
         matched = subject.approval.matched_playbook_id
         playbook = find_playbook(session, matched) if matched else None
+        known = {version.steps_hash for version in versions_of(session, playbook.id)} if playbook else set()
+    ran = next((steps for steps in steps_hashes_of(subject.approval) if steps in known), None)
     repair = repair_subject(alert, subject.report.operation)
-    subjects = [*([playbook_subject(playbook.id)] if playbook else []), *([repair] if repair else [])]
+    subjects = [repair] if repair else []
+    if playbook is not None and ran is not None:
+        subjects.insert(0, playbook_subject(playbook.id))
 
     def write(session: Session) -> Mapping[str, Any]:
         for name in subjects:
             observe(session, name, observation(subject, effect))
-        return {} if playbook is None else judge_playbook(session, subject, playbook.id)
+        if playbook is None or ran is None:
+            return {}
+        observe(session, steps_subject(playbook.id, ran), observation(subject, effect))
+        return judge_playbook(session, subject, playbook.id)
 
     summary = text("learning.learnt", basis=effect.basis, count=len(subjects))
+    if playbook is not None and ran is None:
+        summary += " " + text("learning.not_its_steps", name=playbook.name)
     return Done({"subjects": subjects, "effect": effect.effect, "weight": effect.weight, "summary": summary}, write)
 
 
@@ -81,11 +91,14 @@ def judge_playbook(session: Session, subject: Subject, playbook_id: UUID) -> dic
     # Of two runs that end together the second waits here, and judges by what both have shown.
     playbook, name = lock_playbook(session, playbook_id), playbook_subject(playbook_id)
     now, half_life = datetime.now(UTC), settings.trust_half_life_seconds
-    observed = observations_of(session, [name], since=kept_since(now, half_life))[name]
+    steps = steps_subject(playbook_id, playbook.steps_hash)
+    found = observations_of(session, [name, steps], since=kept_since(now, half_life))
+    observed = found[name]
     trust = trust_from(observed, now=now, half_life_seconds=half_life)
     standing = standing_of(
         observed,
         trust,
+        trust_from(found[steps], now=now, half_life_seconds=half_life),
         status=playbook.status,
         people_only=playbook.people_only_since is not None,
         restored_at=playbook.restored_at,

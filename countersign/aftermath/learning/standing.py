@@ -51,6 +51,7 @@ def rules_of(settings: Settings) -> Rules:
 def standing_of(
     observations: Sequence[Observation],
     trust: Trust,
+    in_steps: Trust,
     *,
     status: PlaybookStatus,
     people_only: bool,
@@ -58,6 +59,8 @@ def standing_of(
     rules: Rules,
 ) -> Standing:
     """Decide from all observations and the `trust` computed from them, in whatever order they came.
+
+    A draft is approved for what its current steps showed (`in_steps`), not for what other versions of it did.
 
     What a person has restored is judged by the runs since then: the ones before are what the person knew of.
     """
@@ -67,8 +70,8 @@ def standing_of(
     since = [one for one in runs if restored_at is None or one.at > restored_at]
     if since and since[-1].effect < 0.5:
         return _after_a_failure(since, trust, rules)
-    if status is PlaybookStatus.DRAFT and trust.bound >= rules.promote_bound:
-        return Promote(text("learning.promoted", bound=f"{trust.bound:.2f}", runs=trust.runs))
+    if status is PlaybookStatus.DRAFT and in_steps.bound >= rules.promote_bound:
+        return Promote(text("learning.promoted", bound=f"{in_steps.bound:.2f}", runs=in_steps.runs))
     return Stay()
 
 

@@ -13,6 +13,11 @@ def playbook_subject(playbook_id: UUID) -> str:
     return f"playbook:{playbook_id}"
 
 
+def steps_subject(playbook_id: UUID, steps_hash: str) -> str:
+    """Return the subject of the steps that a version of a playbook says."""
+    return f"steps:{playbook_id}/{steps_hash}"
+
+
 def repair_subject(alert: str, operation: Mapping[str, Any]) -> str | None:
     """Return the subject of a kind of repair, None where nothing was to be repaired.
 

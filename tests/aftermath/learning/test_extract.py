@@ -222,3 +222,14 @@ def test_two_runs_that_end_at_once_make_one_playbook_and_both_count(desk: Desk) 
     (playbook,) = desk.playbooks()
     assert sum(bool((row.result or {})["created"]) for row in rows) == 1
     assert runs_of(desk, playbook.name) == 6
+
+
+def test_steps_that_ran_once_are_not_approved_for_what_other_steps_showed(desk: Desk) -> None:
+    lenient = desk.with_settings(trust_promote_bound=0.25)
+    for _ in range(5):
+        desk.extracted(SCALE.format(count=5), verdict=None)
+    result = result_of(lenient.extracted(SCALE.format(count=50), verdict=None))
+    assert (result["version"], result["status"]) == (2, "draft")
+    for _ in range(4):
+        result = result_of(lenient.extracted(SCALE.format(count=50), verdict=None))
+    assert result["status"] == "approved"

@@ -168,3 +168,12 @@ def test_runs_that_end_together_are_judged_together(desk: Desk) -> None:
     assert {row.status for row in rows} == {"done"}
     assert len(of_playbook(desk)) == 3
     assert desk.playbook("latency").people_only_since is not None
+
+
+def test_a_run_of_something_else_says_nothing_about_the_playbook_that_it_names(desk: Desk) -> None:
+    make(desk, PlaybookStatus.DRAFT, "proven")
+    for _ in range(6):
+        result = result_of(desk.learnt("kubectl label deployment/api a=b -n prod", matched_playbook_id="proven"))
+    assert result["subjects"] == ["repair:KubePodCrashLooping/label/Deployment"]
+    assert "none of playbook proven's steps" in result["summary"]
+    assert (of_playbook(desk, "proven"), desk.playbook("proven").status) == ([], "draft")
