@@ -69,8 +69,18 @@ class Collected:
     criteria: Sequence[Criterion]
 
 
-def collect(subject: Subject, target: Target, case: Case, criteria: Criteria, window: Window) -> Collected:
+def collect(
+    subject: Subject,
+    target: Target,
+    case: Case,
+    criteria: Criteria,
+    window: Window,
+    *,
+    beside: Callable[[], None] = lambda: None,
+) -> Collected:
     """Take samples until the window is over or looking on is of no use, then ask what became of every step.
+
+    `beside` is called after every sample.
 
     A cluster that cannot be reached for a moment is asked again; one that cannot be reached at the end raises
     TransientTargetError. Raises Stopped when the run is to end.
@@ -87,6 +97,7 @@ def collect(subject: Subject, target: Target, case: Case, criteria: Criteria, wi
         except TransientTargetError as error:
             logger.warning("a sample is missing", execution_id=str(subject.execution_id), error=error.message)
             missed = error
+        beside()
         if missed is None:
             found = criteria(case)
             if decided(found, may_end_well=window.is_empty):

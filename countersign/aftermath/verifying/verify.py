@@ -16,7 +16,7 @@ from sqlmodel import Session
 from countersign.actions import read_action
 from countersign.actions.operation import HostOperation, KubernetesOperation
 from countersign.aftermath.subject import Done, Skipped, StepEnd, Subject
-from countersign.aftermath.verifying.asking import ask_probes
+from countersign.aftermath.verifying.asking import Asking
 from countersign.aftermath.verifying.collecting import Collected, Criteria, collect, window_of
 from countersign.aftermath.verifying.difference import difference, difference_json
 from countersign.aftermath.verifying.judging import Judgement, judge
@@ -33,12 +33,14 @@ from countersign.records.outcomes import Outcome
 from countersign.records.states import EventStatus, EvidencePhase, Verdict
 from countersign.records.tables import Approval, EvidenceSnapshot, Execution
 from countersign.records.timeline import add_event
-from countersign.targets.criteria import Case
+from countersign.targets.criteria import Case, Criterion, Standing, without_blame
 from countersign.targets.hosts.criteria import criteria as host_criteria
 from countersign.targets.kubernetes.criteria import criteria as kubernetes_criteria
 from countersign.targets.model import Plan, Target
 from countersign.texts import text
 
+LATE_SECONDS = 600
+"""Whoever looks later than this after the outcome cannot tell what came of the action and what of something else."""
 _EVENT: Mapping[Verdict, EventStatus] = {
     Verdict.EFFECTIVE: EventStatus.SUCCESS,
     Verdict.INEFFECTIVE: EventStatus.WARNING,
@@ -60,16 +62,39 @@ def verify(subject: Subject) -> StepEnd:
     if system != plan.system:
         other = text("verify.other_system", planned=plan.system, found=system)
         return _end(subject, _Answer(_untold(other)), baseline)
+    late = _is_late(subject, _now())
     try:
         with target_of(subject.services, subject.approval, subject.execution, plan) as target:
             # A host is asked until nothing can still be at work there.
             asking = subject.services.the_fleet().linger_seconds if on_hosts(plan) else 0.0
             window = window_of(subject, now=_now(), asking_seconds=asking)
-            found = collect(subject, target, _case(plan, baseline, progress), _criteria_of(plan), window)
+            probes = Asking(subject, plan, baseline, window)
+            case = _case(plan, baseline, progress)
+            found = collect(subject, target, case, _criteria_of(plan), window, beside=probes.look)
     except (PermanentTargetError, GateRefused) as error:
         return _end(subject, _Answer(_untold(text("verify.not_readable", reason=error.message))), baseline)
-    answers, asked = ask_probes(subject, plan, baseline, ours=bool(found.case.touched))
-    return _end(subject, _Answer(judge([*found.criteria, *asked]), found, answers), baseline)
+    answers = probes.answers()
+    criteria = [*found.criteria, *probes.criteria(may_blame=bool(found.case.touched) and not _under_way(found))]
+    if late:
+        criteria = _seen_late(criteria)
+    return _end(subject, _Answer(judge(criteria), found, answers), baseline)
+
+
+def _under_way(found: Collected) -> bool:
+    return any(each.under_way or each.standing is Standing.PENDING for each in found.criteria)
+
+
+def _is_late(subject: Subject, begins: datetime) -> bool:
+    settled = subject.execution.settled_at
+    return settled is not None and (begins - settled).total_seconds() > LATE_SECONDS
+
+
+def _seen_late(criteria: Sequence[Criterion]) -> list[Criterion]:
+    """Return the criteria with nothing blamed on an action that ended long ago."""
+    told = without_blame(criteria)
+    if told == list(criteria):
+        return told
+    return [Criterion(Standing.UNTOLD, text("verify.late", minutes=LATE_SECONDS // 60)), *told]
 
 
 def _nothing_to_verify(subject: Subject, progress: Progress) -> str | None:

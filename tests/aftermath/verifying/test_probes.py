@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from countersign.aftermath.verifying.asking import criterion_of
+from countersign.aftermath.verifying.asking import Look, criterion_of
 from countersign.errors import ConfigurationError
 from countersign.execution.probing import ProbeAnswer, ask, names_in, probes_for
 from countersign.policy.loading import load_policy
@@ -142,8 +142,23 @@ def test_an_answer_that_is_not_prometheuss_is_no_answer(site: Site) -> None:
 def test_what_was_met_before_and_is_not_after_is_harm(
     before: bool | None, after: bool | None, standing: Standing
 ) -> None:
+    assert standing_of([after, after], before=before) is standing
+
+
+def standing_of(answers: list[bool | None], *, before: bool | None = True, may_blame: bool = True) -> Standing:
+    """Judge answers that came 10 s from each other, where 10 s are long enough."""
+    looks = [Look(10.0 * number, ProbeAnswer("page", met, "")) for number, met in enumerate(answers)]
     was = ProbeAnswer("page", before, "")
-    assert criterion_of(ProbeAnswer("page", after, ""), was, ours=True).standing is standing
+    return criterion_of(looks, was, may_blame=may_blame, lasting_seconds=10).standing
+
+
+@pytest.mark.parametrize("answers", [[False], [True, False, False], [None, False, False]])
+def test_a_probe_that_was_not_unmet_at_every_look_for_long_enough_is_no_harm(answers: list[bool | None]) -> None:
+    assert standing_of(answers) is Standing.FAILED
+
+
+def test_a_probe_that_fails_while_a_rollout_is_under_way_is_no_harm() -> None:
+    assert standing_of([False, False, False], may_blame=False) is Standing.FAILED
 
 
 def test_probes_are_chosen_by_operation_and_place_or_by_name() -> None:
@@ -180,7 +195,7 @@ def test_a_probe_that_cannot_be_asked_safely_is_refused_with_the_policy(probe: s
 def test_a_probe_that_fails_after_the_action_makes_it_worse(office: Office, site: Site) -> None:
     site.answers("/health", body="ok")
     policy = office.services.policy.model_copy(update={"probes": (page(site),)})
-    office = office.with_policy(policy).with_settings(verify_limit_seconds=8)
+    office = office.with_policy(policy).with_settings(verify_limit_seconds=30)
     report = office.perform("kubectl label deployment/web probed=yes -n staging")
     site.answers("/health", status=503)
     step = run_one(office, execution_id_of(report), StepName.VERIFY)
