@@ -99,6 +99,12 @@ def test_a_crash_loop_is_worse(office: Office) -> None:
     assert verdict_of(verified(office, report)).startswith("worse")
 
 
+def test_who_looks_long_after_the_outcome_blames_nobody(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    report = office.perform(IMAGE.format(image="web:missing"))
+    monkeypatch.setattr("countersign.aftermath.verifying.verify.LATE_SECONDS", 0)
+    assert verdict_of(verified(office, report)).startswith("unverifiable")
+
+
 def test_a_restart_that_does_not_mend_what_was_broken_before_is_ineffective(office: Office) -> None:
     office.cluster.behaviours.add(Behaviour(conduct=Conduct.CRASH_LOOP, pod="staging/web"))
     office.perform(RESTART)
