@@ -38,7 +38,7 @@ from countersign.records.approvals import signatures_of
 from countersign.records.control import kill_switch
 from countersign.records.database import transaction
 from countersign.records.owned import Owned
-from countersign.records.playbooks import find_playbook
+from countersign.records.playbooks import NAME_LIMIT, find_playbook
 from countersign.records.queries import count_recent_executions
 from countersign.records.states import ApprovalStatus
 from countersign.records.tables import Approval
@@ -137,13 +137,14 @@ def request_checks(
 
 
 def _playbook_checks(services: Services, approval: Approval, *, automatic: bool) -> tuple[Check, ...]:
-    """Ask about the playbook that the request names. One that is not on record here is somebody else's to judge."""
+    """Ask about the playbook that the request names. One not on record needs a person's signature."""
     if not approval.matched_playbook_id:
         return ()
     with transaction(services.engine) as session:
         found = find_playbook(session, approval.matched_playbook_id)
     if found is None:
-        return ()
+        unknown = PlaybookFacts(approval.matched_playbook_id[:NAME_LIMIT], "not on record")
+        return (check_playbook(unknown, automatic=True),) if automatic else ()
     facts = PlaybookFacts(found.name, found.status.value, found.people_only_reason)
     return (check_playbook(facts, automatic=automatic),)
 

@@ -93,9 +93,9 @@ def lock_playbook(session: Session, playbook_id: UUID) -> Playbook:
 
 
 def find_playbook(session: Session, reference: str) -> Playbook | None:
-    """Return the playbook of this name or id, None where there is none."""
+    """Return the playbook of this name, in upper or lower case, or id; None where there is none."""
     query = select(Playbook).execution_options(populate_existing=True)
-    found = session.exec(query.where(col(Playbook.name) == reference.strip())).one_or_none()
+    found = session.exec(query.where(col(Playbook.name) == reference.strip().lower())).one_or_none()
     if found is not None:
         return found
     try:

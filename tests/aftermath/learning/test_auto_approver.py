@@ -75,11 +75,11 @@ def test_an_approved_playbook_runs_without_a_person(office: Office, playbook: UU
     assert "playbook" in {check.name for check in report.checks}
 
 
-@pytest.mark.parametrize("by_id", [False, True])
-def test_what_is_left_to_people_is_blocked_and_says_why(office: Office, playbook: UUID, by_id: bool) -> None:
+@pytest.mark.parametrize("named", ["latency", "LATENCY", None])
+def test_what_is_left_to_people_is_blocked_and_says_why(office: Office, playbook: UUID, named: str | None) -> None:
     with transaction(office.services.engine) as session:
         demote(session, playbook, by="countersign", reason="its last 3 runs were not effective")
-    report = alone(office, str(playbook) if by_id else "latency")
+    report = alone(office, named or str(playbook))
     assert report.outcome == "blocked"
     assert "latency is left to people: its last 3 runs were not effective" in report.message
     assert report.hint is not None and "playbooks restore latency" in report.hint
@@ -115,5 +115,10 @@ def test_only_an_approved_playbook_runs_alone(office: Office, status: str) -> No
     assert (report.outcome, f"latency is {status}" in report.message) == ("blocked", True)
 
 
-def test_a_playbook_of_another_system_is_not_judged_here(office: Office) -> None:
-    assert alone(office, "PB-2077").outcome == "success"
+def test_a_playbook_that_is_not_on_record_does_not_run_alone(office: Office, playbook: UUID) -> None:
+    report = alone(office, "latencyy")
+    assert (report.outcome, "latencyy is not on record" in report.message) == ("blocked", True)
+
+
+def test_a_person_may_sign_for_a_playbook_of_another_system(office: Office) -> None:
+    assert office.perform(ACTION, matched_playbook_id="PB-2077").outcome == "success"
