@@ -170,7 +170,7 @@ def test_verification_can_be_switched_off(office: Office) -> None:
 def test_a_cluster_that_cannot_be_reached_is_asked_again_later(office: Office) -> None:
     report = office.perform(RESTART)
     office.cluster.faults.add(Fault(effect=Effect.ERROR, code=503, reads=True, dry_run=None, count=None))
-    hurried = office.with_settings(verify_limit_seconds=1)
+    hurried = office.with_settings(verify_limit_seconds=1, step_retry_seconds=0.0001)
     assert verified(hurried, report).status is StepStatus.PENDING
     office.cluster.faults.clear()
     assert verdict_of(verified(office, report)).startswith("effective")
