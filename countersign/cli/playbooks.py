@@ -12,10 +12,10 @@ import typer
 from rich.console import Console
 from sqlmodel import Session
 
+from countersign.actions.rendering import render as render_actions
 from countersign.aftermath.learning.content import said_by
 from countersign.aftermath.learning.document import read_playbooks, write_playbooks
 from countersign.aftermath.learning.importing import import_playbooks
-from countersign.aftermath.learning.rendering import render as render_actions
 from countersign.aftermath.learning.subjects import playbook_subject
 from countersign.aftermath.learning.trust import Trust, kept_since, read_trust
 from countersign.cli.opened import open_records

@@ -17,6 +17,7 @@ from countersign.actions.operation import (
 )
 from countersign.errors import ApprovalExpired, NotApproved, Tampered
 from countersign.execution.filing import parameters_of, signed_content, target_of
+from countersign.execution.own_steps import steps_hashes_of
 from countersign.execution.services import Services
 from countersign.policy.approval import RecordedSignature, VerifiedApproval, verify_approval
 from countersign.policy.checks import (
@@ -38,10 +39,10 @@ from countersign.records.approvals import signatures_of
 from countersign.records.control import kill_switch
 from countersign.records.database import transaction
 from countersign.records.owned import Owned
-from countersign.records.playbooks import NAME_LIMIT, find_playbook
+from countersign.records.playbooks import NAME_LIMIT, find_playbook, playbook_with_id, versions_with_steps
 from countersign.records.queries import count_recent_executions
-from countersign.records.states import ApprovalStatus
-from countersign.records.tables import Approval
+from countersign.records.states import ApprovalStatus, PlaybookStatus
+from countersign.records.tables import Approval, Playbook
 from countersign.targets.kubernetes.kinds import api_kind
 from countersign.targets.model import Plan, Resolution
 
@@ -137,16 +138,32 @@ def request_checks(
 
 
 def _playbook_checks(services: Services, approval: Approval, *, automatic: bool) -> tuple[Check, ...]:
-    """Ask about the playbook that the request names. One not on record needs a person's signature."""
-    if not approval.matched_playbook_id:
-        return ()
+    """Ask about the playbook that the request names. One not on record needs a person's signature.
+
+    Where nobody signed, the playbooks that say what the action does are asked about too, named or not.
+    """
+    named, checks = approval.matched_playbook_id, []
     with transaction(services.engine) as session:
-        found = find_playbook(session, approval.matched_playbook_id)
-    if found is None:
-        unknown = PlaybookFacts(approval.matched_playbook_id[:NAME_LIMIT], "not on record")
-        return (check_playbook(unknown, automatic=True),) if automatic else ()
-    facts = PlaybookFacts(found.name, found.status.value, found.people_only_reason)
-    return (check_playbook(facts, automatic=automatic),)
+        found = find_playbook(session, named) if named else None
+        says_it = _playbooks_that_say(session, approval) if automatic else []
+    if found is not None:
+        checks.append(check_playbook(_facts_of(found), automatic=automatic))
+    elif named and automatic:
+        checks.append(check_playbook(PlaybookFacts(named[:NAME_LIMIT], "not on record"), automatic=True))
+    for playbook in says_it:
+        taken_away = playbook.people_only_reason is not None or playbook.status is PlaybookStatus.DEPRECATED
+        if taken_away and (found is None or playbook.id != found.id):
+            checks.append(check_playbook(_facts_of(playbook), automatic=True))
+    return tuple(checks)
+
+
+def _playbooks_that_say(session: Session, approval: Approval) -> list[Playbook]:
+    versions = [one for steps in steps_hashes_of(approval) for one in versions_with_steps(session, steps)]
+    return [playbook_with_id(session, found) for found in dict.fromkeys(one.playbook_id for one in versions)]
+
+
+def _facts_of(playbook: Playbook) -> PlaybookFacts:
+    return PlaybookFacts(playbook.name, playbook.status.value, playbook.people_only_reason)
 
 
 def _facts(

@@ -1,12 +1,11 @@
 """What a playbook says: matchers and steps as values, and as the records keep them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from countersign.aftermath.learning.rendering import normal_form
+from countersign.actions.rendering import steps_hash
 from countersign.aftermath.learning.symptoms import Matcher, alert_in, read_matcher, symptom_hash
-from countersign.canonical import sha256_of
 from countersign.records.playbooks import Content
 
 
@@ -35,8 +34,3 @@ def said_by(symptom: Mapping[str, Any], steps: Mapping[str, Any]) -> Said:
         tuple(read_matcher(written) for written in symptom.get("matchers", [])),
         tuple(step["action"] for step in steps.get("steps", [])),
     )
-
-
-def steps_hash(actions: Sequence[str]) -> str:
-    """Return the hash by which equal steps are known, however they are spelled. Raises InvalidInput."""
-    return sha256_of([normal_form(action) for action in actions])

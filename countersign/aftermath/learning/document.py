@@ -17,9 +17,9 @@ from typing import Any
 
 import yaml
 
+from countersign.actions.rendering import normal_form
 from countersign.aftermath.learning.content import Said, said_by
 from countersign.aftermath.learning.naming import NAME, NAME_EXAMPLE
-from countersign.aftermath.learning.rendering import normal_form
 from countersign.aftermath.learning.symptoms import EXAMPLE, read_matcher
 from countersign.errors import CountersignError, InvalidInput
 from countersign.policy.yaml_text import YamlDocument, read_yaml

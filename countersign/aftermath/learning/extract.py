@@ -7,8 +7,8 @@ from typing import Any
 from sqlmodel import Session
 
 from countersign.actions import read_action
+from countersign.actions.commands import template_of
 from countersign.actions.operation import HostOperation, KubernetesOperation
-from countersign.aftermath.learning.commands import template_of
 from countersign.aftermath.learning.content import Said
 from countersign.aftermath.learning.effects import effect_of
 from countersign.aftermath.learning.incidents import alert_of, incident_id_of, incident_of

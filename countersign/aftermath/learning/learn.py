@@ -9,11 +9,11 @@ from sqlmodel import Session
 
 from countersign.aftermath.learning.effects import Effect, effect_of
 from countersign.aftermath.learning.incidents import alert_of, incident_id_of, incident_of
-from countersign.aftermath.learning.own_steps import steps_hashes_of
 from countersign.aftermath.learning.standing import Demote, Promote, rules_of, standing_of
 from countersign.aftermath.learning.subjects import playbook_subject, repair_subject, steps_subject
 from countersign.aftermath.learning.trust import kept_since, trust_from
 from countersign.aftermath.subject import Done, Skipped, StepEnd, Subject
+from countersign.execution.own_steps import steps_hashes_of
 from countersign.records.database import transaction
 from countersign.records.playbooks import demote, find_playbook, lock_playbook, set_status, versions_of
 from countersign.records.states import EventStatus, PlaybookChangeKind, PlaybookStatus, StepName, Verdict

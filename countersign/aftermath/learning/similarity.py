@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 from countersign.actions import describe
-from countersign.aftermath.learning.rendering import operation_in
+from countersign.actions.rendering import operation_in
 from countersign.errors import InvalidInput
 
 VERY_SIMILAR = 0.7

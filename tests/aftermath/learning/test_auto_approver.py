@@ -47,7 +47,7 @@ def playbook(office: Office) -> UUID:
         return made.id
 
 
-def alone(office: Office, playbook: str) -> Report:
+def alone(office: Office, playbook: str | None) -> Report:
     """Let the auto-approver file, sign and run."""
     services = office.services
     request = Request(ACTION, "auto_approve:latency", risk_level="low", matched_playbook_id=playbook)
@@ -75,11 +75,11 @@ def test_an_approved_playbook_runs_without_a_person(office: Office, playbook: UU
     assert "playbook" in {check.name for check in report.checks}
 
 
-@pytest.mark.parametrize("named", ["latency", "LATENCY", None])
+@pytest.mark.parametrize("named", ["latency", "LATENCY", "id", "", None])
 def test_what_is_left_to_people_is_blocked_and_says_why(office: Office, playbook: UUID, named: str | None) -> None:
     with transaction(office.services.engine) as session:
         demote(session, playbook, by="countersign", reason="its last 3 runs were not effective")
-    report = alone(office, named or str(playbook))
+    report = alone(office, str(playbook) if named == "id" else named)
     assert report.outcome == "blocked"
     assert "latency is left to people: its last 3 runs were not effective" in report.message
     assert report.hint is not None and "playbooks restore latency" in report.hint

@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from countersign.actions import canonical, read_action
+from countersign.actions.commands import fill, holes, template_of
 from countersign.actions.operation import KubernetesOperation, Operation
-from countersign.aftermath.learning.commands import fill, holes, template_of
-from countersign.aftermath.learning.rendering import normal_form, render
+from countersign.actions.rendering import normal_form, render
 from countersign.errors import InvalidInput
 from tests.aftermath.learning.operations import any_operation
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine
 from typer.testing import CliRunner
 
-from countersign.aftermath.learning.commands import template_of
+from countersign.actions.commands import template_of
 from countersign.aftermath.learning.content import Said
 from countersign.aftermath.learning.document import read_playbooks, write_playbooks
 from countersign.aftermath.learning.symptoms import Matcher, matches, read_matcher

@@ -2,8 +2,8 @@
 
 from datetime import UTC, datetime
 
+from countersign.actions.rendering import render
 from countersign.aftermath.learning.content import said_by
-from countersign.aftermath.learning.rendering import render
 from countersign.aftermath.learning.subjects import playbook_subject
 from countersign.aftermath.learning.trust import read_trust
 from countersign.records.database import transaction

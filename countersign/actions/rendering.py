@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from countersign.actions import describe, read_action
+from countersign.actions.commands import fill, holes, template_of, without_holes
 from countersign.actions.operation import HostOperation, KubernetesOperation, Operation
-from countersign.aftermath.learning.commands import fill, holes, template_of, without_holes
+from countersign.canonical import sha256_of
 from countersign.errors import InvalidInput, ParseFailure
 
 
@@ -47,6 +48,11 @@ def normal_form(action: str) -> str:
     for name, stand_in in stand_ins.items():
         text = text.replace(stand_in, f"{{{{{usual.get(stand_in, name)}}}}}")
     return text
+
+
+def steps_hash(actions: Sequence[str]) -> str:
+    """Return the hash by which equal steps are known, however they are spelled. Raises InvalidInput."""
+    return sha256_of([normal_form(action) for action in actions])
 
 
 def _rendered(action: str, variables: Mapping[str, str]) -> str:

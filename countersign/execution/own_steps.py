@@ -3,9 +3,9 @@
 from dataclasses import replace
 
 from countersign.actions import read_action
+from countersign.actions.commands import template_of
 from countersign.actions.operation import HostOperation, KubernetesOperation
-from countersign.aftermath.learning.commands import template_of
-from countersign.aftermath.learning.content import steps_hash
+from countersign.actions.rendering import steps_hash
 from countersign.records.tables import Approval
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from countersign.actions import canonical
 from countersign.actions.operation import HostOperation, KubernetesOperation, Operation, SetImageParameters
-from countersign.aftermath.learning.remote import remote_command
+from countersign.actions.remote import remote_command
 from countersign.errors import InvalidInput
 
 HOLE = re.compile(r"\{\{([a-z][a-z0-9_]*)\}\}")
