@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import get_ident
 from typing import Any
+from urllib.parse import quote
 
 from countersign.aftermath.telling import pagerduty
 from countersign.aftermath.telling.answers import error_for, listening
@@ -130,7 +131,8 @@ def _prepare(service: Any, dialect: Dialect, key: str) -> None:
         # In blocks a text is what we say it is; elsewhere Apprise makes mentions of what looks like one.
         service.use_blocks = True
     if name in ("NotifyJSON", "NotifyXML", "NotifyForm"):
-        service.headers = {"Idempotency-Key": key, **service.headers}
+        # A header takes Latin-1 in one line only, a channel's name anything.
+        service.headers = {"Idempotency-Key": quote(key), **service.headers}
 
 
 def _format(dialect: Dialect) -> Any:

@@ -103,6 +103,14 @@ def test_pagerduty_tells_a_repeated_message_by_its_key(receiver: Receiver) -> No
     assert first["routing_key"] == "i" * 32
 
 
+@pytest.mark.parametrize(("name", "shown"), [("值班", "%E5%80%BC%E7%8F%AD"), ("two\nlines", "two%0Alines")])
+def test_a_webhook_is_told_whatever_its_channel_is_called(receiver: Receiver, name: str, shown: str) -> None:
+    channel = Channel(name, SecretStr(f"json://{receiver.address}/hook"))
+    send(channel, NASTY, key=f"one/{name}", failed=True, timeout=20)
+    [request] = receiver.received("/hook")
+    assert request.headers["Idempotency-Key"] == f"one/{shown}"
+
+
 @pytest.mark.parametrize("kind", ADDRESSES)
 @pytest.mark.parametrize(
     ("reply", "error", "said", "wait"),
