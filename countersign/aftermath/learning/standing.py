@@ -68,6 +68,9 @@ def standing_of(
         return Stay()
     runs = sorted(observations, key=lambda one: (one.at, str(one.execution_id)))
     since = [one for one in runs if restored_at is None or one.at > restored_at]
+    # Any series, not only the last one: the steps of earlier runs may end after those of later ones.
+    if _had_a_series(since, rules.demote_runs):
+        return Demote(text("learning.demoted_runs", runs=rules.demote_runs))
     if since and since[-1].effect < 0.5:
         return _after_a_failure(since, trust, rules)
     if status is PlaybookStatus.DRAFT and in_steps.bound >= rules.promote_bound:
@@ -75,10 +78,13 @@ def standing_of(
     return Stay()
 
 
+def _had_a_series(runs: Sequence[Observation], length: int) -> bool:
+    """Tell whether so many runs, one after the other in time, were not effective."""
+    windows = (runs[start : start + length] for start in range(len(runs) - length + 1))
+    return any(all(one.effect < 0.5 for one in window) for window in windows)
+
+
 def _after_a_failure(since: Sequence[Observation], trust: Trust, rules: Rules) -> Standing:
-    last = since[-rules.demote_runs :]
-    if len(last) == rules.demote_runs and all(one.effect < 0.5 for one in last):
-        return Demote(text("learning.demoted_runs", runs=rules.demote_runs))
     # A low bound of what was hardly tried says nothing yet.
     if fsum(one.weight for one in since) >= rules.demote_runs and trust.bound < rules.demote_floor:
         return Demote(text("learning.demoted_bound", bound=f"{trust.bound:.2f}", floor=f"{rules.demote_floor:.2f}"))

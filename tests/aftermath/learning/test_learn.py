@@ -177,3 +177,11 @@ def test_a_run_of_something_else_says_nothing_about_the_playbook_that_it_names(d
     assert result["subjects"] == ["repair:KubePodCrashLooping/label/Deployment"]
     assert "none of playbook proven's steps" in result["summary"]
     assert (of_playbook(desk, "proven"), desk.playbook("proven").status) == ([], "draft")
+
+
+def test_three_runs_in_a_row_leave_it_to_people_in_whatever_order_they_are_learnt_from(desk: Desk) -> None:
+    verdicts = ("effective", "effective", "ineffective", "ineffective", "ineffective", "effective")
+    runs = [desk.ended(verdict=verdict, matched_playbook_id="latency") for verdict in verdicts]
+    for number in (5, 0, 1, 2, 3, 4):
+        desk.step(runs[number], StepName.LEARN)
+    assert desk.playbook("latency").people_only_since is not None
