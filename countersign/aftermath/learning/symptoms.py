@@ -18,8 +18,9 @@ CATEGORY = "alert_category"
 PATTERN_LIMIT = 200
 _WRITTEN = re.compile(r"\s*(?P<label>[A-Za-z_][A-Za-z0-9_]*)\s*(?P<how>=~|!~|!=|=)\s*(?P<value>.*?)\s*", re.DOTALL)
 # A repeated group can take exponential time on a value made for it, and each repetition in a row multiplies it.
-_REPEATED_GROUP = re.compile(r"\)[*+{]")
-_REPETITION = re.compile(r"[*+{]")
+_REPEATED_GROUP = re.compile(r"\)[*+{?]")
+_GROUP_OF_ALTERNATIVES = re.compile(r"\([^)]*\|")
+_REPETITION = re.compile(r"[*+{?]")
 REPETITIONS = 3
 VALUE_LIMIT = 200
 """Characters of a label's value that a pattern is tried on."""
@@ -100,10 +101,11 @@ def _check_pattern(matcher: Matcher) -> None:
             f"{matcher.value[:80]!r} is not a regular expression: {error}",
             hint="write for example warning|critical",
         ) from None
-    if _REPEATED_GROUP.search(matcher.value) or _repetitions(matcher.value) > REPETITIONS:
+    repeated = _REPEATED_GROUP.search(matcher.value) or len(_GROUP_OF_ALTERNATIVES.findall(matcher.value)) > 1
+    if repeated or _repetitions(matcher.value) > REPETITIONS:
         raise InvalidInput(
             f"{matcher.value[:80]!r} could take for ever",
-            hint=f"repeat no group, and at most {REPETITIONS} times in a row, e.g. Kube.*|Node.*",
+            hint=f"repeat no group, one group of alternatives, at most {REPETITIONS} repetitions, e.g. Kube.*|Node.*",
         )
 
 

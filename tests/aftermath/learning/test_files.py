@@ -152,6 +152,8 @@ def test_an_import_does_not_give_back_what_was_left_to_people(cli: Cli) -> None:
         ("alertname = HighLatency", "alertname", 6, "playbooks[0].symptom[0]: 'alertname' is not", "LABEL = VALUE"),
         ("warning|critical", "(warning", 7, "playbooks[0].symptom[1]: '(warning' is not a regular", "for example"),
         ("warning|critical", "(a+)+", 7, "playbooks[0].symptom[1]: '(a+)+' could take for ever", "no group"),
+        ("warning|critical", "a?" * 20 + "a" * 20, 7, "could take for ever", "no group"),
+        ("warning|critical", "(a|aa)" * 12, 7, "could take for ever", "one group of alternatives"),
         ("warning|critical", ".*a.*b.*c.*", 7, "symptom[1]: '.*a.*b.*c.*' could take for ever", "Kube.*|Node.*"),
         ("rollout restart", "restart", 9, "playbooks[0].steps[0]: action: 'kubectl restart", "rollout restart"),
         ("kubectl rollout restart", "kubectl rollout status", 9, "changes nothing", "repairs"),
