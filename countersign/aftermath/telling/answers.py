@@ -12,11 +12,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import lru_cache, wraps
+from time import monotonic
 from typing import Any
 
 from countersign.errors import DeliveryFailed, DeliveryRefused
 
 LONGEST_WAIT_SECONDS = 24 * 3600.0
+LONGEST_BODY = 20_000
+"""Bytes of an answer that are read."""
 
 
 @dataclass(frozen=True)
@@ -112,6 +115,12 @@ def _ok(status: int) -> bool:
     return 200 <= status < 300
 
 
+def _seconds_for_reading(timeout: Any) -> float:
+    """Return the time limit for an answer as `requests` is told it: a number, or those for connecting and reading."""
+    seconds = timeout[1] if isinstance(timeout, tuple) else timeout
+    return float(seconds) if isinstance(seconds, int | float) else 10.0
+
+
 @lru_cache(maxsize=1)
 def _listen() -> None:
     import requests  # noqa: PLC0415 - only who sends needs it
@@ -121,15 +130,32 @@ def _listen() -> None:
     @wraps(send)
     def observed(self: requests.Session, request: requests.PreparedRequest, **options: Any) -> requests.Response:
         answers = _answers.get()
+        if answers is None:
+            return send(self, request, **options)
+        began = monotonic()
         try:
-            response = send(self, request, **options)
+            response = send(self, request, **{**options, "stream": True})
         except requests.RequestException as error:
-            if answers is not None:
-                answers.append(Answer(timed_out=isinstance(error, requests.ReadTimeout)))
+            answers.append(Answer(timed_out=isinstance(error, requests.ReadTimeout)))
             raise
-        if answers is not None:
-            body = b"" if _ok(response.status_code) else response.content
-            answers.append(Answer(response.status_code, retry_after(response.headers, body)))
+        read_until(response, began + _seconds_for_reading(options.get("timeout")))
+        body = b"" if _ok(response.status_code) else response.content
+        answers.append(Answer(response.status_code, retry_after(response.headers, body)))
         return response
+
+    def read_until(response: requests.Response, deadline: float) -> None:
+        # The time limit of requests is for each read: an answer that drips would never reach it. Its status is known.
+        body = bytearray()
+        try:
+            for piece in response.iter_content(1):
+                body += piece
+                if monotonic() > deadline or len(body) >= LONGEST_BODY:
+                    break
+        except requests.RequestException:
+            pass
+        # As requests itself leaves what it has read.
+        response._content = bytes(body)
+        response._content_consumed = True
+        response.close()
 
     requests.Session.send = observed  # type: ignore[method-assign]
