@@ -52,6 +52,9 @@ class Settings(BaseSettings):
     replay_seconds: Seconds = Field(default=300, description="pause before a dead letter is replayed; doubles")
     replay_limit: int = Field(default=6, ge=0, le=100, description="replays of a dead letter without a person")
     working_memory_seconds: Seconds = Field(default=86400, description="how long an incident's copy stays in Redis")
+    rollback_within_seconds: Seconds = Field(
+        default=900, description="an execution that is older is not taken back: what is there now may be good"
+    )
     verify: bool = Field(default=True, description="whether executions are verified afterwards")
     verify_warm_up_seconds: float = Field(default=10, ge=0, description="wait before the target is looked at")
     verify_collect_seconds: float = Field(default=30, ge=0, description="how long the target is looked at")

@@ -54,6 +54,13 @@ TAKE = text(f"""
     RETURNING step.id, step.fence, step.attempts, step.max_attempts
 """)  # noqa: S608 - a constant of this module
 
+# Whether a step is still ours; it stays so until this transaction ends.
+OURS = text("""
+    SELECT id FROM ledger_step
+    WHERE id = :id AND fence = :fence AND status = 'running' AND due_at > clock_timestamp()
+    FOR SHARE
+""")
+
 # End an attempt well, if it is still ours.
 END = text("""
     UPDATE ledger_step
@@ -159,6 +166,12 @@ def take_step(
     if row is None:
         return None
     return TakenStep(row.id, execution_id, name, row.fence, row.attempts, row.max_attempts)
+
+
+def require_step(session: Session, step: TakenStep) -> None:
+    """Raise StaleFence unless the step is ours and its lease lasts; until this transaction ends, it stays so."""
+    if session.execute(OURS, {"id": step.id, "fence": step.fence}).one_or_none() is None:
+        raise StaleFence(f"step {step.name} of execution {step.execution_id} is not ours any more")
 
 
 def end_step(

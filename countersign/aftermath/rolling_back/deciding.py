@@ -7,7 +7,7 @@ which must be as the action left it.
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from countersign.actions import read_action
@@ -45,6 +45,9 @@ def decide(subject: Subject) -> Decided | StepEnd:
     if (verdict := verified.get("verdict")) != Verdict.WORSE:
         summary = text("rollback.not_worse", verdict=text(f"verdict.{verdict}"))
         return Done({"rolled_back": False, "summary": summary})
+    settled_at, within = subject.execution.settled_at, subject.services.settings.rollback_within_seconds
+    if settled_at is None or datetime.now(UTC) - settled_at > timedelta(seconds=within):
+        return Skipped(text("rollback.too_late", seconds=round(within)))
     rule = subject.services.reread_policy().rollback
     if not rule.allows(plan.verb, tuple(ref.namespace for ref in plan.refs)):
         return Skipped(text("rollback.not_allowed", operation=plan.verb))

@@ -26,6 +26,7 @@ from countersign.logging import get_logger
 from countersign.policy.checks import enforce
 from countersign.records.claims import extend_lease
 from countersign.records.database import transaction
+from countersign.records.ledger import require_step
 from countersign.records.owned import Owned
 from countersign.targets.classify import is_transient
 from countersign.targets.model import Plan
@@ -96,9 +97,11 @@ def _perform(
 
 
 def _may_send(subject: Subject) -> None:
-    """Raise KillSwitchOn, from a reading of this moment, or Stopped."""
+    """Raise KillSwitchOn, from a reading of this moment, Stopped, or StaleFence: the step is somebody else's."""
     if subject.stop.is_set():
         raise Stopped
+    with transaction(subject.engine) as session:
+        require_step(session, subject.step)
     enforce([checking.kill_switch_check(subject.services)])
 
 

@@ -16,6 +16,7 @@ from countersign.masking import masked
 from countersign.records.database import transaction
 from countersign.records.evidence import Seen
 from countersign.records.holds import HeldBy
+from countersign.records.ledger import require_step
 from countersign.records.outcomes import Outcome
 from countersign.records.owned import Owned
 from countersign.records.rollbacks import rollback_of, start_rollback, take_over_rollback
@@ -65,6 +66,7 @@ def _start(subject: Subject, decided: Decided) -> Owned | None:
     """Make the rollback ours; None where somebody else has just made and settled it."""
     plan, snapshot = decided.plan, decided.before
     with transaction(subject.engine) as session:
+        require_step(session, subject.step)
         started = start_rollback(
             session,
             subject.execution_id,
@@ -104,6 +106,7 @@ def _take_over(subject: Subject) -> Owned | None:
     give_up = monotonic() + subject.seconds_left()
     while True:
         with transaction(subject.engine) as session:
+            require_step(session, subject.step)
             owned = take_over_rollback(session, subject.execution_id, worker=_runner(subject), lease_seconds=lease)
             found = rollback_of(session, subject.execution_id)
         if owned is not None or found is None or found.settled_at is not None:

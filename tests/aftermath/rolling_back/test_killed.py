@@ -16,7 +16,7 @@ from countersign.records.operation_log import log_of
 from countersign.records.rollbacks import rollback_of
 from countersign.records.states import LogStatus, StepName, StepStatus
 from tests.aftermath.following import execution_id_of, run_one
-from tests.aftermath.rolling_back.conftest import GOOD, image_of, made_worse
+from tests.aftermath.rolling_back.conftest import BAD, GOOD, image_of, made_worse
 from tests.execution.conftest import Office
 
 POINTS = ("decided", "started", "intent", "sent", "answered", "settled", "finished")
@@ -77,3 +77,27 @@ def test_a_step_that_ended_is_not_run_again(lenient: Office) -> None:
     again = run_step(lenient.services, execution_id_of(report), StepName.ROLL_BACK, runner="again")
     assert again is None
     assert len(lenient.cluster.requests.mutations()) == 1
+
+
+@pytest.mark.parametrize("point", ["decided", "started"])
+def test_a_runner_that_lost_its_step_begins_and_sends_nothing(
+    lenient: Office, monkeypatch: pytest.MonkeyPatch, point: str
+) -> None:
+    execution_id = execution_id_of(made_worse(lenient))
+
+    def loses_the_step() -> None:
+        with transaction(lenient.services.engine) as session:
+            session.execute(text("UPDATE ledger_step SET due_at = clock_timestamp() WHERE status = 'running'"))
+
+    at_point(monkeypatch, point, loses_the_step)
+    assert run_step(lenient.services, execution_id, StepName.ROLL_BACK, runner="late") is None
+    assert lenient.cluster.requests.mutations() == []
+    assert image_of(lenient) == BAD
+
+
+def test_what_was_executed_long_ago_is_left_to_people(lenient: Office) -> None:
+    execution_id = execution_id_of(made_worse(lenient))
+    step = run_one(lenient.with_settings(rollback_within_seconds=0.001), execution_id, StepName.ROLL_BACK)
+    assert step.status is StepStatus.SKIPPED
+    assert "older than" in (step.reason or "")
+    assert image_of(lenient) == BAD
