@@ -1,5 +1,6 @@
 """Make a successful action a playbook: complete its incident, and keep what was done as a repair for the symptom."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -8,7 +9,7 @@ from sqlmodel import Session
 
 from countersign.actions import read_action
 from countersign.actions.commands import template_of
-from countersign.actions.operation import HostOperation, KubernetesOperation
+from countersign.actions.operation import HostOperation, KubernetesOperation, Verb
 from countersign.aftermath.learning.content import Said
 from countersign.aftermath.learning.effects import effect_of
 from countersign.aftermath.learning.incidents import alert_of, incident_id_of, incident_of
@@ -36,6 +37,9 @@ from countersign.texts import text
 VERIFIED, NOT_VERIFIED = 5, 4
 """The incident's effectiveness after a run whose effect was verified, and after one that only ended well."""
 
+_VALUES = re.compile(r"\b(env|data|stringData)\b")
+"""Parts of an object whose values may be secrets."""
+
 
 def extract_playbook(subject: Subject) -> StepEnd:
     """Complete the incident's outcome and find or make the playbook that the action is.
@@ -57,12 +61,28 @@ def extract_playbook(subject: Subject) -> StepEnd:
 
     def write(session: Session) -> Mapping[str, Any]:
         note = masked(subject.approval.action)
-        complete_outcome(session, incident.id, success=True, effectiveness=effectiveness, note=note)
+        complete_outcome(
+            session,
+            incident.id,
+            success=True,
+            effectiveness=effectiveness,
+            note=note,
+            settled_at=subject.execution.settled_at,
+        )
         if isinstance(repair, str):
             return {"playbook_id": None, "status": None, "created": False, "summary": repair}
         return _keep(session, subject, repair, approve=effectiveness == VERIFIED)
 
     return Done({"incident_id": incident.id, "effectiveness": effectiveness}, write)
+
+
+def _sets_values(operation: KubernetesOperation | HostOperation) -> bool:
+    """Tell whether the action gives values that may be secrets whatever their names: variables, data of a patch."""
+    if not isinstance(operation, KubernetesOperation):
+        return False
+    if operation.verb is Verb.PATCH:
+        return _VALUES.search(template_of(operation).text) is not None
+    return operation.verb is Verb.SET_ENV
 
 
 def _why_not(subject: Subject) -> str | None:
@@ -86,7 +106,7 @@ def _repair(subject: Subject, incident: Incident) -> Repair | str:
         # What the text left to the cluster's default was signed with the approval.
         operation = replace(operation, namespace=(approval.target or {}).get("namespace"))
     action = template_of(operation).text
-    if masked(action) != action:
+    if masked(action) != action or _sets_values(operation):
         return text("learning.holds_secret")
     return Repair(
         said=Said(symptom, (action,)),

@@ -164,8 +164,8 @@ def test_what_was_approved_keeps_its_steps_until_a_person_chooses(desk: Desk) ->
 
 
 def test_another_parameter_is_no_version(desk: Desk) -> None:
-    desk.extracted("kubectl set env deploy/api MODE=calm -n prod")
-    desk.extracted("kubectl set env deploy/api LEVEL=calm -n prod")
+    desk.extracted("kubectl label deploy/api mode=calm -n prod")
+    desk.extracted("kubectl label deploy/api level=calm -n prod")
     assert len(desk.playbooks()) == 2
 
 
@@ -233,3 +233,15 @@ def test_steps_that_ran_once_are_not_approved_for_what_other_steps_showed(desk: 
     for _ in range(4):
         result = result_of(lenient.extracted(SCALE.format(count=50), verdict=None))
     assert result["status"] == "approved"
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        "kubectl set env deploy/api HOOK=https://hooks.example/x -n prod",
+        """kubectl patch deploy api -n prod -p '{"spec":{"template":{"spec":{"containers":[{"name":"a","env":[]}]}}}}'""",
+    ],
+)
+def test_values_that_may_be_secrets_are_in_no_playbook(desk: Desk, action: str) -> None:
+    desk.extracted(action)
+    assert desk.playbooks() == []
