@@ -39,7 +39,7 @@ ADDED_STEPS = (StepName.VERIFY, StepName.DEPOSIT_KNOWLEDGE, StepName.RECORD_DISP
 DECIDING_STEPS = (StepName.VERIFY, StepName.ROLL_BACK)
 """Steps that decide whether the incident is resolved."""
 STEP_LIMIT = 500
-"""Characters of an action that is kept as a step; a longer one is kept as its hash, since it is a key."""
+"""Characters of an action that is kept as a step; a longer one, or one with a secret, is kept as its hash: a key."""
 
 
 class Finalising(StrEnum):
@@ -170,7 +170,7 @@ def _add(session: Session, approval: Approval, execution: Execution) -> Finalise
         bool((steps[StepName.ROLL_BACK].result or {}).get("rolled_back")) if StepName.ROLL_BACK in steps else False
     )
     if reason_to_leave(execution.outcome, verdict_of(session, execution.id), rolled_back=rolled_back) is None:
-        settle_incident(session, incident_id, approval, execution.outcome)
+        settle_incident(session, incident_id, approval, execution.outcome, execution.settled_at)
     return Finalised(approval.id, Finalising.FINALISED, text("finalise.finalised", incident=incident_id), incident_id)
 
 
@@ -192,7 +192,9 @@ def _tell(session: Session, approval: Approval, execution: Execution, incident_i
 
 def _step_of(approval: Approval) -> str:
     action = " ".join(approval.action.split())
-    return action if len(action) <= STEP_LIMIT else sha256(action.encode("utf-8", "replace")).hexdigest()
+    if len(action) <= STEP_LIMIT and masked(action) == action:
+        return action
+    return sha256(action.encode("utf-8", "replace")).hexdigest()
 
 
 def _is_open(status: StepStatus) -> bool:

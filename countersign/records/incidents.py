@@ -47,14 +47,16 @@ COMPLETE = text("""
         OR learning_notes IS NULL AND CAST(:note AS text) IS NOT NULL
         OR CASE WHEN :success THEN coalesce(effectiveness_score, 0) < :effectiveness
                 ELSE effectiveness_score IS DISTINCT FROM coalesce(:effectiveness, effectiveness_score) END
-    )
+    ) AND (reopened_at IS NULL OR reopened_at < coalesce(CAST(:settled_at AS timestamptz), 'infinity'))
     RETURNING id
 """).bindparams(bindparam("effectiveness", type_=Incident.__table__.c.effectiveness_score.type))  # type: ignore[attr-defined]
 
 # Resolve an incident that is not; of any number of callers one does.
+# What ended before its alerts fired again does not.
 RESOLVE = text("""
     UPDATE incident SET status = 'resolved', resolved_at = clock_timestamp(), closing_note = :note
     WHERE id = :id AND status IN ('open', 'investigating', 'mitigating')
+      AND (reopened_at IS NULL OR reopened_at < coalesce(CAST(:settled_at AS timestamptz), 'infinity'))
     RETURNING id
 """)
 
@@ -199,21 +201,33 @@ def move_incident(session: Session, incident_id: str, status: IncidentStatus, *,
 
 
 def complete_outcome(
-    session: Session, incident_id: str, *, success: bool, effectiveness: int | None = None, note: str | None = None
+    session: Session,
+    incident_id: str,
+    *,
+    success: bool,
+    effectiveness: int | None = None,
+    note: str | None = None,
+    settled_at: datetime | None = None,
 ) -> bool:
     """Put on the incident what was executed for it; False if that changes nothing or there is no such incident.
 
     `effectiveness` is 1 to 5; after a success it never falls. `note` becomes the learning note if there is none.
+    What ended at `settled_at`, before the alerts fired again, changes nothing.
     """
     if effectiveness is not None and not 1 <= effectiveness <= 5:
         raise InvalidInput(f"effectiveness: {effectiveness} is not between 1 and 5")
-    asked = {"id": clean(incident_id), "success": success, "effectiveness": effectiveness}
+    asked = {"id": clean(incident_id), "success": success, "effectiveness": effectiveness, "settled_at": settled_at}
     return session.execute(COMPLETE, {**asked, "note": clipped(note, NOTE_LIMIT)}).one_or_none() is not None
 
 
-def resolve_incident(session: Session, incident_id: str, *, note: str, actor: str = "countersign") -> bool:
-    """Resolve the incident and tell it on its timeline, once; False if it is resolved already. Raises NotFound."""
-    asked = {"id": clean(incident_id), "note": clipped(note, NOTE_LIMIT)}
+def resolve_incident(
+    session: Session, incident_id: str, *, note: str, actor: str = "countersign", settled_at: datetime | None = None
+) -> bool:
+    """Resolve the incident and tell it on its timeline, once; False if it is resolved already. Raises NotFound.
+
+    What ended at `settled_at`, before the alerts fired again, does not resolve it either.
+    """
+    asked = {"id": clean(incident_id), "note": clipped(note, NOTE_LIMIT), "settled_at": settled_at}
     if session.execute(RESOLVE, asked).one_or_none() is None:
         get_incident(session, incident_id)
         return False

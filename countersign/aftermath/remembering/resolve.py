@@ -1,6 +1,7 @@
 """Resolve the incident that the action was meant to fix, unless there is reason to think that it did not."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from sqlmodel import Session
@@ -14,7 +15,7 @@ from countersign.records.incidents import complete_outcome, find_incident
 from countersign.records.incidents import resolve_incident as resolve
 from countersign.records.outcomes import Outcome
 from countersign.records.states import StepName, Verdict
-from countersign.records.tables import Approval
+from countersign.records.tables import Approval, Incident
 from countersign.texts import text
 
 EFFECTIVENESS = 4
@@ -35,9 +36,12 @@ def resolve_incident(subject: Subject) -> StepEnd:
     if incident is None:
         named = incident_id_of(approval)
         return Skipped(text("resolve.not_on_record", incident=named) if named else text("resolve.no_incident"))
-    incident_id = incident.id
+    incident_id, settled_at = incident.id, subject.execution.settled_at
+    if _fired_again(incident, settled_at):
+        return Skipped(text("resolve.fired_again"))
     return Done(
-        {"incident_id": incident_id}, lambda session: settle_incident(session, incident_id, approval, outcome)
+        {"incident_id": incident_id},
+        lambda session: settle_incident(session, incident_id, approval, outcome, settled_at),
     )
 
 
@@ -52,17 +56,33 @@ def reason_to_leave(outcome: Outcome, verdict: Verdict | None, *, rolled_back: b
     return None
 
 
-def settle_incident(session: Session, incident_id: str, approval: Approval, outcome: Outcome) -> Mapping[str, Any]:
-    """Resolve the incident, once, with what was done as its note. Raises NotFound."""
+def settle_incident(
+    session: Session, incident_id: str, approval: Approval, outcome: Outcome, settled_at: datetime | None = None
+) -> Mapping[str, Any]:
+    """Resolve the incident, once, with what was done as its note. Raises NotFound.
+
+    What ended at `settled_at`, before the incident's alerts fired again, leaves it as it is.
+    """
     action = masked(" ".join(approval.action.split()))
     if outcome is Outcome.SUCCESS:
-        complete_outcome(session, incident_id, success=True, effectiveness=EFFECTIVENESS, note=action)
+        complete_outcome(
+            session, incident_id, success=True, effectiveness=EFFECTIVENESS, note=action, settled_at=settled_at
+        )
         note = text("resolve.executed", action=action)
     else:
         note = text("resolve.observed")
-    first = resolve(session, incident_id, note=note)
+    first = resolve(session, incident_id, note=note, settled_at=settled_at)
+    if not first and _fired_again(find_incident(session, incident_id), settled_at):
+        return {"resolved_now": False, "summary": text("resolve.fired_again")}
     said = "resolve.resolved" if first else "resolve.already"
     return {"resolved_now": first, "summary": text(said, incident=incident_id)}
+
+
+def _fired_again(incident: Incident | None, settled_at: datetime | None) -> bool:
+    """Whether the incident was opened again after what ended then."""
+    if incident is None or incident.reopened_at is None or settled_at is None:
+        return False
+    return incident.reopened_at >= settled_at
 
 
 def _told(subject: Subject) -> Verdict | None:

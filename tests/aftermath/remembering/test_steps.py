@@ -1,11 +1,13 @@
 """The steps that remember: a case for every execution, the anomaly counted, the incident resolved."""
 
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
 from sqlalchemy import text
 
 from countersign.records.database import transaction
+from countersign.records.incidents import Signals, open_incident, resolve_incident
 from countersign.records.states import IncidentStatus, StepName, StepStatus
 from countersign.records.tables import Disposition
 from tests.aftermath.following import execution_id_of, follow, ledger, run_one
@@ -122,6 +124,21 @@ def test_observing_resolves_the_incident_without_claiming_a_repair(office: Offic
     follow(office, report)
     found = incident(engine, "INC-1")
     assert (found.status, found.execution_success) == (IncidentStatus.RESOLVED, None)
+
+
+def test_what_ran_before_the_alerts_fired_again_does_not_resolve_the_incident(office: Office) -> None:
+    engine = office.services.engine
+    received(engine, incident_id="INC-1")
+    execution = execution_id_of(office.perform(RESTART, incident_id="INC-1"))
+    give_verdict(office, execution, "effective")
+    within(engine, lambda session: resolve_incident(session, "INC-1", note="by hand"))
+    later = datetime.now(UTC) + timedelta(hours=1)
+    firing = Signals(title="api answers slowly", firing_since=later)
+    assert within(engine, lambda s: open_incident(s, firing, now=later, incident_id="INC-1")).reopened
+    step = run_one(office, execution, RESOLVE)
+    assert (step.status, step.reason) == (StepStatus.SKIPPED, "Its alerts fired again afterwards.")
+    found = incident(engine, "INC-1")
+    assert (found.status, found.execution_success) == (IncidentStatus.OPEN, None)
 
 
 @pytest.mark.parametrize("verdict", ["worse", "ineffective"])
