@@ -131,9 +131,7 @@ def _resolved(services: Services, stuck: Stuck) -> Finding:
         execution = get_execution(session, stuck.execution_id)
         assert execution.outcome is not None
         approval = get_approval(session, execution.approval_id)
-        told = settle_incident(
-            session, stuck.incident_id, approval, execution.outcome, settled_at=execution.settled_at
-        )
+        told = settle_incident(session, stuck.incident_id, approval, execution.outcome, execution.settled_at)
     age = (datetime.now(UTC) - stuck.since).total_seconds()
     return Finding(stuck.incident_id, str(told["summary"]), age)
 

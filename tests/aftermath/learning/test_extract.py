@@ -239,7 +239,7 @@ def test_steps_that_ran_once_are_not_approved_for_what_other_steps_showed(desk: 
     "action",
     [
         "kubectl set env deploy/api HOOK=https://hooks.example/x -n prod",
-        """kubectl patch deploy api -n prod -p '{"spec":{"template":{"spec":{"containers":[{"name":"a","env":[]}]}}}}'""",
+        """kubectl patch configmap settings -n prod -p '{"data":{"hook":"https://hooks.example/x"}}'""",
     ],
 )
 def test_values_that_may_be_secrets_are_in_no_playbook(desk: Desk, action: str) -> None:
