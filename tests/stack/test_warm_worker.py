@@ -127,7 +127,7 @@ def test_sigterm_lets_a_run_finish_and_leaves_new_ones_to_the_next_worker(
     run = api.run(waiting, folder=str(tmp_path))
     wait_for(tmp_path / "started")
     os.kill(old, signal.SIGTERM)
-    wait_for_text(stack, "Finishing 1 flow run")
+    wait_for_text(stack, "flow run(s), for at most")
     later = api.run(api.deploy(PROBES, "adding"))
     assert api.read(later)["state_type"] == "SCHEDULED"
     (tmp_path / "go").touch()
@@ -143,7 +143,7 @@ def test_a_second_sigterm_leaves_at_once_and_the_run_is_reported_crashed(
     run = api.run(api.deploy(PROBES, "with_child"), folder=str(tmp_path))
     wait_for(tmp_path / "started")
     os.kill(old, signal.SIGTERM)
-    wait_for_text(stack, "Finishing 1 flow run")
+    wait_for_text(stack, "flow run(s), for at most")
     os.kill(old, signal.SIGTERM)
     crashed = api.wait(run)
     assert crashed["state_type"] == "CRASHED"

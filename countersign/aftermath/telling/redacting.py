@@ -6,7 +6,6 @@ parts of it. So nothing of an address is repeated, and the loggers that print wh
 
 import logging
 import re
-from functools import lru_cache
 from urllib.parse import unquote
 
 from countersign.masking import MASK
@@ -27,9 +26,11 @@ def without_secrets(text: str, address: str) -> str:
     return text
 
 
-@lru_cache(maxsize=1)
 def silence_foreign_loggers() -> None:
-    """Keep Apprise, and the HTTP clients below it and below us, from logging addresses with tokens."""
+    """Keep Apprise, and the HTTP clients below it and below us, from logging addresses with tokens.
+
+    Done before each message: whoever sets up logging anew, as Prefect does, may undo it.
+    """
     apprise = logging.getLogger("apprise")
     # At DEBUG it prints what it sends and where to; its warnings name hosts, which may be tokens.
     apprise.setLevel(logging.WARNING)

@@ -41,8 +41,11 @@ def main() -> None:
     )
     with cluster:
         if file:
-            file.touch(mode=0o600)
-            file.write_text(cluster.kubeconfig)
+            # In one piece: whoever waits for the file must not read half of it.
+            whole = file.with_name(f"{file.name}.new")
+            whole.touch(mode=0o600)
+            whole.write_text(cluster.kubeconfig)
+            whole.replace(file)
         sys.stdout.write(json.dumps({"url": cluster.url, "kubeconfig": str(file) if file else None}) + "\n")
         sys.stdout.flush()
         ended.wait()
