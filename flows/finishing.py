@@ -5,19 +5,17 @@ from collections.abc import Sequence
 import httpx
 from prefect import flow
 from prefect.client.orchestration import get_client
-from prefect.exceptions import ObjectNotFound, PrefectException
+from prefect.exceptions import PrefectException
 
 from countersign.aftermath.reconciling import ToFollow, open_steps, run_due_steps
-from countersign.errors import ConfigurationError
-from countersign.logging import get_logger
 from countersign.records.findings import Finding
 from countersign.texts import text
 from flows.after_execution import after_execution, execution_named
 from flows.rounds import Context
+from flows.starting import deployment_id, refused, start_once
 from flows.threads import in_thread
 from flows.wiring import open_services
 
-logger = get_logger(__name__)
 DEPLOYMENT = "finish-steps/finish-steps"
 
 
@@ -45,25 +43,15 @@ async def have_steps_finished(context: Context) -> Sequence[Finding]:
     if not found:
         return []
     async with get_client() as client:
-        try:
-            deployment = (await client.read_deployment_by_name(DEPLOYMENT)).id
-        except ObjectNotFound:
-            raise ConfigurationError(
-                f"The deployment {DEPLOYMENT} does not exist.",
-                hint="`prefect deploy --all` in the project's folder makes it",
-            ) from None
+        deployment = await deployment_id(client, DEPLOYMENT)
 
         async def start(each: ToFollow) -> Finding:
             execution_id = str(each.due.execution_id)
             try:
-                run = await client.create_flow_run_from_deployment(
-                    deployment, parameters={"execution_id": execution_id}, idempotency_key=each.key
-                )
+                run = await start_once(client, deployment, {"execution_id": execution_id}, key=each.key)
             except (httpx.HTTPStatusError, PrefectException) as error:
                 # The boundary of one finding: the server refused this one; the others are tried.
-                logger.warning("steps not started", execution_id=execution_id, error=type(error).__name__)
-                done = text("reconcile.not_started", reason=type(error).__name__)
-                return Finding(execution_id, done, each.age_seconds, failed=True)
+                return refused(execution_id, each.age_seconds, error)
             done = text("reconcile.steps_handed_over", run=run.id, steps=each.names)
             return Finding(execution_id, done, each.age_seconds)
 

@@ -27,7 +27,7 @@ from countersign.logging import get_logger
 from countersign.records.findings import Finding
 from countersign.texts import text
 from countersign.worker.identity import Identity
-from countersign.worker.orphans import settle, settle_orphans, unfinished
+from countersign.worker.orphans import owner_of, settle, settle_orphans, unfinished
 from flows.cancelling import approval_of
 from flows.threads import in_thread
 
@@ -38,7 +38,7 @@ MISSED_HEARTBEATS = 3
 DEFAULT_HEARTBEAT_SECONDS = 30.0
 """Of a worker that Prefect has forgotten."""
 UNOWNED_SECONDS = 300.0
-"""A run is pending for moments before its worker writes its name on it; for this long means that it died then."""
+"""A run that is pending for this long under no warm worker's name has nobody who will begin it."""
 GAP_SECONDS = 60.0
 """Rounds that end further apart than this do not tell that the server was up in between."""
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
@@ -77,7 +77,7 @@ def is_lost(run: FlowRun, workers: Mapping[str, Worker], *, up_since: datetime, 
 
     `up_since` is since when the server has been able to hear them.
     """
-    owner = Identity.parse(run.infrastructure_pid)
+    owner = owner_of(run)
     if owner is not None:
         worker = workers.get(owner.worker)
         heard = worker.last_heartbeat_time if worker is not None else None

@@ -43,7 +43,7 @@ async def settle_orphans(client: PrefectClient, *, pool: str, me: Identity) -> l
 
 async def settle(client: PrefectClient, run: FlowRun) -> None:
     """Report the end of `run`, whose process is gone, and of its unfinished subflows."""
-    owner = Identity.parse(run.infrastructure_pid)
+    owner = owner_of(run)
     if run.state is not None and run.state.is_cancelling():
         await client.set_flow_run_state(run.id, Cancelled(message="Cancelled; its worker had already ended."))
     else:
@@ -53,8 +53,18 @@ async def settle(client: PrefectClient, run: FlowRun) -> None:
         await settle(client, child)
 
 
+def owner_of(run: FlowRun) -> Identity | None:
+    """Return whose run it is: whoever claimed it last; None where that was no warm worker.
+
+    A worker's claim names it, before the worker has written its name on the run: one that an earlier owner left
+    there may still be on it.
+    """
+    claim = run.state.message if run.state is not None and run.state.is_pending() else None
+    return Identity.parse(claim) or Identity.parse(run.infrastructure_pid)
+
+
 def _is_orphan(run: FlowRun, me: Identity) -> bool:
-    owner = Identity.parse(run.infrastructure_pid)
+    owner = owner_of(run)
     return owner is not None and is_gone(owner, seen_from=me)
 
 

@@ -10,6 +10,7 @@ import asyncio
 import os
 import signal
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -18,7 +19,9 @@ import anyio
 from anyio.abc import TaskStatus
 from prefect._flow_run_suspension import is_suspended_flow_run_state, mark_flow_run_suspension_requested
 from prefect.client.schemas.objects import FlowRun, State
-from prefect.states import Cancelled
+from prefect.exceptions import Abort
+from prefect.states import Cancelled, Pending
+from prefect.utilities.engine import propose_state
 from prefect.utilities.services import critical_service_loop
 from prefect.workers.base import BaseJobConfiguration, BaseVariables, BaseWorker, BaseWorkerResult
 
@@ -26,7 +29,7 @@ from countersign.errors import ConfigurationError
 from countersign.settings import settings
 from countersign.worker.engine import FlowLoop, Run
 from countersign.worker.identity import Identity
-from countersign.worker.orphans import settle, settle_orphans
+from countersign.worker.orphans import owner_of, settle, settle_orphans
 from countersign.worker.source import FlowSource
 from countersign.worker.wakeup import Wakeup
 
@@ -148,7 +151,6 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResul
         self._active[flow_run.id] = None
         self._idle.clear()
         try:
-            # The server answers Pending to one worker only: this is Prefect's claim.
             if not self._stop.is_set() and await self._propose_pending_state(flow_run):
                 await self._run_here(flow_run)
         finally:
@@ -160,6 +162,28 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResul
                 self._idle.set()
             # A slot is free, and the run itself may have been scheduled again.
             self._work.set()
+
+    async def _propose_pending_state(self, flow_run: FlowRun) -> bool:
+        """Claim `flow_run`: the server grants Pending to one worker only.
+
+        The claim says whose it is, so that a worker which dies right afterwards leaves no run that belongs to nobody.
+        """
+        try:
+            claim: State[Any] = Pending(message=str(self._identity))
+            return (await propose_state(self.client, claim, flow_run_id=flow_run.id)).is_pending()
+        except (Abort, Exception) as error:  # noqa: BLE001 - a boundary: whatever became of the answer
+            # Refused also where the answer to the first request was lost, and Prefect's client asked again.
+            self._logger.info("The claim of flow run %s was not granted: %s", flow_run.id, error)
+            return await self._is_claimed_by_this(flow_run)
+
+    async def _is_claimed_by_this(self, flow_run: FlowRun) -> bool:
+        """Ask the server until it answers: a run that is ours and that nobody runs would stay Pending for ever."""
+        while not self._stop.is_set():
+            with suppress(Exception):
+                found = await self.client.read_flow_run(flow_run.id)
+                return found.state is not None and found.state.is_pending() and owner_of(found) == self._identity
+            await asyncio.sleep(POLL_SECONDS)
+        return False
 
     # --- running ------------------------------------------------------------------------------------
 

@@ -106,6 +106,20 @@ def is_over(place: Place, approval_id: UUID) -> bool:
         return get_approval(session, approval_id).status in FINAL
 
 
+def runs_of(place: Place) -> dict[str, list[str]]:
+    """Return what Prefect says of the runs of each approval, for those who look for a lost one."""
+    found: dict[str, list[str]] = {}
+    asked: dict[str, object] = {"flows": {"name": {"any_": ["execute-approval"]}}, "sort": "START_TIME_ASC"}
+    for offset in range(0, 10_000, 200):
+        page: Any = place.ask("POST", "/flow_runs/filter", {**asked, "offset": offset})
+        for run in page:
+            said = f"{run['state']['timestamp'][11:19]} {run['state_name']}: {run['state']['message']}"
+            found.setdefault(str(run["parameters"].get("approval_id")), []).append(said)
+        if len(page) < 200:
+            break
+    return found
+
+
 def judge(place: Place, filed: Sequence[Filed]) -> Verdict:
     """Compare the records with the logs of the cluster and of the host."""
     verdict = Verdict()
@@ -116,8 +130,10 @@ def judge(place: Place, filed: Sequence[Filed]) -> Verdict:
     log = (state_dir / "host" / "effects.jsonl").read_text().splitlines()
     on_host = [(float(line["at"]), str(line["what"])) for line in map(json.loads, log)]
     verdict.effects = requests.total() + len(on_host)
+    runs = runs_of(place) if any(not is_over(place, one.approval_id) for one in filed) else {}
     for one in filed:
         _judge_one(place, one, requests, on_host, verdict)
+    verdict.lost = [f"{line}; {'; '.join(runs.get(line.split()[0], ['no run']))}" for line in verdict.lost]
     verdict.strays += [f"{key} ({count})" for key, count in requests.items() if count > 0]
     verdict.strays += [f"{what} at {at}" for at, what in on_host]
     with transaction(place.services.engine) as session:

@@ -12,6 +12,7 @@ from flows.lost_runs import GAP_SECONDS, UNOWNED_SECONDS, is_lost, serving_since
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 LONG_AGO = NOW - timedelta(days=1)
 OWNER = str(Identity(host="elsewhere", namespace="1", pid=7, started="9", worker="warm-1"))
+SUCCESSOR = Identity(host="elsewhere", namespace="1", pid=8, started="9", worker="warm-2")
 ANOTHER_KIND = "another-kind-of-infrastructure"
 
 
@@ -19,10 +20,9 @@ def seconds_ago(seconds: float) -> datetime:
     return NOW - timedelta(seconds=seconds)
 
 
-def run(kind: StateType, *, pid: str | None, seconds: float = 0) -> FlowRun:
-    return FlowRun(
-        flow_id=uuid4(), name="r", state=State(type=kind, timestamp=seconds_ago(seconds)), infrastructure_pid=pid
-    )
+def run(kind: StateType, *, pid: str | None, seconds: float = 0, claim: str | None = None) -> FlowRun:
+    state = State(type=kind, timestamp=seconds_ago(seconds), message=claim)
+    return FlowRun(flow_id=uuid4(), name="r", state=state, infrastructure_pid=pid)
 
 
 def heard(name: str, seconds: float) -> dict[str, Worker]:
@@ -40,6 +40,9 @@ def heard(name: str, seconds: float) -> dict[str, Worker]:
         (run(StateType.RUNNING, pid=OWNER), heard("warm-1", 31), True),
         (run(StateType.RUNNING, pid=OWNER), heard("warm-2", 1), True),
         (run(StateType.PENDING, pid=OWNER), {}, True),
+        (run(StateType.PENDING, pid=None, claim=OWNER), heard("warm-1", 29), False),
+        (run(StateType.PENDING, pid=None, claim=OWNER), heard("warm-1", 31), True),
+        (run(StateType.PENDING, pid=OWNER, claim=str(SUCCESSOR)), heard("warm-2", 29), False),
         (run(StateType.PENDING, pid=None, seconds=UNOWNED_SECONDS - 1), {}, False),
         (run(StateType.PENDING, pid=None, seconds=UNOWNED_SECONDS + 1), heard("warm-1", 1), True),
         (run(StateType.RUNNING, pid=None, seconds=1e6), {}, False),
@@ -50,6 +53,9 @@ def heard(name: str, seconds: float) -> dict[str, Worker]:
         "its worker is silent",
         "its worker is forgotten",
         "its worker died before it began",
+        "claimed by a worker that was heard of",
+        "claimed by a worker that is silent",
+        "claimed again, with its former owner's name still on it",
         "pending for a moment",
         "pending, and nobody ever owned it",
         "running without an owner's name",

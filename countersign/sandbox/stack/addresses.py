@@ -55,8 +55,6 @@ class Addresses:
             "PREFECT_SERVER_UI_API_URL": self.api_url,
             # Prefect prepares its pages in a folder; its own package may be read-only or shared by two stacks.
             "PREFECT_SERVER_UI_STATIC_DIRECTORY": str(self.state_dir / "prefect" / "ui"),
-            # Deployments that wait for a slot are looked at again after this many seconds (default 30).
-            "PREFECT_SERVER_DEPLOYMENTS_CONCURRENCY_SLOT_WAIT_SECONDS": "1",
         }
 
     def save(self) -> Path:

@@ -1,6 +1,6 @@
 """Tell the Prefect server what there is: the work pool, the blocks, the deployments of prefect.yaml.
 
-Run as a process of its own (`python -m … --pool NAME --limit N [--kubeconfig FILE] [--host FILE]`) in the project's
+Run as a process of its own (`python -m … --pool NAME [--kubeconfig FILE] [--host FILE]`) in the project's
 folder, with PREFECT_API_URL set. Repeating it changes nothing that is already right.
 """
 
@@ -30,20 +30,30 @@ from countersign.sandbox.stack.addresses import POLICY_BLOCK
 POOL_TYPE = "countersign-warm"
 DEFAULT = "default"
 SANDBOX = "sandbox"
+QUEUES = {"executions": 50, "after-execution": 25}
+"""How many runs of each queue go on at the same time; reconciliation has the pool's own queue, without a limit.
+
+A protection of the database, not of the targets: those are held one at a time by the records.
+"""
 PATIENCE_SECONDS = 60.0
 
 
-async def make_pool(name: str, *, limit: int) -> None:
-    """Make the work pool, or set its limit of runs at the same time."""
+async def make_pool(name: str) -> None:
+    """Make the work pool and its queues, or set how many runs of each may go on at the same time."""
     async with get_client() as client:
         worker = BaseWorker.get_worker_class_from_type(POOL_TYPE)
         assert worker is not None, "the entry points of the package countersign are not installed"
         template = worker.get_default_base_job_template()
-        pool = WorkPoolCreate(name=name, type=POOL_TYPE, base_job_template=template, concurrency_limit=limit)
         try:
-            await client.create_work_pool(pool)
+            await client.create_work_pool(WorkPoolCreate(name=name, type=POOL_TYPE, base_job_template=template))
         except ObjectAlreadyExists:
-            await client.update_work_pool(name, WorkPoolUpdate(concurrency_limit=limit))
+            await client.update_work_pool(name, WorkPoolUpdate(concurrency_limit=None))
+        for queue, limit in QUEUES.items():
+            try:
+                await client.create_work_queue(queue, concurrency_limit=limit, work_pool_name=name)
+            except ObjectAlreadyExists:
+                found = await client.read_work_queue_by_name(queue, work_pool_name=name)
+                await client.update_work_queue(found.id, concurrency_limit=limit)
 
 
 async def make_blocks(kubeconfig: Path | None, host: Path | None) -> None:
@@ -101,9 +111,9 @@ def _appears(file: Path, *, log: str) -> str:
     raise ConfigurationError(f"The sandbox did not write {file}.", hint=f"see logs/{log}")
 
 
-async def register(pool: str, *, limit: int, kubeconfig: Path | None, host: Path | None) -> None:
+async def register(pool: str, *, kubeconfig: Path | None, host: Path | None) -> None:
     """Make the work pool and the blocks."""
-    await make_pool(pool, limit=limit)
+    await make_pool(pool)
     await make_blocks(kubeconfig, host)
 
 
@@ -124,11 +134,10 @@ def main() -> None:
     """Register everything."""
     options = argparse.ArgumentParser(description=main.__doc__)
     options.add_argument("--pool", required=True)
-    options.add_argument("--limit", type=int, required=True)
     options.add_argument("--kubeconfig", type=Path)
     options.add_argument("--host", type=Path)
     chosen = options.parse_args()
-    asyncio.run(register(chosen.pool, limit=chosen.limit, kubeconfig=chosen.kubeconfig, host=chosen.host))
+    asyncio.run(register(chosen.pool, kubeconfig=chosen.kubeconfig, host=chosen.host))
     deploy()
 
 

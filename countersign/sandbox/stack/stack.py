@@ -34,7 +34,6 @@ from countersign.sandbox.valkey import EmbeddedValkey
 
 READY_SECONDS = 90.0
 # Runs at the same time, over all workers of the pool.
-POOL_LIMIT = 50
 BACKLOG = 1024
 # The sandbox host's name in its block and in actions.
 HOST = "web-1"
@@ -210,7 +209,7 @@ class Stack:
             folder=self._state_dir,
             once=True,
         )
-        registration = [*python, "countersign.sandbox.stack.registration", "--pool", POOL, "--limit", str(POOL_LIMIT)]
+        registration = [*python, "countersign.sandbox.stack.registration", "--pool", POOL]
         if self.addresses.kubeconfig is not None:
             # A file of an earlier start would be taken for this one's.
             self.addresses.kubeconfig.unlink(missing_ok=True)

@@ -1,0 +1,101 @@
+"""Who begins a run, and what is started again: on Prefect's real server, with a pool that hands out nothing."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from typing import TypeVar
+from uuid import UUID
+
+import httpx
+import pytest
+from prefect.client.orchestration import PrefectClient, get_client
+from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.states import Crashed
+
+from countersign.sandbox.stack import Stack
+from countersign.worker.orphans import owner_of
+from countersign.worker.warm import WarmWorker
+from flows.starting import RUNS_PER_TRY, start_once
+from tests.stack.api import Api
+from tests.stack.test_warm_worker import PROBES
+
+POOL = "unserved"
+T = TypeVar("T")
+
+
+@pytest.fixture(scope="module")
+def deployment(stack: Stack, api: Api) -> Iterator[UUID]:
+    """A deployment whose runs no worker takes."""
+    api.make_pool(POOL, WarmWorker.type)
+    with temporary_settings({PREFECT_API_URL: stack.addresses.api_url}):
+        yield UUID(api.deploy(PROBES, "adding", pool=POOL))
+
+
+def asked(question: Callable[[PrefectClient], Awaitable[T]]) -> T:
+    async def ask() -> T:
+        async with get_client() as client:
+            return await question(client)
+
+    return asyncio.run(ask())
+
+
+def test_a_claim_says_whose_it_is_before_the_run_begins(api: Api, deployment: UUID) -> None:
+    async def claim(client: PrefectClient) -> bool:
+        run = await client.read_flow_run(UUID(api.run(str(deployment))))
+        async with WarmWorker(work_pool_name=POOL, name="one") as worker:
+            assert await worker._propose_pending_state(run)
+        found = await client.read_flow_run(run.id)
+        return found.infrastructure_pid is None and owner_of(found) == worker._identity
+
+    assert asked(claim)
+
+
+def test_a_claim_whose_answer_was_lost_is_kept_and_no_other_worker_has_it(api: Api, deployment: UUID) -> None:
+    """Prefect's client asks again then, and the server refuses the second request."""
+
+    async def claim(client: PrefectClient) -> tuple[bool, ...]:
+        run = await client.read_flow_run(UUID(api.run(str(deployment))))
+        async with (
+            WarmWorker(work_pool_name=POOL, name="one") as first,
+            WarmWorker(work_pool_name=POOL, name="two") as second,
+        ):
+            return tuple([await worker._propose_pending_state(run) for worker in (first, first, second)])
+
+    assert asked(claim) == (True, True, False)
+
+
+def test_a_try_is_one_run_unless_that_crashed_and_a_few_at_most(deployment: UUID) -> None:
+    async def tries(client: PrefectClient) -> list[UUID]:
+        async def go() -> UUID:
+            return (await start_once(client, deployment, {}, key="one try")).id
+
+        found = [await go(), await go()]
+        for _ in range(RUNS_PER_TRY + 1):
+            await client.set_flow_run_state(found[-1], Crashed(message="its worker was killed"), force=True)
+            found.append(await go())
+        return found
+
+    found = asked(tries)
+    assert found[0] == found[1]
+    assert len(set(found)) == RUNS_PER_TRY
+    assert found[-1] == found[-2]
+
+
+def test_executions_cannot_keep_reconciliation_from_its_turn(stack: Stack) -> None:
+    """Runs of different kinds wait in different queues, and nothing limits all of them together."""
+
+    def ask(path: str) -> dict[str, object]:
+        found: dict[str, object] = httpx.get(f"{stack.addresses.api_url}{path}", timeout=10).raise_for_status().json()
+        return found
+
+    def queue_of(name: str) -> object:
+        return ask(f"/deployments/name/{name}")["work_queue_name"]
+
+    assert queue_of("execute-approval/execute-approval") == "executions"
+    assert queue_of("finish-steps/finish-steps") == "after-execution"
+    assert queue_of("reconcile/reconcile") == "default"
+    assert ask("/deployments/name/execute-approval/execute-approval")["global_concurrency_limit"] is None
+    assert ask("/work_pools/countersign")["concurrency_limit"] is None
+    limits = {
+        name: ask(f"/work_pools/countersign/queues/{name}")["concurrency_limit"] for name in ("executions", "default")
+    }
+    assert limits == {"executions": 50, "default": None}
