@@ -17,26 +17,33 @@ from pathlib import Path
 from sqlalchemy import Engine, text
 from sqlmodel import Session
 
+from countersign.execution.reconciling import LOOKED_AT
 from countersign.records.approvals import expire_due
+from countersign.records.auto_repairs import repairs_due
 from countersign.records.database import connect
 from countersign.records.dead_letters import replay_due
-from countersign.records.ledger import steps_due
+from countersign.records.incidents import stuck_incidents
+from countersign.records.ledger import bury_exhausted, steps_due
 from countersign.records.migrate import upgrade
 from countersign.records.operation_log import close_settled
-from countersign.records.queries import abandoned, incidents_to_resolve, waiting
+from countersign.records.queries import abandoned, waiting
 from countersign.sandbox.postgres import THROWAWAY, EmbeddedPostgres
+from flows.reconcile import PARTS
 
 FEW = 1_000
 LARGEST_RATIO = 1.5
 QUESTIONS: Mapping[str, Callable[[Session], object]] = {
-    "past its time": expire_due,
-    "operation log still open": close_settled,
-    "approved, never started": waiting,
-    "executing, worker silent": abandoned,
-    "steps due": steps_due,
-    "dead letters due": replay_due,
-    "incidents to resolve": incidents_to_resolve,
+    "expired": expire_due,
+    "open_log": close_settled,
+    "never_started": lambda session: waiting(session, older_than_seconds=0, limit=LOOKED_AT),
+    "abandoned": abandoned,
+    "dead_step": lambda session: bury_exhausted(session, error="lost"),
+    "dead_letter": replay_due,
+    "open_step": steps_due,
+    "unfinalised": repairs_due,
+    "stuck_incident": stuck_incidents,
 }
+"""What each part of a round asks the records; that of lost runs asks Prefect."""
 # What the questions read, and a plain table would not have.
 PARTIAL = (
     "ix_approval_open_expires_at",
@@ -47,6 +54,7 @@ PARTIAL = (
     "ix_ledger_step_open_due_at",
     "ix_dead_letter_open_next_at",
     "ix_incident_unresolved_updated_at",
+    "ix_auto_repair_pending_due_at",
 )
 
 # Numbers from 1: the first 120 are open, twenty or more for each question; the rest is finished.
@@ -87,6 +95,20 @@ LOAD = """
            CASE WHEN id > pg_temp.n(100) THEN settled_at END
     FROM execution, unnest(ARRAY['notify', 'verify', 'learn']) AS name
     WHERE settled_at IS NOT NULL;
+    UPDATE ledger_step SET status = 'running', attempts = max_attempts, fence = max_attempts
+    WHERE status = 'pending' AND execution_id <= pg_temp.n(70);
+    INSERT INTO ledger_step (id, execution_id, name, position, status, fence, attempts, max_attempts, due_at,
+                             ended_at)
+    SELECT gen_random_uuid(), id, 'deposit_knowledge', 2, CASE WHEN id > pg_temp.n(100) THEN 'done' ELSE 'dead' END,
+           1, 1, 5, started_at, settled_at
+    FROM execution WHERE settled_at IS NOT NULL;
+    INSERT INTO dead_letter (id, step_id, execution_id, name, error, replays, next_replay_at, resolved_at)
+    SELECT id, id, execution_id, name, 'it was away', 0, due_at, CASE WHEN status = 'done' THEN ended_at END
+    FROM ledger_step WHERE name = 'deposit_knowledge';
+    INSERT INTO auto_repair (execution_id, incident_id, status, due_at, ended_at)
+    SELECT execution.id, incident_id, CASE WHEN execution.id > pg_temp.n(100) THEN 'recorded' ELSE 'pending' END,
+           settled_at, CASE WHEN execution.id > pg_temp.n(100) THEN settled_at END
+    FROM execution JOIN approval ON approval.id = approval_id WHERE settled_at IS NOT NULL;
     INSERT INTO incident (id, status, resolved_at, updated_at)
     SELECT incident_id, CASE WHEN id > pg_temp.n(120) THEN 'resolved' ELSE 'investigating' END,
            CASE WHEN id > pg_temp.n(120) THEN created_at END, created_at
@@ -131,6 +153,8 @@ def main() -> int:
     options.add_argument("--finished", type=int, default=1_000_000, help="approvals in the big database")
     options.add_argument("--turns", type=int, default=30, help="times that each question is asked")
     chosen = options.parse_args()
+    asked_by_a_round = {part.name for part in PARTS} - {"lost_run"}
+    assert set(QUESTIONS) == asked_by_a_round, f"not measured: {asked_by_a_round ^ set(QUESTIONS)}"
     with tempfile.TemporaryDirectory(prefix="countersign-bench-", ignore_cleanup_errors=True) as name:
         Path(name).chmod(0o755)
         with EmbeddedPostgres(Path(name) / "postgres", options=THROWAWAY) as server:

@@ -39,6 +39,10 @@ class DatabaseUnavailable(ConfigurationError):
     code = "database_unavailable"
 
 
+class RowLocked(DatabaseUnavailable):
+    """Another session keeps what is to be written locked; PostgreSQL itself is there."""
+
+
 class MemoryUnavailable(ConfigurationError):
     """Redis cannot be reached."""
 

@@ -4,7 +4,9 @@ A step may be killed at any line. Until its end is on record its lease holds oth
 again. What a step writes to the records is committed with its end; what it sends elsewhere has its own key.
 """
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from threading import Event, Thread
 from time import monotonic
 from uuid import UUID
@@ -14,7 +16,14 @@ from sqlalchemy.exc import DBAPIError
 
 from countersign.aftermath.catalogue import STEPS
 from countersign.aftermath.subject import Done, Skipped, StepEnd, StepFunction, Subject, subject_of
-from countersign.errors import CountersignError, DatabaseUnavailable, InternalError, StaleFence, TookTooLong
+from countersign.errors import (
+    CountersignError,
+    DatabaseUnavailable,
+    InternalError,
+    RowLocked,
+    StaleFence,
+    TookTooLong,
+)
 from countersign.execution.services import Services
 from countersign.logging import get_logger
 from countersign.masking import masked
@@ -28,27 +37,45 @@ from countersign.records.tables import Approval, Execution
 logger = get_logger(__name__)
 LEASE_MARGIN_SECONDS = 15.0
 """What the lease is longer than the step's time limit, for putting its end on record."""
+AGAIN_SECONDS = 1.0
+"""Between two tries to put an end on record while the database is away."""
 AT_ONCE = 6
+POINTS = ("taken", "done", "recorded")
+"""What `run_step` passes, each after the step's name: the step is ours, has done its work, has its end on record."""
+At = Callable[[str], None]
+
+
+def _pass(_point: str) -> None:
+    """Take no notice of a point that is passed."""
 
 
 def run_step(
-    services: Services, execution_id: UUID, name: StepName, *, runner: str, stop: Event | None = None
+    services: Services,
+    execution_id: UUID,
+    name: StepName,
+    *,
+    runner: str,
+    stop: Event | None = None,
+    at: At = _pass,
 ) -> StepStatus | None:
     """Run one step of an execution if it may begin; return where it stands then, None if it may not.
 
-    A step that fails is on record as tried again later or as dead; nothing is raised for it. Raises
-    DatabaseUnavailable.
+    A step that fails is on record as tried again later or as dead; nothing is raised for it. `at` is told the named
+    points that are passed. Raises DatabaseUnavailable.
     """
     limit = STEPS[name].limit_seconds(services.settings)
     with transaction(services.engine) as session:
         step = take_step(session, execution_id, name, runner=runner, lease_seconds=limit + LEASE_MARGIN_SECONDS)
     if step is None:
         return None
+    at(f"{name} taken")
     subject = None
     try:
         subject = subject_of(services, step, deadline=monotonic() + limit, stop=stop or Event())
         end = _within(limit, STEPS[name].run, subject)
-        return _end(subject, end)
+        at(f"{name} done")
+        status = _patiently(partial(_end, subject, end), subject.stop)
+        at(f"{name} recorded")
     except StaleFence as error:
         logger.warning(
             "step was taken by another runner", step=name, execution_id=str(execution_id), reason=str(error)
@@ -60,9 +87,12 @@ def run_step(
         # The boundary: whatever goes wrong in a step, the ledger says so and the other steps go on.
         logger.exception("unexpected error in a step", step=name, execution_id=str(execution_id))
         return _fail(services, step, subject, InternalError(f"{type(error).__name__} stopped the step unexpectedly."))
+    return status
 
 
-def run_steps(services: Services, execution_id: UUID, *, runner: str, stop: Event | None = None) -> None:
+def run_steps(
+    services: Services, execution_id: UUID, *, runner: str, stop: Event | None = None, at: At = _pass
+) -> None:
     """Run every step of an execution that can be run now, those that do not wait for each other side by side.
 
     Those of a rollback that came of it follow.
@@ -73,13 +103,14 @@ def run_steps(services: Services, execution_id: UUID, *, runner: str, stop: Even
                 ready = steps_ready(session, execution_id)
             if not ready or (stop is not None and stop.is_set()):
                 break
-            runs = [pool.submit(run_step, services, execution_id, name, runner=runner, stop=stop) for name in ready]
-            for run in runs:
-                run.result()
+            run = partial(run_step, services, execution_id, runner=runner, stop=stop, at=at)
+            runs = [pool.submit(run, name) for name in ready]
+            for one in runs:
+                one.result()
     with transaction(services.engine) as session:
         rollback = rollback_of(session, execution_id)
     if rollback is not None and not (stop is not None and stop.is_set()):
-        run_steps(services, rollback.id, runner=runner, stop=stop)
+        run_steps(services, rollback.id, runner=runner, stop=stop, at=at)
 
 
 def _within(limit: float, function: StepFunction, subject: Subject) -> StepEnd:
@@ -126,7 +157,8 @@ def _fail(services: Services, step: TakenStep, subject: Subject | None, error: C
     """Put the failed attempt on record. Returns None where even that was not possible: the lease will run out."""
     settings = services.settings
     logger.warning("step failed", step=step.name, execution_id=str(step.execution_id), error=error.message)
-    try:
+
+    def put_on_record() -> StepStatus:
         with transaction(services.engine) as session:
             pause = settings.step_retry_seconds * 2.0 ** (step.attempt - 1)
             status = fail_step(session, step, error=f"{error.code}: {error.message}", pause_seconds=pause)
@@ -138,10 +170,29 @@ def _fail(services: Services, step: TakenStep, subject: Subject | None, error: C
                     pause_seconds=settings.replay_seconds,
                     replays=settings.replay_limit,
                 )
+        return status
+
+    try:
+        return _patiently(put_on_record, subject.stop if subject is not None else Event())
     except (StaleFence, DatabaseUnavailable, DBAPIError) as later:
         logger.warning("the failed step is not on record", step=step.name, error=type(later).__name__)
         return None
-    return status
+
+
+def _patiently(put_on_record: Callable[[], StepStatus], stop: Event) -> StepStatus:
+    """Put an end on record, asking again while the database is away for less than the lease lasts.
+
+    Otherwise an outage of seconds would have the step done again, once its lease is over. Raises DatabaseUnavailable.
+    """
+    give_up = monotonic() + LEASE_MARGIN_SECONDS - AGAIN_SECONDS
+    while True:
+        try:
+            return put_on_record()
+        except RowLocked:
+            raise
+        except DatabaseUnavailable:
+            if monotonic() >= give_up or stop.wait(AGAIN_SECONDS):
+                raise
 
 
 def payload_of(approval: Approval, execution: Execution) -> dict[str, object]:

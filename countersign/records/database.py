@@ -18,7 +18,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlmodel import Session
 
-from countersign.errors import DatabaseUnavailable
+from countersign.errors import DatabaseUnavailable, RowLocked
 
 EXAMPLE = "COUNTERSIGN_DATABASE_URL=postgresql+psycopg://user:password@host:5432/countersign"
 
@@ -87,7 +87,7 @@ def transaction(engine: Engine) -> Iterator[Session]:
         if error.connection_invalidated or unreachable:
             raise _unavailable(error, engine.url) from error
         if getattr(error.orig, "sqlstate", None) == LOCK_NOT_AVAILABLE:
-            raise DatabaseUnavailable(
+            raise RowLocked(
                 "another session kept a row locked for too long", hint="look at pg_stat_activity and pg_locks"
             ) from error
         raise

@@ -47,18 +47,6 @@ OPEN_BY_STATUS = text("""
     WHERE status IN ('pending', 'approved', 'executing') GROUP BY status ORDER BY status
 """)
 
-# Incidents still open although an execution for them succeeded (ix_incident_unresolved_updated_at).
-INCIDENTS_TO_RESOLVE = text("""
-    SELECT incident.id FROM incident
-    WHERE incident.status IN ('open', 'investigating', 'mitigating')
-      AND EXISTS (
-        SELECT FROM approval JOIN execution
-          ON execution.approval_id = approval.id AND NOT execution.dry_run AND execution.rolls_back IS NULL
-        WHERE approval.incident_id = incident.id AND execution.outcome IN ('success', 'no_action')
-      )
-    ORDER BY incident.updated_at LIMIT :limit
-""")
-
 
 @dataclass(frozen=True)
 class Waiting:
@@ -147,11 +135,6 @@ def abandoned(session: Session, *, limit: int = 100) -> Sequence[Abandoned]:
     """Return executions whose lease is over, the longest silent first."""
     rows = session.execute(ABANDONED, {"limit": limit}).all()
     return [Abandoned(row.id, row.approval_id, row.dry_run, row.worker, row.fence, row.lease_until) for row in rows]
-
-
-def incidents_to_resolve(session: Session, *, limit: int = 100) -> Sequence[str]:
-    """Return incidents that are still open although an execution for them ended well."""
-    return list(session.execute(INCIDENTS_TO_RESOLVE, {"limit": limit}).scalars())
 
 
 def approvals_of_incident(session: Session, incident_id: str, *, limit: int = 100) -> Sequence[Approval]:

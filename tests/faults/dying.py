@@ -2,13 +2,14 @@
 
 import os
 import signal
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 
 from pydantic import SecretStr
 
 from countersign.errors import StaleFence
+from countersign.execution.channels import Channels
 from countersign.execution.run import Run
 from countersign.execution.services import Services
 from countersign.execution.straight import execute
@@ -29,6 +30,8 @@ class Place:
     kubeconfig: str | None = None
     fleet: FleetSettings | None = None
     redis_url: str | None = None
+    channels: Channels | None = None
+    more_settings: Mapping[str, object] = field(default_factory=dict)
 
     def services(self, *, lease_seconds: float) -> Services:
         """Return services that share nothing with any other but the database, Valkey and the target."""
@@ -37,12 +40,13 @@ class Place:
         if self.kubeconfig is not None:
             cluster = ClusterSettings(name="sandbox", kubeconfig=SecretStr(self.kubeconfig))
         return Services(
-            settings=_settings(lease_seconds=lease_seconds, redis_url=self.redis_url),
+            settings=_settings(lease_seconds=lease_seconds, redis_url=self.redis_url, **self.more_settings),
             engine=connect(SecretStr(self.database_url), timeout=5),
             policy=known,
             reread_policy=lambda: known,
             cluster=cluster,
             fleet=self.fleet,
+            channels=self.channels or Channels(),
         )
 
 
@@ -60,16 +64,16 @@ class Orders:
     lease_seconds: float = 1.0
 
 
-def _settings(*, lease_seconds: float, redis_url: str | None) -> Settings:
+def _settings(*, lease_seconds: float, redis_url: str | None, **more: object) -> Settings:
     """Return settings under which little is waited for."""
-    return Settings(
-        redis_url=SecretStr(redis_url) if redis_url else None,
-        lease_seconds=lease_seconds,
-        retry_delay_seconds=0.05,
-        late_effect_seconds=0.2,
-        request_timeout_seconds=5,
-        follow_seconds=60,
-    )
+    little: dict[str, object] = {
+        "retry_delay_seconds": 0.05,
+        "late_effect_seconds": 0.2,
+        "request_timeout_seconds": 5,
+        "follow_seconds": 60,
+    }
+    given = {**little, **more, "lease_seconds": lease_seconds, "redis_url": redis_url}
+    return Settings.model_validate(given)
 
 
 def execute_and_die(orders: Orders, told: Connection) -> None:

@@ -5,6 +5,7 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 from countersign.execution.filing import Request, file_request
@@ -35,9 +36,9 @@ class Ground(ABC):
         self.place, self.household = place, household
         self.services: Services = place.services(lease_seconds=30)
 
-    def approved(self, action: str) -> UUID:
+    def approved(self, action: str, **fields: Any) -> UUID:
         """File `action` and have it signed."""
-        request = Request(action=action, requested_by=ADMINISTRATOR, risk_level="high")
+        request = Request(action=action, requested_by=ADMINISTRATOR, risk_level="high", **fields)
         with transaction(self.services.engine) as session:
             approval = file_request(session, request, policy=self.services.policy, now=datetime.now(UTC)).approval
             for name in PEOPLE[: approval.required_signatures]:

@@ -7,6 +7,8 @@ from typing import Any
 
 from tests.faults.cells import HOST_JOBS, HOST_MOMENTS, JOBS, MOMENTS
 from tests.faults.servers.cells import ROWS, Server
+from tests.faults.steps.cells import ROWS as STEP_ROWS
+from tests.faults.steps.cells import SCENARIOS
 
 Reports = Sequence[tuple[Mapping[str, Any], bool]]
 """What a test said of itself ("row", "column", "recovered", "outcome"), and whether it passed."""
@@ -21,6 +23,7 @@ def tables(reports: Reports) -> Iterator[str]:
     held = sum(passed for _, passed in told)
     yield f"{datetime.now(UTC):%Y-%m-%d}: {held} of {len(told)} cells hold; slowest recovery {slowest:.1f} s"
     yield from table(told, "server", ROWS, list(Server))
+    yield from table(told, "step", STEP_ROWS, [scenario.name for scenario in SCENARIOS])
     for moments, jobs in ((MOMENTS, JOBS), (HOST_MOMENTS, HOST_JOBS)):
         yield from table(told, "process", [moment.name for moment in moments], [job.name for job in jobs])
 

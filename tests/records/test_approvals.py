@@ -24,7 +24,7 @@ from countersign.records.approvals import (
 from countersign.records.claims import ClaimResult
 from countersign.records.database import transaction
 from countersign.records.identifiers import id_from_text, new_id
-from countersign.records.queries import abandoned, approvals_of_incident, incidents_to_resolve, never_started
+from countersign.records.queries import abandoned, approvals_of_incident, never_started
 from countersign.records.states import ApprovalStatus, Decision, EventStatus, RiskLevel
 from countersign.records.storable import clean, clean_json, clipped
 from countersign.records.timeline import add_event, events_of
@@ -234,18 +234,6 @@ def test_reconciliation_finds_what_was_never_started_and_what_was_left(engine: E
         (found,) = abandoned(session)
     assert (found.execution_id, found.fence) == (left.execution_id, 1)
     assert found.execution_id != mine.execution_id
-
-
-def test_an_incident_whose_action_succeeded_is_found(engine: Engine) -> None:
-    first, second = owned(engine, incident_id="INC-1"), owned(engine, incident_id="INC-2")
-    with transaction(engine) as session:
-        session.execute(text("INSERT INTO incident (id) VALUES ('INC-1'), ('INC-2')"))
-        for mine, outcome in ((first, "success"), (second, "failed")):
-            session.execute(
-                text("UPDATE execution SET outcome = :o, settled_at = clock_timestamp() WHERE id = :id"),
-                {"o": outcome, "id": mine.execution_id},
-            )
-        assert incidents_to_resolve(session) == ["INC-1"]
 
 
 def test_an_event_is_told_once_per_key(engine: Engine) -> None:

@@ -41,7 +41,6 @@ from countersign.records.queries import (
     count_recent_executions,
     execution_of,
     executions_of,
-    incidents_to_resolve,
     never_started,
 )
 from countersign.records.settling import settle
@@ -159,7 +158,6 @@ QUESTIONS: dict[str, Callable[[Session], object]] = {
     "executions": lambda s: executions_of(s, number(77)),
     "never started": never_started,
     "abandoned": abandoned,
-    "incidents to resolve": incidents_to_resolve,
     "approvals of an incident": lambda s: approvals_of_incident(s, "INC-77"),
     "steps ready": lambda s: steps_ready(s, number(77)),
     "take a step": lambda s: take_step(s, number(15), StepName.NOTIFY, runner="r", lease_seconds=9),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from countersign.sandbox.cluster.faults import Effect
-from tests.faults.points import POINTS
+from tests.faults.points import POINTS, STEP_POINTS
 
 
 class Server(StrEnum):
@@ -43,10 +43,15 @@ class Cell:
     """In place of a point: the target holds the request, before or after its effect."""
 
     @property
+    def at_a_step(self) -> bool:
+        """True where the outcome is on record and what follows it is disturbed."""
+        return self.point in STEP_POINTS
+
+    @property
     def row(self) -> str:
         """Return when it is killed."""
         if self.under_way is None:
-            return self.point or ""
+            return (self.point or "").replace("_", " ")
         before = self.under_way is Effect.PAUSE_BEFORE
         return f"request under way, {'before' if before else 'after'} its effect"
 
@@ -68,6 +73,9 @@ def whole_matrix() -> Iterator[Cell]:
         for effect in UNDER_WAY:
             for server in Server:
                 yield Cell(server, operation, under_way=effect)
+    for point in STEP_POINTS:
+        for server in Server:
+            yield Cell(server, RESTART, point)
 
 
 def representative() -> Iterator[Cell]:
@@ -77,9 +85,7 @@ def representative() -> Iterator[Cell]:
     yield Cell(Server.TARGET, RESTART, under_way=Effect.PAUSE_AFTER)
     yield Cell(Server.VALKEY, UNIT, "answered")
     yield Cell(Server.POSTGRES, RESTART, "intent")
+    yield Cell(Server.POSTGRES, RESTART, "deposit_knowledge taken")
 
 
-ROWS = [
-    *POINTS,
-    *(Cell(Server.TARGET, RESTART, under_way=effect).row for effect in UNDER_WAY),
-]
+ROWS = list(dict.fromkeys(cell.row for cell in whole_matrix()))

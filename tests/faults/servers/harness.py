@@ -1,16 +1,21 @@
 """Play one cell: an approval is executed through the deployment, a server is killed, the invariants are checked."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import count
-from uuid import UUID
+from uuid import UUID, uuid4
+
+from sqlalchemy import text
 
 from countersign.execution.report import Report
 from countersign.records.approvals import get_approval
 from countersign.records.database import transaction
+from countersign.records.ledger import steps_of
 from countersign.records.queries import execution_of
-from countersign.records.states import ApprovalStatus
+from countersign.records.states import ApprovalStatus, StepName, StepStatus
+from countersign.records.tables import LedgerStep
 from countersign.sandbox.cluster import Effect, Fault
 from tests.faults.harness import check_nothing_is_left
 from tests.faults.servers.cells import COMMAND, Cell, Server
@@ -24,6 +29,12 @@ SECONDS = 100.0
 """Longest wait for one thing; a killed server takes up to 20 s to be back on a loaded machine."""
 DEPLOYMENTS_ON_CLUSTER = ("api", "web", "payments", "worker")
 _turns = count()
+
+
+# The lease of a step lasts for minutes; the schedule finds it when it has been over for a moment.
+END_LEASES = text("""
+    UPDATE ledger_step SET due_at = clock_timestamp() - interval '1 minute' WHERE status IN ('pending', 'running')
+""")
 
 
 @dataclass(frozen=True)
@@ -43,13 +54,16 @@ class Play:
     place: Place
     pauses: Pauses
     approval_id: UUID = field(init=False)
+    incident_id: str = field(default_factory=lambda: f"INC-{uuid4()}")
 
     def play(self) -> Played:
         """Execute, kill, let everything come back, reconcile, check."""
         place, cell = self.place, self.cell
         action = cell.operation.action.format(name=DEPLOYMENTS_ON_CLUSTER[next(_turns) % len(DEPLOYMENTS_ON_CLUSTER)])
         before = self._effects()
-        self.approval_id = place.approved(action)
+        if cell.at_a_step:
+            place.incident(self.incident_id)
+        self.approval_id = place.approved(action, incident_id=self.incident_id if cell.at_a_step else None)
         let_go = self._arrange()
         run = place.run(place.deployment(DEPLOYMENT), approval_id=str(self.approval_id), dry_run=False)
         self._wait_until_there()
@@ -63,8 +77,13 @@ class Play:
         until(
             lambda: place.ask("GET", f"/flow_runs/{run}")["state_type"] in FINAL, "the run is over", seconds=SECONDS
         )
+        if cell.at_a_step:
+            self._have_steps_finished(rounds=place.deployment(RECONCILE))
+            took = time.monotonic() - began
         report = self._report()
         self._check(report, self._effects()[len(before) :])
+        if cell.at_a_step:
+            self._check_steps(self._steps())
         return Played(report.outcome, took)
 
     # --- on the way -----------------------------------------------------------------------------------
@@ -136,6 +155,29 @@ class Play:
 
         return patiently(read)()
 
+    def _have_steps_finished(self, *, rounds: str) -> None:
+        """Let the deployed reconciliation work until every step has ended. Leases are ended, not waited for."""
+        while not patiently(lambda: all(step.ended_at for step in self._steps()))():
+            with transaction(self.place.services.engine) as session:
+                session.execute(END_LEASES)
+            run = self.place.run(rounds)
+            over = partial(self._is_over, run)
+            until(over, "the round is over", seconds=SECONDS)
+            until(
+                patiently(lambda: all(step.status is not StepStatus.RUNNING for step in self._steps())),
+                "no step runs",
+                seconds=SECONDS,
+            )
+
+    def _is_over(self, run: str) -> bool:
+        return self.place.ask("GET", f"/flow_runs/{run}")["state_type"] in FINAL
+
+    def _steps(self) -> Sequence[LedgerStep]:
+        with transaction(self.place.services.engine) as session:
+            execution = execution_of(session, self.approval_id)
+            assert execution is not None
+            return steps_of(session, execution.id)
+
     # --- at the end -----------------------------------------------------------------------------------
 
     def _report(self) -> Report:
@@ -155,6 +197,19 @@ class Play:
             status = get_approval(session, self.approval_id).status
             assert status is (ApprovalStatus.EXECUTED if report.success else ApprovalStatus.FAILED)
         self._until_nothing_is_left()
+
+    def _check_steps(self, steps: Sequence[LedgerStep]) -> None:
+        """Every step is done but the reply on a card that nobody sent, and everybody was told."""
+        ends = {step.name: step.status for step in steps if step.status is not StepStatus.DONE}
+        # Who speaks of a target that is away has nothing to learn from, to take back or to resolve by.
+        verdict = next((step.result or {}).get("verdict") for step in steps if step.name is StepName.VERIFY)
+        allowed = {StepName.REPLY_ON_CARD, *(() if verdict == "effective" else (StepName.RESOLVE_INCIDENT,))}
+        assert set(ends) <= allowed, ends
+        assert set(ends.values()) <= {StepStatus.SKIPPED}, ends
+        told = self.place.messages(self.incident_id)
+        # A message is on record once it was sent; who is lost in between leaves it to be sent again.
+        may_be_repeated = self.cell.server in (Server.POSTGRES, Server.WORKER)
+        assert 1 <= told <= 1 + may_be_repeated, f"told {told} times"
 
     def _may_be_refused(self, report: Report) -> bool:
         """Without Valkey no approval key can be checked, so the gateway refuses and nothing is sent."""

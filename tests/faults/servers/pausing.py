@@ -3,8 +3,13 @@
 from typing import Any
 from uuid import UUID
 
+from countersign.aftermath import running
 from countersign.execution.run import Run
 from countersign.execution.services import Services
+from countersign.records.database import transaction
+from countersign.records.queries import get_execution
+from countersign.records.states import StepName, StepStatus
+from flows import after_execution
 from flows import execute_approval as deployed
 from flows.reconcile import reconcile
 from tests.faults.servers.pauses import from_environment
@@ -19,5 +24,13 @@ class PausingRun(Run):
         super().__init__(services, approval_id, at=from_environment().passing(approval_id), **given)
 
 
+def run_step(services: Services, execution_id: UUID, name: StepName, **given: Any) -> StepStatus | None:
+    """Run a step that waits as it is told to."""
+    with transaction(services.engine) as session:
+        approval_id = get_execution(session, execution_id).approval_id
+    return running.run_step(services, execution_id, name, at=from_environment().passing(approval_id), **given)
+
+
+after_execution.run_step = run_step
 deployed.Run = PausingRun  # type: ignore[misc]
 execute_approval = deployed.execute_approval

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,6 +21,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
+from countersign.aftermath.remembering.alerts import read_alerts, receive
 from countersign.errors import CountersignError
 from countersign.execution.filing import Request, file_request
 from countersign.execution.services import Services
@@ -37,10 +38,12 @@ from countersign.sandbox.hosts.programs.machine import Machine
 from countersign.sandbox.postgres import DURABLE
 from countersign.sandbox.stack import Stack
 from countersign.settings import Settings
+from tests.aftermath.telling.receiver import Receiver
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent.parent
 DEPLOYED, PAUSING = "flows/execute_approval.py:execute_approval", "pausing.py:execute_approval"
+HOOK = "/hook/team"
 SURVIVES_A_KILL: Mapping[str, str] = {**DURABLE, "fsync": "off"}
 """A killed PostgreSQL has given every committed byte to the kernel, which keeps it; only a power cut would lose it.
 
@@ -50,10 +53,13 @@ SAVE_BLOCKS = """
 import asyncio, json, sys
 from pathlib import Path
 from pydantic import SecretStr
+from blocks import NotificationChannels
 from countersign.sandbox.demo.household import Household, save_blocks
 given = json.load(sys.stdin)
 household = Household({}, SecretStr(given["secret"]), given["policy"])
 asyncio.run(save_blocks(household, SecretStr(Path(given["kubeconfig"]).read_text())))
+told = {"channels": [{"name": "team"}], "urls": {"team": given["channel"]}}
+asyncio.run(NotificationChannels.model_validate(told).asave("default", overwrite=True))
 """
 
 
@@ -64,18 +70,32 @@ class Place:
     stack: Stack
     services: Services
     household: Household
+    receiver: Receiver
+    """The channel that is told of everything."""
 
     # --- approvals ----------------------------------------------------------------------------------
 
-    def approved(self, action: str) -> UUID:
+    def approved(self, action: str, *, incident_id: str | None = None) -> UUID:
         """File `action` and have it signed."""
         with transaction(self.services.engine) as session:
-            request = Request(action=action, requested_by=ADMINISTRATOR, risk_level="medium")
+            request = Request(action=action, requested_by=ADMINISTRATOR, risk_level="medium", incident_id=incident_id)
             approval = file_request(session, request, policy=self.services.policy, now=datetime.now(UTC)).approval
             for name in PEOPLE[: approval.required_signatures]:
                 key = self.household.keys[name]
                 sign_approval(session, self.services, approval, signer=name, key=key, decision=Decision.APPROVE)
             return approval.id
+
+    def incident(self, incident_id: str) -> None:
+        """Have an alert come in that no other incident knows."""
+        labels = {"alertname": "HighLatency", "namespace": "prod", "service": incident_id, "category": "latency"}
+        alert = {"status": "firing", "labels": labels, "startsAt": datetime.now(UTC).isoformat()}
+        alerts = read_alerts({"version": "4", "groupKey": incident_id, "alerts": [alert]})
+        with transaction(self.services.engine) as session:
+            receive(session, alerts, now=datetime.now(UTC), incident_id=incident_id)
+
+    def messages(self, incident_id: str) -> int:
+        """Return how often the channel was told about an incident's execution."""
+        return sum(incident_id in json.dumps(each.body) for each in self.receiver.received(HOOK))
 
     # --- the target -----------------------------------------------------------------------------------
 
@@ -207,19 +227,20 @@ def open_place(
         postgres_options=postgres_options,
         environment={"PYTHONPATH": str(ROOT), **environment},
     )
-    with stack:
+    with stack, closing(Receiver()) as receiver:
         household = _without_rate_limit(make_household())
         given = {
             "secret": household.auto_secret.get_secret_value(),
             "policy": household.policy,
             "kubeconfig": str(stack.addresses.kubeconfig),
+            "channel": f"json://{receiver.address}{HOOK}",
         }
         command = [sys.executable, "-c", SAVE_BLOCKS]
         subprocess.run(command, input=json.dumps(given), text=True, env=stack.environment(), check=True)
         policy = load_policy(household.policy)
         engine = connect(SecretStr(stack.addresses.database_url), timeout=5)
         services = Services(settings=Settings(), engine=engine, policy=policy, reread_policy=lambda: policy)
-        yield Place(stack, services, household)
+        yield Place(stack, services, household, receiver)
         engine.dispose()
 
 
