@@ -15,7 +15,7 @@ from countersign.sandbox.postgres import DURABLE
 from countersign.sandbox.stack import supervisor
 from countersign.targets.kubernetes.kubeconfig import ClusterSettings
 from tests.faults.servers.place import Place, open_place
-from tests.soak.judging import is_over, judge, told
+from tests.soak.judging import judge, open_approvals, told, unfinished_steps
 from tests.soak.trouble import Trouble
 from tests.soak.work import Work
 
@@ -24,6 +24,8 @@ SETTINGS = {"COUNTERSIGN_LEASE_SECONDS": "10", "COUNTERSIGN_RETRY_DELAY_SECONDS"
 """The rest is as it comes, reconciliation every 15 seconds included."""
 PACE_SECONDS, TROUBLE_SECONDS = 2.0, 6.0
 """On average, between two approvals and between two troubles."""
+MOST_OPEN = 30
+"""Nothing more is filed while this many have no end: what is tried is the promise, not how fast the machine is."""
 SETTLE_SECONDS = 900.0
 LONGEST_PAUSE_SECONDS = 5.0
 
@@ -62,7 +64,7 @@ def soak(place: Place, *, seed: int, seconds: float) -> int:
         now = time.monotonic()
         place.stack.check()
         trouble.tend()
-        if now >= next_work and work.file_one():
+        if now >= next_work and still_open(place, work) < MOST_OPEN and work.file_one():
             next_work = now + chance.uniform(0, 2 * PACE_SECONDS)
         if now >= next_trouble:
             trouble.make_some()
@@ -74,7 +76,7 @@ def soak(place: Place, *, seed: int, seconds: float) -> int:
     trouble.end()
     say("nothing goes wrong any more; waiting until everything has settled")
     give_up = time.monotonic() + SETTLE_SECONDS
-    while still_open(place, work) and time.monotonic() < give_up:
+    while (still_open(place, work) or unfinished(place)) and time.monotonic() < give_up:
         if time.monotonic() >= next_line:
             line(place, work, trouble, began)
             next_line += 60
@@ -93,9 +95,17 @@ def soak(place: Place, *, seed: int, seconds: float) -> int:
 def still_open(place: Place, work: Work) -> int:
     """Return how many approvals have no end yet; all, where the database cannot be asked."""
     try:
-        return sum(not is_over(place, one.approval_id) for one in work.filed)
+        return open_approvals(place)
     except CountersignError:
         return len(work.filed)
+
+
+def unfinished(place: Place) -> bool:
+    """Tell whether a step is still to be done."""
+    try:
+        return bool(unfinished_steps(place))
+    except CountersignError:
+        return True
 
 
 def line(place: Place, work: Work, trouble: Trouble, began: float) -> None:

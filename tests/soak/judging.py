@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 from sqlalchemy import text
 
@@ -29,6 +28,11 @@ HOLDS = text("""
     SELECT acquired_at, released_at FROM target_hold WHERE execution_id = :execution_id ORDER BY acquired_at
 """)
 STEPS = text("SELECT status, count(*) FROM ledger_step GROUP BY status")
+UNFINISHED = text("""
+    SELECT execution_id, name, status, attempts, error FROM ledger_step WHERE status NOT IN ('done', 'skipped')
+    ORDER BY due_at
+""")
+OPEN = text("SELECT count(*) FROM approval WHERE status IN ('pending', 'approved', 'executing')")
 
 
 @dataclass
@@ -56,7 +60,13 @@ class Verdict:
     """What stays held, open or abandoned."""
     settled_by_person: int = 0
     steps: Counter[str] = field(default_factory=Counter)
-    """What has become of the steps after the outcomes; told, not judged."""
+    """What has become of the steps after the outcomes."""
+    unfinished: list[str] = field(default_factory=list)
+    """Steps that nobody has done."""
+    untold: list[str] = field(default_factory=list)
+    """Executions of which the channel has not heard."""
+    told_again: int = 0
+    """Messages that came more than once: whoever sent one was lost before it was on record."""
 
     @property
     def holds(self) -> bool:
@@ -70,6 +80,8 @@ class Verdict:
             or self.internal
             or self.cancelled
             or self.fences
+            or self.unfinished
+            or self.untold
             or self.left
         )
 
@@ -87,11 +99,13 @@ class Verdict:
             "ended by a mistake of the program": self.internal,
             "cancelled by nobody": self.cancelled,
             "journals with a former owner's entry": self.fences,
+            "steps that nobody has done": self.unfinished,
+            "executions that nobody was told of": self.untold,
         }
         for name, found in named.items():
             yield f"{name}: {len(found)}"
             yield from (f"  {line}" for line in found)
-        yield f"steps after the outcomes: {told(self.steps)}"
+        yield f"steps after the outcomes: {told(self.steps)}; messages sent again: {self.told_again}"
         yield f"left behind: {self.left or 'nothing'}"
 
 
@@ -100,10 +114,19 @@ def told(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{count} {name}" for name, count in sorted(counts.items(), key=lambda one: -one[1])) or "none"
 
 
-def is_over(place: Place, approval_id: UUID) -> bool:
-    """Tell whether the approval has its end. Raises DatabaseUnavailable."""
+def open_approvals(place: Place) -> int:
+    """Return how many approvals have no end yet. Raises DatabaseUnavailable."""
     with transaction(place.services.engine) as session:
-        return get_approval(session, approval_id).status in FINAL
+        return int(session.execute(OPEN).scalar_one())
+
+
+def unfinished_steps(place: Place) -> list[str]:
+    """Return the steps that are still to be done, or are dead. Raises DatabaseUnavailable."""
+    with transaction(place.services.engine) as session:
+        return [
+            f"{row.execution_id} {row.name}: {row.status}, {row.attempts} attempts, {row.error}"
+            for row in session.execute(UNFINISHED)
+        ]
 
 
 def runs_of(place: Place) -> dict[str, list[str]]:
@@ -130,7 +153,7 @@ def judge(place: Place, filed: Sequence[Filed]) -> Verdict:
     log = (state_dir / "host" / "effects.jsonl").read_text().splitlines()
     on_host = [(float(line["at"]), str(line["what"])) for line in map(json.loads, log)]
     verdict.effects = requests.total() + len(on_host)
-    runs = runs_of(place) if any(not is_over(place, one.approval_id) for one in filed) else {}
+    runs = runs_of(place) if open_approvals(place) else {}
     for one in filed:
         _judge_one(place, one, requests, on_host, verdict)
     verdict.lost = [f"{line}; {'; '.join(runs.get(line.split()[0], ['no run']))}" for line in verdict.lost]
@@ -138,6 +161,7 @@ def judge(place: Place, filed: Sequence[Filed]) -> Verdict:
     verdict.strays += [f"{what} at {at}" for at, what in on_host]
     with transaction(place.services.engine) as session:
         verdict.steps.update({str(status): count for status, count in session.execute(STEPS)})
+    verdict.unfinished = unfinished_steps(place)
     try:
         with transaction(place.services.engine) as session:
             check_nothing_is_left(session)
@@ -170,6 +194,10 @@ def _judge_one(
     if report.code == InternalError.code:
         verdict.internal.append(f"{name}: {report.message}")
     verdict.taken_over += execution.fence > 1
+    messages = place.messages(one.incident_id)
+    verdict.told_again += max(0, messages - 1)
+    if not messages:
+        verdict.untold.append(name)
     verdict.outcomes[report.outcome if report.success else f"{report.outcome} ({report.code})"] += 1
     steps = (execution.plan or {}).get("steps", [])
     if one.action in ON_HOST:

@@ -3,7 +3,7 @@
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import httpx
 
@@ -34,6 +34,7 @@ class Filed:
 
     approval_id: UUID
     action: str
+    incident_id: str
 
 
 class Work:
@@ -49,12 +50,13 @@ class Work:
 
     def file_one(self) -> bool:
         """File, sign and trigger one approval; False where the database was not there for it."""
-        action = self._action()
+        action, incident_id = self._action(), f"INC-{uuid4()}"
         try:
-            approval_id = self._place.approved(action)
+            self._place.incident(incident_id)
+            approval_id = self._place.approved(action, incident_id=incident_id)
         except CountersignError:
             return False
-        self.filed.append(Filed(approval_id, action))
+        self.filed.append(Filed(approval_id, action, incident_id))
         for _ in range(2 if self._chance.random() < TWICE_SHARE else 1):
             self._trigger(approval_id)
         return True
