@@ -1,11 +1,24 @@
 """Start runs for what reconciliation found, one at a time for each, however many rounds find it."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Self
 from uuid import UUID
 
 import httpx
 from prefect.client.orchestration import PrefectClient, get_client
-from prefect.client.schemas.objects import FlowRun
+from prefect.client.schemas.filters import (
+    DeploymentFilter,
+    DeploymentFilterId,
+    FlowRunFilter,
+    FlowRunFilterNextScheduledStartTime,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+)
+from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.client.schemas.responses import DeploymentResponse
+from prefect.client.schemas.sorting import FlowRunSort
 from prefect.exceptions import ObjectNotFound, PrefectException
 
 from countersign.errors import ConfigurationError
@@ -19,29 +32,61 @@ EXECUTE_APPROVAL = "execute-approval/execute-approval"
 RUNS_PER_TRY = 5
 """A run that crashed began nothing, or left what it had begun: another one starts at once. One that crashes whatever
 happens (its code cannot be imported) comes back with the next try only."""
+_PAGE, _PAGES = 200, 10
 
 
 async def start_runs(due: Sequence[ToStart], *, said: str) -> list[Finding]:
     """Start a run of `execute-approval` for each of `due`; a finding says so with the text `said`.
 
-    Raises ConfigurationError without the deployment, httpx.TransportError where Prefect's server is not reached.
+    Raises ConfigurationError without the deployment, httpx.HTTPError where Prefect's server does not answer.
     """
     if not due:
         return []
     async with get_client() as client:
-        deployment = await deployment_id(client, EXECUTE_APPROVAL)
-        return [await _start(client, deployment, each, said=said) for each in due]
+        starter = await Starter.of(client, EXECUTE_APPROVAL, "approval_id")
+        return [
+            await starter.start(str(each.approval_id), each.age_seconds, key=each.key, said=said, worker=each.worker)
+            for each in due
+        ]
 
 
-async def _start(client: PrefectClient, deployment: UUID, due: ToStart, *, said: str) -> Finding:
-    subject = str(due.approval_id)
-    parameters = {"approval_id": subject, "dry_run": False}
-    try:
-        run = await start_once(client, deployment, parameters, key=due.key)
-    except (httpx.HTTPStatusError, PrefectException) as error:
-        # The boundary of one finding: the server refused this one; the others are tried.
-        return refused(subject, due.age_seconds, error)
-    return Finding(subject, text(said, run=run.id, worker=due.worker), due.age_seconds)
+@dataclass(frozen=True)
+class Starter:
+    """Starts runs of one deployment, for subjects that one of its parameters names."""
+
+    client: PrefectClient
+    deployment: UUID
+    parameter: str
+    in_line: frozenset[str]
+    """Subjects of which a run waits for a worker: another one would only wait behind it, and hold a slot then."""
+
+    @classmethod
+    async def of(cls, client: PrefectClient, name: str, parameter: str) -> Self:
+        """Look at the deployment `name`. Raises ConfigurationError without it, httpx.HTTPError."""
+        try:
+            found = await client.read_deployment_by_name(name)
+        except ObjectNotFound:
+            raise ConfigurationError(
+                f"The deployment {name} does not exist.",
+                hint="`prefect deploy --all` in the project's folder makes it",
+            ) from None
+        return cls(client, found.id, parameter, await _in_line(client, found, parameter))
+
+    async def start(self, subject: str, age_seconds: float, *, key: str, said: str, **words: str) -> Finding:
+        """Start a run for `subject`, unless one waits or the try `key` has one; say so with the text `said`.
+
+        Raises httpx.TransportError.
+        """
+        if subject in self.in_line:
+            return Finding(subject, text("reconcile.in_line"), age_seconds)
+        try:
+            run = await start_once(self.client, self.deployment, {self.parameter: subject}, key=key)
+        except (httpx.HTTPStatusError, PrefectException) as error:
+            # The boundary of one finding: the server refused this one; the others are tried.
+            logger.warning("run not started", subject=subject, error=type(error).__name__)
+            done = text("reconcile.not_started", reason=type(error).__name__)
+            return Finding(subject, done, age_seconds, failed=True)
+        return Finding(subject, text(said, run=run.id, **words), age_seconds)
 
 
 async def start_once(
@@ -60,17 +105,30 @@ async def start_once(
     return run
 
 
-async def deployment_id(client: PrefectClient, name: str) -> UUID:
-    """Return the id of a deployment. Raises ConfigurationError without it."""
-    try:
-        return (await client.read_deployment_by_name(name)).id
-    except ObjectNotFound:
-        raise ConfigurationError(
-            f"The deployment {name} does not exist.", hint="`prefect deploy --all` in the project's folder makes it"
-        ) from None
+async def _in_line(client: PrefectClient, deployment: DeploymentResponse, parameter: str) -> frozenset[str]:
+    """Return the subjects of which a run is due and waits in the deployment's queue.
 
-
-def refused(subject: str, age_seconds: float, error: Exception) -> Finding:
-    """Return the finding that the server did not take a run for `subject`."""
-    logger.warning("run not started", subject=subject, error=type(error).__name__)
-    return Finding(subject, text("reconcile.not_started", reason=type(error).__name__), age_seconds, failed=True)
+    A run that an earlier version of the deployment left in another queue may wait there for ever.
+    """
+    found: set[str] = set()
+    for page in range(_PAGES):
+        runs = await client.read_flow_runs(
+            deployment_filter=DeploymentFilter(id=DeploymentFilterId(any_=[deployment.id])),
+            flow_run_filter=FlowRunFilter(
+                state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.SCHEDULED])),
+                next_scheduled_start_time=FlowRunFilterNextScheduledStartTime.model_validate(
+                    {"before_": datetime.now(UTC)}
+                ),
+            ),
+            sort=FlowRunSort.ID_DESC,
+            limit=_PAGE,
+            offset=page * _PAGE,
+        )
+        found |= {
+            str(run.parameters.get(parameter))
+            for run in runs
+            if run.work_queue_name == deployment.work_queue_name and not run.parameters.get("dry_run")
+        }
+        if len(runs) < _PAGE:
+            break
+    return frozenset(found)

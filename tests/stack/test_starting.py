@@ -12,9 +12,10 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import Crashed
 
 from countersign.sandbox.stack import Stack
+from countersign.texts import text
 from countersign.worker.orphans import owner_of
 from countersign.worker.warm import WarmWorker
-from flows.starting import RUNS_PER_TRY, start_once
+from flows.starting import RUNS_PER_TRY, Starter, start_once
 from tests.stack.api import Api
 from tests.stack.test_warm_worker import PROBES
 
@@ -80,6 +81,21 @@ def test_a_try_is_one_run_unless_that_crashed_and_a_few_at_most(deployment: UUID
     assert found[-1] == found[-2]
 
 
+def test_no_second_run_is_started_while_one_waits_for_its_turn(api: Api, deployment: UUID) -> None:
+    name = f"adding/{PROBES.stem}-{POOL}"
+
+    async def started(client: PrefectClient) -> list[bool]:
+        found = []
+        for number, key in (("5", "first"), ("5", "second"), ("6", "first")):
+            starter = await Starter.of(client, name, "number")
+            done = await starter.start(number, 60, key=f"{number}:{key}", said="reconcile.started")
+            found.append(done.done != text("reconcile.in_line"))
+        return found
+
+    api.run(str(deployment), number=7, dry_run=True)
+    assert asked(started) == [True, False, True]
+
+
 def test_executions_cannot_keep_reconciliation_from_its_turn(stack: Stack) -> None:
     """Runs of different kinds wait in different queues, and nothing limits all of them together."""
 
@@ -98,4 +114,4 @@ def test_executions_cannot_keep_reconciliation_from_its_turn(stack: Stack) -> No
     limits = {
         name: ask(f"/work_pools/countersign/queues/{name}")["concurrency_limit"] for name in ("executions", "default")
     }
-    assert limits == {"executions": 50, "default": None}
+    assert limits == {"executions": 200, "default": None}

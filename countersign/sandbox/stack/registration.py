@@ -30,10 +30,11 @@ from countersign.sandbox.stack.addresses import POLICY_BLOCK
 POOL_TYPE = "countersign-warm"
 DEFAULT = "default"
 SANDBOX = "sandbox"
-QUEUES = {"executions": 50, "after-execution": 25}
+QUEUES = {"executions": 200, "after-execution": 50}
 """How many runs of each queue go on at the same time; reconciliation has the pool's own queue, without a limit.
 
-A protection of the database, not of the targets: those are held one at a time by the records.
+A protection of the servers, not of the targets: those are held one at a time by the records. Most runs wait, for a
+target or until their effect can be verified, and an action must not wait for another one's verification.
 """
 PATIENCE_SECONDS = 60.0
 
