@@ -19,6 +19,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlmodel import Session
 
 from countersign.errors import DatabaseUnavailable, RowLocked
+from countersign.records.refusals import tell_nothing_of_rows
 
 EXAMPLE = "COUNTERSIGN_DATABASE_URL=postgresql+psycopg://user:password@host:5432/countersign"
 
@@ -58,6 +59,7 @@ def connect(url: SecretStr | str | None, *, timeout: float) -> Engine:
             "options": "-c timezone=UTC -c lock_timeout=30s -c idle_in_transaction_session_timeout=10s",
         },
     )
+    tell_nothing_of_rows(engine)
     try:
         with engine.connect() as connection:
             connection.execute(PING)

@@ -190,7 +190,13 @@ class EmbeddedPostgres:
 
     def _launch(self, programs: Path) -> subprocess.Popen[bytes]:
         self._forget_foreign_pid()
-        settings = {"listen_addresses": "", "unix_socket_directories": str(self._sockets), **self._options}
+        settings = {
+            "listen_addresses": "",
+            "unix_socket_directories": str(self._sockets),
+            # DETAIL quotes whole rows, which may hold secrets.
+            "log_error_verbosity": "terse",
+            **self._options,
+        }
         command: list[str | Path] = [programs / "postgres", "-D", self._data]
         for name, value in settings.items():
             command += ["-c", f"{name}={value}"]
