@@ -8,6 +8,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import ClassVar
 
+from countersign.masking import masked
+
 
 class CountersignError(Exception):
     """Something went wrong in Countersign."""
@@ -15,8 +17,9 @@ class CountersignError(Exception):
     code: ClassVar[str] = "error"
 
     def __init__(self, message: str | None = None, *, hint: str | None = None) -> None:
-        super().__init__(message or (type(self).__doc__ or "").splitlines()[0])
-        self.hint = hint
+        # Errors quote actions and what targets answer, and travel into logs, records and Prefect's pages.
+        super().__init__(masked(message or (type(self).__doc__ or "").splitlines()[0]))
+        self.hint = hint and masked(hint)
 
     @property
     def message(self) -> str:

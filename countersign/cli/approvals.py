@@ -18,6 +18,7 @@ from countersign.errors import InvalidInput, NotApproved
 from countersign.execution.filing import Request, file_request, reading_of
 from countersign.execution.report import Report
 from countersign.execution.signing import sign_approval
+from countersign.masking import masked
 from countersign.policy.keys import load_private_key
 from countersign.policy.signatures import Decision
 from countersign.records.approvals import get_approval, list_approvals
@@ -127,7 +128,7 @@ def list_(
         page = list_approvals(session, status=status, limit=limit)
     if as_json:
         rows: list[dict[str, Any]] = [
-            {"id": str(row.id), "status": row.status, "risk_level": row.risk_level, "action": row.action,
+            {"id": str(row.id), "status": row.status, "risk_level": row.risk_level, "action": masked(row.action),
              "requested_by": row.requested_by, "created_at": row.created_at.isoformat()}
             for row in page.items
         ]  # fmt: skip

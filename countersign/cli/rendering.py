@@ -13,6 +13,7 @@ from sqlmodel import Session
 from countersign.execution.follow_up import FollowUp, follow_up_of
 from countersign.execution.markdown import render
 from countersign.execution.report import Report
+from countersign.masking import masked, masked_values
 from countersign.records.approvals import get_approval, signatures_of
 from countersign.records.queries import executions_of
 from countersign.records.tables import Approval
@@ -36,7 +37,10 @@ def print_requests(console: Console, rows: Sequence[Approval]) -> None:
     by = max([len("requested by"), *(len(row.requested_by) for row in rows)])
     for id_, status, risk, requested_by, action in [
         ("id", "status", "risk", "requested by", "action"),
-        *((str(row.id), row.status, row.risk_level, row.requested_by, " ".join(row.action.split())) for row in rows),
+        *(
+            (str(row.id), row.status, row.risk_level, row.requested_by, masked(" ".join(row.action.split())))
+            for row in rows
+        ),
     ]:
         line = f"{id_:36}  {status:9}  {risk:8}  {requested_by:{by}}  {action}"
         console.print(line, markup=False, soft_wrap=True)
@@ -48,11 +52,16 @@ def print_report(console: Console, report: Report, follow_up: FollowUp | None = 
 
 
 def approval_json(session: Session, approval_id: UUID) -> dict[str, Any]:
-    """Return an approval with everything that belongs to it as JSON values. Raises NotFound."""
+    """Return an approval with everything that belongs to it as JSON values, secrets masked. Raises NotFound."""
     approval = get_approval(session, approval_id)
-    found: dict[str, Any] = {name: _value(getattr(approval, name)) for name in APPROVAL_FIELDS}
+    found: dict[str, Any] = masked_values({name: _value(getattr(approval, name)) for name in APPROVAL_FIELDS})
     found["signatures"] = [
-        {"signer": row.signer, "decision": row.decision, "comment": row.comment, "at": row.created_at.isoformat()}
+        {
+            "signer": row.signer,
+            "decision": row.decision,
+            "comment": masked(row.comment),
+            "at": row.created_at.isoformat(),
+        }
         for row in signatures_of(session, approval_id)
     ]
     found["executions"] = [

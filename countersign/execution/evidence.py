@@ -1,11 +1,10 @@
-"""What a run read, as the report shows it: kubectl's output, or what a host's commands answered."""
+"""What a run read: kubectl's output, or what a host's commands answered. Secrets in it are masked with the report."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from countersign.execution.progress import Progress
 from countersign.execution.report import EvidenceReport
-from countersign.masking import masked
 from countersign.targets.kubernetes.investigate import Evidence
 
 
@@ -13,10 +12,10 @@ def evidence_of(investigation: Evidence | None, progress: Progress) -> EvidenceR
     """Return the output of the investigation, or of the commands whose answers are in the journal; None without."""
     if investigation is not None:
         return EvidenceReport(
-            command=masked(" ".join(("kubectl", *investigation.argv))),
+            command=" ".join(("kubectl", *investigation.argv)),
             exit_code=investigation.exit_code,
-            stdout=masked(investigation.stdout),
-            stderr=masked(investigation.stderr),
+            stdout=investigation.stdout,
+            stderr=investigation.stderr,
             truncated=investigation.truncated,
         )
     commands = [command for detail in progress.details.values() for command in detail.get("commands", ())]
@@ -28,7 +27,7 @@ def _answers(commands: Sequence[Mapping[str, Any]]) -> EvidenceReport:
     return EvidenceReport(
         command="; ".join(str(one["command"]) for one in commands),
         exit_code=next((int(one["exit_code"]) for one in commands if one["exit_code"] != 0), 0),
-        stdout=masked("\n".join(f"$ {one['command']}\n{one['stdout'].rstrip()}\n" for one in commands)),
-        stderr=masked("\n".join(one["stderr"].rstrip() for one in commands if one["stderr"].strip())),
+        stdout="\n".join(f"$ {one['command']}\n{one['stdout'].rstrip()}\n" for one in commands),
+        stderr="\n".join(one["stderr"].rstrip() for one in commands if one["stderr"].strip()),
         truncated=any(one["truncated"] for one in commands),
     )

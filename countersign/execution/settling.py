@@ -12,7 +12,7 @@ from countersign.execution.evidence import evidence_of
 from countersign.execution.known import Known
 from countersign.execution.progress import Progress, StepResult
 from countersign.execution.report import CheckReport, FindingReport, Report, StepReport
-from countersign.masking import masked, masked_values
+from countersign.masking import masked_values
 from countersign.records.database import transaction
 from countersign.records.operation_log import UNPARSED, LogFacts
 from countersign.records.outcomes import Outcome
@@ -73,9 +73,9 @@ def build_report(
     """Return the report of a run that came to `conclusion`."""
     plan, resolution = known.plan, known.resolution
     found = tuple(ref.name for ref in resolution.refs) if resolution else ()
-    return Report(
+    report = Report(
         approval_id=str(known.approval.id),
-        action=masked(known.approval.action),
+        action=known.approval.action,
         outcome=conclusion.outcome.value,
         success=conclusion.outcome.is_success,
         message=conclusion.message,
@@ -84,7 +84,7 @@ def build_report(
         dry_run=dry_run,
         rolls_back=str(rolls_back) if rolls_back else None,
         execution_id=str(known.owned.execution_id),
-        operation=masked_values(known.description),
+        operation=known.description,
         targets=tuple(map(str, plan.refs if plan else resolution.refs if resolution else ())),
         requested_names=resolution.requested if resolution and resolution.requested != found else (),
         plan_hash=plan.hash if plan else None,
@@ -105,6 +105,8 @@ def build_report(
         started_at=known.started_at,
         finished_at=now,
     )
+    # All of it at once: names, checks, findings and answers of the target quote what was asked for.
+    return Report.model_validate(masked_values(report.model_dump()))
 
 
 def log_facts(known: Known, report: Report) -> LogFacts:

@@ -15,7 +15,9 @@ _SECRET = re.compile(
 # secretName, tokenPath, secret_ref … say where a secret is, not what it is. Vault's secret_id is one.
 _POINTER = re.compile(
     r"(name|names|ref|refs|path|file|dir|(?<!secret)(?<!secret[_.-])id|type|count|seconds|version|expir\w*|endpoint"
-    r"|policy|algorithm|issuer|audiences?)$",
+    r"|policy|algorithm|issuer|audiences?"
+    # Programs that have to do with secrets, as containers and objects are called.
+    r"|service|svc|server|proxy|manager|operator|controller|provider|exporter|agent)$",
     re.IGNORECASE,
 )
 _WORKING_DIRECTORY = frozenset({"PWD", "OLDPWD"})

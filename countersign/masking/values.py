@@ -1,6 +1,7 @@
 """Secrets in JSON values, where names need not be searched for."""
 
 from collections.abc import Callable, Mapping
+from itertools import pairwise
 from typing import Any
 
 from countersign.masking.names import MASK, names_a_secret, points_at_a_secret
@@ -15,8 +16,11 @@ def masked_by(masked: Callable[[str], str]) -> Callable[[Any], Any]:
             return masked(value)
         if isinstance(value, Mapping):
             return {key: _of_key(str(key), item, value) for key, item in value.items()}
-        if isinstance(value, list | tuple | set | frozenset):
-            return [masked_values(item) for item in value]
+        if isinstance(value, list | tuple):
+            return [
+                MASK if isinstance(item, str) and _is_flag(before) else masked_values(item)
+                for before, item in pairwise((None, *value))
+            ]
         return value
 
     def _of_key(key: str, item: Any, holder: Mapping[Any, Any]) -> Any:
@@ -29,6 +33,11 @@ def masked_by(masked: Callable[[str], str]) -> Callable[[Any], Any]:
         return masked_values(item) if isinstance(item, Mapping) else _hidden(item)
 
     return masked_values
+
+
+def _is_flag(before: Any) -> bool:
+    """Tell whether the argument `before` another says that the other is a secret."""
+    return isinstance(before, str) and before.startswith("-") and "=" not in before and names_a_secret(before)
 
 
 def _hidden(value: Any) -> Any:

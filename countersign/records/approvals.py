@@ -14,7 +14,7 @@ from sqlmodel import Session, col, select
 from countersign.errors import InvalidInput, NotFound
 from countersign.records.identifiers import new_id
 from countersign.records.states import ApprovalStatus, Decision, EventStatus, RiskLevel
-from countersign.records.storable import clean, clean_json
+from countersign.records.storable import clean, clean_json, told
 from countersign.records.tables import Approval, Signature
 from countersign.records.timeline import add_event
 
@@ -195,8 +195,8 @@ def add_signature(session: Session, approval_id: UUID, new: NewSignature, *, now
 
 def cancel_approval(session: Session, approval_id: UUID, *, by: str, reason: str = "") -> Approval:
     """Withdraw an approval that has not been started. Raises NotFound, InvalidInput once it is too late."""
-    told = clean(f"cancelled by {by}" + (f": {reason}" if reason else ""))
-    row = session.execute(CANCEL, {"approval_id": approval_id, "reason": told}).one_or_none()
+    reason_told = told(f"cancelled by {by}" + (f": {reason}" if reason else ""))
+    row = session.execute(CANCEL, {"approval_id": approval_id, "reason": reason_told}).one_or_none()
     approval = get_approval(session, approval_id)
     if row is None:
         raise InvalidInput(f"approval {approval_id} is {approval.status} and cannot be cancelled any more")
@@ -256,7 +256,7 @@ def _decide(session: Session, approval: Approval, new: NewSignature) -> None:
     status, reason = approval.status, None
     if new.decision is Decision.REJECT:
         status = ApprovalStatus.REJECTED
-        reason = clean(f"rejected by {new.signer}" + (f": {new.comment}" if new.comment else ""))
+        reason = told(f"rejected by {new.signer}" + (f": {new.comment}" if new.comment else ""))
     elif given >= approval.required_signatures:
         status = ApprovalStatus.APPROVED
     if status is not approval.status:

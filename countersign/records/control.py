@@ -7,7 +7,7 @@ from sqlalchemy import text
 from sqlmodel import Session
 
 from countersign.errors import InvalidInput
-from countersign.records.storable import clean
+from countersign.records.storable import clean, told
 
 # The switch as it is now.
 READ = text("SELECT is_on, changed_by, reason, changed_at FROM control WHERE name = 'kill_switch'")
@@ -50,5 +50,5 @@ def set_kill_switch(session: Session, on: bool, *, by: str, reason: str) -> Swit
     for field, value in (("by", by), ("reason", reason)):
         if not value.strip():
             raise InvalidInput(f"{field}: must not be empty")
-    row = session.execute(SET, {"is_on": on, "changed_by": clean(by), "reason": clean(reason)}).one()
+    row = session.execute(SET, {"is_on": on, "changed_by": clean(by), "reason": told(reason)}).one()
     return Switch(row.is_on, row.changed_by, row.reason, row.changed_at)

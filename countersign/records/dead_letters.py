@@ -12,7 +12,7 @@ from sqlmodel import Session, col, select
 from countersign.errors import NotFound
 from countersign.records.identifiers import new_id
 from countersign.records.states import StepName
-from countersign.records.storable import clean_json
+from countersign.records.storable import told_json
 from countersign.records.tables import DeadLetter
 
 # Keep a dead step with its last error. One that died again waits longer for its next replay, and after the last
@@ -59,7 +59,7 @@ REPLAY = text("""
 
 def bury(session: Session, step_id: UUID, *, payload: Mapping[str, Any], pause_seconds: float, replays: int) -> None:
     """Keep the dead step; it is replayed by itself `replays` times, first after `pause_seconds`, then ever later."""
-    asked = {"payload": clean_json(payload), "pause_seconds": pause_seconds, "replays": replays}
+    asked = {"payload": told_json(payload), "pause_seconds": pause_seconds, "replays": replays}
     session.execute(BURY, {"id": new_id(), "step_id": step_id, **asked})
 
 

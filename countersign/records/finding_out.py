@@ -16,7 +16,7 @@ from sqlmodel import Session
 from countersign.errors import InvalidInput
 from countersign.records.outcomes import Outcome, event_status_of
 from countersign.records.queries import get_execution
-from countersign.records.storable import clean, clean_json
+from countersign.records.storable import clean, told, told_json
 from countersign.records.tables import Execution
 from countersign.records.timeline import add_event
 
@@ -60,7 +60,7 @@ def find_out(
             raise InvalidInput(f"{field}: must not be empty", hint="say who looked, and what was seen on the target")
     if outcome not in (Outcome.SUCCESS, Outcome.FAILED):
         raise InvalidInput(f"outcome: {outcome} cannot be found out", hint="success or failed")
-    asked = {"execution_id": execution_id, "outcome": outcome.value, "report": clean_json(report)}
+    asked = {"execution_id": execution_id, "outcome": outcome.value, "report": told_json(report)}
     row = session.execute(FOUND_OUT, asked).one_or_none()
     execution = get_execution(session, execution_id)
     if row is None:
@@ -68,7 +68,7 @@ def find_out(
             f"execution {execution_id} is {execution.outcome or 'not settled yet'}",
             hint="only an outcome that is unknown is settled by a person",
         )
-    reason = clean(reason)
+    reason = told(reason)
     landed = outcome is Outcome.SUCCESS
     followed = {"approval_id": row.approval_id, "landed": landed, "reason": f"Found out by {clean(by)}: {reason}"}
     approval = session.execute(APPROVAL_FOLLOWS if row.rolls_back is None else STAYS, followed).one()

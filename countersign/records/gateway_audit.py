@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlmodel import Session, col, select
 
-from countersign.records.storable import ERROR_LIMIT, clean, clean_json, clipped
+from countersign.records.storable import ERROR_LIMIT, clean, clipped, told_json
 from countersign.records.tables import GatewayAudit
 
 
@@ -50,10 +50,10 @@ def record_call(session: Session, call: GatewayCall) -> None:
             project=clean(call.project),
             host=clean(call.host),
             tool=clean(call.tool),
-            parameters=clean_json(call.parameters),
+            parameters=told_json(call.parameters),
             purpose=call.purpose,
             decision=call.decision,
-            argv=[[clean(word) for word in command] for command in call.argv] or None,
+            argv=told_json(call.argv) or None,
             allowed=call.gate is None,
             gate=call.gate,
             gate_code=call.gate_code,

@@ -18,7 +18,7 @@ from countersign.errors import KillSwitchOn
 from countersign.records.control import kill_switch
 from countersign.records.owned import Owned, refused_write
 from countersign.records.states import Answer, EntryKind
-from countersign.records.storable import clean_json
+from countersign.records.storable import clean_json, told_json
 from countersign.records.tables import JournalEntry
 
 # Write the intent if, at this very moment, the execution is ours, its lease lasts and the kill switch is off.
@@ -117,7 +117,7 @@ def record_answer(
             "step": step,
             "attempt": attempt,
             "answer": answer.value,
-            "payload": clean_json(detail or {}),
+            "payload": told_json(detail or {}),
         },
     ).one_or_none()
     if row is None:

@@ -18,7 +18,7 @@ from sqlmodel import Session, col, select
 from countersign.errors import StaleFence
 from countersign.records.identifiers import new_id
 from countersign.records.states import StepName, StepStatus
-from countersign.records.storable import ERROR_LIMIT, clean, clean_json, clipped
+from countersign.records.storable import ERROR_LIMIT, clipped, told, told_json
 from countersign.records.tables import LedgerStep
 
 # Put a step on the ledger, once.
@@ -185,8 +185,8 @@ def end_step(
             "id": step.id,
             "fence": step.fence,
             "status": status.value,
-            "reason": None if skipped is None else clean(skipped),
-            "result": None if result is None else clean_json(result),
+            "reason": None if skipped is None else told(skipped),
+            "result": None if result is None else told_json(result),
         },
     ).one_or_none()
     if row is None:

@@ -12,7 +12,7 @@ from sqlmodel import Session, col, select
 
 from countersign.records.identifiers import new_id
 from countersign.records.outcomes import Outcome, log_status_after
-from countersign.records.storable import ERROR_LIMIT, STDERR_LIMIT, clean, clean_json, clipped
+from countersign.records.storable import ERROR_LIMIT, STDERR_LIMIT, clean, clipped, told_json
 from countersign.records.tables import OperationLog
 
 UNPARSED = "unparsed"
@@ -93,7 +93,7 @@ def open_log(
             "execution_id": execution_id,
             "operation_type": operation_type,
             "actor": clean(actor),
-            "input": clean_json(input or {}),
+            "input": told_json(input or {}),
         },
     )
 
@@ -121,7 +121,7 @@ def close_log(
             "status": log_status_after(outcome, dry_run=dry_run, rollback=rollback).value,
             "target": facts.target,
             "namespace": facts.namespace,
-            "output": clean_json(facts.output),
+            "output": told_json(facts.output),
             "error": clipped(error, ERROR_LIMIT),
             "stderr": clipped(stderr, STDERR_LIMIT),
             "tags": [clean(tag) for tag in facts.tags],

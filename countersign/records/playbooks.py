@@ -15,7 +15,7 @@ from sqlmodel import Session, col, select
 from countersign.errors import NotFound
 from countersign.records.identifiers import new_id
 from countersign.records.states import PlaybookChangeKind, PlaybookStatus, VersionOrigin
-from countersign.records.storable import clean, clean_json
+from countersign.records.storable import clean, clean_json, told
 from countersign.records.tables import Playbook, PlaybookChange, PlaybookVersion
 
 NAME_LIMIT = 120
@@ -230,7 +230,7 @@ def set_status(
 
 def demote(session: Session, playbook_id: UUID, *, by: str, reason: str) -> bool:
     """Leave the playbook to people's approval; False where it was."""
-    asked = {"id": playbook_id, "reason": clean(reason)}
+    asked = {"id": playbook_id, "reason": told(reason)}
     changed = session.execute(DEMOTE, asked).one_or_none() is not None
     if changed:
         note_change(session, playbook_id, PlaybookChangeKind.DEMOTED, by=by, reason=reason)
@@ -247,7 +247,7 @@ def restore(session: Session, playbook_id: UUID, *, by: str, reason: str) -> boo
 
 def note_change(session: Session, playbook_id: UUID, what: PlaybookChangeKind, *, by: str, reason: str) -> None:
     """Write down who changed what."""
-    asked = {"playbook_id": playbook_id, "what": what.value, "by": clean(by), "reason": clean(reason)}
+    asked = {"playbook_id": playbook_id, "what": what.value, "by": clean(by), "reason": told(reason)}
     session.execute(NOTE_CHANGE, asked)
 
 

@@ -6,7 +6,7 @@ from sqlalchemy import text
 from sqlmodel import Session, col, select
 
 from countersign.records.findings import Looked
-from countersign.records.storable import clean
+from countersign.records.storable import told
 from countersign.records.tables import ReconciliationPart
 
 # Write over what the last round came to, and count on.
@@ -36,7 +36,7 @@ def note_round(session: Session, looked: Sequence[Looked]) -> None:
                 "found": len(each.findings),
                 "failed": each.failed,
                 "oldest_seconds": each.oldest_seconds,
-                "problem": None if each.problem is None else clean(each.problem),
+                "problem": None if each.problem is None else told(each.problem),
                 "problems": int(each.problem is not None),
             },
         )

@@ -16,7 +16,7 @@ from countersign.records.ledger import NewStep, add_steps
 from countersign.records.operation_log import LogFacts, close_log
 from countersign.records.outcomes import Outcome, approval_status_after, event_status_of, reason_for
 from countersign.records.owned import Owned, refused_write
-from countersign.records.storable import ERROR_LIMIT, STDERR_LIMIT, clean_json, clipped
+from countersign.records.storable import ERROR_LIMIT, STDERR_LIMIT, clipped, told_json
 from countersign.records.tables import Execution
 from countersign.records.timeline import add_event
 
@@ -94,7 +94,7 @@ def settle(
             "outcome": outcome.value,
             "error": error,
             "stderr": stderr,
-            "report": clean_json(report),
+            "report": told_json(report),
         },
     ).one_or_none()
     execution = session.get(Execution, owned.execution_id, populate_existing=True)

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from countersign.masking import masked, masked_values
+
 ERROR_LIMIT = 2_000
 """Characters of an error (operation log, execution)."""
 STDERR_LIMIT = 8_000
@@ -16,11 +18,22 @@ def clean(text: str) -> str:
     return text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode("utf-8")
 
 
+def told(text: str) -> str:
+    """Return `text`, which people will read, cleaned and without secrets."""
+    return clean(masked(text))
+
+
+def told_json(value: Any) -> Any:
+    """Return the JSON value, which people will read, cleaned and without secrets."""
+    return clean_json(masked_values(value))
+
+
 def clipped(text: str | None, limit: int) -> str | None:
-    """Return `text` cleaned and at most `limit` characters long; a longer one keeps its beginning and its end."""
+    """Return `text` as `told` does, at most `limit` characters long; a longer one keeps its beginning and its end."""
     if text is None:
         return None
-    text = clean(text)
+    # Masked before it is cut: what remains of a secret's surroundings may not give it away.
+    text = told(text)
     if len(text) <= limit:
         return text
     head = (limit - len(_MARK)) * 2 // 3

@@ -8,7 +8,7 @@ from sqlmodel import Session, col, select
 
 from countersign.errors import InvalidInput
 from countersign.records.states import EventStatus
-from countersign.records.storable import clean
+from countersign.records.storable import clean, told
 from countersign.records.tables import TimelineEvent
 
 # Tell an event; one that was told before under the same once_key is not told again.
@@ -48,8 +48,8 @@ def add_event(
             "incident_id": incident_id,
             "type": type,
             "status": status.value,
-            "title": clean(title),
-            "description": clean(description),
+            "title": told(title),
+            "description": told(description),
             "actor": clean(actor),
             "actor_role": actor_role,
             "once_key": once_key,
