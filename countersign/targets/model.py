@@ -207,6 +207,10 @@ class Target(Protocol):
         """Take evidence of the plan's objects."""
         ...
 
-    def invert(self, plan: Plan) -> Plan | None:
-        """Return the plan that takes this one back, or None where there is none (a deleted pod)."""
+    def invert(self, plan: Plan, *, generations: Mapping[str, int] | None = None) -> Plan | None:
+        """Return the plan that takes this one back, or None where there is none (a deleted pod).
+
+        `generations`: by ObjectRef.key the generation that an object has now, where it counts one. The requests then
+        change nothing once it has another.
+        """
         ...

@@ -89,7 +89,7 @@ class Shelf:
     def observe(self, plan: Plan) -> Snapshot:
         return Snapshot(datetime.now(UTC).isoformat(), {})
 
-    def invert(self, plan: Plan) -> Plan | None:
+    def invert(self, plan: Plan, *, generations: Mapping[str, int] | None = None) -> Plan | None:
         return None
 
     def apply(self, plan: Plan, step: Step) -> Receipt:

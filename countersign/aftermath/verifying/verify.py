@@ -17,14 +17,15 @@ from countersign.actions import read_action
 from countersign.actions.operation import HostOperation, KubernetesOperation
 from countersign.aftermath.subject import Done, Skipped, StepEnd, Subject
 from countersign.aftermath.verifying.asking import Asking
-from countersign.aftermath.verifying.collecting import Collected, Criteria, collect, window_of
+from countersign.aftermath.verifying.cases import case_of, criteria_of, on_hosts
+from countersign.aftermath.verifying.collecting import Collected, collect, window_of
 from countersign.aftermath.verifying.difference import difference, difference_json
 from countersign.aftermath.verifying.judging import Judgement, judge
 from countersign.errors import GateRefused, PermanentTargetError
 from countersign.execution.opening import OnBehalfOf, open_target
 from countersign.execution.performing import progress_of
 from countersign.execution.probing import ProbeAnswer, answers_json
-from countersign.execution.progress import NOTHING, Progress, StepResult
+from countersign.execution.progress import NOTHING, Progress
 from countersign.execution.services import Services
 from countersign.masking import masked, masked_values
 from countersign.records.database import transaction
@@ -33,9 +34,7 @@ from countersign.records.outcomes import Outcome
 from countersign.records.states import EventStatus, EvidencePhase, Verdict
 from countersign.records.tables import Approval, EvidenceSnapshot, Execution
 from countersign.records.timeline import add_event
-from countersign.targets.criteria import Case, Criterion, Standing, without_blame
-from countersign.targets.hosts.criteria import criteria as host_criteria
-from countersign.targets.kubernetes.criteria import criteria as kubernetes_criteria
+from countersign.targets.criteria import Criterion, Standing, without_blame
 from countersign.targets.model import Plan, Target
 from countersign.texts import text
 
@@ -69,8 +68,8 @@ def verify(subject: Subject) -> StepEnd:
             asking = subject.services.the_fleet().linger_seconds if on_hosts(plan) else 0.0
             window = window_of(subject, now=_now(), asking_seconds=asking)
             probes = Asking(subject, plan, baseline, window)
-            case = _case(plan, baseline, progress)
-            found = collect(subject, target, case, _criteria_of(plan), window, beside=probes.look)
+            case = case_of(plan, baseline, progress)
+            found = collect(subject, target, case, criteria_of(plan), window, beside=probes.look)
     except (PermanentTargetError, GateRefused) as error:
         return _end(subject, _Answer(_untold(text("verify.not_readable", reason=error.message))), baseline)
     answers = probes.answers()
@@ -114,15 +113,6 @@ def _system(services: Services, plan: Plan) -> str:
     return services.the_fleet().name if on_hosts(plan) else services.the_cluster().name
 
 
-def on_hosts(plan: Plan) -> bool:
-    """Tell whether the plan acts on hosts."""
-    return any(ref.kind == "Host" for ref in plan.refs)
-
-
-def _criteria_of(plan: Plan) -> Criteria:
-    return host_criteria if on_hosts(plan) else kubernetes_criteria
-
-
 @contextmanager
 def target_of(services: Services, approval: Approval, execution: Execution, plan: Plan) -> Iterator[Target]:
     """Open the target that `plan` is for. Raises ConfigurationError."""
@@ -130,19 +120,6 @@ def target_of(services: Services, approval: Approval, execution: Execution, plan
     assert isinstance(operation, KubernetesOperation | HostOperation), "what has a plan is an operation"
     with open_target(services, operation, OnBehalfOf(approval, execution.owned)) as target:
         yield target
-
-
-def _case(plan: Plan, baseline: EvidenceSnapshot | None, progress: Progress) -> Case:
-    """Return what is known before the first look."""
-    may_have_landed = (StepResult.LANDED, StepResult.OPEN)
-    touched = {step.ref.key for step in plan.steps if progress.results.get(step.key) in may_have_landed}
-    generations = {
-        step.ref.key: generation
-        for step in plan.steps
-        if isinstance(generation := (progress.details.get(step.key) or {}).get("generation"), int)
-    }
-    before = None if baseline is None else baseline.objects
-    return Case(plan, before, (), over=False, touched=frozenset(touched), generations=generations)
 
 
 @dataclass(frozen=True)

@@ -183,7 +183,7 @@ class HostTarget:
                 objects[step.ref.key] = _seen(tool, HostReader(self._sessions, call.host), call.parameters)
         return Snapshot(at=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"), objects=objects)
 
-    def invert(self, plan: Plan) -> Plan | None:
+    def invert(self, plan: Plan, *, generations: Mapping[str, int] | None = None) -> Plan | None:
         """None: what a host tool does cannot be taken back."""
         return None
 

@@ -78,7 +78,7 @@ def guarded(found: Difference, live: Mapping[str, Json]) -> list[Mapping[str, Js
     metadata = live["metadata"]
     tests: list[Mapping[str, Json]] = [_test("/metadata/uid", metadata["uid"])]
     if found.outside_metadata and metadata.get("generation") is not None:
-        tests.append(_test("/metadata/generation", metadata["generation"]))
+        tests.append(generation_test(metadata["generation"]))
     return [*tests, *found.tests, *found.operations]
 
 
@@ -86,6 +86,11 @@ def guarded_inverse(live: Mapping[str, Json], after: Mapping[str, Json]) -> list
     """Return the JSON patch that takes the change back, as long as every changed field still is as we wrote it."""
     back = difference(after, live)
     return [_test("/metadata/uid", live["metadata"]["uid"]), *back.tests, *back.operations]
+
+
+def generation_test(generation: int) -> Mapping[str, Json]:
+    """Return the precondition that nobody has changed the object's spec since it had this generation."""
+    return _test("/metadata/generation", generation)
 
 
 def as_answered(fields: tuple[FieldChange, ...], answered: Json) -> tuple[FieldChange, ...]:

@@ -1,21 +1,29 @@
 """The plan that takes a plan back, made from the plan alone so that it can be approved together with it."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
+from countersign.targets.kubernetes.change import generation_test
 from countersign.targets.kubernetes.steps import INVERSE, patch_request
 from countersign.targets.model import Impact, Plan, Step
 
 
-def invert(plan: Plan) -> Plan | None:
+def invert(plan: Plan, *, generations: Mapping[str, int] | None = None) -> Plan | None:
     """Return the inverse, or None: a restart, a deletion and an eviction cannot be taken back.
 
     Its requests test that every field still is as the plan wrote it, so they change nothing once somebody else
-    has changed one of them. Steps run in reverse order.
+    has changed one of them. Those of objects that count generations and are in `generations` (by ObjectRef.key) test
+    that, too, so they change nothing once anything else of the object's spec was changed. Steps run in reverse order.
     """
     if not plan.steps or any(INVERSE not in step.before for step in plan.steps):
         return None
     count = len(plan.steps)
-    steps = tuple(_inverted(step, count - index) for index, step in reversed(list(enumerate(plan.steps))))
+    expected = dict(generations or {})
+    # A second step on an object meets the generation that the first one made, which nobody knows yet.
+    steps = tuple(
+        _inverted(step, count - index, expected.pop(step.ref.key, None))
+        for index, step in reversed(list(enumerate(plan.steps)))
+    )
     impact = plan.impact
     return replace(
         plan,
@@ -24,13 +32,15 @@ def invert(plan: Plan) -> Plan | None:
     )
 
 
-def _inverted(step: Step, number: int) -> Step:
+def _inverted(step: Step, number: int, generation: int | None) -> Step:
+    uid, *rest = step.before[INVERSE]
+    expected = [] if generation is None else [generation_test(generation)]
     return replace(
         step,
         key=f"{number}-back-{step.ref.namespace or '-'}/{step.ref.name}",
         title=f"take back: {step.title}",
-        request=patch_request(step.request["path"], list(step.before[INVERSE])),
-        # The versions after our change are not known when this is planned; equal fields are all the proof there is.
+        request=patch_request(step.request["path"], [uid, *expected, *rest]),
+        # The versions after our change are not known when it is planned: equal fields are the proof then.
         before={
             "uid": step.before["uid"],
             "resourceVersion": None,

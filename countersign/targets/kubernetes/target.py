@@ -1,5 +1,6 @@
 """The Kubernetes cluster as a target: the few questions of countersign.targets.model, asked over one connection."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from threading import Event
 
@@ -63,9 +64,9 @@ class KubernetesTarget:
         """Take evidence of the plan's objects, without secrets."""
         return observe(self._connection, plan, at=datetime.now(UTC))
 
-    def invert(self, plan: Plan) -> Plan | None:
+    def invert(self, plan: Plan, *, generations: Mapping[str, int] | None = None) -> Plan | None:
         """Return the plan that takes this one back, None for restarts, deletions and drains."""
-        return invert(plan)
+        return invert(plan, generations=generations)
 
     def _pause(self, seconds: float) -> None:
         if self._stop.wait(seconds):
