@@ -155,6 +155,12 @@ class TargetHeld(Refused):
     code = "target_held"
 
 
+class RollbackNotMade(Refused):
+    """Something speaks against taking the action back."""
+
+    code = "rollback_not_made"
+
+
 class Stopped(Refused):
     """The run was cancelled before the next request was sent."""
 

@@ -77,6 +77,16 @@ class Performance:
             self._perform_step(step)
         return self._progress()
 
+    def find_out(self) -> Progress:
+        """Ask the target about every request without an answer, send nothing, and return the progress.
+
+        Raises OutcomeUnknown where nobody can tell whether a step landed, TransientTargetError, StaleFence.
+        """
+        for step in self.plan.steps:
+            if self._progress().results[step.key] is StepResult.OPEN:
+                self._landed(step, patience=self.late_effect_seconds)
+        return self._progress()
+
     def _perform_step(self, step: Step) -> None:
         known = self._progress()
         match known.results[step.key]:

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from sqlalchemy import Engine
+from sqlmodel import Session
 
 from countersign.actions.operation import Investigation, Observation
 from countersign.execution.afterwards import steps_after
@@ -34,20 +35,33 @@ def put_on_record(
 
     `rolls_back` is the execution that this one takes back, if it does.
     """
-    report = build_report(known, conclusion, progress, dry_run=dry_run, rolls_back=rolls_back, now=datetime.now(UTC))
     with transaction(engine) as session:
-        settled = settle(
-            session,
-            known.owned,
-            outcome=conclusion.outcome,
-            error=None if report.success else report.message,
-            stderr=report.evidence.stderr if report.evidence else None,
-            report=report.model_dump(mode="json"),
-            facts=log_facts(known, report),
-            title=text(f"rollback.{_word(conclusion)}") if rolls_back else None,
-            description=report.message,
-            steps=steps_after(dry_run=dry_run, rollback=rolls_back is not None),
-        )
+        return settle_as(session, known, conclusion, progress, dry_run=dry_run, rolls_back=rolls_back)
+
+
+def settle_as(
+    session: Session,
+    known: Known,
+    conclusion: Conclusion,
+    progress: Progress,
+    *,
+    dry_run: bool = False,
+    rolls_back: UUID | None = None,
+) -> Report:
+    """Do what `put_on_record` does, in the caller's transaction."""
+    report = build_report(known, conclusion, progress, dry_run=dry_run, rolls_back=rolls_back, now=datetime.now(UTC))
+    settled = settle(
+        session,
+        known.owned,
+        outcome=conclusion.outcome,
+        error=None if report.success else report.message,
+        stderr=report.evidence.stderr if report.evidence else None,
+        report=report.model_dump(mode="json"),
+        facts=log_facts(known, report),
+        title=text(f"rollback.{_word(conclusion)}") if rolls_back else None,
+        description=report.message,
+        steps=steps_after(dry_run=dry_run, rollback=rolls_back is not None),
+    )
     return report if settled.first else Report.model_validate(settled.report)
 
 
@@ -57,6 +71,8 @@ def _word(conclusion: Conclusion) -> str:
             return "succeeded"
         case Outcome.UNKNOWN:
             return "unknown"
+        case Outcome.BLOCKED:
+            return "not_made"
         case _:
             return "failed"
 

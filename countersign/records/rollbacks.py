@@ -1,10 +1,13 @@
 """Rollbacks: an execution that takes another one back. It is made once, and it can be taken over like any other.
 
 The database lets an execution be taken back at most once (uq_execution_rolls_back). The rollback belongs to the
-step that makes it: whoever runs that step next takes it over once its owner's lease is over.
+step that makes it: whoever runs that step next takes it over once its owner's lease is over. Once that step has ended
+(dead: it failed at every attempt, or its runners died) nobody runs it next, and reconciliation ends the rollback.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -31,7 +34,7 @@ START = text("""
     WHERE id = :execution_id AND settled_at IS NOT NULL AND NOT dry_run AND rolls_back IS NULL
     ON CONFLICT (rolls_back) WHERE rolls_back IS NOT NULL DO NOTHING
     RETURNING id, fence
-""").bindparams(bindparam("plan", type_=JSONB))
+""").bindparams(bindparam("plan", type_=JSONB(none_as_null=True)))
 
 # Take a rollback over whose owner was silent for too long.
 TAKE_OVER = text("""
@@ -40,6 +43,44 @@ TAKE_OVER = text("""
     WHERE rolls_back = :execution_id AND settled_at IS NULL AND lease_until <= clock_timestamp()
     RETURNING id, fence
 """)
+
+# A rollback that nobody will go on with: its owner is silent, for so long that nothing it sent is under way any more,
+# and the step that makes it has ended.
+_ABANDONED = """
+    rollback.rolls_back IS NOT NULL AND rollback.settled_at IS NULL
+      AND rollback.lease_until <= clock_timestamp() - make_interval(secs => :quiet_seconds)
+      AND NOT EXISTS (
+        SELECT FROM ledger_step AS step
+        WHERE step.execution_id = rollback.rolls_back AND step.name = 'roll_back'
+          AND step.status IN ('pending', 'running')
+      )
+"""
+
+# Abandoned rollbacks, the longest silent first (ix_execution_unsettled_lease_until).
+ABANDONED = text(f"""
+    SELECT rollback.id, rollback.approval_id, rollback.worker, rollback.lease_until FROM execution AS rollback
+    WHERE {_ABANDONED}
+    ORDER BY rollback.lease_until LIMIT :limit
+""")  # noqa: S608 - a constant of this module
+
+# Take an abandoned rollback over, to end it. Of several callers one gets a row: the others find its lease.
+TAKE_OVER_ABANDONED = text(f"""
+    UPDATE execution AS rollback
+    SET fence = rollback.fence + 1, worker = :worker,
+        lease_until = clock_timestamp() + make_interval(secs => :lease_seconds)
+    WHERE rollback.id = :id AND {_ABANDONED}
+    RETURNING rollback.id, rollback.fence
+""")  # noqa: S608 - a constant of this module
+
+
+@dataclass(frozen=True)
+class AbandonedRollback:
+    """A rollback that nobody will go on with."""
+
+    execution_id: UUID
+    approval_id: UUID
+    worker: str
+    lease_until: datetime
 
 
 def start_rollback(
@@ -83,10 +124,37 @@ def start_rollback(
     return owned
 
 
+def start_unmade_rollback(session: Session, execution_id: UUID, *, worker: str) -> Owned | None:
+    """Make the execution that stands for a rollback which is not made; None where there is one already.
+
+    It has no plan and holds nothing. Settle it in the same transaction.
+    """
+    asked = {"id": new_id(), "execution_id": execution_id, "worker": worker, "lease_seconds": 0}
+    row = session.execute(START, {**asked, "plan": None, "plan_hash": None}).one_or_none()
+    return None if row is None else Owned(row.id, row.fence)
+
+
 def take_over_rollback(session: Session, execution_id: UUID, *, worker: str, lease_seconds: float) -> Owned | None:
     """Make the abandoned rollback of `execution_id` ours; None if it is settled, somebody's, or not there."""
     asked = {"execution_id": execution_id, "worker": worker, "lease_seconds": lease_seconds}
     row = session.execute(TAKE_OVER, asked).one_or_none()
+    return None if row is None else Owned(row.id, row.fence)
+
+
+def abandoned_rollbacks(
+    session: Session, *, quiet_seconds: float = 0, limit: int = 100
+) -> Sequence[AbandonedRollback]:
+    """Return rollbacks that nobody will go on with and whose lease has been over for `quiet_seconds`."""
+    rows = session.execute(ABANDONED, {"quiet_seconds": quiet_seconds, "limit": limit}).all()
+    return [AbandonedRollback(row.id, row.approval_id, row.worker, row.lease_until) for row in rows]
+
+
+def take_over_abandoned(
+    session: Session, rollback_id: UUID, *, worker: str, lease_seconds: float, quiet_seconds: float = 0
+) -> Owned | None:
+    """Make an abandoned rollback ours; None if it is settled or somebody's, or its step begins again."""
+    asked = {"id": rollback_id, "worker": worker, "lease_seconds": lease_seconds, "quiet_seconds": quiet_seconds}
+    row = session.execute(TAKE_OVER_ABANDONED, asked).one_or_none()
     return None if row is None else Owned(row.id, row.fence)
 
 

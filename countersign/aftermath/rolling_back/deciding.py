@@ -1,7 +1,8 @@
 """Whether an execution is taken back, and by which plan. Asks the target, sends nothing.
 
 Everything has to speak for it: the verdict, the policy as it is now, the signatures, the switch, and the object,
-which must be as the action left it.
+which must be as the action left it and still not well. A runner that takes over a rollback of which nothing took
+effect asks all of it again.
 """
 
 from collections.abc import Iterator, Mapping
@@ -12,15 +13,19 @@ from typing import Any
 
 from countersign.actions import read_action
 from countersign.actions.operation import HostOperation, KubernetesOperation
+from countersign.aftermath.rolling_back.looking import has_recovered
 from countersign.aftermath.subject import Done, Skipped, StepEnd, Subject
+from countersign.aftermath.verifying.cases import generations_made, on_hosts
+from countersign.aftermath.verifying.collecting import inspect_all
 from countersign.errors import Refused
 from countersign.execution import checking
 from countersign.execution.opening import OnBehalfOf, open_target
+from countersign.execution.performing import progress_of
 from countersign.execution.services import Services
 from countersign.policy.checks import enforce
 from countersign.records.owned import Owned
 from countersign.records.states import StepName, Verdict
-from countersign.targets.model import Inspection, Landed, Plan, Snapshot, Target
+from countersign.targets.model import Inspection, Landed, ObjectRef, Plan, Snapshot, Target
 from countersign.texts import text
 
 
@@ -33,11 +38,18 @@ class Decided:
     before: Snapshot
 
 
-def decide(subject: Subject) -> Decided | StepEnd:
-    """Return the plan that takes the execution back, or how the step ends without one: done where the verdict gives
-    no reason for it, skipped where something speaks against it.
+@dataclass(frozen=True)
+class Against:
+    """It made things worse and the policy has it taken back, but this speaks against it: people have to look."""
 
-    Raises TransientTargetError, PermanentTargetError, ConfigurationError.
+    reason: str
+
+
+def decide(subject: Subject) -> Decided | Against | StepEnd:
+    """Return the plan that takes the execution back, or what speaks against it, or how the step ends where no
+    rollback is due: done where the verdict gives no reason for one, else skipped.
+
+    Raises TransientTargetError, PermanentTargetError, ConfigurationError, Stopped.
     """
     plan, verified = subject.plan, subject.result_of(StepName.VERIFY)
     if plan is None or verified is None:
@@ -45,33 +57,25 @@ def decide(subject: Subject) -> Decided | StepEnd:
     if (verdict := verified.get("verdict")) != Verdict.WORSE:
         summary = text("rollback.not_worse", verdict=text(f"verdict.{verdict}"))
         return Done({"rolled_back": False, "summary": summary})
-    settled_at, within = subject.execution.settled_at, subject.services.settings.rollback_within_seconds
-    if settled_at is None or datetime.now(UTC) - settled_at > timedelta(seconds=within):
-        return Skipped(text("rollback.too_late", seconds=round(within)))
     rule = subject.services.reread_policy().rollback
     if not rule.allows(plan.verb, tuple(ref.namespace for ref in plan.refs)):
         return Skipped(text("rollback.not_allowed", operation=plan.verb))
+    settled_at, within = subject.execution.settled_at, subject.services.settings.rollback_within_seconds
+    if settled_at is None or datetime.now(UTC) - settled_at > timedelta(seconds=within):
+        return Against(text("rollback.too_late", seconds=round(within)))
     refusal = _not_allowed(subject)
     if refusal is not None:
-        return Skipped(refusal)
+        return Against(refusal)
     system = system_of(subject.services, plan)
     if system != plan.system:
-        return Skipped(text("rollback.other_system", planned=plan.system, found=system))
+        return Against(text("rollback.other_system", planned=plan.system, found=system))
     with opened(subject, subject.execution.owned) as target:
-        inverse = target.invert(plan)
-        if inverse is None or not inverse.steps:
-            return Skipped(text("rollback.no_inverse", operation=plan.verb))
-        seen = {step.key: target.inspect(plan, step) for step in plan.steps}
-        for each in seen.values():
-            if each.landed is not Landed.YES:
-                return Skipped(text("rollback.changed_since", reason=each.reason))
-        return Decided(_as_it_is_now(plan, inverse, seen), target.observe(inverse))
+        return _by_the_target(subject, plan, target)
 
 
 def system_of(services: Services, plan: Plan) -> str:
     """Return the name of the system that the blocks mean now."""
-    on_hosts = any(ref.kind == "Host" for ref in plan.refs)
-    return services.the_fleet().name if on_hosts else services.the_cluster().name
+    return services.the_fleet().name if on_hosts(plan) else services.the_cluster().name
 
 
 @contextmanager
@@ -97,10 +101,51 @@ def _not_allowed(subject: Subject) -> str | None:
     return None
 
 
+def _by_the_target(subject: Subject, plan: Plan, target: Target) -> Decided | Against | Skipped:
+    if target.invert(plan) is None:
+        return Against(text("rollback.no_inverse", operation=plan.verb))
+    seen = inspect_all(target, plan)
+    for each in seen.values():
+        if each.landed is not Landed.YES:
+            return Against(text("rollback.changed_since", reason=each.reason))
+    made = generations_made(plan, progress_of(subject.engine, subject.execution_id, plan))
+    if (ref := changed_by_others(plan, made, seen)) is not None:
+        return Against(text("rollback.changed_since", reason=text("criterion.by_others", object=ref)))
+    if has_recovered(subject, target, plan, seen):
+        return Skipped(text("rollback.recovered"))
+    inverse = target.invert(plan, generations=_generations(plan, seen))
+    assert inverse is not None, "it had an inverse just now"
+    return Decided(_as_it_is_now(plan, inverse, seen), target.observe(inverse))
+
+
+def changed_by_others(plan: Plan, made: Mapping[str, int], seen: Mapping[str, Inspection]) -> ObjectRef | None:
+    """Return an object whose spec others have changed since, None if there is none. Pure.
+
+    `made` is the generation that our change made, by ObjectRef.key. Where the answer that told it was lost, the
+    generation may have risen by one for each of our requests. For kinds that count none, equal fields are all the
+    proof there is.
+    """
+    for step in plan.steps:
+        live, before = seen[step.key].seen.get("generation"), step.before.get("generation")
+        if live is None:
+            continue
+        ours = made.get(step.ref.key)
+        if ours is None and before is not None:
+            ours = before + sum(other.ref.key == step.ref.key for other in plan.steps)
+        if ours is not None and live != ours:
+            return step.ref
+    return None
+
+
+def _generations(plan: Plan, seen: Mapping[str, Inspection]) -> dict[str, int]:
+    found = {step.ref.key: seen[step.key].seen.get("generation") for step in plan.steps}
+    return {key: generation for key, generation in found.items() if generation is not None}
+
+
 def _as_it_is_now(plan: Plan, inverse: Plan, seen: Mapping[str, Inspection]) -> Plan:
     """Return the inverse with the versions that its objects have now, which tell later whether it landed.
 
-    The requests stay as they were planned and signed.
+    The requests change what they were planned and signed to change.
     """
     now: dict[str, Mapping[str, Any]] = {}
     for step in plan.steps:

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from threading import Event, Thread
 
 from countersign.actions import describe, read_action
-from countersign.aftermath.rolling_back.deciding import opened, system_of
+from countersign.aftermath.rolling_back.deciding import Decided, decide, opened, system_of
+from countersign.aftermath.rolling_back.not_making import not_made
 from countersign.aftermath.subject import Subject
 from countersign.errors import (
     ConfigurationError,
@@ -15,6 +17,7 @@ from countersign.errors import (
     StaleFence,
     Stopped,
     TookTooLong,
+    TransientTargetError,
 )
 from countersign.execution import checking
 from countersign.execution.concluding import conclude
@@ -29,17 +32,18 @@ from countersign.records.database import transaction
 from countersign.records.ledger import require_step
 from countersign.records.owned import Owned
 from countersign.targets.classify import is_transient
-from countersign.targets.model import Plan
+from countersign.targets.model import Plan, Target
 
 logger = get_logger(__name__)
 MARGIN_SECONDS = 15.0
 """What of the step's time is left for the record."""
 
 
-def finish(subject: Subject, owned: Owned, *, at: Callable[[str], None]) -> None:
+def finish(subject: Subject, owned: Owned, *, taken_over: bool, at: Callable[[str], None]) -> None:
     """Send what of the rollback has not landed, and put its outcome on record.
 
-    Raises StaleFence, Stopped, DatabaseUnavailable, ConfigurationError: nothing is settled, and it goes on later.
+    What was `taken_over` and had no effect so far is decided anew first. Raises StaleFence, Stopped,
+    DatabaseUnavailable, ConfigurationError, TransientTargetError: nothing is settled, and it goes on later.
     """
     plan = stored_plan(subject.engine, owned)
     assert plan is not None, "a rollback is made with its plan"
@@ -53,47 +57,81 @@ def finish(subject: Subject, owned: Owned, *, at: Callable[[str], None]) -> None
     # The worker's own stop, and the loss of the lease: either keeps the next request from being sent.
     lost = Event()
     with _lease(subject, owned, lost):
-        error = _perform(subject, known, plan, lost, at)
+        attempts = _Attempts(subject, known, plan, lost, at)
+        error = (attempts.reason_to_end() if taken_over else None) or attempts.perform()
         progress = progress_of(subject.engine, owned.execution_id, plan)
         conclusion = conclude(error, known, progress, dry_run=False)
         put_on_record(subject.engine, known, conclusion, progress, rolls_back=subject.execution_id)
     at("settled")
 
 
-def _perform(
-    subject: Subject, known: Known, plan: Plan, lost: Event, at: Callable[[str], None]
-) -> CountersignError | None:
-    """Try until it went through or makes no sense any more; return the error that ended it."""
-    settings = subject.services.settings
-    for attempt in range(1, settings.retry_attempts + 2):
-        last = attempt > settings.retry_attempts
-        known.attempts = attempt
-        patience = max(settings.late_effect_seconds, settings.request_timeout_seconds)
+@dataclass(frozen=True)
+class _Attempts:
+    """What one owner of the rollback does about its plan."""
+
+    subject: Subject
+    known: Known
+    plan: Plan
+    lost: Event
+    at: Callable[[str], None]
+
+    def reason_to_end(self) -> CountersignError | None:
+        """Return why a rollback that another runner began is not gone on with, None where it is.
+
+        That runner may have died long ago: the policy, the switch and the object may be others since. Once something
+        has landed nothing is asked any more, since half a rollback is none.
+        """
+        progress = progress_of(self.subject.engine, self.known.owned.execution_id, self.plan)
         try:
-            with opened(subject, known.owned) as target:
-                Performance(
-                    engine=subject.engine,
-                    owned=known.owned,
-                    plan=plan,
-                    target=target,
-                    attempt=attempt,
-                    lease_needed_seconds=min(settings.request_timeout_seconds, settings.lease_seconds / 2),
-                    late_effect_seconds=patience if last else settings.late_effect_seconds,
-                    stop=lost,
-                    may_send=lambda: _may_send(subject),
-                    at=at,
-                ).perform()
-        except (StaleFence, Stopped, DatabaseUnavailable):
+            if progress.uncertain:
+                with opened(self.subject, self.known.owned) as target:
+                    progress = self._performance(target, attempt=1, last=True).find_out()
+        except (StaleFence, Stopped, ConfigurationError, TransientTargetError):
             raise
         except CountersignError as error:
-            if last or not is_transient(error) or not _time_for_another(subject):
-                return error
-            logger.warning("a rollback is tried again", execution=str(known.owned.execution_id), error=error.message)
-            if subject.stop.wait(settings.retry_delay_seconds):
-                raise Stopped from error
-        else:
+            return error
+        if progress.landed:
             return None
-    return InternalError("The rollback ran out of attempts.")
+        decided = decide(self.subject)
+        return None if isinstance(decided, Decided) else not_made(decided)
+
+    def perform(self) -> CountersignError | None:
+        """Try until it went through or makes no sense any more; return the error that ended it."""
+        settings = self.subject.services.settings
+        for attempt in range(1, settings.retry_attempts + 2):
+            last = attempt > settings.retry_attempts
+            self.known.attempts = attempt
+            try:
+                with opened(self.subject, self.known.owned) as target:
+                    self._performance(target, attempt=attempt, last=last).perform()
+            except (StaleFence, Stopped, DatabaseUnavailable):
+                raise
+            except CountersignError as error:
+                if last or not is_transient(error) or not _time_for_another(self.subject):
+                    return error
+                execution = str(self.known.owned.execution_id)
+                logger.warning("a rollback is tried again", execution=execution, error=error.message)
+                if self.subject.stop.wait(settings.retry_delay_seconds):
+                    raise Stopped from error
+            else:
+                return None
+        return InternalError("The rollback ran out of attempts.")
+
+    def _performance(self, target: Target, *, attempt: int, last: bool) -> Performance:
+        settings = self.subject.services.settings
+        patience = max(settings.late_effect_seconds, settings.request_timeout_seconds)
+        return Performance(
+            engine=self.subject.engine,
+            owned=self.known.owned,
+            plan=self.plan,
+            target=target,
+            attempt=attempt,
+            lease_needed_seconds=min(settings.request_timeout_seconds, settings.lease_seconds / 2),
+            late_effect_seconds=patience if last else settings.late_effect_seconds,
+            stop=self.lost,
+            may_send=lambda: _may_send(self.subject),
+            at=self.at,
+        )
 
 
 def _may_send(subject: Subject) -> None:

@@ -1,16 +1,18 @@
 """The step that takes an execution back. It is an execution of its own, and may be killed at any line.
 
 Run again, it finds the rollback that it began, takes it over once the dead owner's lease is over, asks the target
-about every request that has no answer, and goes on. It is made once, has one effect, and ends with the truth.
+about every request that has no answer, and goes on; where nothing took effect so far, it decides anew first. It is
+made once, has one effect, and ends with the truth. A rollback that is not made is on record, too (not_making).
 """
 
 from collections.abc import Callable
 from time import monotonic
 
-from countersign.aftermath.rolling_back.deciding import Decided, decide
+from countersign.aftermath.rolling_back.deciding import Against, Decided, decide
+from countersign.aftermath.rolling_back.not_making import put_unmade_on_record
 from countersign.aftermath.rolling_back.performing import finish
 from countersign.aftermath.subject import Done, Skipped, StepEnd, Subject
-from countersign.errors import Stopped, TookTooLong
+from countersign.errors import StaleFence, Stopped, TookTooLong
 from countersign.execution.planning import held
 from countersign.masking import masked
 from countersign.records.database import transaction
@@ -42,19 +44,22 @@ def roll_back(subject: Subject, *, at: At = _pass) -> StepEnd:
     begun = _begun(subject)
     if begun is None:
         decided = decide(subject)
-        if isinstance(decided, Done | Skipped):
-            return decided
         at("decided")
-        owned = _start(subject, decided)
-        at("started")
-    else:
-        owned = None if begun.settled_at is not None else _take_over(subject)
-    if owned is not None:
-        finish(subject, owned, at=at)
+        match decided:
+            case Decided():
+                owned = _start(subject, decided)
+                at("started")
+                finish(subject, owned, taken_over=False, at=at)
+            case Against():
+                put_unmade_on_record(subject, decided, runner=_runner(subject))
+            case _:
+                return decided
+    elif begun.settled_at is None and (taken := _take_over(subject)) is not None:
+        finish(subject, taken, taken_over=True, at=at)
     settled = _begun(subject)
     assert settled is not None, "an execution is kept"
     at("finished")
-    return _done(settled)
+    return _end_of(settled)
 
 
 def _begun(subject: Subject) -> Execution | None:
@@ -62,8 +67,8 @@ def _begun(subject: Subject) -> Execution | None:
         return rollback_of(session, subject.execution_id)
 
 
-def _start(subject: Subject, decided: Decided) -> Owned | None:
-    """Make the rollback ours; None where somebody else has just made and settled it."""
+def _start(subject: Subject, decided: Decided) -> Owned:
+    """Make the rollback ours. Raises StaleFence: the step, and with it the rollback, is somebody else's."""
     plan, snapshot = decided.plan, decided.before
     with transaction(subject.engine) as session:
         require_step(session, subject.step)
@@ -83,21 +88,21 @@ def _start(subject: Subject, decided: Decided) -> Owned | None:
         if isinstance(started, HeldBy):
             # Leaving the transaction with an error takes everything back.
             raise held(started)
-        if started is not None:
-            add_event(
-                session,
-                approval_id=subject.approval.id,
-                incident_id=subject.incident_id,
-                type="rollback_started",
-                status=EventStatus.WARNING,
-                title=text("timeline.rollback_started"),
-                description="; ".join(step.title for step in plan.steps),
-                actor=ACTOR,
-                actor_role=ROLE,
-                once_key=f"rollback_started:{started.execution_id}",
-            )
-            return started
-    return _take_over(subject)
+        if started is None:
+            raise StaleFence(f"the rollback of execution {subject.execution_id} is somebody else's")
+        add_event(
+            session,
+            approval_id=subject.approval.id,
+            incident_id=subject.incident_id,
+            type="rollback_started",
+            status=EventStatus.WARNING,
+            title=text("timeline.rollback_started"),
+            description="; ".join(step.title for step in plan.steps),
+            actor=ACTOR,
+            actor_role=ROLE,
+            once_key=f"rollback_started:{started.execution_id}",
+        )
+    return started
 
 
 def _take_over(subject: Subject) -> Owned | None:
@@ -121,9 +126,11 @@ def _runner(subject: Subject) -> str:
     return f"step:{subject.step.id}:{subject.step.fence}"
 
 
-def _done(settled: Execution) -> Done:
+def _end_of(settled: Execution) -> StepEnd:
     assert settled.outcome is not None
     message = str((settled.report or {}).get("message") or settled.error or "")
+    if settled.outcome is Outcome.BLOCKED:
+        return Skipped(message)
     outcome = text(f"outcome.{settled.outcome.value}")
     return Done(
         {

@@ -93,6 +93,8 @@ def short_id(execution: Execution) -> str:
 
 def _status_key(told: Told) -> str:
     if told.execution.rolls_back is not None:
+        if told.report.outcome == "blocked":
+            return "telling.not_rolled_back"
         return "telling.rolled_back" if told.report.success else "telling.rollback_failed"
     if told.report.outcome == "blocked":
         # The server's own dry run, or what else preflight saw: said by its code.

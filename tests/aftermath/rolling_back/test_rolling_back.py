@@ -159,7 +159,10 @@ def test_the_kill_switch_is_read_again_before_the_request(lenient: Office, monke
 
     report = made_worse(lenient)
     at_point(monkeypatch, "started", switch_on)
-    assert (rolled_back(lenient, report).result or {})["outcome"] == "blocked"
+    step = rolled_back(lenient, report)
+    assert step.status is StepStatus.SKIPPED
+    assert "incident 7" in (step.reason or "")
+    assert rollback(lenient, report).outcome == "blocked"
     assert lenient.cluster.requests.mutations() == []
 
 
