@@ -17,6 +17,7 @@ from countersign.aftermath.reconciling import (
     finalise_repairs,
     replay_letters_due,
     resolve_stuck_incidents,
+    settle_abandoned_rollbacks,
 )
 from countersign.errors import CountersignError
 from countersign.execution.reconciling import (
@@ -59,8 +60,8 @@ async def reconcile() -> int:
 
     Starts approvals that nobody started, has executions taken over whose worker died, expires what is past its time,
     closes open operation logs, and marks runs of dead workers as crashed. Has the steps after executions finished,
-    replays dead letters, finalises what was approved by itself and resolves incidents that were left open.
-    Returns how much was found.
+    replays dead letters, ends rollbacks whose step is dead, finalises what was approved by itself and resolves
+    incidents that were left open. Returns how much was found.
     """
     context = await _context()
     done = await go_round(PARTS, context, each=look)
@@ -129,6 +130,10 @@ async def _abandoned(context: Context) -> Sequence[Finding]:
     return [*ended, *await start_runs(await in_thread(to_take_over, services), said="reconcile.handed_over")]
 
 
+async def _abandoned_rollbacks(context: Context) -> Sequence[Finding]:
+    return await in_thread(partial(settle_abandoned_rollbacks, context.services, worker=context.worker))
+
+
 PARTS = (
     # Lost runs first: what they hold in Prefect is what the runs started below may be waiting for.
     Part("lost_run", _lost_runs),
@@ -137,6 +142,8 @@ PARTS = (
     Part("never_started", _never_started),
     Part("abandoned", _abandoned),
     Part("dead_step", threaded(bury_dead_steps)),
+    # Between the two: a rollback whose step is dead ends before a replay may look for it.
+    Part("abandoned_rollback", _abandoned_rollbacks),
     Part("dead_letter", threaded(replay_letters_due)),
     Part("open_step", have_steps_finished),
     Part("unfinalised", threaded(finalise_repairs)),

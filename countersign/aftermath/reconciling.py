@@ -15,6 +15,7 @@ from sqlmodel import Session
 
 from countersign.aftermath.finalising import Finalising, finalise
 from countersign.aftermath.remembering.resolve import settle_incident
+from countersign.aftermath.rolling_back.abandoning import quiet_seconds, settle_abandoned_rollback
 from countersign.aftermath.running import payload_of, run_steps
 from countersign.errors import CountersignError
 from countersign.execution.reconciling import BATCH, round_of
@@ -28,6 +29,7 @@ from countersign.records.findings import Finding
 from countersign.records.incidents import Stuck, stuck_incidents
 from countersign.records.ledger import DueSteps, bury_exhausted, steps_due
 from countersign.records.queries import get_execution
+from countersign.records.rollbacks import AbandonedRollback, abandoned_rollbacks
 from countersign.records.tables import LedgerStep
 from countersign.texts import text
 
@@ -38,6 +40,9 @@ OPEN_FOR_SECONDS = 15.0
 """A step that nobody has begun for this long is not about to be begun by the run that it belongs to."""
 AT_ONCE = 4
 """Executions whose steps are run at the same time."""
+ROLLBACKS = 20
+"""Abandoned rollbacks that one round takes on. A target that does not answer keeps a round for its requests' time
+limits only, and those that were asked in vain are not found again before their new lease is over."""
 
 
 @dataclass(frozen=True)
@@ -95,6 +100,24 @@ def bury_dead_steps(services: Services) -> Sequence[Finding]:
                 replays=settings.replay_limit,
             )
     return [Finding(str(step_id), text("reconcile.buried")) for step_id in buried]
+
+
+def settle_abandoned_rollbacks(services: Services, *, worker: str) -> Sequence[Finding]:
+    """Bring rollbacks to their end that were begun and whose step has ended. The target is asked, nothing is sent."""
+    with transaction(services.engine) as session:
+        quiet = quiet_seconds(services.settings)
+        found = abandoned_rollbacks(session, quiet_seconds=quiet, limit=ROLLBACKS)
+
+    def settle(each: AbandonedRollback) -> Finding:
+        outcome = settle_abandoned_rollback(services, each, worker=worker)
+        age = (datetime.now(UTC) - each.lease_until).total_seconds()
+        if outcome is None:
+            return Finding(str(each.approval_id), text("reconcile.taken_by_another"), age)
+        said = text("reconcile.rollback_settled", worker=each.worker, outcome=text(f"outcome.{outcome}"))
+        return Finding(str(each.approval_id), said, age)
+
+    with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="countersign-rollbacks") as pool:
+        return list(pool.map(lambda one: _guarded(str(one.approval_id), one, settle), found))
 
 
 def replay_letters_due(services: Services) -> Sequence[Finding]:

@@ -58,7 +58,8 @@ _ABANDONED = """
 
 # Abandoned rollbacks, the longest silent first (ix_execution_unsettled_lease_until).
 ABANDONED = text(f"""
-    SELECT rollback.id, rollback.approval_id, rollback.worker, rollback.lease_until FROM execution AS rollback
+    SELECT rollback.id, rollback.rolls_back, rollback.approval_id, rollback.worker, rollback.lease_until
+    FROM execution AS rollback
     WHERE {_ABANDONED}
     ORDER BY rollback.lease_until LIMIT :limit
 """)  # noqa: S608 - a constant of this module
@@ -78,6 +79,7 @@ class AbandonedRollback:
     """A rollback that nobody will go on with."""
 
     execution_id: UUID
+    rolls_back: UUID
     approval_id: UUID
     worker: str
     lease_until: datetime
@@ -146,7 +148,7 @@ def abandoned_rollbacks(
 ) -> Sequence[AbandonedRollback]:
     """Return rollbacks that nobody will go on with and whose lease has been over for `quiet_seconds`."""
     rows = session.execute(ABANDONED, {"quiet_seconds": quiet_seconds, "limit": limit}).all()
-    return [AbandonedRollback(row.id, row.approval_id, row.worker, row.lease_until) for row in rows]
+    return [AbandonedRollback(row.id, row.rolls_back, row.approval_id, row.worker, row.lease_until) for row in rows]
 
 
 def take_over_abandoned(

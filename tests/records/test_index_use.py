@@ -43,6 +43,13 @@ from countersign.records.queries import (
     executions_of,
     never_started,
 )
+from countersign.records.rollbacks import (
+    abandoned_rollbacks,
+    rollback_of,
+    start_unmade_rollback,
+    take_over_abandoned,
+    take_over_rollback,
+)
 from countersign.records.settling import settle
 from countersign.records.states import Answer, ApprovalStatus, StepName
 from countersign.records.timeline import events_of
@@ -72,6 +79,13 @@ LOAD = f"""
     SELECT id, id, false, 1, 'w', timestamptz '2040-01-01', created_at,
            CASE WHEN status = 'executed' THEN 'success' END, CASE WHEN status = 'executed' THEN created_at END
     FROM approval WHERE status <> 'approved';
+    -- One in ten was taken back, and of 40 rollbacks nobody has seen the end.
+    INSERT INTO execution (id, approval_id, dry_run, rolls_back, fence, worker, lease_until, started_at, outcome,
+                           settled_at)
+    SELECT pg_temp.n({FINISHED} + n), pg_temp.n(n), false, pg_temp.n(n), 1, 'w', timestamptz '2026-01-01',
+           timestamptz '2026-01-01' + n * interval '1 s', CASE WHEN n > 400 THEN 'success' END,
+           CASE WHEN n > 400 THEN timestamptz '2026-01-01' + n * interval '1 s' END
+    FROM generate_series(30, {FINISHED}, 10) AS n;
     INSERT INTO journal_entry (execution_id, fence, kind, step, attempt)
     SELECT id, 1, 'intent', '1', 1 FROM execution;
     INSERT INTO target_hold (execution_id, target_key, acquired_at, released_at)
@@ -95,7 +109,7 @@ LOAD = f"""
     SELECT id, 'A|n|' || approval_id, 'auto_approved', 'success' FROM execution WHERE settled_at IS NOT NULL;
     INSERT INTO auto_repair (execution_id, incident_id, status, ended_at)
     SELECT execution.id, incident_id, CASE WHEN settled_at IS NULL THEN 'pending' ELSE 'recorded' END, settled_at
-    FROM execution JOIN approval ON approval.id = approval_id;
+    FROM execution JOIN approval ON approval.id = approval_id WHERE rolls_back IS NULL;
 """
 
 
@@ -158,6 +172,13 @@ QUESTIONS: dict[str, Callable[[Session], object]] = {
     "executions": lambda s: executions_of(s, number(77)),
     "never started": never_started,
     "abandoned": abandoned,
+    "abandoned rollbacks": abandoned_rollbacks,
+    "take over an abandoned rollback": lambda s: take_over_abandoned(
+        s, number(FINISHED + 30), worker="w", lease_seconds=9
+    ),
+    "rollback": lambda s: rollback_of(s, number(770)),
+    "take over a rollback": lambda s: take_over_rollback(s, number(30), worker="w", lease_seconds=9),
+    "a rollback that is not made": lambda s: start_unmade_rollback(s, number(77), worker="w"),
     "approvals of an incident": lambda s: approvals_of_incident(s, "INC-77"),
     "steps ready": lambda s: steps_ready(s, number(77)),
     "take a step": lambda s: take_step(s, number(15), StepName.NOTIFY, runner="r", lease_seconds=9),
