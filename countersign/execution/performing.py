@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from threading import Event
-from time import sleep
+from time import monotonic, sleep
 from types import MappingProxyType
 from typing import assert_never
 from uuid import UUID
@@ -57,7 +57,8 @@ class Performance:
     attempt: int
     """Counts from 1; goes on record with each intent."""
     lease_needed_seconds: float
-    """A request is sent only if the lease outlasts it, so that nobody can have taken over when it arrives."""
+    """A request is sent only if the lease outlasts it, so that nobody can have taken over when it arrives; and only
+    this soon after the lease was looked at. 0 asks for nothing."""
     late_effect_seconds: float
     """After a lost reply, how long the request may still take effect: the target is asked again after it."""
     stop: Event
@@ -107,7 +108,7 @@ class Performance:
                 raise Stopped
 
     def _attempt(self, step: Step, *, sent_before: bool) -> float | None:
-        """Send `step`; return after how many seconds to ask again where the target said not yet, else None.
+        """Send `step`; return after how many seconds to ask again where it was not sent or not yet done, else None.
 
         A plan with a deadline (a drain, whose evictions wait for a PodDisruptionBudget) asks until then. Each time is
         an attempt of its own on record, so the kill switch and the lease are looked at each time.
@@ -115,6 +116,7 @@ class Performance:
         if self.stop.is_set():
             raise Stopped
         self.may_send()
+        asked_at = monotonic()
         with transaction(self.engine) as session:
             journal.record_intent(
                 session,
@@ -125,6 +127,11 @@ class Performance:
                 lease_needed_seconds=self.lease_needed_seconds,
             )
         self.at(f"intent:{step.key}")
+        if self.lease_needed_seconds and monotonic() - asked_at > self.lease_needed_seconds:
+            # Held up (a paused process): the lease may be over, and whoever took over may have settled. It is asked
+            # for again; the answer is refused, as StaleFence, where the execution is not ours any more.
+            self._record(step, Answer.RETRY, "not sent: the process was held up for too long")
+            return 0.0
         try:
             self._send(step, sent_before=sent_before)
         except TransientTargetError as error:

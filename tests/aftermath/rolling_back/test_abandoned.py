@@ -16,6 +16,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from countersign.aftermath.running import run_step, run_steps
+from countersign.execution import performing
 from countersign.execution.services import Services
 from countersign.records.database import transaction
 from countersign.records.dead_letters import open_letters, replay_letters
@@ -33,6 +34,7 @@ from flows.rounds import Context, go_round
 from tests.aftermath.following import execution_id_of, ledger, run_one
 from tests.aftermath.rolling_back.conftest import BAD, GOOD, image_of, made_worse, seeded
 from tests.aftermath.rolling_back.dying import lose
+from tests.aftermath.rolling_back.test_killed import at_point
 from tests.execution.conftest import Office
 
 OF_THE_RECORDS = ("dead_step", "abandoned_rollback")
@@ -127,6 +129,26 @@ def test_a_rollback_that_somebody_changed_under_it_is_unknown(lenient: Office, e
     assert lenient.cluster.requests.mutations() == []
     with transaction(engine) as session:
         assert held_keys(session, back.id) == frozenset()
+
+
+def test_a_runner_that_was_paused_before_its_request_sends_nothing_once_its_rollback_was_ended(
+    lenient: Office, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    execution_id = execution_id_of(made_worse(lenient))
+    clock = [0.0]
+    monkeypatch.setattr(performing, "monotonic", lambda: clock[0])
+
+    def a_long_pause() -> None:
+        clock[0] += 3600
+        with transaction(engine) as session:
+            session.execute(LAST_LEASE_ENDS)
+            session.execute(LEASE_IS_LONG_OVER)
+        assert len(reconciled(lenient.services)) == 1
+
+    at_point(monkeypatch, "intent", a_long_pause)
+    assert run_step(lenient.services, execution_id, StepName.ROLL_BACK, runner="paused") is None
+    assert rollback(lenient, execution_id).outcome == "blocked"
+    assert (image_of(lenient), lenient.cluster.requests.mutations()) == (BAD, [])
 
 
 def test_a_target_that_is_not_reached_is_asked_in_a_later_round(lenient: Office, engine: Engine) -> None:
