@@ -3,6 +3,7 @@
 import pytest
 
 from countersign.execution.report import Report
+from countersign.policy.probes import HttpProbe, Probe
 from countersign.records.states import StepName, StepStatus
 from countersign.records.tables import LedgerStep
 from countersign.sandbox.cluster.behaviours import Conduct
@@ -10,7 +11,10 @@ from countersign.sandbox.cluster.faults import Effect, Fault
 from tests.aftermath.following import execution_id_of, run_one
 from tests.aftermath.rolling_back.conftest import BAD, GOOD, image_of, made_worse, recovers, touched, web
 from tests.aftermath.rolling_back.test_killed import at_point
+from tests.aftermath.verifying.test_probes import Site, site
 from tests.execution.conftest import Office
+
+__all__ = ["site"]
 
 
 def rolled_back(office: Office, report: Report) -> LedgerStep:
@@ -24,6 +28,17 @@ def test_what_has_recovered_since_is_left_alone(lenient: Office) -> None:
     assert step.status is StepStatus.SKIPPED, step.result
     assert "healthy" in (step.reason or "")
     assert (image_of(lenient), lenient.cluster.requests.mutations()) == (BAD, [])
+
+
+def test_what_a_probe_still_finds_wrong_is_taken_back(lenient: Office, site: Site) -> None:
+    probe = Probe(name="page", http=HttpProbe(url=f"{site.url}/health"), operations=("set_image",))
+    office = lenient.with_policy(lenient.services.policy.model_copy(update={"probes": (probe,)}))
+    site.answers("/health")
+    report = made_worse(office)
+    recovers(office)
+    site.answers("/health", status=500)
+    assert (rolled_back(office, report).result or {})["outcome"] == "success"
+    assert image_of(office) == GOOD
 
 
 def test_what_somebody_is_at_work_on_is_left_alone_even_if_our_fields_are_as_we_wrote_them(lenient: Office) -> None:
