@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import lru_cache, wraps
-from time import monotonic
 from typing import Any
 
 from countersign.errors import DeliveryFailed, DeliveryRefused
@@ -47,14 +46,20 @@ def listening() -> Iterator[Sequence[Answer]]:
         _answers.reset(token)
 
 
-def error_for(answers: Sequence[Answer], *, said: str = "") -> DeliveryFailed:
-    """Return why a message was not delivered. `said` is what the sender itself told, without secrets."""
+def error_for(answers: Sequence[Answer], *, late: bool = False, said: str = "") -> DeliveryFailed:
+    """Return why a message was not delivered.
+
+    `late` tells that the time limit of the exchange was over, `said` is what the sender itself told, without secrets.
+    """
     answer = next((one for one in reversed(answers) if one.status is None or not _ok(one.status)), None)
+    too_late = DeliveryFailed("The service did not answer in time; the message may have arrived.")
     match answer:
+        case None | Answer(status=None) if late:
+            return too_late
         case None:
             return DeliveryFailed(f"The message was not delivered{f': {said}' if said else ''}.")
         case Answer(status=None, timed_out=True):
-            return DeliveryFailed("The service did not answer in time; the message may have arrived.")
+            return too_late
         case Answer(status=None):
             return DeliveryFailed("The service cannot be reached.")
         case Answer(status=status) if status is not None:
@@ -115,12 +120,6 @@ def _ok(status: int) -> bool:
     return 200 <= status < 300
 
 
-def _seconds_for_reading(timeout: Any) -> float:
-    """Return the time limit for an answer as `requests` is told it: a number, or those for connecting and reading."""
-    seconds = timeout[1] if isinstance(timeout, tuple) else timeout
-    return float(seconds) if isinstance(seconds, int | float) else 10.0
-
-
 @lru_cache(maxsize=1)
 def _listen() -> None:
     import requests  # noqa: PLC0415 - only who sends needs it
@@ -132,24 +131,23 @@ def _listen() -> None:
         answers = _answers.get()
         if answers is None:
             return send(self, request, **options)
-        began = monotonic()
         try:
             response = send(self, request, **{**options, "stream": True})
         except requests.RequestException as error:
             answers.append(Answer(timed_out=isinstance(error, requests.ReadTimeout)))
             raise
-        read_until(response, began + _seconds_for_reading(options.get("timeout")))
+        read_beginning(response)
         body = b"" if _ok(response.status_code) else response.content
         answers.append(Answer(response.status_code, retry_after(response.headers, body)))
         return response
 
-    def read_until(response: requests.Response, deadline: float) -> None:
-        # The time limit of requests is for each read: an answer that drips would never reach it. Its status is known.
+    def read_beginning(response: requests.Response) -> None:
+        # Its status is known, so an answer that ends too early is one, and one that does not end as well.
         body = bytearray()
         try:
             for piece in response.iter_content(1):
                 body += piece
-                if monotonic() > deadline or len(body) >= LONGEST_BODY:
+                if len(body) >= LONGEST_BODY:
                     break
         except requests.RequestException:
             pass

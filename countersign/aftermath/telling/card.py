@@ -39,8 +39,8 @@ def reply_on_card(subject: Subject) -> StepEnd:
             return Done({"summary": text("card.replied_before")})
         case Postponed(seconds=seconds, error=said):
             raise DeliveryFailed(said, retry_after=seconds)
-    with Telegram(bot, timeout=min(ANSWER_SECONDS, subject.seconds_left())) as telegram:
-        _reply(subject, telegram, card, reply_text(subject, bot.language))
+    telegram = Telegram(bot, timeout=min(ANSWER_SECONDS, subject.seconds_left()))
+    _reply(subject, telegram, card, reply_text(subject, bot.language))
     return Done({"chat": card.chat, "message": card.message, "summary": text("card.replied")})
 
 

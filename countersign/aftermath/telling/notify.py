@@ -22,7 +22,8 @@ from countersign.records.operation_log import log_of
 from countersign.texts import text
 
 AT_ONCE = 8
-ANSWER_SECONDS = 10.0
+ANSWER_SECONDS = 15.0
+"""For all of the exchange with one channel."""
 MARGIN_SECONDS = 5.0
 """Kept for putting on record how it went."""
 LOOK_SECONDS = 0.5

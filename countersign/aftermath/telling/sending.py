@@ -13,6 +13,7 @@ from countersign.aftermath.telling.answers import error_for, listening
 from countersign.aftermath.telling.message import Message
 from countersign.aftermath.telling.redacting import silence_foreign_loggers, without_secrets
 from countersign.aftermath.telling.rendering import Dialect, Limits, render
+from countersign.aftermath.telling.time_limit import within
 from countersign.errors import ConfigurationError
 from countersign.execution.channels import Channel, Format
 
@@ -50,7 +51,7 @@ _FORMATS = {
 
 
 def send(channel: Channel, message: Message, *, key: str, failed: bool, timeout: float) -> None:
-    """Send `message`, waiting no longer than `timeout` seconds for each answer.
+    """Send `message`, waiting no longer than `timeout` seconds for all of the exchange.
 
     `key` tells a repeated message where a service looks for one: PagerDuty, and webhooks (Idempotency-Key).
     Raises DeliveryFailed, DeliveryRefused, ConfigurationError; no error repeats anything of the channel's address.
@@ -65,14 +66,15 @@ def send(channel: Channel, message: Message, *, key: str, failed: bool, timeout:
     if pagerduty.is_meant(service):
         pagerduty.send(service, rendered.body, key=key, failed=failed, timeout=timeout)
         return
-    with listening() as answers, _warnings() as said:
+    with within(timeout) as late, listening() as answers, _warnings() as said:
         # Through Apprise's own list, which catches whatever a service's code raises.
         sent = _alone(service).notify(
             body=rendered.body, title=rendered.title, notify_type=_type(failed), body_format=_format(dialect)
         )
     if not sent:
         assert not isinstance(channel.url, ConfigurationError)
-        raise error_for(answers, said=without_secrets(" ".join(said), channel.url.get_secret_value())[:300])
+        told = without_secrets(" ".join(said), channel.url.get_secret_value())[:300]
+        raise error_for(answers, late=late.is_set(), said=told)
 
 
 def open_service(channel: Channel) -> Any:

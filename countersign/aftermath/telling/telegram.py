@@ -4,14 +4,14 @@ An error never shows the request's address: the bot's token is part of it.
 """
 
 from collections.abc import Mapping
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import httpx
 
 from countersign.aftermath.telling.answers import error_for_status, retry_after
 from countersign.aftermath.telling.cards import CardMessage
 from countersign.aftermath.telling.redacting import silence_foreign_loggers, without_secrets
+from countersign.aftermath.telling.time_limit import within
 from countersign.errors import DeliveryFailed, DeliveryRefused
 from countersign.execution.channels import TelegramBot
 
@@ -23,16 +23,11 @@ class Telegram:
     """One bot. Every method raises DeliveryFailed where another attempt may help, else DeliveryRefused."""
 
     def __init__(self, bot: TelegramBot, *, timeout: float) -> None:
-        """`timeout` (seconds) bounds connecting and each answer."""
+        """`timeout` (seconds) bounds each request with its answer."""
         silence_foreign_loggers()
         self._token = bot.token.get_secret_value()
-        self._http = httpx.Client(base_url=f"{bot.api}/bot{self._token}/", timeout=timeout)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
-        self._http.close()
+        self._address = f"{bot.api}/bot{self._token}"
+        self._timeout = timeout
 
     def name(self) -> str:
         """Return the bot's name."""
@@ -54,12 +49,14 @@ class Telegram:
         self._ask("sendMessage", asked)
 
     def _ask(self, method: str, asked: Mapping[str, Any]) -> dict[str, Any]:
-        try:
-            answer = self._http.post(method, json=asked)
-        except httpx.TimeoutException:
-            raise DeliveryFailed(f"Telegram did not answer {method} in time.") from None
-        except (httpx.HTTPError, httpx.InvalidURL):
-            raise DeliveryFailed(f"Telegram cannot be reached for {method}.") from None
+        with within(self._timeout) as late:
+            try:
+                # Each on a connection of its own, which ends with it.
+                answer = httpx.post(f"{self._address}/{method}", json=asked, timeout=self._timeout)
+            except (httpx.HTTPError, httpx.InvalidURL) as error:
+                if late.is_set() or isinstance(error, httpx.TimeoutException):
+                    raise DeliveryFailed(f"Telegram did not answer {method} in time.") from None
+                raise DeliveryFailed(f"Telegram cannot be reached for {method}.") from None
         document = _document(answer)
         if answer.is_success and document.get("ok") is True:
             result = document.get("result")

@@ -21,5 +21,4 @@ def try_channel(channel: Channel) -> None:
 
 def try_bot(bot: TelegramBot) -> str:
     """Return the name of the bot whose token it is. Raises DeliveryFailed, DeliveryRefused."""
-    with Telegram(bot, timeout=SECONDS) as telegram:
-        return telegram.name()
+    return Telegram(bot, timeout=SECONDS).name()
