@@ -16,11 +16,14 @@ from rich.console import Console
 from rich.table import Table
 
 from countersign.cli.exit_codes import FAILED
+from countersign.sandbox.demo.mailbox import CHANNELS_BLOCK
 from countersign.sandbox.stack import Stack
 
 CHECK_SECONDS = 1.0
-# The sandbox's pods start in no time, so verifications need not take the minute that they are given elsewhere.
-VERIFICATION = {
+ENVIRONMENT = {
+    # The mailbox ends with the demonstration, so nobody else looks up where it was.
+    "COUNTERSIGN_CHANNELS_BLOCK": CHANNELS_BLOCK,
+    # The sandbox's pods start in no time, so verifications need not take the minute that they are given elsewhere.
     "COUNTERSIGN_VERIFY_WARM_UP_SECONDS": "1",
     "COUNTERSIGN_VERIFY_COLLECT_SECONDS": "2",
     "COUNTERSIGN_VERIFY_LIMIT_SECONDS": "20",
@@ -43,7 +46,7 @@ def run(
         signal.signal(number, lambda *_: told_to_stop.set())
     with _folder(state_dir, once=once) as folder:
         console.print("Starting PostgreSQL, Valkey, Prefect, a worker, a cluster and a host …")
-        with Stack(folder, port=port, environment=VERIFICATION) as stack:
+        with Stack(folder, port=port, environment=ENVIRONMENT) as stack:
             # Prefect reads its settings from the environment when it is imported.
             os.environ.update(stack.environment())
             from countersign.sandbox.demo.showing import perform_all  # noqa: PLC0415

@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from blocks import KubernetesCluster, NotificationChannels, PolicyDocument
 from countersign.policy.keys import generate_ed25519, load_private_key
 from countersign.sandbox.demo.cases import FROZEN_NAMESPACE
-from countersign.sandbox.demo.mailbox import CHANNEL
+from countersign.sandbox.demo.mailbox import CHANNEL, CHANNELS_BLOCK
 
 PEOPLE = ("alice", "bob")
 AUTO_APPROVER = "auto_approver"
@@ -74,6 +74,6 @@ async def save_blocks(household: Household, kubeconfig: SecretStr) -> None:
 
 
 async def save_channel(address: str) -> None:
-    """Have everything that happens told to the channel at `address`."""
+    """Have everything that happens during the demonstration told to the channel at `address`."""
     block = NotificationChannels.model_validate({"channels": [{"name": CHANNEL}], "urls": {CHANNEL: address}})
-    await block.asave(BLOCK, overwrite=True)
+    await block.asave(CHANNELS_BLOCK, overwrite=True)

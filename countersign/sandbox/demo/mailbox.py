@@ -6,10 +6,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Lock, Thread
 
 CHANNEL = "demo"
+CHANNELS_BLOCK = "demo"
+"""The block that holds it: of its own, so that the one a person filled in stays as it is."""
 
 
 class Mailbox:
-    """Takes every message, and lives as long as the process: executions after the demonstration are told too."""
+    """Takes every message, and lives as long as the process: executions after the table are told too."""
 
     def __init__(self) -> None:
         self._lock = Lock()
