@@ -17,6 +17,7 @@ from countersign.execution.channels import (
     Channels,
     Format,
     TelegramBot,
+    bot_address,
 )
 from countersign.records.outcomes import Outcome
 
@@ -104,8 +105,7 @@ class NotificationChannels(Block):
                 )
             for channel in self.channels:
                 self._check(channel)
-            if not self.telegram_api.startswith(("https://", "http://")):
-                raise ConfigurationError(f"telegram_api {self.telegram_api!r} is not a URL", hint="write https://…")
+            bot_address(self.telegram_api)
         return self
 
     def settings(self, addresses: dict[str, SecretStr | ConfigurationError] | None = None) -> Channels:
@@ -116,7 +116,7 @@ class NotificationChannels(Block):
             bot=None
             if self.telegram_token is None
             else TelegramBot(
-                self.telegram_token, self.telegram_api.rstrip("/"), self.telegram_chat, self.card_language
+                self.telegram_token, bot_address(self.telegram_api), self.telegram_chat, self.card_language
             ),
         )
 

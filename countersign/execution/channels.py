@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+import httpx
 from pydantic import SecretStr
 
 from countersign.errors import ConfigurationError
@@ -13,6 +14,7 @@ ROLLED_BACK = "rolled_back"
 CARD = "card"
 """The name under which the reply on the card is on record; no channel is called so."""
 TELEGRAM_API = "https://api.telegram.org"
+PORTS = range(1, 65_536)
 
 
 class Format(StrEnum):
@@ -60,3 +62,24 @@ class Channels:
     bot: TelegramBot | None = None
     page_of_run: Callable[[str], str] | None = field(default=None, repr=False)
     """From a flow run's id to the address of its page, where that is known."""
+
+
+def bot_address(api: str) -> str:
+    """Return the Bot API's address as requests begin with it. Raises ConfigurationError, which does not repeat it."""
+    hint = f"write {TELEGRAM_API}, or http://HOST:PORT of a server of your own"
+    try:
+        address = httpx.URL(api.rstrip("/"))
+    except httpx.InvalidURL:
+        raise ConfigurationError("telegram_api is not a URL", hint=hint) from None
+    if address.scheme not in ("http", "https"):
+        raise ConfigurationError("telegram_api is not a URL with http:// or https://", hint=hint)
+    if address.port is not None and address.port not in PORTS:
+        raise ConfigurationError("telegram_api has a port that is not between 1 and 65535", hint=hint)
+    try:
+        # As connecting does it: a label of a name is neither empty nor longer than 63.
+        host = address.raw_host.decode("ascii").encode("idna")
+    except UnicodeError:
+        host = b""
+    if not host:
+        raise ConfigurationError("telegram_api names no host", hint=hint)
+    return str(address)

@@ -192,7 +192,12 @@ def test_no_secret_is_in_what_a_block_prints(kind: type[Block], fields: dict[str
         ),
         ({"channels": [{"name": "a", "prefect_block": "x/y", "outcomes": ["fail"]}]}, "'fail' is none; there are"),
         ({"channels": [{"name": "a", "prefect_block": "x/y", "risks": ["huge"]}]}, "risks"),
-        ({"telegram_api": "api.telegram.org"}, "is not a URL"),
+        ({"telegram_api": "api.telegram.org"}, "telegram_api is not a URL"),
+        ({"telegram_api": "http://127.0.0.1:99999"}, "telegram_api has a port that is not"),
+        ({"telegram_api": "http://127.0.0.1:0"}, "telegram_api has a port that is not"),
+        ({"telegram_api": f"http://{SECRET}:abc"}, "telegram_api is not a URL"),
+        ({"telegram_api": "https://"}, "telegram_api names no host"),
+        ({"telegram_api": "https://api..org"}, "telegram_api names no host"),
     ],
 )
 def test_a_mistake_in_the_channels_is_said_when_it_is_made(fields: dict[str, Any], said: str) -> None:

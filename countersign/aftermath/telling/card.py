@@ -27,7 +27,7 @@ MARGIN_SECONDS = 3.0
 
 
 def reply_on_card(subject: Subject) -> StepEnd:
-    """Remove the card's buttons and reply on it. Raises DeliveryFailed, DeliveryRefused, MemoryUnavailable."""
+    """Remove the card's buttons and reply on it. Raises DeliveryFailed, DeliveryRefused, ConfigurationError."""
     found = _find(subject)
     if isinstance(found, Skipped):
         return found

@@ -15,7 +15,7 @@ from countersign.aftermath.telling.redacting import silence_foreign_loggers, wit
 from countersign.aftermath.telling.rendering import Dialect, Limits, render
 from countersign.aftermath.telling.time_limit import within
 from countersign.errors import ConfigurationError
-from countersign.execution.channels import Channel, Format
+from countersign.execution.channels import PORTS, Channel, Format
 
 MOST = 20_000
 """Characters of a body where the service allows more."""
@@ -89,6 +89,11 @@ def open_service(channel: Channel) -> Any:
         raise ConfigurationError(
             f"the address of the channel {channel.name!r} is none that Apprise knows",
             hint="see Apprise's list of services for the form of its address",
+        )
+    if getattr(service, "port", None) is not None and service.port not in PORTS:
+        raise ConfigurationError(
+            f"the address of the channel {channel.name!r} has a port that is not between 1 and 65535",
+            hint="write host:port, or leave the port away",
         )
     return service
 

@@ -13,7 +13,7 @@ from countersign.aftermath.telling.cards import CardMessage
 from countersign.aftermath.telling.redacting import silence_foreign_loggers, without_secrets
 from countersign.aftermath.telling.time_limit import within
 from countersign.errors import DeliveryFailed, DeliveryRefused
-from countersign.execution.channels import TelegramBot
+from countersign.execution.channels import TelegramBot, bot_address
 
 # What Telegram answers (400) to removing buttons that are gone, or from a message that is.
 NOTHING_TO_REMOVE = ("message is not modified", "message to edit not found", "message can't be edited")
@@ -23,10 +23,10 @@ class Telegram:
     """One bot. Every method raises DeliveryFailed where another attempt may help, else DeliveryRefused."""
 
     def __init__(self, bot: TelegramBot, *, timeout: float) -> None:
-        """`timeout` (seconds) bounds each request with its answer."""
+        """`timeout` (seconds) bounds each request with its answer. Raises ConfigurationError."""
         silence_foreign_loggers()
         self._token = bot.token.get_secret_value()
-        self._address = f"{bot.api}/bot{self._token}"
+        self._address = f"{bot_address(bot.api)}/bot{self._token}"
         self._timeout = timeout
 
     def name(self) -> str:

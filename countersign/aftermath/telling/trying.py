@@ -20,5 +20,5 @@ def try_channel(channel: Channel) -> None:
 
 
 def try_bot(bot: TelegramBot) -> str:
-    """Return the name of the bot whose token it is. Raises DeliveryFailed, DeliveryRefused."""
+    """Return the name of the bot whose token it is. Raises DeliveryFailed, DeliveryRefused, ConfigurationError."""
     return Telegram(bot, timeout=SECONDS).name()

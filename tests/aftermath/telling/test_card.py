@@ -12,6 +12,8 @@ from redis import Redis
 from sqlalchemy import text
 
 from countersign.aftermath.telling.cards import CardMessage, read_card
+from countersign.aftermath.telling.trying import try_bot
+from countersign.errors import ConfigurationError
 from countersign.execution.channels import TelegramBot
 from countersign.records.database import transaction
 from countersign.records.deliveries import begin_delivery, deliveries_of, record_sent
@@ -155,6 +157,17 @@ def test_where_there_is_nobody_to_reply_to_the_step_is_skipped(
     assert step.status == "skipped"
     assert reason in (step.reason or "")
     assert receiver.received() == []
+
+
+@pytest.mark.parametrize("api", ["http://127.0.0.1:99999", "http://127.0.0.1:abc", "http://", "http://x..y"])
+def test_an_address_of_the_bot_that_cannot_be_right_is_named(
+    desk: Office, receiver: Receiver, api: str, valkey_url: str
+) -> None:
+    desk = telling(desk, bot=TelegramBot(SecretStr(TOKEN), api), redis_url=SecretStr(valkey_url))
+    execution_id = execution_id_of(desk.perform(QUIET, incident_id="INC-1"))
+    assert (reply(desk, execution_id).error or "").startswith("configuration: telegram_api ")
+    with pytest.raises(ConfigurationError, match="telegram_api"):
+        try_bot(TelegramBot(SecretStr(TOKEN), api))
 
 
 @pytest.mark.parametrize("without", ["bot", "redis", "switch"])

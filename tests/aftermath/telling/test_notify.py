@@ -238,12 +238,14 @@ def test_a_channel_without_a_usable_address_leaves_the_others_alone(
         office,
         Channel("absent", ConfigurationError("the Prefect block slack-webhook/x does not exist")),
         Channel("nonsense", SecretStr(f"nosuchservice://{TOKEN}")),
+        Channel("port", SecretStr(f"json://{TOKEN}@127.0.0.1:99999/")),
         webhook("fine"),
     )
     execution_id = execution_id_of(office.perform("NO_ACTION: quiet"))
     step = tell(office, execution_id)
     assert "absent: the Prefect block slack-webhook/x does not exist" in (step.error or "")
     assert "'nonsense' is none that Apprise knows" in (step.error or "")
+    assert "'port' has a port that is not between 1 and 65535" in (step.error or "")
     assert TOKEN not in (step.error or "")
     assert deliveries(office, execution_id)["fine"].status == "sent"
 
