@@ -22,7 +22,7 @@ Block = Annotated[
 @commands.command("list")
 def list_channels(block: Block = None) -> None:
     """Print the channels and what each is told of. Addresses are not shown."""
-    channels = _load(block)
+    channels = load_channels(block)
     table = Table("channel", "service", "risks", "outcomes", "language", "format", box=None)
     for one in channels.channels:
         table.add_row(
@@ -44,7 +44,7 @@ def test(
     """Send a test message to one channel, or to all and ask for the bot's name."""
     from countersign.aftermath.telling.trying import try_bot, try_channel  # noqa: PLC0415 - Apprise is slow
 
-    channels = _load(block)
+    channels = load_channels(block)
     chosen = [one for one in channels.channels if name in (None, one.name)]
     if name is not None and not chosen:
         names = ", ".join(one.name for one in channels.channels) or "none"
@@ -67,7 +67,8 @@ def test(
         raise DeliveryFailed(f"{failed} of them cannot be told.", hint="mend them in the NotificationChannels block")
 
 
-def _load(block: str | None) -> Channels:
+def load_channels(block: str | None) -> Channels:
+    """Return what the block says, with the addresses of Prefect's blocks. Raises ConfigurationError, BlockMissing."""
     from blocks import NotificationChannels  # noqa: PLC0415 - Prefect takes two seconds to import
     from blocks.loading import load_block  # noqa: PLC0415
     from blocks.notification_blocks import addresses_of  # noqa: PLC0415

@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 import typer
 
@@ -42,12 +43,12 @@ def examine(settings: Settings) -> list[Answer]:
         ("cluster", _cluster),
         ("hosts", _hosts),
     ]
-    return [_asked(name, check, settings) for name, check in checks]
+    return [*(_asked(name, partial(check, settings)) for name, check in checks), *_channels(settings)]
 
 
-def _asked(name: str, check: Callable[[Settings], str], settings: Settings) -> Answer:
+def _asked(name: str, check: Callable[[], str]) -> Answer:
     try:
-        return Answer(name, True, check(settings))
+        return Answer(name, True, check())
     except CountersignError as error:
         return Answer(name, False, error.message, error.hint)
 
@@ -146,3 +147,35 @@ def _hosts(settings: Settings) -> str:
             hint="set COUNTERSIGN_REDIS_URL, e.g. redis://host:6379/0",
         )
     return hosts.check()
+
+
+def _channels(settings: Settings) -> list[Answer]:
+    """Look at every channel without sending anything."""
+    from blocks.loading import BlockMissing  # noqa: PLC0415
+    from countersign.aftermath.telling.trying import look_at_bot, look_at_channel  # noqa: PLC0415
+    from countersign.cli.channels import load_channels  # noqa: PLC0415
+
+    try:
+        told = load_channels(settings.channels_block)
+    except BlockMissing:
+        said = f"no NotificationChannels block {settings.channels_block!r}, so nobody is told how executions end"
+        return [Answer("channels", True, said)]
+    except ConfigurationError as error:
+        return [Answer("channels", False, error.message, error.hint)]
+    looks = [(one.name, partial(look_at_channel, one)) for one in told.channels]
+    if told.bot is not None:
+        looks.append(("Telegram bot", partial(look_at_bot, told.bot)))
+    answers = [_about(name, _asked("channels", look)) for name, look in looks]
+    if not told.enabled or not settings.notify:
+        answers.append(Answer("channels", True, "notifications are switched off"))
+    if looks:
+        said = "nothing was sent; `countersign channels test` sends each a test message"
+        answers.append(Answer("channels", True, said))
+    elif told.enabled and settings.notify:
+        answers.append(Answer("channels", True, "the block names none, so nobody is told how executions end"))
+    return answers
+
+
+def _about(name: str, answer: Answer) -> Answer:
+    hint = answer.hint or "mend it in the NotificationChannels block; `countersign channels test` tries it"
+    return replace(answer, said=f"{name}: {answer.said}", hint=None if answer.fine else hint)
