@@ -11,7 +11,7 @@ from uuid import UUID
 
 from sqlmodel import Session
 
-from countersign.aftermath.learning.incidents import incident_id_of
+from countersign.aftermath.incidents import incident_id_of
 from countersign.aftermath.remembering.case import makes_a_case
 from countersign.aftermath.remembering.deposit import keep_case
 from countersign.aftermath.remembering.resolve import reason_to_leave, settle_incident

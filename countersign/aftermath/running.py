@@ -15,6 +15,7 @@ from sqlalchemy import text as sql
 from sqlalchemy.exc import DBAPIError
 
 from countersign.aftermath.catalogue import STEPS
+from countersign.aftermath.incidents import incident_id_of
 from countersign.aftermath.subject import Done, Skipped, StepEnd, StepFunction, Subject, subject_of
 from countersign.errors import (
     CountersignError,
@@ -201,5 +202,5 @@ def payload_of(approval: Approval, execution: Execution) -> dict[str, object]:
         "approval_id": str(approval.id),
         "action": masked(approval.action),
         "outcome": execution.outcome.value if execution.outcome else None,
-        "incident_id": approval.incident_id,
+        "incident_id": incident_id_of(approval),
     }

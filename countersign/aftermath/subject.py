@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import Engine
 from sqlmodel import Session
 
+from countersign.aftermath.incidents import incident_id_of
 from countersign.errors import TookTooLong
 from countersign.execution.report import Report
 from countersign.execution.services import Services
@@ -72,7 +73,7 @@ class Subject:
     @property
     def incident_id(self) -> str | None:
         """The incident that the action was meant to fix, if one is named."""
-        return self.approval.incident_id
+        return incident_id_of(self.approval)
 
     @property
     def plan(self) -> Plan | None:

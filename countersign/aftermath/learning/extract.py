@@ -10,9 +10,9 @@ from sqlmodel import Session
 from countersign.actions import read_action
 from countersign.actions.commands import template_of
 from countersign.actions.operation import HostOperation, KubernetesOperation, Verb
+from countersign.aftermath.incidents import alert_of, incident_of
 from countersign.aftermath.learning.content import Said
 from countersign.aftermath.learning.effects import effect_of
-from countersign.aftermath.learning.incidents import alert_of, incident_id_of, incident_of
 from countersign.aftermath.learning.keeping import Kept, Repair, keep_repair
 from countersign.aftermath.learning.learn import (
     judge_playbook,
@@ -49,7 +49,7 @@ def extract_playbook(subject: Subject) -> StepEnd:
     why_not = _why_not(subject)
     if why_not is not None:
         return Skipped(why_not)
-    named = incident_id_of(subject.approval)
+    named = subject.incident_id
     if named is None:
         return Skipped(text("learning.no_incident"))
     with transaction(subject.engine) as session:

@@ -7,8 +7,8 @@ from uuid import UUID
 
 from sqlmodel import Session
 
+from countersign.aftermath.incidents import alert_of, incident_of
 from countersign.aftermath.learning.effects import Effect, effect_of
-from countersign.aftermath.learning.incidents import alert_of, incident_id_of, incident_of
 from countersign.aftermath.learning.standing import Demote, Promote, rules_of, standing_of
 from countersign.aftermath.learning.subjects import playbook_subject, repair_subject, steps_subject
 from countersign.aftermath.learning.trust import kept_since, trust_from
@@ -127,7 +127,7 @@ def tell_about(session: Session, subject: Subject, what: str, *, name: str, reas
     add_event(
         session,
         approval_id=subject.approval.id,
-        incident_id=incident_id_of(subject.approval),
+        incident_id=subject.incident_id,
         type=f"playbook_{what}",
         status=EventStatus.WARNING if what == "demoted" else EventStatus.INFO,
         title=text(f"learning.{what}_event", name=name),

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from countersign.aftermath.learning.incidents import alert_of
+from countersign.aftermath.incidents import alert_of
 from countersign.records.tables import Approval, Incident
 
 SERVICE_LABELS = (

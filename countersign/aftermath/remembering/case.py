@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from countersign.aftermath.learning.incidents import alert_of
+from countersign.aftermath.incidents import alert_of
 from countersign.execution.report import Report
 from countersign.masking import masked
 from countersign.records.knowledge import Case

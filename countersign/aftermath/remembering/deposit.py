@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlmodel import Session
 
-from countersign.aftermath.learning.incidents import incident_id_of, incident_of
+from countersign.aftermath.incidents import incident_id_of, incident_of
 from countersign.aftermath.remembering.case import case_of, makes_a_case
 from countersign.aftermath.remembering.verdicts import verdict_of
 from countersign.aftermath.subject import Done, Skipped, StepEnd, Subject

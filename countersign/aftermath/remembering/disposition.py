@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Engine
 from sqlmodel import Session
 
-from countersign.aftermath.learning.incidents import incident_of
+from countersign.aftermath.incidents import incident_of
 from countersign.aftermath.remembering.anomaly import anomaly_key_of
 from countersign.aftermath.subject import Done, Skipped, StepEnd, Subject
 from countersign.errors import MemoryUnavailable

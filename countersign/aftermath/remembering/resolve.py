@@ -6,7 +6,6 @@ from typing import Any
 
 from sqlmodel import Session
 
-from countersign.aftermath.learning.incidents import incident_id_of
 from countersign.aftermath.remembering.verdicts import verdict_of
 from countersign.aftermath.subject import Done, Skipped, StepEnd, Subject
 from countersign.masking import masked
@@ -28,13 +27,13 @@ def resolve_incident(subject: Subject) -> StepEnd:
     assert outcome is not None, "steps exist once there is an outcome"
     with transaction(subject.engine) as session:
         verdict = verdict_of(session, subject.execution_id) or _told(subject)
-        incident = find_incident(session, incident_id_of(approval))
+        incident = find_incident(session, subject.incident_id)
     rolled_back = bool((subject.result_of(StepName.ROLL_BACK) or {}).get("rolled_back"))
     reason = reason_to_leave(outcome, verdict, rolled_back=rolled_back)
     if reason is not None:
         return Skipped(reason)
     if incident is None:
-        named = incident_id_of(approval)
+        named = subject.incident_id
         return Skipped(text("resolve.not_on_record", incident=named) if named else text("resolve.no_incident"))
     incident_id, settled_at = incident.id, subject.execution.settled_at
     if _fired_again(incident, settled_at):

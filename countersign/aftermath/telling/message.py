@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from countersign.aftermath.incidents import incident_id_of
 from countersign.execution.channels import ROLLED_BACK
 from countersign.execution.report import Report
 from countersign.masking import masked
@@ -76,7 +77,7 @@ def message_of(told: Told, language: str) -> Message:
         (say("telling.namespace"), log.namespace if log else ""),
         (say("telling.blast_radius"), _impact(approval.blast_radius, language)),
         (say("report.duration"), _duration(report, language)),
-        (say("telling.incident"), approval.incident_id),
+        (say("telling.incident"), incident_id_of(approval)),
         (say("telling.description"), approval.description),
         (say("telling.run"), told.page),
     ]

@@ -102,6 +102,21 @@ def test_buttons_that_are_gone_are_no_error(desk: Office, receiver: Receiver, sa
 
 
 @pytest.mark.parametrize(
+    ("action", "fields"),
+    [
+        (QUIET, {"description": "as asked for INC-1, again"}),
+        (f"{QUIET} (INC-1)", {}),
+        (QUIET, {"requested_by": "on-call for INC-1"}),
+    ],
+)
+def test_an_incident_that_only_the_text_names_has_its_card_replied_on(
+    desk: Office, receiver: Receiver, action: str, fields: dict[str, object]
+) -> None:
+    assert reply(desk, execution_id_of(desk.perform(action, **fields))).status == "done"
+    assert len(receiver.received(SEND)) == 1
+
+
+@pytest.mark.parametrize(
     ("answer", "said"),
     [
         (Reply(403, {"ok": False, "description": "Forbidden: bot was kicked"}), "bot was kicked"),

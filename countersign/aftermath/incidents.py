@@ -1,4 +1,4 @@
-"""Which incident an execution belongs to, and by which alert it is recognised."""
+"""Which incident an execution belongs to, for all steps alike, and by which alert it is recognised."""
 
 import re
 
