@@ -60,6 +60,10 @@ RESOLVE = text("""
     RETURNING id
 """)
 
+# Held by who opens an incident of that name, and by who found that there is none and writes so, until the end of the
+# transaction: so the one of them that is later sees what the other wrote.
+HOLD_NAME = text("SELECT pg_advisory_xact_lock(4173, hashtext(:id))")
+
 # Give an execution that was approved before its incident existed the incident.
 LINK = text("""
     UPDATE approval SET incident_id = :incident_id
@@ -168,6 +172,11 @@ def find_incident(session: Session, incident_id: str | None) -> Incident | None:
     return session.get(Incident, clean(incident_id), populate_existing=True)
 
 
+def hold_name(session: Session, incident_id: str) -> None:
+    """Keep others from opening an incident of this name until the transaction ends."""
+    session.execute(HOLD_NAME, {"id": clean(incident_id)})
+
+
 def version_of(session: Session, incident_id: str) -> int | None:
     """Return the version that an incident is at, None where there is none."""
     return session.exec(select(Incident.version).where(col(Incident.id) == clean(incident_id))).one_or_none()
@@ -270,6 +279,7 @@ def _is_another(last: Incident, signals: Signals) -> bool:
 
 
 def _insert(session: Session, signals: Signals, incident_id: str) -> Incident | None:
+    hold_name(session, incident_id)
     row = session.execute(
         INSERT,
         {

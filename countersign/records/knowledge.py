@@ -30,15 +30,23 @@ _PART = re.compile(r'-?"[^"]*"|[^\s"]+')
 AROUND = 80
 """Characters on either side of a part that was found."""
 
-# Keep a case. That of an execution is written once, and again when its incident becomes known.
+# Keep a case. That of an execution is written once, and again when more is known of the incident that it has.
 DEPOSIT = text("""
     INSERT INTO knowledge_entry AS entry (id, execution_id, incident_id, title, body, tags, path_type)
     VALUES (:id, :execution_id, :incident_id, :title, :body, :tags, :path_type)
     ON CONFLICT (execution_id) DO UPDATE SET
         incident_id = excluded.incident_id, title = excluded.title, body = excluded.body, tags = excluded.tags
-    WHERE entry.incident_id IS NULL AND excluded.incident_id IS NOT NULL
+    WHERE excluded.incident_id IS NOT NULL
+      AND (entry.incident_id, entry.title, entry.body, entry.tags)
+          IS DISTINCT FROM (excluded.incident_id, excluded.title, excluded.body, excluded.tags)
     RETURNING id
 """).bindparams(bindparam("tags", type_=ARRAY(Text())))
+
+# Executions whose cases name an incident (ix_knowledge_entry_incident_id).
+NAMING = text("""
+    SELECT execution_id FROM knowledge_entry WHERE incident_id = :incident_id AND execution_id IS NOT NULL
+    ORDER BY execution_id
+""")
 
 # Look for words and their forms, as people write them for search engines, or for parts of all words. The excerpt is
 # made of the rows that are shown alone.
@@ -87,7 +95,10 @@ class Found:
 
 
 def deposit(session: Session, case: Case) -> UUID:
-    """Keep a case and return its entry; an execution has one, which stays as it is. Too long texts are shortened."""
+    """Keep a case and return its entry; an execution has one, which changes with its incident alone.
+
+    Too long texts are shortened.
+    """
     asked = {
         "id": new_id(),
         "execution_id": case.execution_id,
@@ -118,6 +129,11 @@ def entry_of(session: Session, execution_id: UUID) -> KnowledgeEntry | None:
     """Return the entry of an execution."""
     query = select(KnowledgeEntry).where(col(KnowledgeEntry.execution_id) == execution_id)
     return session.exec(query.execution_options(populate_existing=True)).one_or_none()
+
+
+def cases_naming(session: Session, incident_id: str) -> Sequence[UUID]:
+    """Return the executions whose cases name the incident."""
+    return list(session.execute(NAMING, {"incident_id": clean(incident_id)}).scalars())
 
 
 def search(session: Session, query: str, *, tags: Sequence[str] = (), limit: int = 20) -> Sequence[Found]:

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from sqlmodel import Session
 
 from countersign.aftermath.remembering.anomaly import service_of
+from countersign.aftermath.remembering.deposit import write_cases_again
 from countersign.canonical import sha256_of
 from countersign.errors import InvalidInput
 from countersign.records.auto_repairs import wake_repairs
@@ -140,6 +141,7 @@ def receive(
     incident = opened.incident
     if opened.created:
         wake_repairs(session, incident.id)
+        write_cases_again(session, incident.id)
         return Received(Became.OPENED, incident)
     if not signals.firing and all(one.get("status") == OVER for one in incident.alerts.values()):
         resolve_incident(session, incident.id, note=text("resolve.alerts_over"), actor="alertmanager")

@@ -10,8 +10,11 @@ from countersign.aftermath.remembering.case import case_of, makes_a_case
 from countersign.aftermath.remembering.verdicts import verdict_of
 from countersign.aftermath.subject import Done, Skipped, StepEnd, Subject
 from countersign.execution.report import Report
+from countersign.records.approvals import get_approval
 from countersign.records.auto_repairs import expect_repair
-from countersign.records.knowledge import deposit, get_entry
+from countersign.records.incidents import hold_name
+from countersign.records.knowledge import cases_naming, deposit, get_entry
+from countersign.records.queries import get_execution
 from countersign.records.tables import Approval, Execution
 from countersign.texts import text
 
@@ -34,12 +37,17 @@ def deposit_knowledge(subject: Subject) -> StepEnd:
 
 def keep_case(session: Session, approval: Approval, execution: Execution, report: Report) -> Mapping[str, Any]:
     """Keep the case as it is known by now; what is there is written again once its incident is known."""
+    named, incident = incident_id_of(approval), incident_of(session, approval)
+    if named is not None and incident is None:
+        # Opened meanwhile, it is seen here, or whoever opens it sees this case.
+        hold_name(session, named)
+        incident = incident_of(session, approval)
     case = case_of(
         approval,
         execution,
         report,
-        incident=incident_of(session, approval),
-        incident_id=incident_id_of(approval),
+        incident=incident,
+        incident_id=named,
         verdict=verdict_of(session, execution.id),
     )
     entry = get_entry(session, deposit(session, case))
@@ -48,3 +56,11 @@ def keep_case(session: Session, approval: Approval, execution: Execution, report
         "title": entry.title,
         "summary": text("knowledge.kept", title=entry.title),
     }
+
+
+def write_cases_again(session: Session, incident_id: str) -> None:
+    """Write the cases that named the incident before it was on record as they are known by now."""
+    for execution_id in cases_naming(session, incident_id):
+        execution = get_execution(session, execution_id)
+        approval = get_approval(session, execution.approval_id)
+        keep_case(session, approval, execution, Report.model_validate(execution.report or {}))

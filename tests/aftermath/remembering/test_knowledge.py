@@ -138,10 +138,10 @@ def test_an_execution_has_one_case(engine: Engine) -> None:
         assert (two, get_entry(session, one).title) == (one, "first")
 
 
-def test_a_case_is_written_again_once_its_incident_is_known(engine: Engine) -> None:
+def test_a_case_is_written_again_as_its_incident_becomes_known(engine: Engine) -> None:
     execution_id = some_execution(engine)
     with transaction(engine) as session:
-        for title, incident_id in (("before", None), ("known", "INC-1"), ("later", "INC-2")):
+        for title, incident_id in (("before", None), ("named", "INC-1"), ("known", "INC-1"), ("not named", None)):
             case = Case(title=title, body="", path_type="note", execution_id=execution_id, incident_id=incident_id)
             kept = deposit(session, case)
         session.expire_all()

@@ -1,13 +1,17 @@
 """The steps that remember: a case for every execution, the anomaly counted, the incident resolved."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Engine, text
 
+from countersign.aftermath.remembering.deposit import keep_case
+from countersign.records.approvals import get_approval
 from countersign.records.database import transaction
 from countersign.records.incidents import Signals, open_incident, resolve_incident
+from countersign.records.queries import get_execution
 from countersign.records.states import IncidentStatus, StepName, StepStatus
 from countersign.records.tables import Disposition
 from tests.aftermath.following import execution_id_of, follow, ledger, run_one
@@ -23,6 +27,7 @@ from tests.aftermath.remembering.remembered import (
     within,
 )
 from tests.execution.conftest import Office
+from tests.faults.waiting import until
 
 DEPOSIT, RESOLVE = StepName.DEPOSIT_KNOWLEDGE, StepName.RESOLVE_INCIDENT
 
@@ -93,6 +98,39 @@ def test_every_execution_makes_a_case(office: Office, action: str, by: str, path
     assert run_one(office, execution, DEPOSIT).status is StepStatus.DONE
     entry = case(office.services.engine, execution)
     assert (entry.path_type, entry.tags) == (path, tags)
+
+
+@pytest.mark.parametrize(
+    "fields", [{"incident_id": "INC-1"}, {"description": "see INC-1"}, {"incident_id": "INC-1", "requested_by": AUTO}]
+)
+def test_a_case_is_written_again_once_the_incident_that_its_approval_names_is_opened(
+    office: Office, fields: dict[str, str]
+) -> None:
+    engine, report = office.services.engine, office.perform(RESTART, **fields)
+    follow(office, report)
+    entry = case(engine, execution_id_of(report))
+    assert (entry.incident_id, "HighLatency" in entry.body) == ("INC-1", False)
+    received(engine, incident_id="INC-1")
+    again = case(engine, execution_id_of(report))
+    assert (again.id, again.incident_id, again.tags[2]) == (entry.id, "INC-1", "latency")
+    assert "HighLatency" in again.title and "HighLatency" in again.body
+
+
+def test_an_incident_that_is_opened_while_a_case_is_being_written_is_in_it(office: Office) -> None:
+    engine, report = office.services.engine, office.perform(RESTART, incident_id="INC-1")
+    with ThreadPoolExecutor(1) as pool:
+        with transaction(engine) as session:
+            execution = get_execution(session, execution_id_of(report))
+            keep_case(session, get_approval(session, execution.approval_id), execution, report)
+            opening = pool.submit(received, engine, incident_id="INC-1")
+            until(lambda: opening.done() or waits_for_a_lock(engine), "the incident")
+        opening.result()
+    assert "HighLatency" in case(engine, execution.id).title
+
+
+def waits_for_a_lock(engine: Engine) -> bool:
+    query = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    return within(engine, lambda session: session.execute(text(query)).scalar_one()) > 0
 
 
 def test_a_secret_in_the_action_is_not_in_the_case(office: Office) -> None:
