@@ -91,7 +91,7 @@ def retry_after(headers: Mapping[str, str], body: bytes, *, now: datetime | None
         return _seconds(said, now or datetime.now(UTC))
     try:
         document: Any = json.loads(body[:10_000])
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     if not isinstance(document, dict):
         return None

@@ -43,7 +43,7 @@ def read_card(kept: str, *, chat: str | None) -> CardMessage | None:
 def _from_json(kept: str, chat: str | None) -> CardMessage | None:
     try:
         document: Any = json.loads(kept)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     named = document.get("chat_id", chat)
     return _card(None if named is None else str(named), str(document.get("message_id", "")))

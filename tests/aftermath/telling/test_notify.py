@@ -112,6 +112,17 @@ def test_a_channel_that_never_works_makes_the_step_a_dead_letter_that_can_be_rep
     assert TOKEN not in str([row.model_dump() for row in deliveries(office, execution_id).values()])
 
 
+def test_an_answer_that_is_nested_without_end_is_a_refusal_of_that_channel_alone(
+    office: Office, receiver: Receiver, webhook: Webhook
+) -> None:
+    office = telling(office, webhook("deep"), webhook("fine"))
+    execution_id = execution_id_of(office.perform(RESTART))
+    receiver.answer("/deep", Reply(429, "[" * 9_000))
+    step = tell(office, execution_id)
+    assert "deep: The service has had too many messages" in (step.error or "")
+    assert deliveries(office, execution_id)["fine"].status == "sent"
+
+
 def test_a_service_that_asks_for_a_moment_gets_it_within_the_step(
     office: Office, receiver: Receiver, webhook: Webhook
 ) -> None:
