@@ -188,7 +188,7 @@ def _read(source: str) -> Any:
         return json.loads(written)
     except OSError as error:
         raise InvalidInput(f"--from: {source} cannot be read: {error.strerror}") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InvalidInput(f"--from: {source} is not JSON: {error}") from None
 
 

@@ -1,12 +1,14 @@
 """Alerts as Alertmanager's webhook sends them (version 4), and the incident that they open, refresh or resolve."""
 
+import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 from sqlmodel import Session
 
 from countersign.aftermath.remembering.anomaly import service_of
@@ -22,6 +24,10 @@ FIRING, OVER = "firing", "resolved"
 ALERTS_LIMIT = 1_000
 """Alerts of one notification that are looked at."""
 CATEGORY_LABELS = ("alert_category", "category")
+KEY_LIMIT = 500
+"""Characters of a group's key; a longer one is known by its hash, since indexes have limits."""
+_NAME = re.compile(r"[^\s\x00-\x1f\x7f\ud800-\udfff]{1,200}")
+_TIME = "2026-01-05T12:00:00Z"
 
 
 class Alert(BaseModel):
@@ -32,8 +38,8 @@ class Alert(BaseModel):
     status: str = FIRING
     labels: dict[str, str] = Field(default_factory=dict)
     annotations: dict[str, str] = Field(default_factory=dict)
-    startsAt: datetime | None = None
-    endsAt: datetime | None = None
+    startsAt: AwareDatetime | None = None
+    endsAt: AwareDatetime | None = None
     fingerprint: str = ""
 
     @property
@@ -96,11 +102,14 @@ def read_alerts(payload: Any) -> Notification:
             raise InvalidInput(
                 "alerts: this is no notification of Alertmanager", hint='give {"alerts": [{"labels": {…}}]}'
             )
+    _check_texts(given)
     try:
         found = Notification.model_validate(given)
     except ValidationError as error:
         problem = error.errors()[0]
-        raise InvalidInput(f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}") from None
+        field = ".".join(map(str, problem["loc"]))
+        hint = f"write a time with its zone, e.g. {_TIME}" if field.endswith("At") else "give it as Alertmanager does"
+        raise InvalidInput(f"{field}: {problem['msg']}", hint=hint) from None
     if not found.alerts:
         raise InvalidInput("alerts: there is none in it")
     return found
@@ -122,7 +131,7 @@ def signals_of(notification: Notification) -> Signals:
         alerts={alert.key: alert.document() for alert in alerts},
         category=next((found for name in CATEGORY_LABELS if (found := labels.get(name))), ""),
         services=sorted({service_of(alert.labels) for alert in alerts} - {""}),
-        group_key=notification.groupKey or f"labels:{sha256_of(labels)}",
+        group_key=_key_of(notification.groupKey) or f"labels:{sha256_of(labels)}",
         firing=firing,
         firing_since=max(began, default=None),
     )
@@ -132,6 +141,11 @@ def receive(
     session: Session, notification: Notification, *, now: datetime, incident_id: str | None = None
 ) -> Received:
     """Open, refresh, open again or resolve the incident that the alerts belong to. Raises InvalidInput."""
+    if incident_id is not None and _NAME.fullmatch(incident_id) is None:
+        raise InvalidInput(
+            f"incident_id: {incident_id[:80]!r} is no name of an incident",
+            hint="1 to 200 characters without spaces, e.g. INC-2026-0042",
+        )
     signals = signals_of(notification)
     if not signals.firing:
         known = incident_for(session, signals, incident_id)
@@ -148,6 +162,17 @@ def receive(
         session.refresh(incident)
         return Received(Became.RESOLVED, incident)
     return Received(Became.REOPENED if opened.reopened else Became.REFRESHED, incident)
+
+
+def _check_texts(given: Any) -> None:
+    try:
+        json.dumps(given, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise InvalidInput("alerts: half a character is in a text", hint="give the document in UTF-8") from None
+
+
+def _key_of(group_key: str) -> str:
+    return group_key if len(group_key) <= KEY_LIMIT else f"hash:{sha256_of(group_key)}"
 
 
 def _common(each: Iterable[Mapping[str, str]]) -> dict[str, str]:

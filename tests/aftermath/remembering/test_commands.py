@@ -81,6 +81,11 @@ def test_mistakes_are_one_sentence(run: Run, words: tuple[str, ...], said: str, 
     assert "Traceback" not in told
 
 
+def test_a_document_without_an_end_is_one_sentence(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "deep.json").write_text("[" * 100_000)
+    assert "is not JSON" in run("incidents", "open", "--from", "deep.json", code=2)
+
+
 def test_a_case_that_a_person_writes_is_found(run: Run) -> None:
     entry = run("knowledge", "add", "Disk full", "--body", "Prune the images.", "--tag", "disk").strip()
     assert entry in run("knowledge", "search", "image")
