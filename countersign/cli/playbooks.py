@@ -16,7 +16,7 @@ from countersign.actions.rendering import render as render_actions
 from countersign.aftermath.learning.content import said_by
 from countersign.aftermath.learning.document import read_playbooks, write_playbooks
 from countersign.aftermath.learning.importing import import_playbooks
-from countersign.aftermath.learning.subjects import playbook_subject
+from countersign.aftermath.learning.subjects import playbook_subject, steps_subject
 from countersign.aftermath.learning.trust import Trust, kept_since, read_trust
 from countersign.cli.opened import open_records
 from countersign.cli.playbook_showing import print_list, print_playbook, summary, trust_facts, trust_words, whole
@@ -56,11 +56,11 @@ def list_(
     alert: Annotated[str | None, typer.Option(help="Only those for this alertname.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """List playbooks with the trust in them."""
+    """List playbooks with the trust in the steps that they have in use."""
     with transaction(open_records()) as session:
         found = list_playbooks(session, status=status, alert=alert)
-        trust = _trust(session, [playbook_subject(one.id) for one in found])
-    rows = [summary(one, trust[playbook_subject(one.id)]) for one in found]
+        trust = _trust(session, [steps_subject(one.id, one.steps_hash) for one in found])
+    rows = [summary(one, trust[steps_subject(one.id, one.steps_hash)]) for one in found]
     if as_json:
         print(json.dumps(rows, ensure_ascii=False))
         return
@@ -72,7 +72,8 @@ def show(name: Name, as_json: AsJson = False) -> None:
     """Show a playbook: what it says, the trust in it, its versions and who changed what."""
     with transaction(open_records()) as session:
         playbook = get_playbook(session, name)
-        trust = _trust(session, [playbook_subject(playbook.id)])[playbook_subject(playbook.id)]
+        in_use = steps_subject(playbook.id, playbook.steps_hash)
+        trust = _trust(session, [in_use])[in_use]
         versions, changes = versions_of(session, playbook.id), changes_of(session, playbook.id)
     if as_json:
         print(json.dumps(whole(playbook, trust, versions, changes), ensure_ascii=False, indent=2))

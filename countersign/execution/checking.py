@@ -1,6 +1,6 @@
 """The checks before anything happens: approved and current, signed as it stands, allowed by the policy."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -42,7 +42,7 @@ from countersign.records.owned import Owned
 from countersign.records.playbooks import NAME_LIMIT, find_playbook, playbook_with_id, versions_with_steps
 from countersign.records.queries import count_recent_executions
 from countersign.records.states import ApprovalStatus, PlaybookStatus
-from countersign.records.tables import Approval, Playbook
+from countersign.records.tables import Approval, Playbook, PlaybookVersion
 from countersign.targets.kubernetes.kinds import api_kind
 from countersign.targets.model import Plan, Resolution
 
@@ -145,21 +145,29 @@ def _playbook_checks(services: Services, approval: Approval, *, automatic: bool)
     named, checks = approval.matched_playbook_id, []
     with transaction(services.engine) as session:
         found = find_playbook(session, named) if named else None
-        says_it = _playbooks_that_say(session, approval) if automatic else []
+        says_it = _versions_that_say(session, approval) if automatic else []
+        others = [playbook_with_id(session, one) for one in dict.fromkeys(row.playbook_id for row in says_it)]
     if found is not None:
-        checks.append(check_playbook(_facts_of(found), automatic=automatic))
+        facts = replace(_facts_of(found), waiting_version=_waiting_version(found, says_it))
+        checks.append(check_playbook(facts, automatic=automatic))
     elif named and automatic:
         checks.append(check_playbook(PlaybookFacts(named[:NAME_LIMIT], "not on record"), automatic=True))
-    for playbook in says_it:
+    for playbook in others:
         taken_away = playbook.people_only_reason is not None or playbook.status is PlaybookStatus.DEPRECATED
         if taken_away and (found is None or playbook.id != found.id):
             checks.append(check_playbook(_facts_of(playbook), automatic=True))
     return tuple(checks)
 
 
-def _playbooks_that_say(session: Session, approval: Approval) -> list[Playbook]:
-    versions = [one for steps in steps_hashes_of(approval) for one in versions_with_steps(session, steps)]
-    return [playbook_with_id(session, found) for found in dict.fromkeys(one.playbook_id for one in versions)]
+def _versions_that_say(session: Session, approval: Approval) -> list[PlaybookVersion]:
+    return [one for steps in steps_hashes_of(approval) for one in versions_with_steps(session, steps)]
+
+
+def _waiting_version(playbook: Playbook, says_it: Sequence[PlaybookVersion]) -> int | None:
+    """Return the version of the playbook that the action is, None where the one in use says the same."""
+    own = [one for one in says_it if one.playbook_id == playbook.id]
+    in_use = any(one.steps_hash == playbook.steps_hash for one in own)
+    return None if in_use or not own else max(one.version for one in own)
 
 
 def _facts_of(playbook: Playbook) -> PlaybookFacts:

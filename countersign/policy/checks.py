@@ -82,6 +82,8 @@ class PlaybookFacts:
     """draft, approved or deprecated."""
     people_only: str | None = None
     """Why it is left to people, None where it is not."""
+    waiting_version: int | None = None
+    """The version that the action is, where that is not the one in use."""
 
 
 class FindingFacts(Protocol):
@@ -152,6 +154,14 @@ def check_playbook(facts: PlaybookFacts, *, automatic: bool) -> Check:
             False,
             f"playbook {facts.name} is {facts.status}, and only an approved one runs without a person",
             f"have a person sign it, or approve the playbook: `countersign playbooks approve {facts.name}`",
+        )
+    if automatic and facts.waiting_version is not None:
+        number = facts.waiting_version
+        return Check(
+            Question.PLAYBOOK,
+            False,
+            f"version {number} of playbook {facts.name} is not the one in use, and only that runs without a person",
+            f"have a person sign it, or use it: `countersign playbooks approve {facts.name} --version {number}`",
         )
     who = "the auto-approver" if automatic else "a person's approval"
     return Check(Question.PLAYBOOK, True, f"playbook {facts.name} may be run with {who}")

@@ -61,6 +61,13 @@ RESTORE = text("""
     RETURNING id
 """)
 
+# Undo that; unlike RESTORE it leaves from when on runs count.
+TAKE_BACK = text("""
+    UPDATE playbook SET people_only_since = NULL, people_only_reason = NULL, updated_at = clock_timestamp()
+    WHERE id = :id AND people_only_since IS NOT NULL
+    RETURNING id
+""")
+
 # Write down who changed what, and why.
 NOTE_CHANGE = text("""
     INSERT INTO playbook_change (playbook_id, what, by, reason, at)
@@ -240,6 +247,14 @@ def demote(session: Session, playbook_id: UUID, *, by: str, reason: str) -> bool
 def restore(session: Session, playbook_id: UUID, *, by: str, reason: str) -> bool:
     """Give the playbook back to the auto-approver; False where nobody had taken it away."""
     changed = session.execute(RESTORE, {"id": playbook_id}).one_or_none() is not None
+    if changed:
+        note_change(session, playbook_id, PlaybookChangeKind.RESTORED, by=by, reason=reason)
+    return changed
+
+
+def take_back(session: Session, playbook_id: UUID, *, by: str, reason: str) -> bool:
+    """Undo `demote`, since it was not due; False where the playbook is not left to people."""
+    changed = session.execute(TAKE_BACK, {"id": playbook_id}).one_or_none() is not None
     if changed:
         note_change(session, playbook_id, PlaybookChangeKind.RESTORED, by=by, reason=reason)
     return changed

@@ -150,7 +150,10 @@ def _keep(session: Session, subject: Subject, repair: Repair, *, approve: bool) 
 
 
 def _may_be_approved(kept: Kept) -> bool:
-    """A draft is approved for a run of what it says; for one of another version of it a person has to choose."""
+    """A draft is approved for a run of what it said before; for one of another version of it a person has to choose.
+
+    A run that made it say something else is the first of its kind, however well the earlier steps are known.
+    """
     playbook = kept.playbook
     unjudged = playbook.status is PlaybookStatus.DRAFT and playbook.people_only_since is None
-    return unjudged and playbook.version == kept.version
+    return unjudged and playbook.version == kept.version and kept.how != "merged"

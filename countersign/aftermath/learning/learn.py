@@ -9,13 +9,20 @@ from sqlmodel import Session
 
 from countersign.aftermath.incidents import alert_of, incident_of
 from countersign.aftermath.learning.effects import Effect, effect_of
-from countersign.aftermath.learning.standing import Demote, Promote, rules_of, standing_of
+from countersign.aftermath.learning.standing import Demote, Promote, TakeBack, rules_of, standing_of
 from countersign.aftermath.learning.subjects import playbook_subject, repair_subject, steps_subject
 from countersign.aftermath.learning.trust import kept_since, trust_from
 from countersign.aftermath.subject import Done, Skipped, StepEnd, Subject
 from countersign.execution.own_steps import steps_hashes_of
 from countersign.records.database import transaction
-from countersign.records.playbooks import demote, find_playbook, lock_playbook, set_status, versions_of
+from countersign.records.playbooks import (
+    demote,
+    find_playbook,
+    lock_playbook,
+    set_status,
+    take_back,
+    versions_of,
+)
 from countersign.records.states import EventStatus, PlaybookChangeKind, PlaybookStatus, StepName, Verdict
 from countersign.records.timeline import add_event
 from countersign.records.trust import Observation, observations_of, observe
@@ -86,19 +93,21 @@ def observation(subject: Subject, effect: Effect) -> Observation:
 
 
 def judge_playbook(session: Session, subject: Subject, playbook_id: UUID) -> dict[str, Any]:
-    """Promote or demote the playbook by everything that was observed; return what the step's result says of it."""
+    """Promote or demote the playbook by all runs of the steps that it has in use; return what the result says of it.
+
+    Those of a version that waits for a person say nothing about the one that is approved.
+    """
     settings = subject.services.settings
     # Of two runs that end together the second waits here, and judges by what both have shown.
-    playbook, name = lock_playbook(session, playbook_id), playbook_subject(playbook_id)
+    playbook = lock_playbook(session, playbook_id)
     now, half_life = datetime.now(UTC), settings.trust_half_life_seconds
     steps = steps_subject(playbook_id, playbook.steps_hash)
-    found = observations_of(session, [name, steps], since=kept_since(now, half_life))
-    observed = found[name]
+    observed = observations_of(session, [steps], since=kept_since(now, half_life))[steps]
     trust = trust_from(observed, now=now, half_life_seconds=half_life)
     standing = standing_of(
         observed,
         trust,
-        trust_from(found[steps], now=now, half_life_seconds=half_life),
+        arrived=subject.execution_id,
         status=playbook.status,
         people_only=playbook.people_only_since is not None,
         restored_at=playbook.restored_at,
@@ -109,6 +118,9 @@ def judge_playbook(session: Session, subject: Subject, playbook_id: UUID) -> dic
         case Demote(reason) if demote(session, playbook_id, by=ACTOR, reason=reason):
             tell_about(session, subject, "demoted", name=playbook.name, reason=reason)
             return {**said, "demoted": reason}
+        case TakeBack(reason) if take_back(session, playbook_id, by=ACTOR, reason=reason):
+            tell_about(session, subject, "restored", name=playbook.name, reason=reason)
+            return {**said, "restored": reason}
         case Promote(reason):
             promote(session, subject, playbook_id, playbook.name, reason)
             return {**said, "promoted": reason}

@@ -54,7 +54,7 @@ def trust_from(observations: Iterable[Observation], *, now: datetime, half_life_
         known = seen.get(one.execution_id)
         if known is None or _rank(one) > _rank(known):
             seen[one.execution_id] = one
-    weights = {key: one.weight * _decay(one.at, now, half_life_seconds) for key, one in seen.items()}
+    weights = {key: one.weight * decay(one.at, now, half_life_seconds) for key, one in seen.items()}
     effective = fsum(weights[key] * one.effect for key, one in seen.items())
     not_effective = fsum(weights[key] * (1.0 - one.effect) for key, one in seen.items())
     return Trust(
@@ -96,7 +96,8 @@ def wilson_lower_bound(effective: float, runs: float) -> float:
     return max(0.0, (middle - spread) / (1 + Z * Z / runs))
 
 
-def _decay(at: datetime, now: datetime, half_life_seconds: float) -> float:
+def decay(at: datetime, now: datetime, half_life_seconds: float) -> float:
+    """Return what is left at `now` of the weight that an observation had at `at`."""
     # A clock that runs ahead must not make an observation count for more than one.
     age = max(0.0, (now - at).total_seconds())
     return float(0.5 ** (age / half_life_seconds))

@@ -13,7 +13,14 @@ from countersign.execution.report import Report
 from countersign.execution.signing import record_signature
 from countersign.policy.signatures import Decision, sign_hmac
 from countersign.records.database import transaction
-from countersign.records.playbooks import create_playbook, demote, restore
+from countersign.records.playbooks import (
+    add_version,
+    create_playbook,
+    demote,
+    lock_playbook,
+    restore,
+    use_version,
+)
 from countersign.records.states import PlaybookStatus, VersionOrigin
 from countersign.sandbox.demo.household import AUTO_APPROVER, AUTO_KEY
 from tests.execution.conftest import Office
@@ -113,6 +120,21 @@ def test_only_an_approved_playbook_runs_alone(office: Office, status: str) -> No
         )
     report = alone(office, "latency")
     assert (report.outcome, f"latency is {status}" in report.message) == ("blocked", True)
+
+
+def test_only_the_version_in_use_runs_alone(office: Office, playbook: UUID) -> None:
+    other = Said(SAID.symptom, ("kubectl rollout pause deployment/{{name}} -n {{namespace}}",))
+    with transaction(office.services.engine) as session:
+        found = lock_playbook(session, playbook)
+        number = add_version(session, found, other.content, origin=VersionOrigin.MERGED, by="alice")
+    assert alone(office, "latency").outcome == "success"
+    with transaction(office.services.engine) as session:
+        use_version(session, playbook, number)
+    report = alone(office, "latency")
+    assert report.outcome == "blocked"
+    assert "version 1 of playbook latency is not the one in use" in report.message
+    assert report.hint is not None and "playbooks approve latency --version 1" in report.hint
+    assert office.perform(ACTION, matched_playbook_id="latency").outcome == "success"
 
 
 def test_a_playbook_that_is_not_on_record_does_not_run_alone(office: Office, playbook: UUID) -> None:

@@ -163,6 +163,31 @@ def test_what_was_approved_keeps_its_steps_until_a_person_chooses(desk: Desk) ->
     assert "--replicas=5" in playbook.steps["steps"][0]["action"]
 
 
+def test_a_version_that_a_run_merged_into_a_draft_is_not_approved_by_that_run(desk: Desk) -> None:
+    desk.extracted(SCALE.format(count=5), verdict="unverifiable")
+    result = result_of(desk.extracted(SCALE.format(count=6)))
+    assert (result["version"], result["status"]) == (2, "draft")
+    result = result_of(desk.extracted(SCALE.format(count=5)))
+    assert (result["version"], result["status"]) == (1, "draft")
+    result = result_of(desk.extracted(SCALE.format(count=6)))
+    assert (result["version"], result["status"]) == (2, "approved")
+
+
+def test_a_version_that_waits_changes_nothing_about_the_one_in_use(desk: Desk) -> None:
+    desk.extracted(SCALE.format(count=5))
+    for _ in range(7):
+        desk.extracted(SCALE.format(count=6))
+    (playbook,) = desk.playbooks()
+    assert (playbook.version, playbook.status) == (1, "approved")
+    for _ in range(3):
+        desk.learnt(SCALE.format(count=6), verdict="ineffective", matched_playbook_id=playbook.name)
+    assert desk.playbook(playbook.name).people_only_since is None
+    for _ in range(3):
+        desk.learnt(SCALE.format(count=6), matched_playbook_id=playbook.name)
+        desk.learnt(SCALE.format(count=5), verdict="ineffective", matched_playbook_id=playbook.name)
+    assert desk.playbook(playbook.name).people_only_since is not None
+
+
 def test_another_parameter_is_no_version(desk: Desk) -> None:
     desk.extracted("kubectl label deploy/api mode=calm -n prod")
     desk.extracted("kubectl label deploy/api level=calm -n prod")

@@ -11,7 +11,7 @@ from countersign.aftermath.learning.subjects import playbook_subject
 from countersign.aftermath.learning.symptoms import read_matcher
 from countersign.records.database import transaction
 from countersign.records.outcomes import Outcome
-from countersign.records.playbooks import create_playbook, restore
+from countersign.records.playbooks import changes_of, create_playbook, restore
 from countersign.records.states import PlaybookStatus, StepName, VersionOrigin
 from countersign.records.timeline import events_of
 from countersign.records.trust import Observation, observations_of
@@ -177,6 +177,36 @@ def test_a_run_of_something_else_says_nothing_about_the_playbook_that_it_names(d
     assert result["subjects"] == ["repair:KubePodCrashLooping/label/Deployment"]
     assert "none of playbook proven's steps" in result["summary"]
     assert (of_playbook(desk, "proven"), desk.playbook("proven").status) == ([], "draft")
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 0, 1), (2, 1, 0), (1, 2, 0), (1, 0, 2)])
+def test_a_bound_that_fell_leaves_it_to_people_in_whatever_order_runs_are_learnt_from(
+    desk: Desk, order: tuple[int, ...]
+) -> None:
+    runs = [desk.ended(verdict=one, matched_playbook_id="latency") for one in ("effective", "worse", "effective")]
+    for number in order:
+        desk.step(runs[number], StepName.LEARN)
+    assert desk.playbook("latency").people_only_since is not None
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "order"),
+    [
+        (("effective", "effective", "effective", "worse"), (3, 0, 2, 1)),
+        (("ineffective", "effective", "effective", "ineffective", "ineffective"), (4, 0, 3, 1, 2)),
+    ],
+)
+def test_an_earlier_run_that_is_learnt_from_late_takes_back_what_was_decided_without_it(
+    desk: Desk, verdicts: tuple[str, ...], order: tuple[int, ...]
+) -> None:
+    runs = [desk.ended(verdict=verdict, matched_playbook_id="latency") for verdict in verdicts]
+    for number in order:
+        desk.step(runs[number], StepName.LEARN)
+    found = desk.playbook("latency")
+    assert (found.people_only_since, found.people_only_reason, found.restored_at) == (None, None, None)
+    with transaction(desk.engine) as session:
+        assert [one.what for one in changes_of(session, found.id)][-2:] == ["demoted", "restored"]
+        assert "playbook_restored" in {event.type for event in events_of(session, incident_id="INC-1")}
 
 
 def test_three_runs_in_a_row_leave_it_to_people_in_whatever_order_they_are_learnt_from(desk: Desk) -> None:

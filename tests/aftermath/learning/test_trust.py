@@ -6,15 +6,16 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine
 
 from countersign.aftermath.learning.effects import effect_of
+from countersign.aftermath.learning.standing import Demote, Rules, TakeBack, standing_of
 from countersign.aftermath.learning.trust import Trust, kept_since, trust_from, wilson_lower_bound
 from countersign.records.database import transaction
 from countersign.records.outcomes import Outcome
-from countersign.records.states import Verdict
+from countersign.records.states import PlaybookStatus, Verdict
 from countersign.records.trust import Observation, observations_of, observe
 from tests.records.builders import owned
 
@@ -51,6 +52,47 @@ def test_order_and_repetition_change_no_digit(observations: list[Observation], r
     shuffled = [*observations, *observations[:again]]
     random.shuffle(shuffled)  # type: ignore[attr-defined]
     assert trust(shuffled) == trust(observations)
+
+
+DISTINCT = st.lists(
+    st.tuples(st.sampled_from([0.0, 1.0]), st.sampled_from([0.3, 1.0, 2.0]), MOMENTS), min_size=1, max_size=7
+).map(lambda runs: [seen(number, effect, weight, at=at) for number, (effect, weight, at) in enumerate(runs)])
+RULES = Rules(promote_bound=0.6, demote_runs=3, demote_floor=0.1, half_life_seconds=HALF_LIFE)
+
+
+def left_to_people(arriving: Sequence[Observation]) -> bool:
+    """Judge a playbook after each run that arrives; return whether it is left to people in the end."""
+    people_only = False
+    for number, one in enumerate(arriving, start=1):
+        known = arriving[:number]
+        standing = standing_of(
+            known,
+            trust(known),
+            arrived=one.execution_id,
+            status=PlaybookStatus.APPROVED,
+            people_only=people_only,
+            restored_at=None,
+            rules=RULES,
+        )
+        people_only = isinstance(standing, Demote) or (people_only and not isinstance(standing, TakeBack))
+    return people_only
+
+
+@given(DISTINCT.flatmap(lambda runs: st.tuples(st.just(runs), st.permutations(runs))))
+@settings(max_examples=400, deadline=None)
+@example(([seen(1, 1.0, at=NOW), seen(2, 0.0, 2.0, at=NOW)], [seen(2, 0.0, 2.0, at=NOW), seen(1, 1.0, at=NOW)]))
+def test_who_runs_a_playbook_is_the_same_in_whatever_order_runs_are_learnt_from(
+    runs: tuple[list[Observation], list[Observation]],
+) -> None:
+    first, second = runs
+    in_time = sorted(first, key=lambda one: (one.at, str(one.execution_id)))
+    assert left_to_people(first) is left_to_people(second) is left_to_people(in_time)
+
+
+@given(DISTINCT, st.integers(1, 5))
+def test_no_later_run_gives_a_playbook_back(runs: list[Observation], more: int) -> None:
+    later = [seen(100 + number, 1.0, at=NOW + timedelta(days=number)) for number in range(1, more + 1)]
+    assert left_to_people([*runs, *later]) is left_to_people(runs)
 
 
 @given(OBSERVATIONS)
