@@ -13,7 +13,14 @@ from rich.console import Console
 
 from countersign.cli.exit_codes import FAILED, OK, REFUSED, UNKNOWN, USAGE
 from countersign.cli.opened import identifier, open_for_commands, open_records
-from countersign.cli.rendering import approval_json, print_approval, print_reading, print_report, print_requests
+from countersign.cli.rendering import (
+    approval_json,
+    print_approval,
+    print_none,
+    print_reading,
+    print_report,
+    print_requests,
+)
 from countersign.errors import InvalidInput, NotApproved
 from countersign.execution.filing import Request, file_request, reading_of
 from countersign.execution.report import Report
@@ -133,6 +140,9 @@ def list_(
             for row in page.items
         ]  # fmt: skip
         print(json.dumps(rows, ensure_ascii=False))
+        return
+    if not page.items:
+        print_none("approvals")
         return
     print_requests(console, page.items)
 

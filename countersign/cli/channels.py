@@ -7,6 +7,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from countersign.cli.rendering import print_none
 from countersign.errors import ConfigurationError, CountersignError, DeliveryFailed, NotFound
 from countersign.execution.channels import Channel, Channels
 from countersign.settings import settings
@@ -23,13 +24,16 @@ Block = Annotated[
 def list_channels(block: Block = None) -> None:
     """Print the channels and what each is told of. Addresses are not shown."""
     channels = load_channels(block)
+    if not channels.channels:
+        print_none("channels", block=block or settings().channels_block)
     table = Table("channel", "service", "risks", "outcomes", "language", "format", box=None)
     for one in channels.channels:
         table.add_row(
             one.name, _service(one), _shown(one.risks), _shown(one.outcomes), one.language, one.format.value
         )
     console = Console()
-    console.print(table)
+    if channels.channels:
+        console.print(table)
     if not channels.enabled or not settings().notify:
         console.print("Notifications are switched off.")
     if channels.bot is not None:
@@ -49,6 +53,8 @@ def test(
     if name is not None and not chosen:
         names = ", ".join(one.name for one in channels.channels) or "none"
         raise NotFound(f"there is no channel {name!r}", hint=f"there are: {names}")
+    if not chosen:
+        print_none("channels", block=block or settings().channels_block)
     failed = 0
     for channel in chosen:
         try:

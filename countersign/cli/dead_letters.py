@@ -7,6 +7,7 @@ import typer
 from rich.console import Console
 
 from countersign.cli.opened import open_records
+from countersign.cli.rendering import print_none
 from countersign.errors import InvalidInput, NotFound
 from countersign.records.database import transaction
 from countersign.records.dead_letters import open_letters, replay_letters
@@ -35,6 +36,8 @@ def list_(
     if as_json:
         print(json.dumps([_json(letter) for letter in letters], ensure_ascii=False))
         return
+    if not letters:
+        print_none("letters")
     console = Console(highlight=False)
     for letter in letters:
         console.print(f"{letter.id}  {letter.name}  {letter.error}", markup=False, soft_wrap=True)
@@ -65,6 +68,8 @@ def replay(
         else:
             ids = [one.id for one in open_letters(session, name=kind, limit=AT_A_TIME)]
         replayed = replay_letters(session, ids)
+    if not replayed and letter is None:
+        print_none("letters")
     for execution_id, name in replayed:
         print(f"{execution_id}  {name}")
 

@@ -16,6 +16,7 @@ from countersign.aftermath.remembering.disposition import counts_of, rebuild_cou
 from countersign.aftermath.remembering.working import change as change_incident
 from countersign.aftermath.remembering.working import recall, remember, working_memory
 from countersign.cli.opened import identifier, open_for_commands, open_records
+from countersign.cli.rendering import print_none
 from countersign.errors import InvalidInput
 from countersign.execution.services import Services
 from countersign.memory.connection import open_memory
@@ -76,6 +77,8 @@ def list_(
     if as_json:
         print(json.dumps([row.model_dump(mode="json") for row in rows], ensure_ascii=False))
         return
+    if not rows:
+        print_none("incidents")
     console = Console(highlight=False)
     for row in rows:
         services = ", ".join(row.affected_services)
@@ -175,6 +178,9 @@ def dispositions(
     found = {key: dict(counts_of(engine, counters, key)) for key in keys}
     if as_json:
         print(json.dumps(found, ensure_ascii=False))
+        return
+    if not any(found.values()):
+        print_none("dispositions")
         return
     console = Console(highlight=False)
     for key, counts in found.items():

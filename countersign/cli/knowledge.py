@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.markdown import Markdown
 
 from countersign.cli.opened import open_records
+from countersign.cli.rendering import print_none
 from countersign.records.database import transaction
 from countersign.records.identifiers import id_from_text
 from countersign.records.knowledge import Case, deposit, get_entry
@@ -47,6 +48,8 @@ def search(
         ]
         print(json.dumps(rows, ensure_ascii=False))
         return
+    if not found:
+        print_none("knowledge")
     console = Console(highlight=False)
     for one in found:
         console.print(f"{one.id}  {one.title}", markup=False, soft_wrap=True)

@@ -20,6 +20,7 @@ from countersign.aftermath.learning.subjects import playbook_subject, steps_subj
 from countersign.aftermath.learning.trust import Trust, kept_since, read_trust
 from countersign.cli.opened import open_records
 from countersign.cli.playbook_showing import print_list, print_playbook, summary, trust_facts, trust_words, whole
+from countersign.cli.rendering import print_none
 from countersign.errors import InvalidInput
 from countersign.records.database import transaction
 from countersign.records.playbooks import (
@@ -64,6 +65,9 @@ def list_(
     if as_json:
         print(json.dumps(rows, ensure_ascii=False))
         return
+    if not rows:
+        print_none("playbooks")
+        return
     print_list(console, rows)
 
 
@@ -89,6 +93,8 @@ def export(
     """Write playbooks as YAML for review: stable order, no ids, no times."""
     with transaction(open_records()) as session:
         found = [get_playbook(session, name) for name in names] if names else list(list_playbooks(session))
+    if not found:
+        print_none("playbooks")
     if to is None:
         print(write_playbooks(found), end="")
         return
@@ -191,6 +197,8 @@ def trust(as_json: AsJson = False) -> None:
     if as_json:
         print(json.dumps([{"subject": names.get(one, one), **trust_facts(found[one])} for one in found]))
         return
+    if not found:
+        print_none("trust")
     for subject, known in found.items():
         _line(f"{names.get(subject, subject)}: {trust_words(known)}")
 

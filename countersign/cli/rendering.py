@@ -18,11 +18,17 @@ from countersign.records.approvals import get_approval, signatures_of
 from countersign.records.queries import executions_of
 from countersign.records.tables import Approval
 from countersign.records.timeline import events_of
+from countersign.texts import text
 
 APPROVAL_FIELDS = (
     "id", "status", "action", "description", "risk_level", "requested_by", "required_signatures", "target",
     "parameters", "incident_id", "matched_playbook_id", "expires_at", "created_at", "rejection_reason",
 )  # fmt: skip
+
+
+def print_none(of: str, **values: str) -> None:
+    """Say that a list is empty and how something gets onto it; beside the output, which stays empty for programs."""
+    Console(stderr=True, highlight=False).print(text(f"none.{of}", **values), markup=False, soft_wrap=True)
 
 
 def print_reading(console: Console, reading: Mapping[str, Any]) -> None:

@@ -11,6 +11,7 @@ from rich.console import Console
 from sqlalchemy import Engine
 
 from countersign.cli.opened import open_for_commands, open_records
+from countersign.cli.rendering import print_none
 from countersign.records.database import transaction
 from countersign.records.identifiers import id_from_text
 from countersign.records.ledger import steps_of
@@ -57,6 +58,8 @@ def _show(engine: Engine, execution_id: UUID, *, as_json: bool) -> None:
     if as_json:
         print(json.dumps([row.model_dump(mode="json") for row in rows], ensure_ascii=False))
         return
+    if not rows:
+        print_none("steps")
     console = Console(highlight=False)
     for row in rows:
         console.print(f"{row.name:18}  {row.status:8}  {_said(row)}", markup=False, soft_wrap=True)
