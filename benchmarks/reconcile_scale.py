@@ -27,6 +27,7 @@ from countersign.records.ledger import bury_exhausted, steps_due
 from countersign.records.migrate import upgrade
 from countersign.records.operation_log import close_settled
 from countersign.records.queries import abandoned, waiting
+from countersign.records.rollbacks import abandoned_rollbacks
 from countersign.sandbox.postgres import THROWAWAY, EmbeddedPostgres
 from flows.reconcile import PARTS
 
@@ -37,6 +38,7 @@ QUESTIONS: Mapping[str, Callable[[Session], object]] = {
     "open_log": close_settled,
     "never_started": lambda session: waiting(session, older_than_seconds=0, limit=LOOKED_AT),
     "abandoned": abandoned,
+    "abandoned_rollback": abandoned_rollbacks,
     "dead_step": lambda session: bury_exhausted(session, error="lost"),
     "dead_letter": replay_due,
     "open_step": steps_due,
