@@ -25,6 +25,7 @@ from countersign.errors import (
     StaleFence,
     TookTooLong,
 )
+from countersign.execution.points import At, unnoticed
 from countersign.execution.services import Services
 from countersign.logging import get_logger
 from countersign.masking import masked
@@ -43,11 +44,6 @@ AGAIN_SECONDS = 1.0
 AT_ONCE = 6
 POINTS = ("taken", "done", "recorded")
 """What `run_step` passes, each after the step's name: the step is ours, has done its work, has its end on record."""
-At = Callable[[str], None]
-
-
-def _pass(_point: str) -> None:
-    """Take no notice of a point that is passed."""
 
 
 def run_step(
@@ -57,7 +53,7 @@ def run_step(
     *,
     runner: str,
     stop: Event | None = None,
-    at: At = _pass,
+    at: At = unnoticed,
 ) -> StepStatus | None:
     """Run one step of an execution if it may begin; return where it stands then, None if it may not.
 
@@ -92,7 +88,7 @@ def run_step(
 
 
 def run_steps(
-    services: Services, execution_id: UUID, *, runner: str, stop: Event | None = None, at: At = _pass
+    services: Services, execution_id: UUID, *, runner: str, stop: Event | None = None, at: At = unnoticed
 ) -> None:
     """Run every step of an execution that can be run now, those that do not wait for each other side by side.
 

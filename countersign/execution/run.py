@@ -4,7 +4,7 @@ The flow calls the phases as tasks; `countersign.execution.straight` calls them 
 countersign.errors, and `settle` turns what is known then into the outcome. Nothing here knows Prefect.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -31,6 +31,7 @@ from countersign.execution.concluding import conclude
 from countersign.execution.known import Known
 from countersign.execution.opening import OnBehalfOf, open_target
 from countersign.execution.performing import Performance, progress_of
+from countersign.execution.points import At, unnoticed
 from countersign.execution.probing import BEFORE_SECONDS, answers_json, ask_all, names_in, probes_for
 from countersign.execution.progress import NOTHING, Progress
 from countersign.execution.report import Report
@@ -65,10 +66,6 @@ class RunningElsewhere:
     worker: str
 
 
-def _pass(_point: str) -> None:
-    """Take no notice of a point that is passed."""
-
-
 class Run:
     """What one run does and what it knows. Phases are called in order, one at a time."""
 
@@ -82,7 +79,7 @@ class Run:
         dry_run: bool = False,
         worker: str,
         flow_run_id: str | None = None,
-        at: Callable[[str], None] = _pass,
+        at: At = unnoticed,
     ) -> None:
         self.services = services
         self.approval_id = approval_id

@@ -5,7 +5,6 @@ about every request that has no answer, and goes on; where nothing took effect s
 made once, has one effect, and ends with the truth. A rollback that is not made is on record, too (not_making).
 """
 
-from collections.abc import Callable
 from time import monotonic
 
 from countersign.aftermath.rolling_back.deciding import Against, Decided, decide
@@ -14,6 +13,7 @@ from countersign.aftermath.rolling_back.performing import finish
 from countersign.aftermath.subject import Done, Skipped, StepEnd, Subject
 from countersign.errors import StaleFence, Stopped, TookTooLong
 from countersign.execution.planning import held
+from countersign.execution.points import At, unnoticed
 from countersign.masking import masked
 from countersign.records.database import transaction
 from countersign.records.evidence import Seen
@@ -29,14 +29,9 @@ from countersign.texts import text
 
 ACTOR, ROLE = "countersign", "executor"
 POLL_SECONDS = 0.25
-At = Callable[[str], None]
 
 
-def _pass(_point: str) -> None:
-    """Take no notice of a point that is passed."""
-
-
-def roll_back(subject: Subject, *, at: At = _pass) -> StepEnd:
+def roll_back(subject: Subject, *, at: At = unnoticed) -> StepEnd:
     """Take the execution back if it has to be and may be. `at` is told the named points that are passed.
 
     Raises TargetHeld, TransientTargetError, Stopped, StaleFence: it is tried again then.
