@@ -149,9 +149,8 @@ def _add(session: Session, approval: Approval, execution: Execution) -> Finalise
     left = [name for name in DECIDING_STEPS if name in steps and _is_open(steps[name].status)]
     if left:
         auto_repairs.postpone_repair(session, execution.id)
-        return Finalised(
-            approval.id, Finalising.WAITING, text("finalise.waiting", steps=", ".join(left)), incident_id
-        )
+        names = ", ".join(text(f"step_name.{name}") for name in left)
+        return Finalised(approval.id, Finalising.WAITING, text("finalise.waiting", steps=names), incident_id)
     recorded = auto_repairs.record_repair(
         session,
         execution.id,

@@ -57,7 +57,7 @@ class ToFollow:
     @property
     def names(self) -> str:
         """Return the steps' names for people."""
-        return ", ".join(self.due.names)
+        return ", ".join(text(f"step_name.{name}") for name in self.due.names)
 
 
 def open_steps(services: Services, *, older_than_seconds: float = OPEN_FOR_SECONDS) -> Sequence[ToFollow]:
@@ -124,7 +124,10 @@ def replay_letters_due(services: Services) -> Sequence[Finding]:
     """Let dead steps whose time has come begin once more."""
     with transaction(services.engine) as session:
         replayed = replay_due(session, limit=BATCH)
-    return [Finding(str(execution_id), text("reconcile.replayed", step=name)) for execution_id, name in replayed]
+    return [
+        Finding(str(execution_id), text("reconcile.replayed", step=text(f"step_name.{name}")))
+        for execution_id, name in replayed
+    ]
 
 
 def finalise_repairs(services: Services) -> Sequence[Finding]:

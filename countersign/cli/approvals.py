@@ -110,7 +110,7 @@ def _decide(approval_id: str, signer: str, key: Path, decision: Decision, commen
         approval = sign_approval(
             session, services, approval, signer=signer, key=private, decision=decision, comment=comment
         )
-    console.print(f"{approval.id} is {approval.status}", markup=False)
+    console.print(f"{approval.id} is {text(f'approval_status.{approval.status}')}", markup=False)
 
 
 @approvals.command()

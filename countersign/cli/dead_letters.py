@@ -14,6 +14,7 @@ from countersign.records.dead_letters import open_letters, replay_letters
 from countersign.records.identifiers import id_from_text
 from countersign.records.states import StepName
 from countersign.records.tables import DeadLetter
+from countersign.texts import text
 
 commands = typer.Typer(name="dead-letters", help="Steps that have used up their attempts.", no_args_is_help=True)
 AT_A_TIME = 1_000
@@ -40,7 +41,9 @@ def list_(
         print_none("letters")
     console = Console(highlight=False)
     for letter in letters:
-        console.print(f"{letter.id}  {letter.name}  {letter.error}", markup=False, soft_wrap=True)
+        console.print(
+            f"{letter.id}  {text(f'step_name.{letter.name}')}  {letter.error}", markup=False, soft_wrap=True
+        )
 
 
 @commands.command()
@@ -71,7 +74,7 @@ def replay(
     if not replayed and letter is None:
         print_none("letters")
     for execution_id, name in replayed:
-        print(f"{execution_id}  {name}")
+        print(f"{execution_id}  {text(f'step_name.{name}')}")
 
 
 def _json(letter: DeadLetter) -> dict[str, Any]:

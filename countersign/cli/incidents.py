@@ -16,7 +16,7 @@ from countersign.aftermath.remembering.disposition import counts_of, rebuild_cou
 from countersign.aftermath.remembering.working import change as change_incident
 from countersign.aftermath.remembering.working import recall, remember, working_memory
 from countersign.cli.opened import identifier, open_for_commands, open_records
-from countersign.cli.rendering import print_none
+from countersign.cli.rendering import print_columns, print_none
 from countersign.errors import InvalidInput
 from countersign.execution.services import Services
 from countersign.memory.connection import open_memory
@@ -61,7 +61,8 @@ def open_(
     if as_json:
         print(json.dumps({"incident": name, "became": received.became.value}))
     else:
-        print(f"{name} {received.became}" if received.became is not Became.IGNORED else text("incident.ignored"))
+        said = text(f"incident.{received.became}")
+        print(said if received.became is Became.IGNORED else f"{name}  {said}")
 
 
 @commands.command("list")
@@ -79,10 +80,14 @@ def list_(
         return
     if not rows:
         print_none("incidents")
-    console = Console(highlight=False)
-    for row in rows:
-        services = ", ".join(row.affected_services)
-        console.print(f"{row.id}  {row.status:13}  {services}  {row.title}", markup=False, soft_wrap=True)
+        return
+    print_columns(
+        Console(highlight=False),
+        [
+            (row.id, text(f"incident_status.{row.status}"), ", ".join(row.affected_services), row.title)
+            for row in rows
+        ],
+    )
 
 
 @commands.command()
@@ -184,7 +189,7 @@ def dispositions(
         return
     console = Console(highlight=False)
     for key, counts in found.items():
-        told = ", ".join(f"{name} {count}" for name, count in sorted(counts.items()))
+        told = ", ".join(f"{_counted(name)} {count}" for name, count in sorted(counts.items()))
         console.print(f"{key}  {told}", markup=False, soft_wrap=True)
 
 
@@ -198,12 +203,18 @@ def _read(source: str) -> Any:
         raise InvalidInput(f"--from: {source} is not JSON: {error}") from None
 
 
+def _counted(name: str) -> str:
+    """Return the words for a counter: a kind, or a kind and an outcome."""
+    kind, _, outcome = name.partition(":")
+    return text(f"disposition.{kind}") + (f" ({text(f'outcome.{outcome}')})" if outcome else "")
+
+
 def _finalise(services: Services, approval: str, incident: str | None) -> None:
     # Importing every step takes longer than most commands.
     from countersign.aftermath.finalising import finalise  # noqa: PLC0415
 
     done = finalise(services, identifier(approval), incident_id=incident)
-    print(f"{done.result}: {done.summary}")
+    print(f"{text(f'finalising.{done.result}')}: {done.summary}")
 
 
 def _print(console: Console, document: dict[str, Any]) -> None:
@@ -212,14 +223,17 @@ def _print(console: Console, document: dict[str, Any]) -> None:
         value = document[name]
         if value not in (None, "", []):
             shown = ", ".join(value) if isinstance(value, list) else str(value)
+            shown = text(f"incident_status.{value}") if name == "status" else shown
             facts.add_row(name.replace("_", " "), escape(shown))
     for name, value in document["signals"].items():
         facts.add_row("label", escape(f"{name}={value}"))
     console.print(facts)
     for one in document["timeline"]:
         line = ": ".join(filter(None, (one["title"], one["description"])))
-        console.print(f"{one['at'][:19]}  {one['status']:7}  {line}", markup=False, soft_wrap=True)
+        status = text(f"event_status.{one['status']}")
+        console.print(f"{one['at'][:19]}  {status}  {line}", markup=False, soft_wrap=True)
     for one in document["repairs"]:
-        console.print(f"{one['status']}: {one['step'] or one['execution_id']}", markup=False, soft_wrap=True)
+        status = text(f"repair_status.{one['status']}")
+        console.print(f"{status}: {one['step'] or one['execution_id']}", markup=False, soft_wrap=True)
     for one in document["related"]:
         console.print(f"{one['id']}  {one['title']}", markup=False, soft_wrap=True)

@@ -14,6 +14,7 @@ from countersign.records.database import transaction
 from countersign.records.identifiers import id_from_text
 from countersign.records.knowledge import Case, deposit, get_entry
 from countersign.records.knowledge import search as search_knowledge
+from countersign.texts import catalogue, text
 
 commands = typer.Typer(name="knowledge", help="Cases that can be searched for.", no_args_is_help=True)
 
@@ -70,7 +71,7 @@ def show(
     console = Console(highlight=False)
     console.print(found.title, markup=False, soft_wrap=True)
     console.print(
-        f"{', '.join(found.tags)}  ({found.path_type}, {found.created_at:%Y-%m-%d %H:%M} UTC)", markup=False
+        f"{', '.join(found.tags)}  ({_path(found.path_type)}, {found.created_at:%Y-%m-%d %H:%M} UTC)", markup=False
     )
     console.print(Markdown(found.body))
 
@@ -87,3 +88,7 @@ def add(
     case = Case(title=title, body=written, path_type="note", tags=tag or (), incident_id=incident)
     with transaction(open_records()) as session:
         print(deposit(session, case))
+
+
+def _path(path_type: str) -> str:
+    return text(f"path.{path_type}") if f"path.{path_type}" in catalogue("en") else path_type

@@ -1,6 +1,6 @@
 """Printing playbooks and the trust in them, for people and as JSON."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,8 +9,10 @@ from rich.console import Console
 from countersign.aftermath.learning.content import said_by
 from countersign.aftermath.learning.document import write_playbooks
 from countersign.aftermath.learning.trust import Trust
+from countersign.cli.rendering import print_columns
 from countersign.records.tables import Playbook, PlaybookChange, PlaybookVersion
 from countersign.settings import load_settings
+from countersign.texts import text
 
 
 def trust_facts(trust: Trust) -> dict[str, Any]:
@@ -69,14 +71,16 @@ def whole(
 
 def print_list(console: Console, rows: Sequence[dict[str, Any]]) -> None:
     """Print one line per playbook. Lines are never shortened, so that names can be copied."""
-    wide = max([len("name"), *(len(row["name"]) for row in rows)])
-    _line(console, f"{'name':{wide}}  {'status':10}  version  bound  mean   runs  runs without a person")
-    for row in rows:
-        alone = "yes" if row["status"] == "approved" else "no"
-        if row["people_only"]:
-            alone = f"no: {row['people_only']}"
-        numbers = f"{row['version']:7}  {row['bound']:5.2f}  {row['mean']:4.2f}  {row['runs']:5}"
-        _line(console, f"{row['name']:{wide}}  {row['status']:10}  {numbers}  {alone}")
+    head = ("name", "status", "version", "bound", "mean", "runs", "runs without a person")
+    print_columns(console, [head, *map(_columns, rows)])
+
+
+def _columns(row: Mapping[str, Any]) -> tuple[str, ...]:
+    alone = "yes" if row["status"] == "approved" else "no"
+    if row["people_only"]:
+        alone = f"no: {row['people_only']}"
+    numbers = (str(row["version"]), f"{row['bound']:.2f}", f"{row['mean']:.2f}", str(row["runs"]))
+    return (row["name"], text(f"playbook_status.{row['status']}"), *numbers, alone)
 
 
 def print_playbook(
@@ -95,15 +99,15 @@ def print_playbook(
     for version in versions:
         used = " (in use)" if version.version == playbook.version else ""
         actions = "; ".join(said_by(version.symptom, version.steps).actions)
-        _line(console, f"version  {version.version}{used}, {version.origin.value}: {actions}")
+        _line(console, f"version  {version.version}{used}, {text(f'version_origin.{version.origin}')}: {actions}")
     for change in changes:
         reason = f": {change.reason}" if change.reason else ""
-        _line(console, f"change   {_time(change.at)} {change.what.value} by {change.by}{reason}")
+        _line(console, f"change   {_time(change.at)} {text(f'playbook_change.{change.what}')} by {change.by}{reason}")
 
 
 def _time(at: datetime) -> str:
     return at.astimezone(UTC).isoformat(timespec="seconds")
 
 
-def _line(console: Console, text: str) -> None:
-    console.print(text, markup=False, soft_wrap=True)
+def _line(console: Console, line: str) -> None:
+    console.print(line, markup=False, soft_wrap=True)

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
+from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 from rich.markdown import Markdown
 from rich.markup import escape
@@ -39,17 +40,31 @@ def print_reading(console: Console, reading: Mapping[str, Any]) -> None:
 
 
 def print_requests(console: Console, rows: Sequence[Approval]) -> None:
-    """Print one line per request. Lines are never shortened, so that ids can be copied and searched for."""
-    by = max([len("requested by"), *(len(row.requested_by) for row in rows)])
-    for id_, status, risk, requested_by, action in [
-        ("id", "status", "risk", "requested by", "action"),
-        *(
-            (str(row.id), row.status, row.risk_level, row.requested_by, masked(" ".join(row.action.split())))
-            for row in rows
-        ),
-    ]:
-        line = f"{id_:36}  {status:9}  {risk:8}  {requested_by:{by}}  {action}"
-        console.print(line, markup=False, soft_wrap=True)
+    """Print one line per request. Ids can be copied and searched for."""
+    print_columns(
+        console,
+        [
+            ("id", "status", "risk", "requested by", "action"),
+            *(
+                (
+                    str(row.id),
+                    text(f"approval_status.{row.status}"),
+                    text(f"risk.{row.risk_level}"),
+                    row.requested_by,
+                    masked(" ".join(row.action.split())),
+                )
+                for row in rows
+            ),
+        ],
+    )
+
+
+def print_columns(console: Console, rows: Sequence[Sequence[str]]) -> None:
+    """Print rows in columns that are as wide as what is in them. Lines are never shortened."""
+    widths = [max(cell_len(value) for value in column) for column in zip(*rows, strict=True)]
+    for row in rows:
+        *first, last = (set_cell_size(value, wide) for value, wide in zip(row, widths, strict=True))
+        console.print("  ".join([*first, last.rstrip()]), markup=False, soft_wrap=True)
 
 
 def print_report(console: Console, report: Report, follow_up: FollowUp | None = None) -> None:
@@ -95,21 +110,32 @@ def print_approval(console: Console, found: Mapping[str, Any]) -> None:
     facts = Table(box=None, show_header=False)
     for name in APPROVAL_FIELDS:
         if found[name] not in (None, "", {}):
-            facts.add_row(name.replace("_", " "), escape(_words(found[name])))
+            facts.add_row(name.replace("_", " "), escape(_shown(name, found[name])))
     for row in found["signatures"]:
+        decided = text(f"decision.{row['decision']}")
         comment = f": {row['comment']}" if row["comment"] else ""
-        facts.add_row("signature", escape(f"{row['signer']} {row['decision']}{comment} ({row['at'][:19]} UTC)"))
+        facts.add_row(
+            "signature",
+            escape(f"{row['signer']} {decided}{comment} ({row['at'][:19]} UTC)"),
+        )
     console.print(facts)
     if found["timeline"]:
         timeline = Table("at (UTC)", "status", "event", box=None)
         for row in found["timeline"]:
             timeline.add_row(
-                row["at"][:19], row["status"], escape(": ".join(filter(None, (row["title"], row["description"]))))
+                row["at"][:19],
+                text(f"event_status.{row['status']}"),
+                escape(": ".join(filter(None, (row["title"], row["description"])))),
             )
         console.print(timeline)
     for row in found["executions"]:
         if row["report"]:
             print_report(console, Report.model_validate(row["report"]), FollowUp.model_validate(row["follow_up"]))
+
+
+def _shown(name: str, value: Any) -> str:
+    sections = {"status": "approval_status", "risk_level": "risk"}
+    return text(f"{sections[name]}.{value}") if name in sections else _words(value)
 
 
 def _words(value: Any) -> str:

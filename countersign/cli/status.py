@@ -11,6 +11,7 @@ from countersign.cli.opened import open_records
 from countersign.records.control import kill_switch
 from countersign.records.database import transaction
 from countersign.records.queries import abandoned, never_started, open_by_status
+from countersign.texts import text
 
 
 def run(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
@@ -32,7 +33,7 @@ def run(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = F
     console.print(f"Kill switch: {'ON, ' + switch.reason if switch.is_on else 'off'}", markup=False)
     table = Table("approvals", "count", box=None)
     for status, count in counts.items():
-        table.add_row(status.value, str(count))
+        table.add_row(text(f"approval_status.{status}"), str(count))
     console.print(table)
     for approval_id in waiting:
         console.print(

@@ -11,12 +11,13 @@ from rich.console import Console
 from sqlalchemy import Engine
 
 from countersign.cli.opened import open_for_commands, open_records
-from countersign.cli.rendering import print_none
+from countersign.cli.rendering import print_columns, print_none
 from countersign.records.database import transaction
 from countersign.records.identifiers import id_from_text
 from countersign.records.ledger import steps_of
 from countersign.records.queries import execution_to_follow
 from countersign.records.tables import LedgerStep
+from countersign.texts import text
 
 commands = typer.Typer(name="steps", help="What follows an execution.", no_args_is_help=True)
 EXECUTION = typer.Argument(help="The execution's id, or its approval's.", metavar="ID")
@@ -60,9 +61,11 @@ def _show(engine: Engine, execution_id: UUID, *, as_json: bool) -> None:
         return
     if not rows:
         print_none("steps")
-    console = Console(highlight=False)
-    for row in rows:
-        console.print(f"{row.name:18}  {row.status:8}  {_said(row)}", markup=False, soft_wrap=True)
+        return
+    print_columns(
+        Console(highlight=False),
+        [(text(f"step_name.{row.name}"), text(f"step_status.{row.status}"), _said(row)) for row in rows],
+    )
 
 
 def _said(row: LedgerStep) -> str:

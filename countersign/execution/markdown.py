@@ -50,7 +50,9 @@ def render(report: Report, follow_up: FollowUp | None = None, *, language: str |
         parts.append(f"## {say('report.checks')}")
         parts.append(_table((say("report.check"), say("report.result"), say("report.reason")), rows))
     if report.findings:
-        found = [(finding.severity, _code(finding.code), finding.message) for finding in report.findings]
+        found = [
+            (say(f"severity.{finding.severity}"), _code(finding.code), finding.message) for finding in report.findings
+        ]
         parts.append(f"## {say('report.findings')}")
         parts.append(_table((say("report.severity"), say("report.code"), say("report.message")), found))
     if report.steps:

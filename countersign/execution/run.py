@@ -381,7 +381,7 @@ class Run:
         return self.known.plan is not None and self.progress().anything_sent
 
     def _not_claimable(self, approval: Approval, claim: Claim) -> Report:
-        reason = claim.reason or text("message.not_claimable", status=approval.status)
+        reason = claim.reason or text("message.not_claimable", status=text(f"approval_status.{approval.status}"))
         self._tell("not_started", EventStatus.WARNING, approval=approval, description=reason)
         return Report(
             approval_id=str(approval.id),

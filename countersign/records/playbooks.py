@@ -17,6 +17,7 @@ from countersign.records.identifiers import new_id
 from countersign.records.states import PlaybookChangeKind, PlaybookStatus, VersionOrigin
 from countersign.records.storable import clean, clean_json, told
 from countersign.records.tables import Playbook, PlaybookChange, PlaybookVersion
+from countersign.texts import text as said
 
 NAME_LIMIT = 120
 
@@ -195,7 +196,8 @@ def create_playbook(
     session.add(playbook)
     session.flush()
     _add_row(session, playbook.id, 1, content, origin=origin, execution_id=execution_id)
-    note_change(session, playbook.id, PlaybookChangeKind.CREATED, by=by, reason=f"{origin.value}, {status.value}")
+    reason = f"{said(f'version_origin.{origin}')}, {said(f'playbook_status.{status}')}"
+    note_change(session, playbook.id, PlaybookChangeKind.CREATED, by=by, reason=reason)
     return session.get_one(Playbook, playbook.id, populate_existing=True)
 
 
@@ -211,7 +213,8 @@ def add_version(
     """Add a version without using it, and return its number. The caller holds `lock_playbooks`."""
     number = int(session.execute(NEXT_VERSION, {"id": playbook.id}).scalar_one())
     _add_row(session, playbook.id, number, content, origin=origin, execution_id=execution_id)
-    note_change(session, playbook.id, PlaybookChangeKind.VERSION_ADDED, by=by, reason=f"{number}, {origin.value}")
+    reason = f"{number}, {said(f'version_origin.{origin}')}"
+    note_change(session, playbook.id, PlaybookChangeKind.VERSION_ADDED, by=by, reason=reason)
     return number
 
 

@@ -24,6 +24,7 @@ class Effect:
     """1 is effective, 0 is not."""
     weight: float
     basis: str
+    """"verdict …" or "outcome …", as observations keep it."""
 
 
 def effect_of(outcome: Outcome, verdict: Verdict | None) -> Effect | None:

@@ -88,9 +88,9 @@ def _sets_values(operation: KubernetesOperation | HostOperation) -> bool:
 def _why_not(subject: Subject) -> str | None:
     outcome, verdict = subject.execution.outcome, verdict_of(subject)
     if outcome is not Outcome.SUCCESS:
-        return text("learning.not_successful", outcome=outcome)
+        return text("learning.not_successful", outcome=text(f"outcome.{outcome}"))
     if verdict in (Verdict.INEFFECTIVE, Verdict.WORSE):
-        return text("learning.verdict_against", verdict=verdict)
+        return text("learning.verdict_against", verdict=text(f"verdict.{verdict}"))
     return nothing_repaired(subject)
 
 
@@ -145,7 +145,12 @@ def _keep(session: Session, subject: Subject, repair: Repair, *, approve: bool) 
         "status": status,
         "created": kept.how == "made",
         "version": kept.version,
-        "summary": text(f"learning.{kept.how}", name=playbook.name, status=status, version=kept.version),
+        "summary": text(
+            f"learning.{kept.how}",
+            name=playbook.name,
+            status=text(f"playbook_status.{status}"),
+            version=kept.version,
+        ),
     }
 
 

@@ -41,7 +41,8 @@ def learn(subject: Subject) -> StepEnd:
     assert outcome is not None, "steps exist once there is an outcome"
     effect = effect_of(outcome, verdict)
     if effect is None:
-        return Skipped(text("learning.nothing_shown", outcome=outcome.value, verdict=verdict or "-"))
+        found = text(f"verdict.{verdict}") if verdict else "-"
+        return Skipped(text("learning.nothing_shown", outcome=text(f"outcome.{outcome}"), verdict=found))
     why_not = nothing_repaired(subject)
     if why_not is not None:
         return Skipped(why_not)
@@ -64,7 +65,8 @@ def learn(subject: Subject) -> StepEnd:
         observe(session, steps_subject(playbook.id, ran), observation(subject, effect))
         return judge_playbook(session, subject, playbook.id)
 
-    summary = text("learning.learnt", basis=effect.basis, count=len(subjects))
+    basis = text(effect.basis.replace(" ", "."))
+    summary = text("learning.learnt", basis=basis, count=len(subjects))
     if playbook is not None and ran is None:
         summary += " " + text("learning.not_its_steps", name=playbook.name)
     return Done({"subjects": subjects, "effect": effect.effect, "weight": effect.weight, "summary": summary}, write)

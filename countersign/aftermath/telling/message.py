@@ -9,7 +9,7 @@ from countersign.execution.channels import ROLLED_BACK
 from countersign.execution.report import Report
 from countersign.masking import masked
 from countersign.records.tables import Approval, Execution, OperationLog, Signature
-from countersign.texts import text
+from countersign.texts import catalogue, text
 
 IMPACT = ("affected_pods", "estimated_downtime", "related_services", "data_impact")
 
@@ -68,9 +68,9 @@ def message_of(told: Told, language: str) -> Message:
         (say("report.hint"), report.hint),
         (say("report.action"), approval.action),
         (say("telling.execution"), short_id(told.execution)),
-        (say("telling.risk"), approval.risk_level.value),
+        (say("telling.risk"), say(f"risk.{approval.risk_level}")),
         (say("telling.requester"), approval.requested_by),
-        (say("report.signers"), "; ".join(_signed(one) for one in told.signatures)),
+        (say("report.signers"), "; ".join(_signed(one, language) for one in told.signatures)),
         (say("telling.required_signatures"), str(approval.required_signatures)),
         (say("telling.operation"), log.operation_type if log else ""),
         (say("report.targets"), ", ".join(report.targets)),
@@ -103,9 +103,9 @@ def _status_key(told: Told) -> str:
     return f"outcome.{told.report.outcome}"
 
 
-def _signed(signature: Signature) -> str:
+def _signed(signature: Signature, language: str) -> str:
     comment = f" ({signature.comment})" if signature.comment else ""
-    return f"{signature.signer}: {signature.decision.value}{comment}"
+    return f"{signature.signer}: {text(f'decision.{signature.decision}', language=language)}{comment}"
 
 
 def _impact(blast_radius: Mapping[str, Any], language: str) -> str:
@@ -115,6 +115,8 @@ def _impact(blast_radius: Mapping[str, Any], language: str) -> str:
         if value in (None, "", []):
             continue
         shown = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+        if name == "data_impact" and f"data_impact.{shown}" in catalogue("en"):
+            shown = text(f"data_impact.{shown}", language=language)
         parts.append(f"{text(f'telling.{name}', language=language)}: {shown}")
     return "; ".join(parts)
 

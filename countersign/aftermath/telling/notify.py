@@ -14,7 +14,7 @@ from countersign.aftermath.subject import Done, Skipped, StepEnd, Subject
 from countersign.aftermath.telling.message import Told, message_of
 from countersign.aftermath.telling.sending import send
 from countersign.errors import CountersignError, DeliveryFailed, Stopped
-from countersign.execution.channels import Channel, Channels
+from countersign.execution.channels import ROLLED_BACK, Channel, Channels
 from countersign.records.approvals import signatures_of
 from countersign.records.database import transaction
 from countersign.records.deliveries import Postponed, begin_delivery, record_failed, record_sent
@@ -53,10 +53,14 @@ def notify(subject: Subject) -> StepEnd:
     risk = subject.approval.risk_level.value
     meant = [one for one in configured.channels if one.is_told(risk=risk, outcome=told.outcome)]
     if not meant:
-        return Skipped(text("telling.none_chosen", outcome=told.outcome, risk=risk))
+        return Skipped(text("telling.none_chosen", outcome=_word(told.outcome), risk=text(f"risk.{risk}")))
     _tell(subject, told, meant)
     names = [one.name for one in meant]
     return Done({"channels": names, "summary": text("telling.sent", channels=", ".join(names))})
+
+
+def _word(outcome: str) -> str:
+    return text("telling.rolled_back" if outcome == ROLLED_BACK else f"outcome.{outcome}")
 
 
 def _told(subject: Subject, configured: Channels) -> Told:

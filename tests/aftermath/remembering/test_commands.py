@@ -104,8 +104,8 @@ def test_a_dead_letter_is_listed_shown_and_replayed(run: Run, engine: Engine) ->
     assert letter["error"] == "x: broken"
     assert json.loads(run("dead-letters", "show", letter["id"]))["execution_id"] == str(execution)
     assert "There is no dead letter" in run("dead-letters", "replay", "--kind", "verify")
-    assert run("dead-letters", "replay", "--all") == f"{execution}  notify\n"
-    assert "pending" in run("steps", "list", str(execution))
+    assert run("dead-letters", "replay", "--all") == f"{execution}  notify channels\n"
+    assert "to be done" in run("steps", "list", str(execution))
 
 
 def test_dispositions_are_rebuilt_and_shown(run: Run, engine: Engine) -> None:
@@ -114,4 +114,6 @@ def test_dispositions_are_rebuilt_and_shown(run: Run, engine: Engine) -> None:
         session.execute(
             text("INSERT INTO disposition VALUES (:id, 'A|prod|api', 'auto_approved', 'success')"), {"id": execution}
         )
-    assert run("incidents", "dispositions", "--rebuild") == "A|prod|api  auto_approved 1, auto_approved:success 1\n"
+    assert (
+        run("incidents", "dispositions", "--rebuild") == "A|prod|api  auto-approved 1, auto-approved (Succeeded) 1\n"
+    )

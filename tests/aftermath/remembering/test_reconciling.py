@@ -101,7 +101,7 @@ def test_a_letter_whose_time_has_come_is_tried_again(office: Office) -> None:
     assert replay_letters_due(office.services) == []
     sql(office, "UPDATE dead_letter SET next_replay_at = clock_timestamp()")
     (found,) = replay_letters_due(office.services)
-    assert (found.subject, found.done) == (str(execution), "Tried again: record_disposition.")
+    assert (found.subject, found.done) == (str(execution), "Tried again: record the disposition.")
     assert replay_letters_due(office.services) == []
     assert run_one(office, execution, StepName.RECORD_DISPOSITION).status is not StepStatus.DEAD
 

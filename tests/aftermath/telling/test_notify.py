@@ -66,7 +66,7 @@ def test_every_channel_is_told_what_happened(office: Office, receiver: Receiver,
     ):
         assert fact in said, said
     assert chinese.body["title"].startswith("成功：")
-    assert "風險: medium" in chinese.body["message"]
+    assert "風險: 中" in chinese.body["message"]
 
 
 def test_a_failing_channel_leaves_the_others_alone_and_is_told_once_it_works(
@@ -211,7 +211,7 @@ def test_channels_hear_only_of_the_risks_and_outcomes_that_they_chose(
     )
     office = telling(office, *channels)
     step = tell(office, execution_id_of(office.perform(RESTART)))
-    assert (step.status, step.reason) == ("skipped", "no channel is told of success with risk medium")
+    assert (step.status, step.reason) == ("skipped", "no channel is told of this: Succeeded, risk medium")
     office = telling(office, *channels, webhook("all"))
     assert tell(office, execution_id_of(office.perform(RESTART))).status == "done"
     assert [one.path for one in receiver.received()] == ["/hook/all"]
