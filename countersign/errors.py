@@ -4,21 +4,29 @@ A class is a meaning: code decides by class, never by text. The message says wha
 what would work, `code` is the stable name that the API, the metrics and the operation log carry.
 """
 
+import re
 from collections.abc import Callable
 from functools import partial
 from typing import ClassVar
 
 from countersign.masking import masked
 
+_FIELD = re.compile(r"[\w.\[\]-]+: ")
+
 
 class CountersignError(Exception):
     """Something went wrong in Countersign."""
 
     code: ClassVar[str] = "error"
+    about_a_field: ClassVar[bool] = False
+    """The message may begin with a field's name: "private_key: not a key" tells what is wrong, and no secret."""
 
     def __init__(self, message: str | None = None, *, hint: str | None = None) -> None:
+        message = message or (type(self).__doc__ or "").splitlines()[0]
+        field = _FIELD.match(message) if self.about_a_field else None
+        begin = field.end() if field else 0
         # Errors quote actions and what targets answer, and travel into logs, records and Prefect's pages.
-        super().__init__(masked(message or (type(self).__doc__ or "").splitlines()[0]))
+        super().__init__(message[:begin] + masked(message[begin:]))
         self.hint = hint and masked(hint)
 
     @property
@@ -34,6 +42,7 @@ class ConfigurationError(CountersignError):
     """A setting is missing or cannot be right."""
 
     code = "configuration"
+    about_a_field = True
 
 
 class DatabaseUnavailable(ConfigurationError):
@@ -56,6 +65,7 @@ class InvalidInput(CountersignError):
     """A value given by the caller is not acceptable; the message names the field."""
 
     code = "invalid_input"
+    about_a_field = True
 
 
 class TookTooLong(CountersignError):

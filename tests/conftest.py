@@ -4,11 +4,12 @@ One server of each per pytest process, started when first asked for. Every test 
 an empty one of its own, copied from a migrated template in about 20 ms.
 """
 
+import logging
 import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from itertools import count
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from countersign.records.migrate import upgrade
 from countersign.sandbox.postgres import THROWAWAY, EmbeddedPostgres
 from countersign.sandbox.valkey import EmbeddedValkey
 from countersign.settings import Settings, settings
+from tests.planted import shown_by
 from tests.prefect_server import serve_prefect
 
 AMBIENT = (
@@ -45,11 +47,26 @@ def pytest_configure() -> None:
         del os.environ[name]
     os.environ["KUBECONFIG"] = "/nonexistent/kubeconfig"
     os.environ["PREFECT_HOME"] = tempfile.mkdtemp(prefix="countersign-prefect-")
+    # Whatever Countersign logs at any level is looked through by the guard below.
+    logging.getLogger("countersign").setLevel(logging.DEBUG)
 
 
 def pytest_unconfigure() -> None:
     """Remove what pytest_configure made."""
     shutil.rmtree(os.environ["PREFECT_HOME"], ignore_errors=True)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Fail every test in whose log or output a planted secret is shown."""
+    report = yield
+    leaks = shown_by(report)
+    if leaks and report.passed:
+        report.outcome = "failed"
+        report.longrepr = "\n".join([f"{item.nodeid} shows a secret", *leaks])
+    return report
 
 
 @pytest.fixture(autouse=True)

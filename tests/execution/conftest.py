@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 import pytest
+import yaml
 from pydantic import SecretStr
 from sqlalchemy import Engine
 
@@ -23,6 +24,7 @@ from countersign.sandbox.cluster import SandboxCluster
 from countersign.sandbox.demo.household import PEOPLE, Household, make_household
 from countersign.settings import Settings
 from countersign.targets.kubernetes.connection import ClusterSettings
+from tests.planted import plant
 
 
 @dataclass(frozen=True)
@@ -64,12 +66,15 @@ class Office:
 
 @pytest.fixture(scope="session")
 def household() -> Household:
-    return make_household()
+    household = make_household()
+    plant(household.auto_secret.get_secret_value())
+    return household
 
 
 @pytest.fixture(scope="session")
 def running_cluster() -> Iterator[SandboxCluster]:
     with SandboxCluster() as cluster:
+        plant(yaml.safe_load(cluster.kubeconfig)["users"][0]["user"]["token"])
         yield cluster
 
 
