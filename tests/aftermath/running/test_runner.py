@@ -166,7 +166,7 @@ def test_a_replayed_step_is_done_and_its_letter_put_away(engine: Engine, monkeyp
 
 def test_a_fault_in_a_step_tells_its_kind_and_not_its_text(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(_subject: Subject) -> StepEnd:
-        raise KeyError("hunter2")
+        raise KeyError("DB_PASSWORD=hunter2")
 
     let(monkeypatch, FIRST, broken)
     execution_id = executed(engine)
