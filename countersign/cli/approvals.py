@@ -34,7 +34,6 @@ from countersign.records.states import ApprovalStatus, RiskLevel
 from countersign.texts import text
 
 approvals = typer.Typer(name="approvals", help="Requests to perform an action.", no_args_is_help=True)
-console = Console(highlight=False)
 
 Identifier = Annotated[str, typer.Argument(help="The approval's id.", metavar="ID")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -103,6 +102,7 @@ def _decide(approval_id: str, signer: str, key: Path, decision: Decision, commen
     with transaction(services.engine) as session:
         approval = get_approval(session, identifier(approval_id))
         if not yes:
+            console = Console(highlight=False)
             console.print(approval.action, style="bold", markup=False)
             print_reading(console, reading_of(approval.action))
             if not sys.stdin.isatty() or not typer.confirm(f"{decision.value} as {signer}?"):
@@ -110,7 +110,7 @@ def _decide(approval_id: str, signer: str, key: Path, decision: Decision, commen
         approval = sign_approval(
             session, services, approval, signer=signer, key=private, decision=decision, comment=comment
         )
-    console.print(f"{approval.id} is {text(f'approval_status.{approval.status}')}", markup=False)
+    Console(highlight=False).print(f"{approval.id} is {text(f'approval_status.{approval.status}')}", markup=False)
 
 
 @approvals.command()
@@ -121,7 +121,7 @@ def show(approval_id: Identifier, as_json: AsJson = False) -> None:
     if as_json:
         print(json.dumps(found, ensure_ascii=False, indent=2))
     else:
-        print_approval(console, found)
+        print_approval(Console(highlight=False), found)
 
 
 @approvals.command("list")
@@ -144,7 +144,7 @@ def list_(
     if not page.items:
         print_none("approvals")
         return
-    print_requests(console, page.items)
+    print_requests(Console(highlight=False), page.items)
 
 
 @approvals.command()
@@ -171,7 +171,7 @@ def run(
     if as_json:
         print(report.model_dump_json())
     else:
-        print_report(console, report)
+        print_report(Console(highlight=False), report)
     raise typer.Exit(outcome_code(report))
 
 
