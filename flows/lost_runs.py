@@ -45,8 +45,10 @@ LONG_AGO = datetime.min.replace(tzinfo=UTC)
 _ROUNDS = 200
 
 
-async def crash_lost_runs(client: PrefectClient, services: Services) -> list[Finding]:
-    """End the unfinished runs of warm workers that are gone.
+async def crash_lost_runs(
+    client: PrefectClient, services: Services, *, here: Identity | None = None
+) -> list[Finding]:
+    """End the unfinished runs of warm workers that are gone. `here` is the worker that runs this, if one does.
 
     What Prefect held for them (concurrency slots) is free afterwards. A run whose execution's lease is being renewed
     is not lost, whatever Prefect has heard of its worker.
@@ -62,23 +64,35 @@ async def crash_lost_runs(client: PrefectClient, services: Services) -> list[Fin
         now = datetime.now(UTC)
         # A server that has been up for ever: is there anything to judge at all?
         if not [
-            run for run in open_runs if is_lost(run, workers, up_since=datetime.min.replace(tzinfo=UTC), now=now)
+            run
+            for run in open_runs
+            if is_lost(run, workers, up_since=datetime.min.replace(tzinfo=UTC), now=now, here=here)
         ]:
             continue
         up_since = serving_since(await _ends_of_rounds(client), now=now)
-        silent = [run for run in open_runs if is_lost(run, workers, up_since=up_since, now=now)]
+        silent = [run for run in open_runs if is_lost(run, workers, up_since=up_since, now=now, here=here)]
         alive = await in_thread(kept_alive, services, [id_ for run in silent if (id_ := approval_of(run))])
         found += [await _crash(client, run) for run in silent if str(run.id) not in alive]
     return found
 
 
-def is_lost(run: FlowRun, workers: Mapping[str, Worker], *, up_since: datetime, now: datetime) -> bool:
+def is_lost(
+    run: FlowRun,
+    workers: Mapping[str, Worker],
+    *,
+    up_since: datetime,
+    now: datetime,
+    here: Identity | None = None,
+) -> bool:
     """Tell whether nobody is left to finish `run`, given Prefect's workers by name. Pure.
 
-    `up_since` is since when the server has been able to hear them.
+    `up_since` is since when the server has been able to hear them. A name is one worker's at a time, so whoever had
+    that of `here` on another host (a container that was replaced) is gone, however fresh the name's heartbeats are.
     """
     owner = owner_of(run)
     if owner is not None:
+        if here is not None and owner.worker == here.worker and _elsewhere(owner, here):
+            return True
         worker = workers.get(owner.worker)
         heard = worker.last_heartbeat_time if worker is not None else None
         pause = (worker.heartbeat_interval_seconds if worker is not None else None) or DEFAULT_HEARTBEAT_SECONDS
@@ -87,6 +101,10 @@ def is_lost(run: FlowRun, workers: Mapping[str, Worker], *, up_since: datetime, 
     if state is None or state.type is not StateType.PENDING or run.infrastructure_pid:
         return False
     return now - max(state.timestamp, up_since) > timedelta(seconds=UNOWNED_SECONDS)
+
+
+def _elsewhere(owner: Identity, here: Identity) -> bool:
+    return (owner.host, owner.namespace) != (here.host, here.namespace)
 
 
 def serving_since(ends: Sequence[datetime], *, now: datetime) -> datetime:

@@ -4,12 +4,14 @@ from collections.abc import Sequence
 from functools import partial
 from threading import Event
 from typing import Any
+from uuid import UUID
 
 from prefect import flow, task
 from prefect.artifacts import acreate_table_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.client.orchestration import get_client
 from prefect.runtime import flow_run
+from prefect.states import Completed
 from sqlalchemy.exc import SQLAlchemyError
 
 from countersign.aftermath.reconciling import (
@@ -36,7 +38,9 @@ from countersign.records.database import transaction
 from countersign.records.findings import Finding
 from countersign.records.rounds import note_round
 from countersign.texts import text
+from countersign.worker.orphans import owner_of
 from flows.cancelling import cancelled_unclaimed
+from flows.crowding import ROUNDS_AT_ONCE, others_at_work
 from flows.finishing import have_steps_finished
 from flows.lost_runs import crash_lost_runs
 from flows.rounds import Context, Part, Round, go_round, reason_of, threaded
@@ -55,7 +59,7 @@ class ReconciliationIncomplete(CountersignError):
 
 
 @flow(name="reconcile", flow_run_name="reconcile")
-async def reconcile() -> int:
+async def reconcile() -> Any:
     """Look for what was left undone and do it; the artifact "reconciliation" says what was found.
 
     Starts approvals that nobody started, has executions taken over whose worker died, expires what is past its time,
@@ -63,6 +67,8 @@ async def reconcile() -> int:
     replays dead letters, ends rollbacks whose step is dead, finalises what was approved by itself and resolves
     incidents that were left open. Returns how much was found.
     """
+    if await others_at_work() >= ROUNDS_AT_ONCE:
+        return Completed(name="Left out", message=text("reconcile.left_out", number=ROUNDS_AT_ONCE), data=0)
     context = await _context()
     done = await go_round(PARTS, context, each=look)
     await _note(context, done)
@@ -96,7 +102,8 @@ async def _context(*, here: bool = False) -> Context:
 
 async def _lost_runs(context: Context) -> Sequence[Finding]:
     async with get_client() as client:
-        return await crash_lost_runs(client, context.services)
+        here = owner_of(await client.read_flow_run(UUID(context.flow_run_id))) if context.flow_run_id else None
+        return await crash_lost_runs(client, context.services, here=here)
 
 
 async def _never_started(context: Context) -> Sequence[Finding]:

@@ -43,7 +43,7 @@ async def start_runs(due: Sequence[ToStart], *, said: str) -> list[Finding]:
     if not due:
         return []
     async with get_client() as client:
-        starter = await Starter.of(client, EXECUTE_APPROVAL, "approval_id")
+        starter = await Starter.of(client, EXECUTE_APPROVAL, "approval_id", {"dry_run": False})
         return [
             await starter.start(str(each.approval_id), each.age_seconds, key=each.key, said=said, worker=each.worker)
             for each in due
@@ -57,11 +57,15 @@ class Starter:
     client: PrefectClient
     deployment: UUID
     parameter: str
+    others: Mapping[str, object]
+    """The other parameters; what the deployment has as defaults is a person's choice for runs by hand."""
     in_line: frozenset[str]
     """Subjects of which a run waits for a worker: another one would only wait behind it, and hold a slot then."""
 
     @classmethod
-    async def of(cls, client: PrefectClient, name: str, parameter: str) -> Self:
+    async def of(
+        cls, client: PrefectClient, name: str, parameter: str, others: Mapping[str, object] | None = None
+    ) -> Self:
         """Look at the deployment `name`. Raises ConfigurationError without it, httpx.HTTPError."""
         try:
             found = await client.read_deployment_by_name(name)
@@ -70,7 +74,7 @@ class Starter:
                 f"The deployment {name} does not exist.",
                 hint="`prefect deploy --all` in the project's folder makes it",
             ) from None
-        return cls(client, found.id, parameter, await _in_line(client, found, parameter))
+        return cls(client, found.id, parameter, others or {}, await _in_line(client, found, parameter))
 
     async def start(self, subject: str, age_seconds: float, *, key: str, said: str, **words: str) -> Finding:
         """Start a run for `subject`, unless one waits or the try `key` has one; say so with the text `said`.
@@ -79,12 +83,16 @@ class Starter:
         """
         if subject in self.in_line:
             return Finding(subject, text("reconcile.in_line"), age_seconds)
+        parameters = {**self.others, self.parameter: subject}
         try:
-            run = await start_once(self.client, self.deployment, {self.parameter: subject}, key=key)
+            run = await start_once(self.client, self.deployment, parameters, key=key)
         except (httpx.HTTPStatusError, PrefectException) as error:
             # The boundary of one finding: the server refused this one; the others are tried.
             logger.warning("run not started", subject=subject, error=type(error).__name__)
             done = text("reconcile.not_started", reason=type(error).__name__)
+            return Finding(subject, done, age_seconds, failed=True)
+        if run.state is not None and run.state.is_crashed():
+            done = text("reconcile.keeps_crashing", run=run.id, number=RUNS_PER_TRY)
             return Finding(subject, done, age_seconds, failed=True)
         return Finding(subject, text(said, run=run.id, **words), age_seconds)
 
@@ -108,7 +116,7 @@ async def start_once(
 async def _in_line(client: PrefectClient, deployment: DeploymentResponse, parameter: str) -> frozenset[str]:
     """Return the subjects of which a run is due and waits in the deployment's queue.
 
-    A run that an earlier version of the deployment left in another queue may wait there for ever.
+    A run that an earlier version of the deployment left in another queue (of another pool) may wait there for ever.
     """
     found: set[str] = set()
     for page in range(_PAGES):
@@ -127,7 +135,9 @@ async def _in_line(client: PrefectClient, deployment: DeploymentResponse, parame
         found |= {
             str(run.parameters.get(parameter))
             for run in runs
-            if run.work_queue_name == deployment.work_queue_name and not run.parameters.get("dry_run")
+            if run.work_queue_id == deployment.work_queue_id
+            and run.empirical_policy.retry_type != "in_process"  # its worker waits for it, or has died
+            and not run.parameters.get("dry_run")
         }
         if len(runs) < _PAGE:
             break

@@ -4,11 +4,11 @@ Before a request leaves, the intent is on record; after it, the answer. A run th
 answer asks the target before it sends anything. One attempt never sends the same step twice.
 """
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from threading import Event
-from time import monotonic, sleep
 from types import MappingProxyType
 from typing import assert_never
 from uuid import UUID
@@ -34,6 +34,13 @@ from countersign.targets.model import Landed, Plan, Step, Target
 
 logger = get_logger(__name__)
 NO_DETAIL: Mapping[str, object] = MappingProxyType({})
+HELD_UP_PAUSE_SECONDS = 0.2
+# The time in which the machine is suspended counts, too: leases run out meanwhile.
+_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
+
+def _clock() -> float:
+    return time.clock_gettime(_CLOCK)
 
 
 def progress_of(engine: Engine, execution_id: UUID, plan: Plan) -> Progress:
@@ -58,7 +65,7 @@ class Performance:
     """Counts from 1; goes on record with each intent."""
     lease_needed_seconds: float
     """A request is sent only if the lease outlasts it, so that nobody can have taken over when it arrives; and only
-    this soon after the lease was looked at. 0 asks for nothing."""
+    soon after the lease was looked at (a quarter of this, which the lease lasts besides). 0 asks for nothing."""
     late_effect_seconds: float
     """After a lost reply, how long the request may still take effect: the target is asked again after it."""
     stop: Event
@@ -116,7 +123,8 @@ class Performance:
         if self.stop.is_set():
             raise Stopped
         self.may_send()
-        asked_at = monotonic()
+        soon = self.lease_needed_seconds / 4
+        asked_at = _clock()
         with transaction(self.engine) as session:
             journal.record_intent(
                 session,
@@ -124,14 +132,14 @@ class Performance:
                 step=step.key,
                 attempt=self.attempt,
                 payload=step.request,
-                lease_needed_seconds=self.lease_needed_seconds,
+                lease_needed_seconds=self.lease_needed_seconds + soon,
             )
         self.at(f"intent:{step.key}")
-        if self.lease_needed_seconds and monotonic() - asked_at > self.lease_needed_seconds:
+        if soon and _clock() - asked_at > soon:
             # Held up (a paused process): the lease may be over, and whoever took over may have settled. It is asked
             # for again; the answer is refused, as StaleFence, where the execution is not ours any more.
             self._record(step, Answer.RETRY, "not sent: the process was held up for too long")
-            return 0.0
+            return HELD_UP_PAUSE_SECONDS
         try:
             self._send(step, sent_before=sent_before)
         except TransientTargetError as error:
@@ -184,7 +192,7 @@ class Performance:
         """
         inspection = self.target.inspect(self.plan, step)
         if inspection.landed is Landed.NO and patience:
-            sleep(patience)
+            time.sleep(patience)
             inspection = self.target.inspect(self.plan, step)
         answers = {Landed.YES: Answer.LANDED, Landed.NO: Answer.NOT_LANDED, Landed.UNCLEAR: Answer.UNCLEAR}
         self._record(step, answers[inspection.landed], inspection.reason, {"seen": dict(inspection.seen)})

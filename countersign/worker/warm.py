@@ -10,7 +10,6 @@ import asyncio
 import os
 import signal
 from collections.abc import Callable, Coroutine
-from contextlib import suppress
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -19,7 +18,7 @@ import anyio
 from anyio.abc import TaskStatus
 from prefect._flow_run_suspension import is_suspended_flow_run_state, mark_flow_run_suspension_requested
 from prefect.client.schemas.objects import FlowRun, State
-from prefect.exceptions import Abort
+from prefect.exceptions import Abort, ObjectNotFound
 from prefect.states import Cancelled, Pending
 from prefect.utilities.engine import propose_state
 from prefect.utilities.services import critical_service_loop
@@ -29,7 +28,7 @@ from countersign.errors import ConfigurationError
 from countersign.settings import settings
 from countersign.worker.engine import FlowLoop, Run
 from countersign.worker.identity import Identity
-from countersign.worker.orphans import owner_of, settle, settle_orphans
+from countersign.worker.orphans import owner_of, settle, settle_orphans, unfinished
 from countersign.worker.source import FlowSource
 from countersign.worker.wakeup import Wakeup
 
@@ -133,6 +132,14 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResul
     async def _heartbeat(self) -> None:
         await self._sync_and_initialize()
         await settle_orphans(self.client, pool=self._work_pool_name, me=self._identity)
+        await self._settle_unheld()
+
+    async def _settle_unheld(self) -> None:
+        """Report runs that are this worker's by name and that it does not run: their end could not be reported."""
+        async for run in unfinished(self.client, self._work_pool_name):
+            # A run is among the active ones from before its claim until after its end.
+            if owner_of(run) == self._identity and run.id not in self._active:
+                await settle(self.client, run)
 
     async def _listen(self) -> None:
         while self._work_pool is None:  # noqa: ASYNC110 - Prefect's base class has no event for it
@@ -179,10 +186,14 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResul
     async def _is_claimed_by_this(self, flow_run: FlowRun) -> bool:
         """Ask the server until it answers: a run that is ours and that nobody runs would stay Pending for ever."""
         while not self._stop.is_set():
-            with suppress(Exception):
+            try:
                 found = await self.client.read_flow_run(flow_run.id)
+            except ObjectNotFound:
+                return False
+            except Exception:  # noqa: BLE001 - a boundary: the server is away in whatever way
+                await asyncio.sleep(POLL_SECONDS)
+            else:
                 return found.state is not None and found.state.is_pending() and owner_of(found) == self._identity
-            await asyncio.sleep(POLL_SECONDS)
         return False
 
     # --- running ------------------------------------------------------------------------------------
@@ -202,7 +213,10 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResul
         except Exception:  # noqa: BLE001 - a boundary: the run's own failures are states, this is the engine's
             self.get_flow_run_logger(flow_run).exception("The run ended without a state.")
             state = None
-        await self._conclude(flow_run, state)
+        try:
+            await self._conclude(flow_run, state)
+        except Exception:
+            self._logger.warning("The end of flow run %s is reported later.", flow_run.id, exc_info=True)
 
     async def _begin(self, flow_run: FlowRun) -> Run:
         if flow_run.deployment_id is None:
@@ -240,7 +254,14 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResul
 
     def _soon(self, call: Callable[[UUID], Coroutine[Any, Any, None]], flow_run_id: UUID) -> None:
         if self._runs_task_group is not None:
-            self._runs_task_group.start_soon(call, flow_run_id)
+            self._runs_task_group.start_soon(self._guarded, call, flow_run_id)
+
+    async def _guarded(self, call: Callable[[UUID], Coroutine[Any, Any, None]], flow_run_id: UUID) -> None:
+        """Do what was asked for one run; where the server does not answer, the others go on."""
+        try:
+            await call(flow_run_id)
+        except Exception:
+            self._logger.warning("Flow run %s could not be looked at.", flow_run_id, exc_info=True)
 
     async def _cancel_run(self, flow_run_id: UUID) -> None:
         """Cancel a run of this worker, or report one whose worker is gone; leave others' alone."""
@@ -273,9 +294,12 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResul
             if self._wakeup is not None and self._wakeup.connected:
                 continue
             for flow_run_id in list(self._active):
-                flow_run = await self.client.read_flow_run(flow_run_id)
-                if flow_run.state is not None and flow_run.state.is_cancelling():
-                    await self._cancel_run(flow_run_id)
+                await self._guarded(self._cancel_if_asked, flow_run_id)
+
+    async def _cancel_if_asked(self, flow_run_id: UUID) -> None:
+        flow_run = await self.client.read_flow_run(flow_run_id)
+        if flow_run.state is not None and flow_run.state.is_cancelling():
+            await self._cancel_run(flow_run_id)
 
     async def _setup_cancellation_observer(self) -> None:
         """Prefect's own observer cancels pending runs only; `_listen` cancels them all."""

@@ -78,6 +78,11 @@ class Api:
         template = {"job_configuration": {"labels": {}}, "variables": {"type": "object", "properties": {}}}
         self._post("/work_pools/", {"name": name, "type": kind, "base_job_template": template})
 
+    def move(self, deployment: str, where: dict[str, Any]) -> None:
+        """Give a deployment another pool or queue."""
+        answer = self._http.patch(f"/deployments/{deployment}", json=where)
+        assert answer.is_success, answer.text
+
     def _post(self, path: str, body: dict[str, Any]) -> Any:
         answer = self._http.post(path, json=body)
         assert answer.is_success, answer.text

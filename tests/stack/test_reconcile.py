@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import httpx
@@ -24,6 +24,7 @@ from countersign.records.rounds import parts_of_rounds
 from countersign.records.states import ApprovalStatus
 from countersign.records.timeline import events_of
 from countersign.sandbox.cluster import Effect, Fault
+from flows.crowding import ROUNDS_AT_ONCE
 from flows.reconcile import PARTS
 from tests.records.builders import end_lease
 from tests.stack.api import PATIENCE
@@ -42,12 +43,12 @@ def deployment(office: Office) -> dict[str, object]:
 
 
 def reconciled(office: Office, condition: Callable[[], bool]) -> None:
-    """Run the deployment until `condition` holds. A run beside a scheduled one is left out, so ask again."""
+    """Run the deployment until `condition` holds."""
     give_up = time.monotonic() + PATIENCE
     while not condition():
         assert time.monotonic() < give_up, "reconciliation did not do it"
         run = office.api.wait(office.api.run(str(deployment(office)["id"])))
-        assert run["state_type"] in ("COMPLETED", "CANCELLED"), run["state"]
+        assert run["state_type"] == "COMPLETED", run["state"]
 
 
 def status(office: Office, approval_id: UUID) -> ApprovalStatus:
@@ -161,12 +162,45 @@ def test_deploying_again_makes_no_second_automation(office: Office) -> None:
     assert len(httpx.get(url, timeout=10).json()) == 1
 
 
-def test_the_deployment_runs_by_itself_a_few_at_a_time(office: Office) -> None:
+def test_the_deployment_runs_by_itself_and_nothing_of_prefects_can_use_its_slots_up(office: Office) -> None:
     found = deployment(office)
     (schedule,) = found["schedules"]
     assert (schedule["active"], schedule["schedule"]["interval"]) == (True, 15)
-    assert found["global_concurrency_limit"]["limit"] == 5
-    assert found["concurrency_options"]["collision_strategy"] == "CANCEL_NEW"
+    assert found["global_concurrency_limit"] is None
+
+
+def test_a_round_is_left_out_while_enough_others_have_just_begun(office: Office) -> None:
+    """Those of dead workers do not count for long: only a round can end them."""
+    url, known = office.stack.addresses.api_url, str(deployment(office)["id"])
+
+    def others(started: datetime) -> list[str]:
+        runs = []
+        with paused_pool(office):
+            for _ in range(ROUNDS_AT_ONCE):
+                run = office.api.run(known)
+                state = {
+                    "state": {"type": "RUNNING", "name": "Running", "timestamp": started.isoformat()},
+                    "force": True,
+                }
+                httpx.post(f"{url}/flow_runs/{run}/set_state", json=state, timeout=10).raise_for_status()
+                runs.append(run)
+        return runs
+
+    def end(runs: list[str]) -> None:
+        for run in runs:
+            crashed = {"state": {"type": "CRASHED", "name": "Crashed"}, "force": True}
+            httpx.post(f"{url}/flow_runs/{run}/set_state", json=crashed, timeout=10).raise_for_status()
+
+    fresh = others(datetime.now(UTC))
+    try:
+        assert office.api.wait(office.api.run(known))["state_name"] == "Left out"
+    finally:
+        end(fresh)
+    old = others(datetime.now(UTC) - timedelta(minutes=5))
+    try:
+        assert office.api.wait(office.api.run(known))["state_name"] == "Completed"
+    finally:
+        end(old)
 
 
 def test_the_server_plans_the_rounds(office: Office) -> None:

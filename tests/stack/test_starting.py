@@ -8,6 +8,7 @@ from uuid import UUID
 import httpx
 import pytest
 from prefect.client.orchestration import PrefectClient, get_client
+from prefect.client.schemas.sorting import FlowRunSort
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import Crashed
 
@@ -64,6 +65,49 @@ def test_a_claim_whose_answer_was_lost_is_kept_and_no_other_worker_has_it(api: A
     assert asked(claim) == (True, True, False)
 
 
+def test_a_run_that_its_worker_claimed_and_does_not_run_is_ended(api: Api, deployment: UUID) -> None:
+    """Its start failed and the server could not be told: the worker lives, so nobody else ends it."""
+
+    async def beat(client: PrefectClient) -> tuple[bool, bool]:
+        held, unheld = [await client.read_flow_run(UUID(api.run(str(deployment)))) for _ in range(2)]
+        async with WarmWorker(work_pool_name=POOL, name="one") as worker:
+            await worker.sync_with_backend()
+            for run in (held, unheld):
+                assert await worker._propose_pending_state(run)
+            worker._active[held.id] = None
+            await worker._heartbeat()
+            del worker._active[held.id]
+        found = [(await client.read_flow_run(run.id)).state for run in (held, unheld)]
+        return tuple(state is not None and state.is_crashed() for state in found)  # type: ignore[return-value]
+
+    assert asked(beat) == (False, True)
+
+
+def test_a_run_that_was_deleted_is_not_asked_for_again_and_again(api: Api, deployment: UUID) -> None:
+    async def claim(client: PrefectClient) -> bool:
+        run = await client.read_flow_run(UUID(api.run(str(deployment))))
+        await client.delete_flow_run(run.id)
+        async with WarmWorker(work_pool_name=POOL, name="one") as worker:
+            return await worker._propose_pending_state(run)
+
+    assert asked(claim) is False
+
+
+def test_one_run_that_cannot_be_reported_does_not_end_the_others(api: Api, deployment: UUID) -> None:
+    async def conclude(client: PrefectClient) -> bool:
+        run = await client.read_flow_run(UUID(api.run(str(deployment), number=1)))
+        async with WarmWorker(work_pool_name=POOL, name="one") as worker:
+            await worker.sync_with_backend()
+            assert await worker._propose_pending_state(run)
+            await client.delete_flow_run(run.id)
+            # Whatever the engine and the server say of it: nothing is raised.
+            await worker._run_here(run)
+            await worker._guarded(worker._cancel_run, run.id)
+        return True
+
+    assert asked(conclude)
+
+
 def test_a_try_is_one_run_unless_that_crashed_and_a_few_at_most(deployment: UUID) -> None:
     async def tries(client: PrefectClient) -> list[UUID]:
         async def go() -> UUID:
@@ -92,8 +136,44 @@ def test_no_second_run_is_started_while_one_waits_for_its_turn(api: Api, deploym
             found.append(done.done != text("reconcile.in_line"))
         return found
 
-    api.run(str(deployment), number=7, dry_run=True)
     assert asked(started) == [True, False, True]
+
+
+def test_a_run_that_waits_in_another_pools_queue_holds_nobody_up(api: Api, deployment: UUID) -> None:
+    """Its deployment was moved: no worker of the new pool is offered it."""
+    name = f"adding/{PROBES.stem}-{POOL}"
+    api.run(str(deployment), number=8)
+
+    async def start(client: PrefectClient) -> str:
+        starter = await Starter.of(client, name, "number")
+        return (await starter.start("8", 60, key="8", said="reconcile.started")).done
+
+    assert asked(start) == text("reconcile.in_line")
+    api.make_pool("elsewhere", WarmWorker.type)
+    moved = {"work_pool_name": "elsewhere", "work_queue_name": "default"}
+    api.move(str(deployment), moved)
+    try:
+        assert asked(start) != text("reconcile.in_line")
+    finally:
+        api.move(str(deployment), {**moved, "work_pool_name": POOL})
+
+
+def test_a_subject_whose_runs_all_crash_is_a_failed_finding_and_gets_what_reconciliation_asks_for(
+    deployment: UUID,
+) -> None:
+    name = f"adding/{PROBES.stem}-{POOL}"
+
+    async def crash(client: PrefectClient) -> tuple[bool, dict[str, object]]:
+        for _ in range(RUNS_PER_TRY):
+            run = await start_once(client, deployment, {"number": "9"}, key="9")
+            await client.set_flow_run_state(run.id, Crashed(message="its worker was killed"), force=True)
+        starter = await Starter.of(client, name, "number", {"dry_run": False})
+        failed = (await starter.start("9", 60, key="9", said="reconcile.started")).failed
+        await starter.start("10", 60, key="10", said="reconcile.started")
+        found = await client.read_flow_runs(sort=FlowRunSort.ID_DESC)
+        return failed, next(run.parameters for run in found if run.parameters.get("number") == "10")
+
+    assert asked(crash) == (True, {"number": "10", "dry_run": False})
 
 
 def test_executions_cannot_keep_reconciliation_from_its_turn(stack: Stack) -> None:

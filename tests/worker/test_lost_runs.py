@@ -1,5 +1,6 @@
 """Which flow runs nobody will finish."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
@@ -66,6 +67,19 @@ def test_a_run_is_lost_when_nobody_is_left_to_finish_it(
     found: FlowRun, workers: dict[str, Worker], lost: bool
 ) -> None:
     assert is_lost(found, workers, up_since=LONG_AGO, now=NOW) is lost
+
+
+HERE = Identity(host="here", namespace="2", pid=3, started="8", worker="warm-1")
+
+
+@pytest.mark.parametrize(
+    ("here", "lost"),
+    [(HERE, True), (replace(HERE, worker="warm-2"), False), (replace(HERE, host="elsewhere", namespace="1"), False)],
+    ids=["its name is another host's now", "another worker looks", "on the same host the process table tells"],
+)
+def test_a_run_of_a_worker_that_was_replaced_under_its_name_is_lost(here: Identity, lost: bool) -> None:
+    found = run(StateType.RUNNING, pid=OWNER)
+    assert is_lost(found, heard("warm-1", 1), up_since=LONG_AGO, now=NOW, here=here) is lost
 
 
 @pytest.mark.parametrize(

@@ -99,7 +99,7 @@ class _Attempts:
         """Try until it went through or makes no sense any more; return the error that ended it."""
         settings = self.subject.services.settings
         for attempt in range(1, settings.retry_attempts + 2):
-            last = attempt > settings.retry_attempts
+            last = attempt > settings.retry_attempts or not _time_for_another(self.subject)
             self.known.attempts = attempt
             try:
                 with opened(self.subject, self.known.owned) as target:
@@ -107,7 +107,7 @@ class _Attempts:
             except (StaleFence, Stopped, DatabaseUnavailable):
                 raise
             except CountersignError as error:
-                if last or not is_transient(error) or not _time_for_another(self.subject):
+                if last or not is_transient(error):
                     return error
                 execution = str(self.known.owned.execution_id)
                 logger.warning("a rollback is tried again", execution=execution, error=error.message)
@@ -144,8 +144,12 @@ def _may_send(subject: Subject) -> None:
 
 
 def _time_for_another(subject: Subject) -> bool:
+    """Tell whether another attempt fits behind the one that begins now. After the last one nobody looks again, so it
+    waits for as long as the target may work on a request.
+    """
     settings = subject.services.settings
-    needed = settings.retry_delay_seconds + 2 * settings.request_timeout_seconds + MARGIN_SECONDS
+    attempts = 2 * 3 * settings.request_timeout_seconds
+    needed = attempts + settings.retry_delay_seconds + MARGIN_SECONDS
     try:
         return subject.seconds_left() > needed
     except TookTooLong:
