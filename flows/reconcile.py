@@ -40,7 +40,7 @@ from countersign.records.rounds import note_round
 from countersign.texts import text
 from countersign.worker.orphans import owner_of
 from flows.cancelling import cancelled_unclaimed
-from flows.crowding import ROUNDS_AT_ONCE, others_at_work
+from flows.crowding import is_left_out
 from flows.finishing import have_steps_finished
 from flows.lost_runs import crash_lost_runs
 from flows.rounds import Context, Part, Round, go_round, reason_of, threaded
@@ -67,8 +67,8 @@ async def reconcile() -> Any:
     replays dead letters, ends rollbacks whose step is dead, finalises what was approved by itself and resolves
     incidents that were left open. Returns how much was found.
     """
-    if await others_at_work() >= ROUNDS_AT_ONCE:
-        return Completed(name="Left out", message=text("reconcile.left_out", number=ROUNDS_AT_ONCE), data=0)
+    if flow_run.id and await is_left_out(UUID(str(flow_run.id))):
+        return Completed(name="Left out", message=text("reconcile.left_out"), data=0)
     context = await _context()
     done = await go_round(PARTS, context, each=look)
     await _note(context, done)

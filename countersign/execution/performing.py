@@ -30,6 +30,7 @@ from countersign.records import journal
 from countersign.records.database import transaction
 from countersign.records.owned import Owned
 from countersign.records.states import Answer
+from countersign.settings import Settings
 from countersign.targets.model import Landed, Plan, Step, Target
 
 logger = get_logger(__name__)
@@ -47,6 +48,11 @@ def progress_of(engine: Engine, execution_id: UUID, plan: Plan) -> Progress:
     """Read from the journal how far `plan` got."""
     with transaction(engine) as session:
         return progress_through(plan, journal.progress(journal.entries(session, execution_id)))
+
+
+def lease_needed(settings: Settings) -> float:
+    """Return how long the lease has to last for a request: its time limit, or what a short lease has to spare."""
+    return min(settings.request_timeout_seconds, 0.4 * settings.lease_seconds)
 
 
 def _nothing_against() -> None:

@@ -30,7 +30,7 @@ from countersign.execution import checking, planning
 from countersign.execution.concluding import conclude
 from countersign.execution.known import Known
 from countersign.execution.opening import OnBehalfOf, open_target
-from countersign.execution.performing import Performance, progress_of
+from countersign.execution.performing import Performance, lease_needed, progress_of
 from countersign.execution.points import At, unnoticed
 from countersign.execution.probing import BEFORE_SECONDS, answers_json, ask_all, names_in, probes_for
 from countersign.execution.progress import NOTHING, Progress
@@ -275,7 +275,7 @@ class Run:
                 plan=known.plan,
                 target=target,
                 attempt=attempt,
-                lease_needed_seconds=min(settings.request_timeout_seconds, settings.lease_seconds / 2),
+                lease_needed_seconds=lease_needed(settings),
                 late_effect_seconds=self._patience(attempt),
                 stop=self.stop,
                 may_send=self._may_send,

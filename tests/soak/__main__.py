@@ -24,7 +24,7 @@ SETTINGS = {"COUNTERSIGN_LEASE_SECONDS": "10", "COUNTERSIGN_RETRY_DELAY_SECONDS"
 """The rest is as it comes, reconciliation every 15 seconds included."""
 PACE_SECONDS, TROUBLE_SECONDS = 2.0, 6.0
 """On average, between two approvals and between two troubles."""
-MOST_OPEN = 30
+MOST_OPEN = 20
 """Nothing more is filed while this many have no end: what is tried is the promise, not how fast the machine is."""
 SETTLE_SECONDS = 900.0
 LONGEST_PAUSE_SECONDS = 5.0

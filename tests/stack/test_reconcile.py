@@ -1,5 +1,6 @@
 """Reconciliation as it is deployed: a killed worker, a forgotten approval, a person's answer."""
 
+import asyncio
 import json
 import os
 import signal
@@ -8,11 +9,12 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from uuid import UUID
 
 import httpx
 import pytest
+from prefect.settings import PREFECT_API_URL, temporary_settings
 from sqlalchemy import text
 
 from countersign.errors import OutcomeUnknown
@@ -24,7 +26,8 @@ from countersign.records.rounds import parts_of_rounds
 from countersign.records.states import ApprovalStatus
 from countersign.records.timeline import events_of
 from countersign.sandbox.cluster import Effect, Fault
-from flows.crowding import ROUNDS_AT_ONCE
+from flows import crowding
+from flows.crowding import is_left_out
 from flows.reconcile import PARTS
 from tests.records.builders import end_lease
 from tests.stack.api import PATIENCE
@@ -169,38 +172,27 @@ def test_the_deployment_runs_by_itself_and_nothing_of_prefects_can_use_its_slots
     assert found["global_concurrency_limit"] is None
 
 
-def test_a_round_is_left_out_while_enough_others_have_just_begun(office: Office) -> None:
-    """Those of dead workers do not count for long: only a round can end them."""
+def test_a_round_is_left_out_while_another_has_just_begun(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """That of a dead worker does not count for long: only a round can end it."""
     url, known = office.stack.addresses.api_url, str(deployment(office)["id"])
 
-    def others(started: datetime) -> list[str]:
-        runs = []
-        with paused_pool(office):
-            for _ in range(ROUNDS_AT_ONCE):
-                run = office.api.run(known)
-                state = {
-                    "state": {"type": "RUNNING", "name": "Running", "timestamp": started.isoformat()},
-                    "force": True,
-                }
-                httpx.post(f"{url}/flow_runs/{run}/set_state", json=state, timeout=10).raise_for_status()
-                runs.append(run)
-        return runs
+    def set_state(run: str, kind: str) -> None:
+        body = {"state": {"type": kind, "name": kind.capitalize()}, "force": True}
+        httpx.post(f"{url}/flow_runs/{run}/set_state", json=body, timeout=10).raise_for_status()
 
-    def end(runs: list[str]) -> None:
-        for run in runs:
-            crashed = {"state": {"type": "CRASHED", "name": "Crashed"}, "force": True}
-            httpx.post(f"{url}/flow_runs/{run}/set_state", json=crashed, timeout=10).raise_for_status()
-
-    fresh = others(datetime.now(UTC))
+    with paused_pool(office):
+        first, second = office.api.run(known), office.api.run(known)
+        for run in (first, second):
+            set_state(run, "RUNNING")
     try:
         assert office.api.wait(office.api.run(known))["state_name"] == "Left out"
+        with temporary_settings({PREFECT_API_URL: url}):
+            assert [asyncio.run(is_left_out(UUID(run))) for run in (first, second)] == [False, True]
+            monkeypatch.setattr(crowding, "FRESH_SECONDS", 0)
+            assert not asyncio.run(is_left_out(UUID(second)))
     finally:
-        end(fresh)
-    old = others(datetime.now(UTC) - timedelta(minutes=5))
-    try:
-        assert office.api.wait(office.api.run(known))["state_name"] == "Completed"
-    finally:
-        end(old)
+        for run in (first, second):
+            set_state(run, "CRASHED")
 
 
 def test_the_server_plans_the_rounds(office: Office) -> None:

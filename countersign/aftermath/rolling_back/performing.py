@@ -22,7 +22,7 @@ from countersign.errors import (
 from countersign.execution import checking
 from countersign.execution.concluding import conclude
 from countersign.execution.known import Known
-from countersign.execution.performing import Performance, progress_of
+from countersign.execution.performing import Performance, lease_needed, progress_of
 from countersign.execution.planning import stored_plan
 from countersign.execution.settling import put_on_record
 from countersign.logging import get_logger
@@ -126,7 +126,7 @@ class _Attempts:
             plan=self.plan,
             target=target,
             attempt=attempt,
-            lease_needed_seconds=min(settings.request_timeout_seconds, settings.lease_seconds / 2),
+            lease_needed_seconds=lease_needed(settings),
             late_effect_seconds=patience if last else settings.late_effect_seconds,
             stop=self.lost,
             may_send=lambda: _may_send(self.subject),

@@ -97,7 +97,7 @@ def _moments(scenario: Scenario) -> Iterator[tuple[Way, str]]:
         for point in ROLLBACK_POINTS:
             yield Way.KILLED, f"rollback {point}"
             yield Way.STOPPED, f"rollback {point}"
-        yield Way.KILLED_TWICE, "rollback sent"
+        yield Way.KILLED_TWICE, "rollback decided"
 
 
 def whole_matrix() -> Iterator[Cell]:
