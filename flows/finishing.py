@@ -9,7 +9,7 @@ from countersign.aftermath.reconciling import open_steps, run_due_steps
 from countersign.records.findings import Finding
 from flows.after_execution import after_execution, execution_named
 from flows.rounds import Context
-from flows.starting import Starter
+from flows.starting import Starter, in_time
 from flows.threads import in_thread
 from flows.wiring import open_services
 
@@ -49,5 +49,5 @@ async def have_steps_finished(context: Context) -> Sequence[Finding]:
                 said="reconcile.steps_handed_over",
                 steps=each.names,
             )
-            for each in found
+            for each in in_time(found)
         ]

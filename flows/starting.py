@@ -1,9 +1,10 @@
 """Start runs for what reconciliation found, one at a time for each, however many rounds find it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Self
+from time import monotonic
+from typing import Self, TypeVar
 from uuid import UUID
 
 import httpx
@@ -32,7 +33,10 @@ EXECUTE_APPROVAL = "execute-approval/execute-approval"
 RUNS_PER_TRY = 5
 """A run that crashed began nothing, or left what it had begun: another one starts at once. One that crashes whatever
 happens (its code cannot be imported) comes back with the next try only."""
+STARTING_SECONDS = 10.0
+"""For how long a part of a round starts runs."""
 _PAGE, _PAGES = 200, 10
+T = TypeVar("T")
 
 
 async def start_runs(due: Sequence[ToStart], *, said: str) -> list[Finding]:
@@ -46,8 +50,17 @@ async def start_runs(due: Sequence[ToStart], *, said: str) -> list[Finding]:
         starter = await Starter.of(client, EXECUTE_APPROVAL, "approval_id", {"dry_run": False})
         return [
             await starter.start(str(each.approval_id), each.age_seconds, key=each.key, said=said, worker=each.worker)
-            for each in due
+            for each in in_time(due)
         ]
+
+
+def in_time(due: Iterable[T], *, seconds: float = STARTING_SECONDS) -> Iterator[T]:
+    """Go through `due` for so long; what is left is there for the next round, which must not wait for a slow server."""
+    give_up = monotonic() + seconds
+    for each in due:
+        yield each
+        if monotonic() >= give_up:
+            return
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from prefect.client.schemas.objects import FlowRun
 
 from flows.crowding import is_first
+from flows.starting import in_time
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 
@@ -26,3 +27,8 @@ def test_of_any_number_of_rounds_at_once_one_is_the_first(ages: list[int]) -> No
 
 def test_a_round_that_the_server_does_not_show_yet_does_its_work() -> None:
     assert is_first(UUID(int=1), [began(5)])
+
+
+def test_a_round_that_has_no_time_left_starts_one_run_and_leaves_the_rest_to_the_next() -> None:
+    assert list(in_time([1, 2, 3], seconds=0)) == [1]
+    assert list(in_time([1, 2, 3])) == [1, 2, 3]
