@@ -55,7 +55,7 @@ async def start_runs(due: Sequence[ToStart], *, said: str) -> list[Finding]:
 
 
 def in_time(due: Iterable[T], *, seconds: float = STARTING_SECONDS) -> Iterator[T]:
-    """Go through `due` for so long; what is left is there for the next round, which must not wait for a slow server."""
+    """Go through `due` for so long: what is left is there for the next round, however slow the server is."""
     give_up = monotonic() + seconds
     for each in due:
         yield each
