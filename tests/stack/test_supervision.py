@@ -14,6 +14,7 @@ import pytest
 from countersign.errors import ConfigurationError
 from countersign.processes import started_at
 from countersign.sandbox.stack.child import Child, Program, end_leftovers
+from countersign.sandbox.stack.stack import on_the_same_port
 from countersign.sandbox.stack.supervisor import Supervisor
 from tests.stack.api import PATIENCE
 
@@ -121,3 +122,9 @@ def test_a_process_that_only_has_the_same_pid_is_left_alone(tmp_path: Path) -> N
     assert end_leftovers(tmp_path) == []
     assert other.exit_code() is None
     other.stop()
+
+
+def test_a_server_that_died_before_it_said_its_port_keeps_the_last_one() -> None:
+    again = on_the_same_port(("serve",))
+    assert again('{"port": 4711}\n') == ("serve", "--port", "4711")
+    assert again("") == ("serve", "--port", "4711")

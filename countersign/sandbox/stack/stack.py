@@ -11,7 +11,7 @@ import json
 import socket
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -225,7 +225,7 @@ class Stack:
                 ready=lambda printed: _announced_port(printed) is not None,
                 folder=self._state_dir,
                 # The block holds the address, so it has to stay.
-                again=lambda printed: (*cluster, "--port", str(_announced_port(printed) or 0)),
+                again=on_the_same_port(cluster),
             )
             announced = self._state_dir / "host.json"
             announced.unlink(missing_ok=True)
@@ -240,7 +240,7 @@ class Stack:
                 environment=environment,
                 ready=lambda printed: _announced_port(printed) is not None,
                 folder=self._state_dir,
-                again=lambda printed: (*host, "--port", str(_announced_port(printed) or 0)),
+                again=on_the_same_port(host),
             )
         yield Program(
             name="registration",
@@ -281,6 +281,20 @@ class Stack:
             except CountersignError as error:
                 _log.warning("server does not start", server=type(server).__name__, error=error.message)
                 self._next_look = time.monotonic() + TEND_AGAIN_SECONDS
+
+
+def on_the_same_port(command: Sequence[str]) -> Callable[[str], Sequence[str]]:
+    """Return how a server is started again, given what it printed: one that died before it said its port had the one
+    that the last one had.
+    """
+    port = 0
+
+    def again(printed: str) -> Sequence[str]:
+        nonlocal port
+        port = _announced_port(printed) or port
+        return (*command, "--port", str(port))
+
+    return again
 
 
 def _announced_port(printed: str) -> int | None:
