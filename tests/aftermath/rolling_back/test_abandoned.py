@@ -136,7 +136,7 @@ def test_a_runner_that_was_paused_before_its_request_sends_nothing_once_its_roll
 ) -> None:
     execution_id = execution_id_of(made_worse(lenient))
     clock = [0.0]
-    monkeypatch.setattr(performing, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(performing, "_clock", lambda: clock[0])
 
     def a_long_pause() -> None:
         clock[0] += 3600
