@@ -1,6 +1,7 @@
 """Start runs for what reconciliation found, one at a time for each, however many rounds find it."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import random
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from time import monotonic
@@ -54,10 +55,13 @@ async def start_runs(due: Sequence[ToStart], *, said: str) -> list[Finding]:
         ]
 
 
-def in_time(due: Iterable[T], *, seconds: float = STARTING_SECONDS) -> Iterator[T]:
-    """Go through `due` for so long: what is left is there for the next round, however slow the server is."""
+def in_time(due: Sequence[T], *, seconds: float = STARTING_SECONDS) -> Iterator[T]:
+    """Go through `due` for so long: what is left is there for the next round, however slow the server is.
+
+    In any order: those that have their run and wait for it must not keep the rest from its turn.
+    """
     give_up = monotonic() + seconds
-    for each in due:
+    for each in random.sample(due, len(due)):
         yield each
         if monotonic() >= give_up:
             return

@@ -30,5 +30,12 @@ def test_a_round_that_the_server_does_not_show_yet_does_its_work() -> None:
 
 
 def test_a_round_that_has_no_time_left_starts_one_run_and_leaves_the_rest_to_the_next() -> None:
-    assert list(in_time([1, 2, 3], seconds=0)) == [1]
-    assert list(in_time([1, 2, 3])) == [1, 2, 3]
+    due = list(range(100))
+    assert len(list(in_time(due, seconds=0))) == 1
+    assert sorted(in_time(due)) == due
+
+
+def test_those_that_wait_already_do_not_keep_the_rest_from_its_turn() -> None:
+    """Of many rounds that get to one run each, not all get to the same one."""
+    due = list(range(10))
+    assert {next(iter(in_time(due, seconds=0))) for _ in range(200)} == set(due)
