@@ -138,8 +138,13 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResul
         """Report runs that are this worker's by name and that it does not run: their end could not be reported."""
         async for run in unfinished(self.client, self._work_pool_name):
             # A run is among the active ones from before its claim until after its end.
-            if owner_of(run) == self._identity and run.id not in self._active:
-                await settle(self.client, run)
+            if owner_of(run) != self._identity or run.id in self._active:
+                continue
+            # It may have ended well between the question and now.
+            now = await self.client.read_flow_run(run.id)
+            state = now.state
+            if state is not None and (state.is_running() or state.is_pending() or state.is_cancelling()):
+                await settle(self.client, now)
 
     async def _listen(self) -> None:
         while self._work_pool is None:  # noqa: ASYNC110 - Prefect's base class has no event for it
