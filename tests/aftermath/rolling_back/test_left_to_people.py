@@ -3,7 +3,6 @@
 from uuid import UUID
 
 import pytest
-from sqlalchemy import text
 
 from countersign.aftermath.running import run_step, run_steps
 from countersign.aftermath.telling.message import Told, message_of
@@ -17,19 +16,14 @@ from countersign.records.tables import Approval
 from countersign.records.timeline import events_of
 from tests.aftermath.following import execution_id_of, ledger, run_one
 from tests.aftermath.rolling_back.conftest import BAD, image_of, made_worse, seeded
+from tests.aftermath.rolling_back.test_asked_anew import begun
 from tests.aftermath.rolling_back.test_killed import LEASES_END, Died, at_point, die
 from tests.execution.conftest import Office
 
 
 def lost_for_too_long(office: Office, monkeypatch: pytest.MonkeyPatch, point: str) -> UUID:
     """Let the step's runner die at `point`; it is picked up when the execution is too old to be taken back."""
-    execution_id = execution_id_of(made_worse(office))
-    at_point(monkeypatch, point, die)
-    with pytest.raises(Died):
-        run_step(office.services, execution_id, StepName.ROLL_BACK, runner="dies")
-    with transaction(office.services.engine) as session:
-        session.execute(LEASES_END)
-        session.execute(text("UPDATE execution SET lease_until = clock_timestamp() WHERE settled_at IS NULL"))
+    execution_id = begun(office, monkeypatch, point)
     late = office.with_settings(rollback_within_seconds=0.001)
     step = run_one(late, execution_id, StepName.ROLL_BACK, runner="late")
     assert step.status is StepStatus.SKIPPED, step.error

@@ -11,10 +11,13 @@ from countersign.sandbox.cluster import SandboxCluster
 from countersign.sandbox.cluster.identity import Identity
 from countersign.sandbox.demo.household import Household
 from countersign.sandbox.hosts.host import SandboxHost
+from tests.aftermath.telling.conftest import receiver
 from tests.aftermath.telling.receiver import Receiver
 from tests.faults.ground import ClusterGround, Ground, HostGround
 from tests.faults.steps.cells import Cell, representative, whole_matrix
 from tests.faults.steps.harness import HOOK, Desk
+
+__all__ = ["receiver"]  # a fixture
 
 SETTINGS = {
     # A verification looks once and is over.
@@ -31,13 +34,6 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         whole = metafunc.config.getoption("--whole-matrix", default=False)
         cells = list(whole_matrix() if whole else representative())
         metafunc.parametrize("lost", cells, ids=[cell.name for cell in cells])
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    running = Receiver()
-    yield running
-    running.close()
 
 
 @pytest.fixture
