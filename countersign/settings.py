@@ -35,7 +35,7 @@ class Settings(BaseSettings):
     notify: bool = Field(default=True, description="whether people are told how executions ended")
     language: str = Field(default="en", pattern="^(en|zh-TW)$", description="language of texts for people")
 
-    lease_seconds: Seconds = Field(default=30, description="a worker silent for this long has lost its execution")
+    lease_seconds: Seconds = Field(default=30, description="who is silent for this long has lost execution and step")
     retry_attempts: int = Field(default=2, ge=0, le=10, description="attempts after the first one")
     retry_delay_seconds: Seconds = Field(default=30, description="pause before each further attempt")
     target_wait_seconds: float = Field(default=120, ge=0, description="how long to wait for a held target")

@@ -1,7 +1,7 @@
 """Run steps of the ledger: the one function that the flow, the command line and reconciliation use.
 
-A step may be killed at any line. Until its end is on record its lease holds others off; afterwards it is taken
-again. What a step writes to the records is committed with its end; what it sends elsewhere has its own key.
+A runner may be killed at any line. While it lives its lease is renewed and holds others off; afterwards the step is
+taken again. What a step writes to the records is committed with its end; what it sends elsewhere has its own key.
 """
 
 from collections.abc import Callable
@@ -31,14 +31,15 @@ from countersign.logging import get_logger
 from countersign.masking import masked
 from countersign.records.database import transaction
 from countersign.records.dead_letters import bury, resolve_letter
-from countersign.records.ledger import TakenStep, end_step, fail_step, steps_ready, take_step
+from countersign.records.ledger import TakenStep, end_step, fail_step, keep_step, steps_ready, take_step
 from countersign.records.rollbacks import rollback_of
 from countersign.records.states import StepName, StepStatus
 from countersign.records.tables import Approval, Execution
+from countersign.settings import Settings
 
 logger = get_logger(__name__)
-LEASE_MARGIN_SECONDS = 15.0
-"""What the lease is longer than the step's time limit, for putting its end on record."""
+SHORTEST_LEASE_SECONDS = 15.0
+"""A lease that is over says that the runner is gone; a slow machine must not."""
 AGAIN_SECONDS = 1.0
 """Between two tries to put an end on record while the database is away."""
 AT_ONCE = 6
@@ -62,7 +63,7 @@ def run_step(
     """
     limit = STEPS[name].limit_seconds(services.settings)
     with transaction(services.engine) as session:
-        step = take_step(session, execution_id, name, runner=runner, lease_seconds=limit + LEASE_MARGIN_SECONDS)
+        step = take_step(session, execution_id, name, runner=runner, lease_seconds=lease_seconds(services.settings))
     if step is None:
         return None
     at(f"{name} taken")
@@ -71,7 +72,7 @@ def run_step(
         subject = subject_of(services, step, deadline=monotonic() + limit, stop=stop or Event())
         end = _within(limit, STEPS[name].run, subject)
         at(f"{name} done")
-        status = _patiently(partial(_end, subject, end), subject.stop)
+        status = _patiently(services.settings, partial(_end, subject, end), subject.stop)
         at(f"{name} recorded")
     except StaleFence as error:
         logger.warning(
@@ -110,10 +111,15 @@ def run_steps(
         run_steps(services, rollback.id, runner=runner, stop=stop, at=at)
 
 
-def _within(limit: float, function: StepFunction, subject: Subject) -> StepEnd:
-    """Call `function` in a thread of its own and wait no longer than `limit` seconds. Raises TookTooLong.
+def lease_seconds(settings: Settings) -> float:
+    """Return for how long a step is its runner's without a sign of life."""
+    return max(settings.lease_seconds, SHORTEST_LEASE_SECONDS)
 
-    A thread cannot be ended; one that goes on finds its fence refused.
+
+def _within(limit: float, function: StepFunction, subject: Subject) -> StepEnd:
+    """Call `function` in a thread of its own, keep the step meanwhile and wait no longer than `limit` seconds.
+
+    A thread cannot be ended; one that goes on finds its fence refused. Raises TookTooLong, StaleFence.
     """
     ends: list[StepEnd] = []
     errors: list[BaseException] = []
@@ -124,14 +130,30 @@ def _within(limit: float, function: StepFunction, subject: Subject) -> StepEnd:
         except BaseException as error:  # noqa: BLE001 - raised again where somebody waits for it
             errors.append(error)
 
+    give_up = monotonic() + limit
+    lease = lease_seconds(subject.services.settings)
     thread = Thread(target=call, name=f"step-{subject.step.name}", daemon=True)
     thread.start()
-    thread.join(limit)
+    while True:
+        thread.join(max(0.0, min(lease / 3, give_up - monotonic())))
+        if not thread.is_alive() or monotonic() >= give_up:
+            break
+        _keep(subject, lease)
     if errors:
         raise errors[0]
     if not ends:
         raise TookTooLong(f"step {subject.step.name} did not end within {limit:g} s")
     return ends[0]
+
+
+def _keep(subject: Subject, lease: float) -> None:
+    """Renew the step's lease. Raises StaleFence."""
+    try:
+        with transaction(subject.engine) as session:
+            keep_step(session, subject.step, lease)
+    except DatabaseUnavailable:
+        # Tried again in time; if not, nobody else could take the step meanwhile.
+        logger.warning("the step's lease was not renewed", step=subject.step.name)
 
 
 def _end(subject: Subject, end: StepEnd) -> StepStatus:
@@ -170,18 +192,18 @@ def _fail(services: Services, step: TakenStep, subject: Subject | None, error: C
         return status
 
     try:
-        return _patiently(put_on_record, subject.stop if subject is not None else Event())
+        return _patiently(settings, put_on_record, subject.stop if subject is not None else Event())
     except (StaleFence, DatabaseUnavailable, DBAPIError) as later:
         logger.warning("the failed step is not on record", step=step.name, error=type(later).__name__)
         return None
 
 
-def _patiently(put_on_record: Callable[[], StepStatus], stop: Event) -> StepStatus:
-    """Put an end on record, asking again while the database is away for less than the lease lasts.
+def _patiently(settings: Settings, put_on_record: Callable[[], StepStatus], stop: Event) -> StepStatus:
+    """Put an end on record, asking again while the database is away, for as long as the lease may last.
 
     Otherwise an outage of seconds would have the step done again, once its lease is over. Raises DatabaseUnavailable.
     """
-    give_up = monotonic() + LEASE_MARGIN_SECONDS - AGAIN_SECONDS
+    give_up = monotonic() + lease_seconds(settings)
     while True:
         try:
             return put_on_record()

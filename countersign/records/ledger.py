@@ -54,6 +54,13 @@ TAKE = text(f"""
     RETURNING step.id, step.fence, step.attempts, step.max_attempts
 """)  # noqa: S608 - a constant of this module
 
+# Keep a step for longer. An expired lease can be renewed as long as nobody has taken the step.
+KEEP = text("""
+    UPDATE ledger_step SET due_at = clock_timestamp() + make_interval(secs => :lease_seconds)
+    WHERE id = :id AND fence = :fence AND status = 'running'
+    RETURNING id
+""")
+
 # Whether a step is still ours; it stays so until this transaction ends.
 OURS = text("""
     SELECT id FROM ledger_step
@@ -92,12 +99,14 @@ EXHAUSTED = text("""
     RETURNING id
 """)
 
-# Executions with steps that are due, the oldest first (ix_ledger_step_open_due_at).
+# Executions with steps that are due, the oldest first (ix_ledger_step_open_due_at). One that nobody has begun may be
+# about to be; one whose runner's lease is over is nobody's.
 DUE = text(f"""
     SELECT ready.execution_id, min(ready.due_at) AS since, array_agg(ready.name ORDER BY ready.position) AS names
     FROM (
         SELECT * FROM ledger_step AS step
-        WHERE {_MAY_BEGIN} AND step.due_at <= clock_timestamp() - make_interval(secs => :older_than)
+        WHERE {_MAY_BEGIN} AND step.due_at
+          <= clock_timestamp() - make_interval(secs => CASE step.status WHEN 'running' THEN 0 ELSE :older_than END)
         ORDER BY step.due_at LIMIT :looked_at
     ) AS ready
     GROUP BY ready.execution_id ORDER BY since LIMIT :limit
@@ -168,10 +177,17 @@ def take_step(
     return TakenStep(row.id, execution_id, name, row.fence, row.attempts, row.max_attempts)
 
 
+def keep_step(session: Session, step: TakenStep, lease_seconds: float) -> None:
+    """Keep the step for `lease_seconds` from now. Raises StaleFence."""
+    asked = {"id": step.id, "fence": step.fence, "lease_seconds": lease_seconds}
+    if session.execute(KEEP, asked).one_or_none() is None:
+        raise _not_ours(step)
+
+
 def require_step(session: Session, step: TakenStep) -> None:
     """Raise StaleFence unless the step is ours and its lease lasts; until this transaction ends, it stays so."""
     if session.execute(OURS, {"id": step.id, "fence": step.fence}).one_or_none() is None:
-        raise StaleFence(f"step {step.name} of execution {step.execution_id} is not ours any more")
+        raise _not_ours(step)
 
 
 def end_step(
@@ -190,7 +206,7 @@ def end_step(
         },
     ).one_or_none()
     if row is None:
-        raise StaleFence(f"step {step.name} of execution {step.execution_id} is not ours any more")
+        raise _not_ours(step)
 
 
 def fail_step(session: Session, step: TakenStep, *, error: str, pause_seconds: float) -> StepStatus:
@@ -198,7 +214,7 @@ def fail_step(session: Session, step: TakenStep, *, error: str, pause_seconds: f
     asked = {"id": step.id, "fence": step.fence, "error": clipped(error, ERROR_LIMIT), "pause_seconds": pause_seconds}
     row = session.execute(FAIL, asked).one_or_none()
     if row is None:
-        raise StaleFence(f"step {step.name} of execution {step.execution_id} is not ours any more")
+        raise _not_ours(step)
     return StepStatus(row.status)
 
 
@@ -208,7 +224,9 @@ def bury_exhausted(session: Session, *, error: str, limit: int = 100) -> tuple[U
 
 
 def steps_due(session: Session, *, older_than_seconds: float = 0, limit: int = 100) -> tuple[DueSteps, ...]:
-    """Return executions with steps that could have begun `older_than_seconds` ago, the oldest first."""
+    """Return executions with steps that could have begun `older_than_seconds` ago, or whose runner was silent for too
+    long, the oldest first.
+    """
     rows = session.execute(DUE, {"older_than": older_than_seconds, "limit": limit, "looked_at": limit * 20})
     return tuple(DueSteps(row.execution_id, tuple(map(StepName, row.names)), row.since) for row in rows)
 
@@ -217,3 +235,7 @@ def steps_of(session: Session, execution_id: UUID) -> Sequence[LedgerStep]:
     """Return an execution's steps in their order."""
     query = select(LedgerStep).where(col(LedgerStep.execution_id) == execution_id)
     return session.exec(query.order_by(col(LedgerStep.position))).all()
+
+
+def _not_ours(step: TakenStep) -> StaleFence:
+    return StaleFence(f"step {step.name} of execution {step.execution_id} is not ours any more")

@@ -17,6 +17,7 @@ from countersign.records.ledger import (
     bury_exhausted,
     end_step,
     fail_step,
+    keep_step,
     steps_due,
     steps_ready,
     take_step,
@@ -131,6 +132,31 @@ def test_steps_of_lost_runners_are_due_and_those_of_live_ones_are_not(engine: En
     with transaction(engine) as session:
         (due,) = steps_due(session)
     assert (due.execution_id, due.names) == (lost, (FIRST,))
+
+
+def test_a_moment_is_left_to_the_run_of_a_step_that_has_not_begun_and_not_to_a_lost_one(engine: Engine) -> None:
+    lost, _about_to_begin = executed(engine), executed(engine)
+    taken(engine, lost)
+    end_leases(engine)
+    with transaction(engine) as session:
+        (due,) = steps_due(session, older_than_seconds=60)
+    assert due.execution_id == lost
+
+
+def test_a_step_is_kept_by_its_runner_alone(engine: Engine) -> None:
+    execution_id = executed(engine)
+    first = taken(engine, execution_id)
+    end_leases(engine)
+    with transaction(engine) as session:
+        keep_step(session, first, lease_seconds=60)
+    assert take(engine, execution_id) is None
+    end_leases(engine)
+    second = taken(engine, execution_id)
+    with transaction(engine) as session, pytest.raises(StaleFence):
+        keep_step(session, first, lease_seconds=60)
+    end(engine, second)
+    with transaction(engine) as session, pytest.raises(StaleFence):
+        keep_step(session, second, lease_seconds=60)
 
 
 def test_a_step_whose_runners_all_died_is_buried(engine: Engine) -> None:

@@ -1,6 +1,7 @@
 """The one function that runs a step: within its time, never two at once, and whatever goes wrong is on record."""
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from threading import Barrier, Event
 
 import pytest
@@ -8,6 +9,7 @@ from pydantic import SecretStr
 from sqlalchemy import Engine, text
 from sqlmodel import Session
 
+from countersign.aftermath import running
 from countersign.aftermath.remembering.deposit import deposit_knowledge
 from countersign.aftermath.running import run_step, run_steps
 from countersign.aftermath.subject import Done, Skipped, StepEnd, Subject
@@ -31,6 +33,7 @@ from tests.aftermath.running.place import (
     rows,
     services,
 )
+from tests.faults.waiting import until
 
 
 def test_two_runners_at_once_run_it_once(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -118,6 +121,60 @@ def test_a_runner_that_lost_its_step_puts_nothing_on_record(engine: Engine, monk
         assert silent.result(60) is None
     found = row(engine, execution_id)
     assert (found.result, found.runner) == ({"attempt": 2}, "second")
+
+
+def test_a_step_that_outlasts_its_lease_stays_its_runners(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(running, "SHORTEST_LEASE_SECONDS", 1.0)
+    execution_id, given = executed(engine), services(engine, lease_seconds=1.0)
+    begun, may_end = Event(), Event()
+    done: list[int] = []
+
+    def go(subject: Subject) -> StepEnd:
+        begun.set()
+        assert may_end.wait(60)
+        done.append(subject.step.attempt)
+        return Done()
+
+    let(monkeypatch, FIRST, go)
+    with ThreadPoolExecutor(1) as pool:
+        long = pool.submit(run_step, given, execution_id, FIRST, runner="long")
+        assert begun.wait(60)
+        first_end = row(engine, execution_id).due_at
+        until(lambda: datetime.now(UTC) > first_end + timedelta(seconds=0.5), "the first lease is long over")
+        assert run_step(given, execution_id, FIRST, runner="second") is None
+        may_end.set()
+        assert long.result(60) is StepStatus.DONE
+    assert (done, row(engine, execution_id).runner) == ([1], "long")
+
+
+def test_a_runner_that_hears_that_it_lost_its_step_waits_for_it_no_longer(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(running, "SHORTEST_LEASE_SECONDS", 0.3)
+    execution_id, given = executed(engine), services(engine, lease_seconds=0.3)
+    begun, may_end = Event(), Event()
+
+    def go(subject: Subject) -> StepEnd:
+        if subject.step.attempt == 1:
+            begun.set()
+            assert may_end.wait(60)
+        return Done()
+
+    let(monkeypatch, FIRST, go)
+    with ThreadPoolExecutor(1) as pool:
+        lost = pool.submit(run_step, given, execution_id, FIRST, runner="lost")
+        assert begun.wait(60)
+
+        def second_has_it() -> bool:
+            end_leases(engine)
+            return run_step(given, execution_id, FIRST, runner="second") is StepStatus.DONE
+
+        until(second_has_it, "the second runner has the step")
+        try:
+            assert lost.result(10) is None
+        finally:
+            may_end.set()
+    assert row(engine, execution_id).runner == "second"
 
 
 def test_it_is_tried_again_with_growing_pauses_and_is_a_dead_letter_in_the_end(
