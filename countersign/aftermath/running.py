@@ -16,6 +16,7 @@ from sqlalchemy.exc import DBAPIError
 
 from countersign.aftermath.catalogue import STEPS
 from countersign.aftermath.incidents import incident_id_of
+from countersign.aftermath.keeping import Keeper, lease_seconds
 from countersign.aftermath.subject import Done, Skipped, StepEnd, StepFunction, Subject, subject_of
 from countersign.errors import (
     CountersignError,
@@ -31,15 +32,13 @@ from countersign.logging import get_logger
 from countersign.masking import masked
 from countersign.records.database import transaction
 from countersign.records.dead_letters import bury, resolve_letter
-from countersign.records.ledger import TakenStep, end_step, fail_step, keep_step, steps_ready, take_step
+from countersign.records.ledger import TakenStep, end_step, fail_step, steps_ready, take_step
 from countersign.records.rollbacks import rollback_of
 from countersign.records.states import StepName, StepStatus
 from countersign.records.tables import Approval, Execution
 from countersign.settings import Settings
 
 logger = get_logger(__name__)
-SHORTEST_LEASE_SECONDS = 15.0
-"""A lease that is over says that the runner is gone; a slow machine must not."""
 AGAIN_SECONDS = 1.0
 """Between two tries to put an end on record while the database is away."""
 AT_ONCE = 6
@@ -61,16 +60,17 @@ def run_step(
     A step that fails is on record as tried again later or as dead; nothing is raised for it. `at` is told the named
     points that are passed. Raises DatabaseUnavailable.
     """
-    limit = STEPS[name].limit_seconds(services.settings)
+    limit, lease = STEPS[name].limit_seconds(services.settings), lease_seconds(services.settings)
+    asked = monotonic()
     with transaction(services.engine) as session:
-        step = take_step(session, execution_id, name, runner=runner, lease_seconds=lease_seconds(services.settings))
+        step = take_step(session, execution_id, name, runner=runner, lease_seconds=lease)
     if step is None:
         return None
     at(f"{name} taken")
     subject = None
     try:
         subject = subject_of(services, step, deadline=monotonic() + limit, stop=stop or Event())
-        end = _within(limit, STEPS[name].run, subject)
+        end = _within(limit, STEPS[name].run, subject, Keeper(services.engine, step, lease, since=asked))
         at(f"{name} done")
         status = _patiently(services.settings, partial(_end, subject, end), subject.stop)
         at(f"{name} recorded")
@@ -111,12 +111,7 @@ def run_steps(
         run_steps(services, rollback.id, runner=runner, stop=stop, at=at)
 
 
-def lease_seconds(settings: Settings) -> float:
-    """Return for how long a step is its runner's without a sign of life."""
-    return max(settings.lease_seconds, SHORTEST_LEASE_SECONDS)
-
-
-def _within(limit: float, function: StepFunction, subject: Subject) -> StepEnd:
+def _within(limit: float, function: StepFunction, subject: Subject, keeper: Keeper) -> StepEnd:
     """Call `function` in a thread of its own, keep the step meanwhile and wait no longer than `limit` seconds.
 
     A thread cannot be ended; one that goes on finds its fence refused. Raises TookTooLong, StaleFence.
@@ -130,30 +125,20 @@ def _within(limit: float, function: StepFunction, subject: Subject) -> StepEnd:
         except BaseException as error:  # noqa: BLE001 - raised again where somebody waits for it
             errors.append(error)
 
+    keeper.keep()
     give_up = monotonic() + limit
-    lease = lease_seconds(subject.services.settings)
     thread = Thread(target=call, name=f"step-{subject.step.name}", daemon=True)
     thread.start()
     while True:
-        thread.join(max(0.0, min(lease / 3, give_up - monotonic())))
+        thread.join(max(0.0, min(keeper.seconds(), give_up - monotonic())))
         if not thread.is_alive() or monotonic() >= give_up:
             break
-        _keep(subject, lease)
+        keeper.keep()
     if errors:
         raise errors[0]
     if not ends:
         raise TookTooLong(f"step {subject.step.name} did not end within {limit:g} s")
     return ends[0]
-
-
-def _keep(subject: Subject, lease: float) -> None:
-    """Renew the step's lease. Raises StaleFence."""
-    try:
-        with transaction(subject.engine) as session:
-            keep_step(session, subject.step, lease)
-    except DatabaseUnavailable:
-        # Tried again in time; if not, nobody else could take the step meanwhile.
-        logger.warning("the step's lease was not renewed", step=subject.step.name)
 
 
 def _end(subject: Subject, end: StepEnd) -> StepStatus:

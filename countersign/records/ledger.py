@@ -21,6 +21,9 @@ from countersign.records.states import StepName, StepStatus
 from countersign.records.storable import ERROR_LIMIT, clipped, told, told_json
 from countersign.records.tables import LedgerStep
 
+LOST_FOR_SECONDS = 5.0
+"""For how long a lease is over before the step counts as its runner's no more: twice as long at each attempt."""
+
 # Put a step on the ledger, once.
 ADD = text("""
     INSERT INTO ledger_step (id, execution_id, name, position, after, status, fence, attempts, max_attempts, due_at)
@@ -61,10 +64,11 @@ KEEP = text("""
     RETURNING id
 """)
 
-# Whether a step is still ours; it stays so until this transaction ends.
+# Whether a step is still ours; it stays so until this transaction ends. A lease that is over is no loss as long as
+# nobody has taken the step.
 OURS = text("""
     SELECT id FROM ledger_step
-    WHERE id = :id AND fence = :fence AND status = 'running' AND due_at > clock_timestamp()
+    WHERE id = :id AND fence = :fence AND status = 'running'
     FOR SHARE
 """)
 
@@ -86,27 +90,30 @@ FAIL = text("""
     RETURNING id, status
 """)
 
+# A runner that lives renews its lease after an outage, and a step that kills its runners does so less and less often.
+_LOST_FOR = "make_interval(secs => :lost_for * 2 ^ (LEAST(attempts, 6) - 1))"
+
 # Steps whose runner died at the last attempt: nobody else ends them.
-EXHAUSTED = text("""
+EXHAUSTED = text(f"""
     UPDATE ledger_step
     SET status = 'dead', ended_at = clock_timestamp(), error = coalesce(error, :error)
     WHERE id IN (
         SELECT id FROM ledger_step
-        WHERE status IN ('pending', 'running') AND status = 'running' AND due_at <= clock_timestamp()
+        WHERE status IN ('pending', 'running') AND status = 'running' AND due_at <= clock_timestamp() - {_LOST_FOR}
           AND attempts >= max_attempts
         ORDER BY due_at LIMIT :limit FOR UPDATE SKIP LOCKED
     )
     RETURNING id
-""")
+""")  # noqa: S608 - a constant of this module
 
 # Executions with steps that are due, the oldest first (ix_ledger_step_open_due_at). One that nobody has begun may be
-# about to be; one whose runner's lease is over is nobody's.
+# about to be.
 DUE = text(f"""
     SELECT ready.execution_id, min(ready.due_at) AS since, array_agg(ready.name ORDER BY ready.position) AS names
     FROM (
         SELECT * FROM ledger_step AS step
-        WHERE {_MAY_BEGIN} AND step.due_at
-          <= clock_timestamp() - make_interval(secs => CASE step.status WHEN 'running' THEN 0 ELSE :older_than END)
+        WHERE {_MAY_BEGIN} AND step.due_at <= clock_timestamp()
+          - CASE step.status WHEN 'running' THEN {_LOST_FOR} ELSE make_interval(secs => :older_than) END
         ORDER BY step.due_at LIMIT :looked_at
     ) AS ready
     GROUP BY ready.execution_id ORDER BY since LIMIT :limit
@@ -185,7 +192,7 @@ def keep_step(session: Session, step: TakenStep, lease_seconds: float) -> None:
 
 
 def require_step(session: Session, step: TakenStep) -> None:
-    """Raise StaleFence unless the step is ours and its lease lasts; until this transaction ends, it stays so."""
+    """Raise StaleFence unless the step is ours; until this transaction ends, it stays so."""
     if session.execute(OURS, {"id": step.id, "fence": step.fence}).one_or_none() is None:
         raise _not_ours(step)
 
@@ -220,14 +227,16 @@ def fail_step(session: Session, step: TakenStep, *, error: str, pause_seconds: f
 
 def bury_exhausted(session: Session, *, error: str, limit: int = 100) -> tuple[UUID, ...]:
     """End steps as dead whose runners died at every attempt; return their ids."""
-    return tuple(row.id for row in session.execute(EXHAUSTED, {"error": error, "limit": limit}))
+    asked = {"error": error, "limit": limit, "lost_for": LOST_FOR_SECONDS}
+    return tuple(row.id for row in session.execute(EXHAUSTED, asked))
 
 
 def steps_due(session: Session, *, older_than_seconds: float = 0, limit: int = 100) -> tuple[DueSteps, ...]:
     """Return executions with steps that could have begun `older_than_seconds` ago, or whose runner was silent for too
     long, the oldest first.
     """
-    rows = session.execute(DUE, {"older_than": older_than_seconds, "limit": limit, "looked_at": limit * 20})
+    asked = {"older_than": older_than_seconds, "lost_for": LOST_FOR_SECONDS, "limit": limit, "looked_at": limit * 20}
+    rows = session.execute(DUE, asked)
     return tuple(DueSteps(row.execution_id, tuple(map(StepName, row.names)), row.since) for row in rows)
 
 

@@ -5,6 +5,7 @@ sent once per execution, unless the process is killed between sending it and rec
 """
 
 from countersign.aftermath.subject import Done, Skipped, StepEnd, Subject
+from countersign.aftermath.telling.beginning import begin
 from countersign.aftermath.telling.cards import CardMessage, CardReplies, read_card
 from countersign.aftermath.telling.message import middle_cut, short_id
 from countersign.aftermath.telling.rendering import Dialect, escaped
@@ -15,7 +16,7 @@ from countersign.masking import masked
 from countersign.memory.cards import card_of
 from countersign.memory.connection import open_memory
 from countersign.records.database import transaction
-from countersign.records.deliveries import Postponed, begin_delivery, record_failed, record_sent
+from countersign.records.deliveries import Postponed, record_failed, record_sent
 from countersign.records.states import StepName
 from countersign.texts import text
 
@@ -32,15 +33,9 @@ def reply_on_card(subject: Subject) -> StepEnd:
     if isinstance(found, Skipped):
         return found
     bot, card = found
-    with transaction(subject.engine) as session:
-        begun = begin_delivery(session, subject.execution_id, CARD, fence=subject.step.fence)
-    match begun:
-        case False:
-            return Done({"summary": text("card.replied_before")})
-        case Postponed(seconds=seconds, error=said):
-            raise DeliveryFailed(said, retry_after=seconds)
     telegram = Telegram(bot, timeout=min(ANSWER_SECONDS, subject.seconds_left()))
-    _reply(subject, telegram, card, reply_text(subject, bot.language))
+    if not _reply(subject, telegram, card, reply_text(subject, bot.language)):
+        return Done({"summary": text("card.replied_before")})
     return Done({"chat": card.chat, "message": card.message, "summary": text("card.replied")})
 
 
@@ -86,9 +81,17 @@ def _find(subject: Subject) -> tuple[TelegramBot, CardMessage] | Skipped:
     return configured.bot, card
 
 
-def _reply(subject: Subject, service: CardReplies, card: CardMessage, html: str) -> None:
-    """Reply, once more where the service asks for a moment that the step has; put on record how it went."""
+def _reply(subject: Subject, service: CardReplies, card: CardMessage, html: str) -> bool:
+    """Reply, once more where the service asks for a moment that the step has; put on record how it went.
+
+    Returns False where the card had its reply before.
+    """
     while True:
+        match begin(subject, CARD):
+            case False:
+                return False
+            case Postponed(seconds=seconds, error=said):
+                raise DeliveryFailed(said, retry_after=seconds)
         try:
             service.remove_buttons(card)
             service.reply(card, html)
@@ -110,6 +113,7 @@ def _reply(subject: Subject, service: CardReplies, card: CardMessage, html: str)
                 raise Stopped("The run ended before the card had its reply.") from None
     with transaction(subject.engine) as session:
         record_sent(session, subject.execution_id, CARD)
+    return True
 
 
 def _shown(value: str, most: int) -> str:

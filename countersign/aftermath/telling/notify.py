@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from time import monotonic
 
 from countersign.aftermath.subject import Done, Skipped, StepEnd, Subject
+from countersign.aftermath.telling.beginning import begin
 from countersign.aftermath.telling.message import Told, message_of
 from countersign.aftermath.telling.sending import send
 from countersign.errors import CountersignError, DeliveryFailed, Stopped
 from countersign.execution.channels import ROLLED_BACK, Channel, Channels
 from countersign.records.approvals import signatures_of
 from countersign.records.database import transaction
-from countersign.records.deliveries import Postponed, begin_delivery, record_failed, record_sent
+from countersign.records.deliveries import Postponed, record_failed, record_sent
 from countersign.records.operation_log import log_of
 from countersign.texts import text
 
@@ -119,9 +120,8 @@ def _ends(subject: Subject, sends: dict[Future[Missed | None], Channel]) -> list
 
 def _send(subject: Subject, told: Told, channel: Channel) -> Missed | None:
     fence, execution_id = subject.step.fence, subject.execution_id
-    with transaction(subject.engine) as session:
-        begun = begin_delivery(session, execution_id, channel.name, fence=fence)
-    match begun:
+    message = message_of(told, channel.language)
+    match begin(subject, channel.name):
         case False:
             return None
         case Postponed(seconds=seconds, error=said):
@@ -129,7 +129,7 @@ def _send(subject: Subject, told: Told, channel: Channel) -> Missed | None:
     try:
         send(
             channel,
-            message_of(told, channel.language),
+            message,
             key=f"{execution_id}/{channel.name}",
             failed=not subject.report.success,
             timeout=min(ANSWER_SECONDS, subject.seconds_left()),

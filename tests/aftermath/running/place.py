@@ -81,10 +81,13 @@ def row(engine: Engine, execution_id: UUID, name: StepName = FIRST) -> LedgerSte
 
 
 def end_leases(engine: Engine) -> None:
-    """Make every runner look dead, and what is tried again later due, without waiting."""
+    """Make every runner look long dead, and what is tried again later due, without waiting."""
     with transaction(engine) as session:
         session.execute(
-            text("UPDATE ledger_step SET due_at = clock_timestamp() WHERE status IN ('pending', 'running')")
+            text("""
+                UPDATE ledger_step SET due_at = clock_timestamp() - interval '10 minutes'
+                WHERE status IN ('pending', 'running')
+            """)
         )
 
 

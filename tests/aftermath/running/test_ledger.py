@@ -135,12 +135,31 @@ def test_steps_of_lost_runners_are_due_and_those_of_live_ones_are_not(engine: En
 
 
 def test_a_moment_is_left_to_the_run_of_a_step_that_has_not_begun_and_not_to_a_lost_one(engine: Engine) -> None:
-    lost, _about_to_begin = executed(engine), executed(engine)
+    lost = executed(engine)
     taken(engine, lost)
     end_leases(engine)
+    _about_to_begin = executed(engine)
     with transaction(engine) as session:
         (due,) = steps_due(session, older_than_seconds=60)
     assert due.execution_id == lost
+
+
+def test_a_lease_that_has_just_ended_may_still_be_renewed_and_longer_so_at_each_attempt(engine: Engine) -> None:
+    execution_id = executed(engine, NewStep(FIRST, 1, max_attempts=2))
+
+    def over_for(seconds: float) -> tuple[int, int]:
+        """Return how many count as due and as exhausted when the lease is over for so long."""
+        with transaction(engine) as session:
+            session.execute(
+                text("UPDATE ledger_step SET due_at = clock_timestamp() - make_interval(secs => :s)"), {"s": seconds}
+            )
+        with transaction(engine) as session:
+            return len(steps_due(session)), len(bury_exhausted(session, error="lost"))
+
+    taken(engine, execution_id)
+    assert [over_for(4), over_for(5.1)] == [(0, 0), (1, 0)]
+    taken(engine, execution_id)
+    assert [over_for(9), over_for(10.1)] == [(0, 0), (0, 1)]
 
 
 def test_a_step_is_kept_by_its_runner_alone(engine: Engine) -> None:

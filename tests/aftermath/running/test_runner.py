@@ -9,16 +9,16 @@ from pydantic import SecretStr
 from sqlalchemy import Engine, text
 from sqlmodel import Session
 
-from countersign.aftermath import running
+from countersign.aftermath import keeping
 from countersign.aftermath.remembering.deposit import deposit_knowledge
 from countersign.aftermath.running import run_step, run_steps
 from countersign.aftermath.subject import Done, Skipped, StepEnd, Subject
-from countersign.errors import MemoryUnavailable
+from countersign.errors import DatabaseUnavailable, MemoryUnavailable
 from countersign.memory.connection import asking, open_memory
 from countersign.records.database import transaction
 from countersign.records.dead_letters import open_letters, replay_letters
 from countersign.records.knowledge import entry_of
-from countersign.records.ledger import NewStep
+from countersign.records.ledger import NewStep, TakenStep, keep_step, require_step
 from countersign.records.states import StepName, StepStatus
 from countersign.sandbox.valkey import EmbeddedValkey
 from tests.aftermath.running.place import (
@@ -124,7 +124,7 @@ def test_a_runner_that_lost_its_step_puts_nothing_on_record(engine: Engine, monk
 
 
 def test_a_step_that_outlasts_its_lease_stays_its_runners(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(running, "SHORTEST_LEASE_SECONDS", 1.0)
+    monkeypatch.setattr(keeping, "SHORTEST_LEASE_SECONDS", 1.0)
     execution_id, given = executed(engine), services(engine, lease_seconds=1.0)
     begun, may_end = Event(), Event()
     done: list[int] = []
@@ -147,10 +147,34 @@ def test_a_step_that_outlasts_its_lease_stays_its_runners(engine: Engine, monkey
     assert (done, row(engine, execution_id).runner) == ([1], "long")
 
 
+def test_an_outage_is_no_loss_of_a_step_that_nobody_took(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keeping, "SHORTEST_LEASE_SECONDS", 0.3)
+    monkeypatch.setattr(keeping, "AGAIN_SECONDS", 0.01)
+    execution_id, given = executed(engine), services(engine, lease_seconds=0.3)
+    tries: list[str] = []
+
+    def away(session: Session, step: TakenStep, lease: float) -> None:
+        tries.append(step.name)
+        if len(tries) < 20:
+            raise DatabaseUnavailable("nothing answers")
+        keep_step(session, step, lease)
+
+    monkeypatch.setattr(keeping, "keep_step", away)
+
+    def go(subject: Subject) -> StepEnd:
+        until(lambda: len(tries) > 20, "the lease was renewed after the outage")
+        with transaction(engine) as session:
+            require_step(session, subject.step)
+        return Done()
+
+    let(monkeypatch, FIRST, go)
+    assert run_step(given, execution_id, FIRST, runner="r1") is StepStatus.DONE
+
+
 def test_a_runner_that_hears_that_it_lost_its_step_waits_for_it_no_longer(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(running, "SHORTEST_LEASE_SECONDS", 0.3)
+    monkeypatch.setattr(keeping, "SHORTEST_LEASE_SECONDS", 0.3)
     execution_id, given = executed(engine), services(engine, lease_seconds=0.3)
     begun, may_end = Event(), Event()
 

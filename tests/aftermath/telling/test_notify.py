@@ -2,21 +2,27 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from itertools import count
 from threading import Event
+from time import monotonic
 from uuid import UUID
 
 import pytest
 from pydantic import SecretStr
 from sqlalchemy import text
 
+from countersign.aftermath.telling.message import Message, Told, message_of
 from countersign.errors import ConfigurationError
 from countersign.execution.channels import Channel, Channels
 from countersign.records.database import transaction
 from countersign.records.dead_letters import replay_letters
 from countersign.records.deliveries import begin_delivery, deliveries_of, record_sent
+from countersign.records.ledger import take_step
 from countersign.records.states import StepName
 from countersign.records.tables import Delivery, LedgerStep
 from tests.aftermath.following import execution_id_of, run_one
+from tests.aftermath.running.place import end_leases, row
 from tests.aftermath.telling.conftest import TOKEN, telling
 from tests.aftermath.telling.receiver import Receiver, Reply
 from tests.execution.conftest import Office
@@ -186,6 +192,48 @@ def test_a_runner_whose_step_was_taken_over_sends_nothing(
         begin_delivery(session, execution_id, "one", fence=7)
     tell(office, execution_id)
     assert receiver.received() == []
+
+
+def test_a_runner_that_was_held_up_before_it_sent_asks_whether_the_step_is_still_its_own(
+    office: Office, receiver: Receiver, webhook: Webhook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office = telling(office, webhook("one"))
+    execution_id = execution_id_of(office.perform("NO_ACTION: quiet"))
+    engine, looks = office.services.engine, count()
+
+    def clock() -> float:
+        """Be stopped for long between the commit and the sending; meanwhile another runner takes the step."""
+        if next(looks) == 1:
+            end_leases(engine)
+            with transaction(engine) as session:
+                assert take_step(session, execution_id, StepName.NOTIFY, runner="another", lease_seconds=60)
+            return monotonic() + 60
+        return monotonic()
+
+    monkeypatch.setattr("countersign.aftermath.telling.beginning.monotonic", clock)
+    tell(office, execution_id)
+    assert receiver.received() == []
+    assert row(engine, execution_id, StepName.NOTIFY).runner == "another"
+
+
+def test_beginning_to_send_renews_the_step_s_lease(
+    office: Office, receiver: Receiver, webhook: Webhook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office = telling(office, webhook("one"))
+    execution_id = execution_id_of(office.perform("NO_ACTION: quiet"))
+    left = []
+
+    def look(*_args: object, **_options: object) -> None:
+        left.append(row(office.services.engine, execution_id, StepName.NOTIFY).due_at - datetime.now(UTC))
+
+    def rendered(told: Told, language: str) -> Message:
+        end_leases(office.services.engine)
+        return message_of(told, language)
+
+    monkeypatch.setattr("countersign.aftermath.telling.notify.message_of", rendered)
+    monkeypatch.setattr("countersign.aftermath.telling.notify.send", look)
+    assert tell(office, execution_id).status == "done"
+    assert left[0] > timedelta(seconds=5)
 
 
 def test_a_channel_that_hangs_does_not_keep_the_others_from_being_told(
