@@ -24,6 +24,7 @@ from tests.aftermath.following import execution_id_of, follow, ledger, run_one
 from tests.aftermath.remembering.remembered import AUTO, NOTHING, RESTART, incident, received, told, within
 from tests.aftermath.remembering.test_incidents import FIRING
 from tests.aftermath.remembering.test_steps import give_verdict
+from tests.aftermath.running.place import end_leases
 from tests.execution.conftest import Office
 
 
@@ -77,7 +78,8 @@ def test_two_rounds_at_once_do_every_step_once(office: Office) -> None:
 
 def test_a_step_whose_runners_all_died_becomes_a_letter_with_what_it_was_about(office: Office) -> None:
     report = office.perform(NOTHING, incident_id="INC-1")
-    sql(office, "UPDATE ledger_step SET status = 'running', attempts = max_attempts, due_at = clock_timestamp()")
+    sql(office, "UPDATE ledger_step SET status = 'running', attempts = max_attempts")
+    end_leases(office.services.engine)
     found = bury_dead_steps(office.services)
     assert len(found) == len(StepName)
     assert bury_dead_steps(office.services) == []
@@ -96,7 +98,7 @@ def test_a_letter_whose_time_has_come_is_tried_again(office: Office) -> None:
     sql(office, "UPDATE ledger_step SET max_attempts = 1")
     away = office.with_settings(redis_url=None)
     sql(office, "UPDATE ledger_step SET status = 'running', attempts = 1 WHERE name = 'record_disposition'")
-    sql(office, "UPDATE ledger_step SET due_at = clock_timestamp() WHERE status = 'running'")
+    end_leases(office.services.engine)
     bury_dead_steps(away.services)
     assert replay_letters_due(office.services) == []
     sql(office, "UPDATE dead_letter SET next_replay_at = clock_timestamp()")

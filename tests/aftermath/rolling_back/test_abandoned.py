@@ -39,9 +39,10 @@ from tests.execution.conftest import Office
 
 OF_THE_RECORDS = ("dead_step", "abandoned_rollback")
 
-# The lease of a dead runner is over after minutes, a rollback's after half a minute; a test does not wait for them.
+# The leases of a dead runner are over after half a minute, of the step and of its rollback; a test does not wait.
 LAST_LEASE_ENDS = text("""
-    UPDATE ledger_step SET attempts = max_attempts, due_at = clock_timestamp() WHERE status IN ('pending', 'running')
+    UPDATE ledger_step SET attempts = max_attempts, due_at = clock_timestamp() - interval '10 minutes'
+    WHERE status IN ('pending', 'running')
       AND name = 'roll_back'
 """)
 LEASE_IS_LONG_OVER = text("""

@@ -21,7 +21,7 @@ from tests.execution.conftest import Office
 
 POINTS = ("decided", "started", "intent", "sent", "answered", "settled", "finished")
 
-# The lease of a step whose runner died runs out after minutes; a test does not wait for it.
+# The lease of a step whose runner died runs out in its time; a test does not wait for it.
 LEASES_END = text("UPDATE ledger_step SET due_at = clock_timestamp() WHERE status = 'running'")
 
 
@@ -87,7 +87,7 @@ def test_a_runner_that_lost_its_step_begins_and_sends_nothing(
 
     def loses_the_step() -> None:
         with transaction(lenient.services.engine) as session:
-            session.execute(text("UPDATE ledger_step SET due_at = clock_timestamp() WHERE status = 'running'"))
+            session.execute(text("UPDATE ledger_step SET fence = fence + 1 WHERE status = 'running'"))
 
     at_point(monkeypatch, point, loses_the_step)
     assert run_step(lenient.services, execution_id, StepName.ROLL_BACK, runner="late") is None
