@@ -178,6 +178,8 @@ def test_deleted_pods_come_back_and_deleted_jobs_do_not(kubectl: Kubectl, sandbo
     ],
 )
 def test_a_server_side_dry_run_persists_nothing(kubectl: Kubectl, sandbox: SandboxCluster, command: str) -> None:
+    if "undo" in command:
+        kubectl("rollout", "restart", "deploy/api", *PROD)
     sandbox.settle()
     sent = len(sandbox.requests)
     words = [*command.split(), "--dry-run=server"]
