@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import text
 
-from countersign.aftermath.running import run_step, run_steps
+from countersign.aftermath.running import run_step
 from countersign.policy.rollback import RollbackRule
 from countersign.records.control import set_kill_switch
 from countersign.records.database import transaction
@@ -108,7 +108,6 @@ def test_what_speaks_against_it_now_ends_it(
         assert len([each for each in entries(session, back.id) if each.kind == "intent"]) == (point == "intent")
     assert log is not None
     assert log.status is LogStatus.FAILED
-    run_steps(office.services, back.id, runner="r1")
     assert set(ledger(office, back.id)) == {StepName.NOTIFY, StepName.VERIFY, StepName.CLOSE_LOG}
 
 
