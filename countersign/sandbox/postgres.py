@@ -28,12 +28,16 @@ from psycopg import sql
 
 from countersign.errors import ConfigurationError, DatabaseUnavailable
 from countersign.sandbox.ownership import Ownership
+from countersign.sandbox.servers import end, last_words, launch
 from countersign.sandbox.sockets import make_private, socket_folder
 
 SOCKET_NAME = ".s.PGSQL.5432"
 SHARED = Path("/var/lib/countersign")
 START_SECONDS = 60.0
-STOP_SECONDS = 20.0
+# SIGINT is PostgreSQL's fast shutdown, SIGQUIT its immediate one (recovery at the next start).
+ASKING = ((signal.SIGINT, 20.0), (signal.SIGQUIT, 5.0), (signal.SIGKILL, 5.0))
+ANYWHERE = Path("/")
+"""A folder that the server's user may not enter must not be its working directory."""
 
 DURABLE: Mapping[str, str] = {"max_connections": "200", "shared_buffers": "64MB"}
 THROWAWAY: Mapping[str, str] = {**DURABLE, "fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
@@ -80,10 +84,10 @@ class EmbeddedPostgres:
         if not self._ownership.held:
             return
         if self._process is not None:
-            self._end(self._process.pid, self._process)
+            end(self._process.pid, self._process, ASKING)
             self._process = None
         elif (left := self._left_behind()) is not None:
-            self._end(left, None)
+            end(left, None, ASKING)
         if self._sockets.parent != self._data.parent:
             with suppress(OSError):
                 self._sockets.rmdir()
@@ -174,7 +178,10 @@ class EmbeddedPostgres:
             "--encoding=UTF8",
         ]
         command += ["--locale=C.UTF-8", "--no-sync"]
-        done = subprocess.run(command, check=False, capture_output=True, text=True, **self._as_user())
+        environment = {**_path(), "LC_ALL": "C.UTF-8", "TZ": "UTC"}
+        done = subprocess.run(
+            command, check=False, capture_output=True, text=True, cwd=ANYWHERE, env=environment, **self._as_user()
+        )
         if done.returncode:
             raise DatabaseUnavailable(f"initdb failed: {done.stderr.strip()[-500:]}")
         fresh.rename(self._data)
@@ -200,19 +207,12 @@ class EmbeddedPostgres:
         command: list[str | Path] = [programs / "postgres", "-D", self._data]
         for name, value in settings.items():
             command += ["-c", f"{name}={value}"]
-        with self.log_file.open("ab") as log:
-            # A session of its own: Ctrl-C in the terminal is for the owner, who then stops the server in order.
-            return subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, **self._as_user()
-            )
+        return launch(command, log_file=self.log_file, environment=_path(), cwd=ANYWHERE, **self._as_user())
 
     def _as_user(self) -> dict[str, Any]:
-        # A folder the server may not enter must not be its working directory either.
-        environment = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C.UTF-8", "TZ": "UTC"}
-        common: dict[str, Any] = {"cwd": "/", "env": environment}
         if self._user is None:
-            return common
-        return {**common, "user": self._user.pw_uid, "group": self._user.pw_gid, "extra_groups": []}
+            return {}
+        return {"user": self._user.pw_uid, "group": self._user.pw_gid, "extra_groups": []}
 
     def _left_behind(self) -> int | None:
         """Return the pid of a server that runs on the data, whoever started it."""
@@ -245,39 +245,15 @@ class EmbeddedPostgres:
                     self._process = None
                 elif gone or time.monotonic() > give_up:
                     raise DatabaseUnavailable(
-                        f"PostgreSQL did not start: {self._log_end() or error}", hint=f"see {self.log_file}"
+                        f"PostgreSQL did not start: {last_words(self.log_file) or error}", hint=f"see {self.log_file}"
                     ) from None
                 time.sleep(0.02)
             else:
                 return
 
-    def _log_end(self) -> str:
-        with suppress(OSError):
-            return " / ".join(self.log_file.read_text(errors="replace").splitlines()[-3:])
-        return ""
 
-    def _end(self, pid: int, child: subprocess.Popen[bytes] | None) -> None:
-        # SIGINT is PostgreSQL's fast shutdown, SIGQUIT its immediate one (recovery at the next start).
-        for request, patience in ((signal.SIGINT, STOP_SECONDS), (signal.SIGQUIT, 5.0), (signal.SIGKILL, 5.0)):
-            with suppress(ProcessLookupError):
-                os.kill(pid, request)
-            if _gone(pid, child, patience):
-                return
-
-
-def _gone(pid: int, child: subprocess.Popen[bytes] | None, patience: float) -> bool:
-    if child is not None:
-        try:
-            child.wait(patience)
-        except subprocess.TimeoutExpired:
-            return False
-        return True
-    give_up = time.monotonic() + patience
-    while Path(f"/proc/{pid}").exists():
-        if time.monotonic() > give_up:
-            return False
-        time.sleep(0.02)
-    return True
+def _path() -> dict[str, str]:
+    return {"PATH": os.environ.get("PATH", os.defpath)}
 
 
 def _server_user() -> pwd.struct_passwd | None:

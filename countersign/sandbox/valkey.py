@@ -21,11 +21,12 @@ from redis.retry import Retry
 
 from countersign.errors import ConfigurationError, MemoryUnavailable
 from countersign.sandbox.ownership import Ownership
+from countersign.sandbox.servers import end, last_words, launch
 from countersign.sandbox.sockets import make_private, socket_folder
 
 SOCKET_NAME = "valkey.sock"
 START_SECONDS = 30.0
-STOP_SECONDS = 10.0
+ASKING = ((signal.SIGTERM, 10.0), (signal.SIGKILL, 5.0))
 
 
 class EmbeddedValkey:
@@ -84,11 +85,7 @@ class EmbeddedValkey:
             return
         pid = self._process.pid if self._process else self.pid
         if pid is not None:
-            for request, patience in ((signal.SIGTERM, STOP_SECONDS), (signal.SIGKILL, 5.0)):
-                with suppress(ProcessLookupError):
-                    os.kill(pid, request)
-                if self._gone(pid, patience):
-                    break
+            end(pid, self._process, ASKING)
         self._process = None
         if self._sockets != self._folder:
             with suppress(OSError):
@@ -120,17 +117,8 @@ class EmbeddedValkey:
         command = [str(_program())]
         for name, value in options.items():
             command += [f"--{name}", value]
-        with self.log_file.open("ab") as log:
-            self._process = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                cwd=self._folder,
-                env={"PATH": os.defpath, "LC_ALL": "C.UTF-8", "TZ": "UTC"},
-                # Ctrl-C in the terminal is for the owner, who then stops the server in order.
-                start_new_session=True,
-            )
+        path = {"PATH": os.defpath}
+        self._process = launch(command, log_file=self.log_file, environment=path, cwd=self._folder)
 
     def _ask(self) -> Redis:
         # redis-py waits seconds between its own retries; here the loop around it does the waiting.
@@ -147,23 +135,9 @@ class EmbeddedValkey:
         while not self._answers():
             gone = self._process is not None and self._process.poll() is not None
             if gone or time.monotonic() > give_up:
-                end = " / ".join(self.log_file.read_text(errors="replace").splitlines()[-3:])
-                raise MemoryUnavailable(f"Valkey did not start: {end}", hint=f"see {self.log_file}")
+                said = last_words(self.log_file)
+                raise MemoryUnavailable(f"Valkey did not start: {said}", hint=f"see {self.log_file}")
             time.sleep(0.01)
-
-    def _gone(self, pid: int, patience: float) -> bool:
-        if self._process is not None:
-            try:
-                self._process.wait(patience)
-            except subprocess.TimeoutExpired:
-                return False
-            return True
-        give_up = time.monotonic() + patience
-        while Path(f"/proc/{pid}").exists():
-            if time.monotonic() > give_up:
-                return False
-            time.sleep(0.01)
-        return True
 
 
 def _program() -> Path:
