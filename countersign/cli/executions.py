@@ -3,19 +3,17 @@
 import getpass
 from enum import StrEnum
 from typing import Annotated
-from uuid import UUID
 
 import typer
 from rich.console import Console
-from sqlmodel import Session
 
-from countersign.cli.opened import identifier, open_for_commands
+from countersign.cli.opened import open_records
 from countersign.cli.rendering import print_report
-from countersign.errors import NotFound
 from countersign.execution.finding_out import settle_by_hand
 from countersign.records.database import transaction
+from countersign.records.identifiers import id_from_text
 from countersign.records.outcomes import Outcome
-from countersign.records.queries import execution_of, get_execution
+from countersign.records.queries import execution_to_follow
 
 executions = typer.Typer(name="executions", help="What became of approved actions.", no_args_is_help=True)
 
@@ -40,23 +38,13 @@ def settle(
     by: Annotated[str | None, typer.Option(help="Who found out; the login name unless said.")] = None,
 ) -> None:
     """Settle an execution whose outcome is unknown, after looking at the target."""
-    services = open_for_commands()
-    with transaction(services.engine) as session:
+    named = id_from_text(execution_id, field="ID")
+    with transaction(open_records()) as session:
         report = settle_by_hand(
             session,
-            _execution(session, identifier(execution_id)),
+            execution_to_follow(session, named),
             outcome=Outcome(outcome.value),
             reason=reason,
             by=by or getpass.getuser(),
         )
     print_report(Console(highlight=False), report)
-
-
-def _execution(session: Session, given: UUID) -> UUID:
-    try:
-        return get_execution(session, given).id
-    except NotFound:
-        found = execution_of(session, given)
-        if found is None:
-            raise
-        return found.id

@@ -11,6 +11,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from countersign.cli.exit_codes import FAILED
+from countersign.cli.opened import check_that_a_stack_is_named
+from countersign.settings import load_settings
 from countersign.texts import text
 
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ def run(
     ] = False,
 ) -> None:
     """Reconcile once, now, as the schedule does every 15 s; exit 1 if something could not be looked at."""
+    check_that_a_stack_is_named(load_settings())
     from flows.reconcile import counts, reconcile_once, rows  # noqa: PLC0415  (imports Prefect)
 
     done = asyncio.run(reconcile_once(here=here))

@@ -36,7 +36,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *wo
         ("not an address", "cannot be read as an address"),
     ],
 )
-@pytest.mark.parametrize("command", [("approvals", "list"), ("status",)])
+@pytest.mark.parametrize("command", [("approvals", "list"), ("status",), ("reconcile",)])
 def test_a_database_that_is_not_there_is_one_sentence_and_a_hint(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -89,6 +89,23 @@ def test_an_id_that_is_none_is_an_error_of_use(
     code, error = run(monkeypatch, capsys, "approvals", "show", "00000000-0000-0000-0000-000000000007")
     assert code == 6
     assert "does not exist" in error
+
+
+def test_settling_what_was_not_executed_says_where_to_look_and_needs_no_prefect(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], database_url: str
+) -> None:
+    monkeypatch.setenv("COUNTERSIGN_DATABASE_URL", database_url)
+    approval_id = filed(monkeypatch, capsys)
+    monkeypatch.setenv("COUNTERSIGN_POLICY_BLOCK", "default")
+    monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:1/api")
+    found = ("--outcome", "success", "--reason", "revision 7 is rolled out")
+    code, error = run(monkeypatch, capsys, "executions", "settle", approval_id, *found)
+    assert code == 6
+    assert "no execution and no approval with one" in error
+    assert "hint:" in error
+    code, error = run(monkeypatch, capsys, "executions", "settle", "nope", *found)
+    assert code == 2
+    assert "ID: 'nope' is not an identifier" in error
 
 
 def test_text_that_cannot_be_read_says_what_could(
