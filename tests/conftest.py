@@ -10,6 +10,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Generator, Iterator
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from redis import Redis
 from sqlalchemy import Engine
 
+from countersign.errors import CountersignError
 from countersign.records.database import connect
 from countersign.records.migrate import upgrade
 from countersign.sandbox.postgres import THROWAWAY, EmbeddedPostgres
@@ -85,9 +87,11 @@ def servers_folder() -> Iterator[Path]:
     """A short folder for the servers of this process; those of killed runs are cleaned up."""
     root = Path(tempfile.gettempdir())
     for old in root.glob("countersign-tests-*"):
-        found = old.stat()
-        if found.st_uid == os.geteuid() and time.time() - found.st_mtime > LEFT_BEHIND_SECONDS:
-            _clean_up(old)
+        # Another process of this run may be cleaning it up: it is gone by now, or that process owns its servers.
+        with suppress(OSError, CountersignError):
+            found = old.stat()
+            if found.st_uid == os.geteuid() and time.time() - found.st_mtime > LEFT_BEHIND_SECONDS:
+                _clean_up(old)
     folder = Path(tempfile.mkdtemp(prefix="countersign-tests-"))
     # As root, PostgreSQL runs as another user who has to get in.
     folder.chmod(0o755)
