@@ -15,7 +15,7 @@ logger = get_logger(__name__)
 SHORTEST_LEASE_SECONDS = 15.0
 """A lease that is over says that the runner is gone; a slow machine must not."""
 AGAIN_SECONDS = 1.0
-"""Between two tries to renew a lease."""
+"""Between two tries to write while the database is away."""
 
 
 def lease_seconds(settings: Settings) -> float:

@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError
 
 from countersign.aftermath.catalogue import STEPS
 from countersign.aftermath.incidents import incident_id_of
-from countersign.aftermath.keeping import Keeper, lease_seconds
+from countersign.aftermath.keeping import AGAIN_SECONDS, Keeper, lease_seconds
 from countersign.aftermath.subject import Done, Skipped, StepEnd, StepFunction, Subject, subject_of
 from countersign.errors import (
     CountersignError,
@@ -36,11 +36,8 @@ from countersign.records.ledger import TakenStep, end_step, fail_step, steps_rea
 from countersign.records.rollbacks import rollback_of
 from countersign.records.states import StepName, StepStatus
 from countersign.records.tables import Approval, Execution
-from countersign.settings import Settings
 
 logger = get_logger(__name__)
-AGAIN_SECONDS = 1.0
-"""Between two tries to put an end on record while the database is away."""
 AT_ONCE = 6
 POINTS = ("taken", "done", "recorded")
 """What `run_step` passes, each after the step's name: the step is ours, has done its work, has its end on record."""
@@ -72,7 +69,7 @@ def run_step(
         subject = subject_of(services, step, deadline=monotonic() + limit, stop=stop or Event())
         end = _within(limit, STEPS[name].run, subject, Keeper(services.engine, step, lease, since=asked))
         at(f"{name} done")
-        status = _patiently(services.settings, partial(_end, subject, end), subject.stop)
+        status = _patiently(lease, partial(_end, subject, end), subject.stop)
         at(f"{name} recorded")
     except StaleFence as error:
         logger.warning(
@@ -177,18 +174,18 @@ def _fail(services: Services, step: TakenStep, subject: Subject | None, error: C
         return status
 
     try:
-        return _patiently(settings, put_on_record, subject.stop if subject is not None else Event())
+        return _patiently(lease_seconds(settings), put_on_record, subject.stop if subject is not None else Event())
     except (StaleFence, DatabaseUnavailable, DBAPIError) as later:
         logger.warning("the failed step is not on record", step=step.name, error=type(later).__name__)
         return None
 
 
-def _patiently(settings: Settings, put_on_record: Callable[[], StepStatus], stop: Event) -> StepStatus:
-    """Put an end on record, asking again while the database is away, for as long as the lease may last.
+def _patiently(seconds: float, put_on_record: Callable[[], StepStatus], stop: Event) -> StepStatus:
+    """Put an end on record, asking again while the database is away, for `seconds`: as long as the lease may last.
 
     Otherwise an outage of seconds would have the step done again, once its lease is over. Raises DatabaseUnavailable.
     """
-    give_up = monotonic() + lease_seconds(settings)
+    give_up = monotonic() + seconds
     while True:
         try:
             return put_on_record()

@@ -28,7 +28,7 @@ from psycopg import sql
 
 from countersign.errors import ConfigurationError, DatabaseUnavailable
 from countersign.sandbox.ownership import Ownership
-from countersign.sandbox.servers import end, last_words, launch
+from countersign.sandbox.servers import end, environment, last_words, launch
 from countersign.sandbox.sockets import make_private, socket_folder
 
 SOCKET_NAME = ".s.PGSQL.5432"
@@ -36,8 +36,6 @@ SHARED = Path("/var/lib/countersign")
 START_SECONDS = 60.0
 # SIGINT is PostgreSQL's fast shutdown, SIGQUIT its immediate one (recovery at the next start).
 ASKING = ((signal.SIGINT, 20.0), (signal.SIGQUIT, 5.0), (signal.SIGKILL, 5.0))
-ANYWHERE = Path("/")
-"""A folder that the server's user may not enter must not be its working directory."""
 
 DURABLE: Mapping[str, str] = {"max_connections": "200", "shared_buffers": "64MB"}
 THROWAWAY: Mapping[str, str] = {**DURABLE, "fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
@@ -178,10 +176,7 @@ class EmbeddedPostgres:
             "--encoding=UTF8",
         ]
         command += ["--locale=C.UTF-8", "--no-sync"]
-        environment = {**_path(), "LC_ALL": "C.UTF-8", "TZ": "UTC"}
-        done = subprocess.run(
-            command, check=False, capture_output=True, text=True, cwd=ANYWHERE, env=environment, **self._as_user()
-        )
+        done = subprocess.run(command, check=False, capture_output=True, text=True, **self._as_user())
         if done.returncode:
             raise DatabaseUnavailable(f"initdb failed: {done.stderr.strip()[-500:]}")
         fresh.rename(self._data)
@@ -207,12 +202,14 @@ class EmbeddedPostgres:
         command: list[str | Path] = [programs / "postgres", "-D", self._data]
         for name, value in settings.items():
             command += ["-c", f"{name}={value}"]
-        return launch(command, log_file=self.log_file, environment=_path(), cwd=ANYWHERE, **self._as_user())
+        return launch(command, log_file=self.log_file, **self._as_user())
 
     def _as_user(self) -> dict[str, Any]:
+        # A folder the server may not enter must not be its working directory either.
+        common: dict[str, Any] = {"cwd": Path("/"), "env": environment(os.environ.get("PATH", os.defpath))}
         if self._user is None:
-            return {}
-        return {"user": self._user.pw_uid, "group": self._user.pw_gid, "extra_groups": []}
+            return common
+        return {**common, "user": self._user.pw_uid, "group": self._user.pw_gid, "extra_groups": []}
 
     def _left_behind(self) -> int | None:
         """Return the pid of a server that runs on the data, whoever started it."""
@@ -250,10 +247,6 @@ class EmbeddedPostgres:
                 time.sleep(0.02)
             else:
                 return
-
-
-def _path() -> dict[str, str]:
-    return {"PATH": os.environ.get("PATH", os.defpath)}
 
 
 def _server_user() -> pwd.struct_passwd | None:

@@ -14,10 +14,15 @@ Asking = Sequence[tuple[signal.Signals, float]]
 """How a server is asked to end, in turns, and for how many seconds each is waited for."""
 
 
+def environment(path: str) -> dict[str, str]:
+    """Return all that a server's process finds in its environment; `path` is its PATH."""
+    return {"PATH": path, "LC_ALL": "C.UTF-8", "TZ": "UTC"}
+
+
 def launch(
-    command: Sequence[str | Path], *, log_file: Path, environment: Mapping[str, str], cwd: Path, **options: Any
+    command: Sequence[str | Path], *, log_file: Path, env: Mapping[str, str], cwd: Path, **options: Any
 ) -> subprocess.Popen[bytes]:
-    """Start a server that writes to `log_file`, with nothing of this process's environment."""
+    """Start a server that writes to `log_file`."""
     with log_file.open("ab") as log:
         return subprocess.Popen(
             command,
@@ -25,7 +30,7 @@ def launch(
             stdout=log,
             stderr=log,
             cwd=cwd,
-            env={"LC_ALL": "C.UTF-8", "TZ": "UTC", **environment},
+            env=env,
             # Ctrl-C in the terminal is for the owner, who then stops the server in order.
             start_new_session=True,
             **options,

@@ -21,7 +21,7 @@ from redis.retry import Retry
 
 from countersign.errors import ConfigurationError, MemoryUnavailable
 from countersign.sandbox.ownership import Ownership
-from countersign.sandbox.servers import end, last_words, launch
+from countersign.sandbox.servers import end, environment, last_words, launch
 from countersign.sandbox.sockets import make_private, socket_folder
 
 SOCKET_NAME = "valkey.sock"
@@ -117,8 +117,8 @@ class EmbeddedValkey:
         command = [str(_program())]
         for name, value in options.items():
             command += [f"--{name}", value]
-        path = {"PATH": os.defpath}
-        self._process = launch(command, log_file=self.log_file, environment=path, cwd=self._folder)
+        env = environment(os.defpath)
+        self._process = launch(command, log_file=self.log_file, env=env, cwd=self._folder)
 
     def _ask(self) -> Redis:
         # redis-py waits seconds between its own retries; here the loop around it does the waiting.

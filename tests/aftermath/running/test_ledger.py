@@ -153,7 +153,6 @@ def test_a_lease_that_has_just_ended_may_still_be_renewed_and_longer_so_at_each_
             session.execute(
                 text("UPDATE ledger_step SET due_at = clock_timestamp() - make_interval(secs => :s)"), {"s": seconds}
             )
-        with transaction(engine) as session:
             return len(steps_due(session)), len(bury_exhausted(session, error="lost"))
 
     taken(engine, execution_id)

@@ -124,8 +124,8 @@ def test_a_runner_that_lost_its_step_puts_nothing_on_record(engine: Engine, monk
 
 
 def test_a_step_that_outlasts_its_lease_stays_its_runners(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keeping, "SHORTEST_LEASE_SECONDS", 1.0)
-    execution_id, given = executed(engine), services(engine, lease_seconds=1.0)
+    monkeypatch.setattr(keeping, "SHORTEST_LEASE_SECONDS", 3.0)
+    execution_id, given = executed(engine), services(engine, lease_seconds=3.0)
     begun, may_end = Event(), Event()
     done: list[int] = []
 
