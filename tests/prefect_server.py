@@ -12,7 +12,7 @@ from urllib.request import urlopen
 from countersign.sandbox.stack.addresses import Addresses, child_environment
 from countersign.sandbox.stack.child import Child, Program
 
-READY_SECONDS = 90.0
+READY_SECONDS = 180.0
 
 
 @contextmanager

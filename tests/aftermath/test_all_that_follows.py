@@ -38,7 +38,7 @@ def equipped(office: Office, webhook: Callable[..., Channel], bot: TelegramBot, 
 
 def until_ended(office: Office, report: Report) -> dict[StepName, LedgerStep]:
     """Run the steps as often as rounds of reconciliation would, until each has ended."""
-    give_up = time.monotonic() + 60
+    give_up = time.monotonic() + 120
     while True:
         steps = follow(office, report)
         if all(row.ended_at for row in steps.values()):

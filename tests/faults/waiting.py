@@ -3,7 +3,8 @@
 import time
 from collections.abc import Callable
 
-PATIENCE_SECONDS = 60.0
+# For a machine that is busy with others; nobody waits longer than something takes.
+PATIENCE_SECONDS = 120.0
 
 
 def until(condition: Callable[[], bool], what: str, *, seconds: float = PATIENCE_SECONDS) -> None:

@@ -7,7 +7,8 @@ from typing import Any
 import httpx
 
 FINAL = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
-PATIENCE = 60.0
+# For a machine that is busy with others; nobody waits longer than something takes.
+PATIENCE = 180.0
 
 
 class Api:

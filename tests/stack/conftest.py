@@ -22,11 +22,14 @@ SETTINGS = {
 }
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep this folder's tests in one process of pytest-xdist, so that the stack is started once."""
     for item in items:
         if item.path.is_relative_to(HERE):
             item.add_marker(pytest.mark.stack)
+            # The first test of a process waits for the stack to start as well.
+            item.add_marker(pytest.mark.timeout(600))
             item.add_marker(pytest.mark.xdist_group("stack"))
 
 

@@ -45,8 +45,6 @@ TOOLS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("ssh_reload_nginx", "ssh web-1 'nginx -s reload'", ("reload nginx",)),
     ("ssh_docker_prune", "ssh web-1 'docker volume prune -f'", ("prune volume",)),
 )
-# The first test waits for the stack to start and for ten runs, on a machine that may be busy with others.
-pytestmark = pytest.mark.timeout(400)
 
 WITHOUT_THE_SCOPE = "a prune without the scope"
 ON_NO_HOST = "a host that is not in the block"

@@ -36,7 +36,7 @@ QUEUES = {"executions": 200, "after-execution": 50}
 A protection of the servers, not of the targets: those are held one at a time by the records. Most runs wait, for a
 target or until their effect can be verified, and an action must not wait for another one's verification.
 """
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 180.0
 
 
 async def make_pool(name: str) -> None:

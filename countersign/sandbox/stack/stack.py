@@ -32,7 +32,7 @@ from countersign.sandbox.stack.child import Child, Program, end_leftovers
 from countersign.sandbox.stack.supervisor import Supervisor
 from countersign.sandbox.valkey import EmbeddedValkey
 
-READY_SECONDS = 90.0
+READY_SECONDS = 240.0
 # Runs at the same time, over all workers of the pool.
 BACKLOG = 1024
 # The sandbox host's name in its block and in actions.

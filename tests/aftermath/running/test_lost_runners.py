@@ -16,7 +16,7 @@ from tests.aftermath.running.place import end_leases
 from tests.execution.conftest import Office
 from tests.faults.dying import Place
 
-PATIENCE_SECONDS = 60
+PATIENCE_SECONDS = 120
 _processes = get_context("forkserver")
 _processes.set_forkserver_preload(["tests.aftermath.running.dying"])
 # Every step once, killed before its end is on record and, in turns, right after.

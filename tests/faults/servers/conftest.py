@@ -26,12 +26,13 @@ SETTINGS = {
 }
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """In `make test` one process of pytest-xdist has the stack; `make faults` gives each process one."""
     for item in items:
         if item.path.is_relative_to(HERE):
             item.add_marker(pytest.mark.stack)
-            item.add_marker(pytest.mark.timeout(300))
+            item.add_marker(pytest.mark.timeout(600))
             item.add_marker(pytest.mark.xdist_group("servers"))
 
 

@@ -179,7 +179,7 @@ class Place:
 
     def ask(self, method: str, path: str, body: object = None) -> dict[str, object]:
         """Ask Prefect's API, again and again while its server or its database is away."""
-        give_up = time.monotonic() + 60
+        give_up = time.monotonic() + 120
         while True:
             with suppress(httpx.HTTPError):
                 answer = httpx.request(method, f"{self.stack.addresses.api_url}{path}", json=body, timeout=20)
