@@ -34,6 +34,17 @@ async def load_block(kind: type[AnyBlock], name: str) -> AnyBlock:
         return await kind.aload(name)
 
 
+async def save_block(block: Block, name: str) -> None:
+    """Save `block` in the place of the one that has this name. Raises ConfigurationError."""
+    try:
+        await block.asave(name, overwrite=True)
+    except (httpx.HTTPError, RuntimeError) as error:
+        raise ConfigurationError(
+            f"the block {type(block).__name__} {name!r} cannot be saved: {type(error).__name__}",
+            hint="check PREFECT_API_URL, or edit the block in Prefect's UI",
+        ) from None
+
+
 @contextmanager
 def _errors(kind: type[Block], name: str) -> Iterator[None]:
     what = f"the block {kind.__name__} {name!r}"

@@ -78,7 +78,7 @@ class PolicyDocument(Block):
         if not policy.signers:
             raise ConfigurationError(
                 "the policy names no signers, so nothing can be approved",
-                hint="`countersign keys new NAME` makes a key and prints the entry",
+                hint="`countersign keys new NAME --enter` makes a key and enters it",
             )
         missing = sorted({signer.hmac for signer in policy.signers if signer.hmac} - set(secrets))
         if missing:

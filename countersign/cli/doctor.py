@@ -8,6 +8,7 @@ from functools import partial
 import typer
 
 from countersign.cli.exit_codes import CONFIGURATION
+from countersign.cli.policy_text import UNCONFIGURED
 from countersign.errors import ConfigurationError, CountersignError
 from countersign.settings import Settings, load_settings
 
@@ -121,8 +122,7 @@ def _policy(settings: Settings) -> str:
         return f"{len(load_policy_file(settings.policy_file).signers)} signers in {settings.policy_file}"
     raise ConfigurationError(
         "no policy is configured, so nobody may sign anything",
-        hint="save a block of type Countersign: policy in Prefect's UI and name it in COUNTERSIGN_POLICY_BLOCK, "
-        "or name a file in COUNTERSIGN_POLICY_FILE",
+        hint=UNCONFIGURED,
     )
 
 

@@ -1,41 +1,87 @@
-"""`countersign keys`: keys to sign approvals with."""
+"""`countersign keys`: keys to sign approvals with, and who has which."""
 
-import json
 import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from countersign.errors import InvalidInput
-from countersign.policy.keys import generate_ed25519
+from countersign.cli.policy_text import PolicyText, read_policy_text
+from countersign.errors import ConfigurationError, InvalidInput
+from countersign.policy.entering import entry_of, with_signer
+from countersign.policy.keys import generate_ed25519, load_public_key
+from countersign.policy.risk import RiskLevel
 from countersign.policy.signers import Signer
+from countersign.settings import load_settings
 
 commands = typer.Typer(name="keys", help="Keys to sign approvals with.", no_args_is_help=True)
+
+Name = Annotated[str, typer.Argument(help="Whose key it is, as the policy will call them.")]
+MaySign = Annotated[RiskLevel, typer.Option("--may-sign", help="The highest risk that it counts for.")]
 
 
 @commands.command()
 def new(
-    name: Annotated[str, typer.Argument(help="Whose key it is, as the policy will call them.")],
+    name: Name,
     file: Annotated[
         Path | None,
         typer.Option("--file", "-f", help="Where the private key goes; NAME.key in this folder unless said."),
     ] = None,
+    enter: Annotated[bool, typer.Option("--enter", help="Also enter the public key in the policy.")] = False,
+    may_sign: MaySign = RiskLevel.CRITICAL,
 ) -> None:
     """Make a key pair: the private key goes to a file, the policy's entry for the public key is printed."""
     private, public = generate_ed25519()
+    signer = _signer(name, public, may_sign)
+    policy = read_policy_text(load_settings()) if enter else None
+    # What is wrong with the policy is said before there is a key.
+    entered = with_signer(policy.text, signer, source=policy.source) if policy is not None else ""
+    path = file or Path(f"{name.replace('/', '_')}.key")
+    _write_private(path, private.get_secret_value())
+    typer.echo(f"The private key is in {path}. Keep it; whoever has it can sign as {signer.name}.", err=True)
+    if policy is not None:
+        _keep(policy, entered, signer)
+        return
+    typer.echo("Add this to the policy (`--enter` does):", err=True)
+    typer.echo(f"signers:\n{entry_of(signer)}")
+
+
+@commands.command()
+def enter(
+    name: Name,
+    public_key: Annotated[
+        str, typer.Argument(help="Their public key: what `keys new` printed, PEM or an ssh-ed25519 line.")
+    ],
+    may_sign: MaySign = RiskLevel.CRITICAL,
+) -> None:
+    """Enter somebody's public key in the policy, so that they can sign."""
     try:
-        signer = Signer(name=name, ed25519=public)
+        load_public_key(public_key)
+    except ValueError as error:
+        raise InvalidInput(
+            f"the public key {error}" if str(error).startswith("is ") else "the public key cannot be read",
+            hint="give base64 of the 32 bytes, PEM or an ssh-ed25519 line; `countersign keys new NAME` prints it",
+        ) from None
+    signer, policy = _signer(name, public_key, may_sign), read_policy_text(load_settings())
+    _keep(policy, with_signer(policy.text, signer, source=policy.source), signer)
+
+
+def _signer(name: str, public: str, may_sign: RiskLevel) -> Signer:
+    try:
+        return Signer(name=name, ed25519=public, may_sign=may_sign)
     except ValueError:
         raise InvalidInput(
             f"the name {name!r} cannot be a signer's", hint="1 to 200 printable characters, e.g. alice@example.com"
         ) from None
-    path = file or Path(f"{name.replace('/', '_')}.key")
-    _write_private(path, private.get_secret_value())
-    typer.echo(f"The private key is in {path}. Keep it; whoever has it can sign as {signer.name}.", err=True)
-    typer.echo("Add this to the policy:", err=True)
-    # JSON's strings are YAML's too, whatever the name has in it.
-    typer.echo(f"signers:\n  - name: {json.dumps(signer.name, ensure_ascii=False)}\n    ed25519: {public}")
+
+
+def _keep(policy: PolicyText, text: str, signer: Signer) -> None:
+    try:
+        policy.keep(text)
+    except ConfigurationError:
+        typer.echo(f"Not entered. The policy's entry is\nsigners:\n{entry_of(signer)}", err=True)
+        raise
+    typer.echo(f"{signer.name} may sign up to the risk {signer.may_sign}: entered in {policy.source}.", err=True)
 
 
 def _write_private(path: Path, text: str) -> None:

@@ -21,8 +21,13 @@ def default_policy() -> Policy:
 
 def load_policy_file(path: Path) -> Policy:
     """Read a policy from a file. Raises ConfigurationError naming the file."""
+    return load_policy(read_policy_file(path), source=str(path))
+
+
+def read_policy_file(path: Path) -> str:
+    """Return the text of a policy's file. Raises ConfigurationError naming the file."""
     try:
-        text = path.read_text(encoding="utf-8")
+        return path.read_bytes().decode("utf-8")
     except OSError as error:
         raise ConfigurationError(
             f"the policy file {path} cannot be read: {error.strerror}",
@@ -30,7 +35,6 @@ def load_policy_file(path: Path) -> Policy:
         ) from None
     except UnicodeDecodeError:
         raise ConfigurationError(f"the policy file {path} is not UTF-8 text", hint="save it as UTF-8") from None
-    return load_policy(text, source=str(path))
 
 
 def load_policy(text: str, *, source: str = "policy") -> Policy:

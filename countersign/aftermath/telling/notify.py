@@ -13,8 +13,8 @@ from time import monotonic
 from countersign.aftermath.subject import Done, Skipped, StepEnd, Subject
 from countersign.aftermath.telling.beginning import begin
 from countersign.aftermath.telling.message import Told, message_of
-from countersign.aftermath.telling.sending import send
-from countersign.errors import CountersignError, DeliveryFailed, Stopped
+from countersign.aftermath.telling.sending import Prepared, prepare
+from countersign.errors import ConfigurationError, CountersignError, DeliveryFailed, Stopped
 from countersign.execution.channels import ROLLED_BACK, Channel, Channels
 from countersign.records.approvals import signatures_of
 from countersign.records.database import transaction
@@ -119,28 +119,24 @@ def _ends(subject: Subject, sends: dict[Future[Missed | None], Channel]) -> list
 
 
 def _send(subject: Subject, told: Told, channel: Channel) -> Missed | None:
-    fence, execution_id = subject.step.fence, subject.execution_id
-    message = message_of(told, channel.language)
+    execution_id = subject.execution_id
+    prepared = _prepared(subject, told, channel)
     match begin(subject, channel.name):
         case False:
             return None
         case Postponed(seconds=seconds, error=said):
             return Missed(channel.name, DeliveryFailed(said, retry_after=seconds))
     try:
-        send(
-            channel,
-            message,
-            key=f"{execution_id}/{channel.name}",
-            failed=not subject.report.success,
-            timeout=min(ANSWER_SECONDS, subject.seconds_left()),
-        )
+        if isinstance(prepared, CountersignError):
+            raise prepared
+        prepared.send(min(ANSWER_SECONDS, subject.seconds_left()))
     except CountersignError as error:
         with transaction(subject.engine) as session:
             record_failed(
                 session,
                 execution_id,
                 channel.name,
-                fence=fence,
+                fence=subject.step.fence,
                 error=error.message,
                 retry_after_seconds=error.retry_after if isinstance(error, DeliveryFailed) else None,
             )
@@ -148,3 +144,16 @@ def _send(subject: Subject, told: Told, channel: Channel) -> Missed | None:
     with transaction(subject.engine) as session:
         record_sent(session, execution_id, channel.name)
     return None
+
+
+def _prepared(subject: Subject, told: Told, channel: Channel) -> Prepared | CountersignError:
+    """Prepare the message before its attempt begins: nothing slow may lie between beginning and sending."""
+    try:
+        return prepare(
+            channel,
+            message_of(told, channel.language),
+            key=f"{subject.execution_id}/{channel.name}",
+            failed=not subject.report.success,
+        )
+    except ConfigurationError as error:
+        return error

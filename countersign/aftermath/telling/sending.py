@@ -3,16 +3,18 @@
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from threading import get_ident
 from typing import Any
 from urllib.parse import quote
+
+from pydantic import SecretStr
 
 from countersign.aftermath.telling import pagerduty
 from countersign.aftermath.telling.answers import error_for, listening
 from countersign.aftermath.telling.message import Message
 from countersign.aftermath.telling.redacting import silence_foreign_loggers, without_secrets
-from countersign.aftermath.telling.rendering import Dialect, Limits, render
+from countersign.aftermath.telling.rendering import Dialect, Limits, Rendered, render
 from countersign.aftermath.telling.time_limit import within
 from countersign.errors import ConfigurationError
 from countersign.execution.channels import PORTS, Channel, Format
@@ -50,31 +52,54 @@ _FORMATS = {
 }
 
 
-def send(channel: Channel, message: Message, *, key: str, failed: bool, timeout: float) -> None:
-    """Send `message`, waiting no longer than `timeout` seconds for all of the exchange.
+@dataclass(frozen=True)
+class Prepared:
+    """A message as its service takes it. What is slow or can be wrong beforehand is behind it."""
+
+    service: Any = field(repr=False)
+    rendered: Rendered
+    dialect: Dialect
+    key: str
+    failed: bool
+    address: SecretStr
+
+    def send(self, timeout: float) -> None:
+        """Send it, waiting no longer than `timeout` seconds for all of the exchange.
+
+        Raises DeliveryFailed, DeliveryRefused; no error repeats anything of the channel's address.
+        """
+        self.service.socket_connect_timeout = min(timeout, PAUSE_AFTER_CONNECT_SECONDS)
+        self.service.socket_read_timeout = timeout
+        if pagerduty.is_meant(self.service):
+            pagerduty.send(self.service, self.rendered.body, key=self.key, failed=self.failed, timeout=timeout)
+            return
+        client = _alone(self.service)
+        with within(timeout) as late, listening() as answers, _warnings() as said:
+            # Through Apprise's own list, which catches whatever a service's code raises.
+            sent = client.notify(
+                body=self.rendered.body,
+                title=self.rendered.title,
+                notify_type=_type(self.failed),
+                body_format=_format(self.dialect),
+            )
+        if not sent:
+            told = without_secrets(" ".join(said), self.address.get_secret_value())[:300]
+            raise error_for(answers, late=late.is_set(), said=told)
+
+
+def prepare(channel: Channel, message: Message, *, key: str, failed: bool) -> Prepared:
+    """Make ready what `channel` is to be sent.
 
     `key` tells a repeated message where a service looks for one: PagerDuty, and webhooks (Idempotency-Key).
-    Raises DeliveryFailed, DeliveryRefused, ConfigurationError; no error repeats anything of the channel's address.
+    Raises ConfigurationError, which does not repeat the channel's address.
     """
     service = open_service(channel)
-    service.socket_connect_timeout = min(timeout, PAUSE_AFTER_CONNECT_SECONDS)
-    service.socket_read_timeout = timeout
+    assert not isinstance(channel.url, ConfigurationError)
     kind = _SERVICES.get(type(service).__name__)
     dialect = _dialect(channel.format, kind)
-    rendered = render(message, dialect, _limits(service, kind))
     _prepare(service, dialect, key)
-    if pagerduty.is_meant(service):
-        pagerduty.send(service, rendered.body, key=key, failed=failed, timeout=timeout)
-        return
-    with within(timeout) as late, listening() as answers, _warnings() as said:
-        # Through Apprise's own list, which catches whatever a service's code raises.
-        sent = _alone(service).notify(
-            body=rendered.body, title=rendered.title, notify_type=_type(failed), body_format=_format(dialect)
-        )
-    if not sent:
-        assert not isinstance(channel.url, ConfigurationError)
-        told = without_secrets(" ".join(said), channel.url.get_secret_value())[:300]
-        raise error_for(answers, late=late.is_set(), said=told)
+    rendered = render(message, dialect, _limits(service, kind))
+    return Prepared(service, rendered, dialect, key, failed, channel.url)
 
 
 def open_service(channel: Channel) -> Any:

@@ -4,7 +4,7 @@ import socket
 from urllib.parse import urlsplit
 
 from countersign.aftermath.telling.message import Message
-from countersign.aftermath.telling.sending import open_service, send
+from countersign.aftermath.telling.sending import open_service, prepare
 from countersign.aftermath.telling.telegram import Telegram
 from countersign.errors import ConfigurationError
 from countersign.execution.channels import Channel, TelegramBot, bot_address
@@ -22,7 +22,7 @@ def try_channel(channel: Channel) -> None:
     title = text("telling.test_title", language=language)
     body = text("telling.test_body", language=language, name=channel.name)
     message = Message(title, ((text("report.message", language=language), body),))
-    send(channel, message, key=str(new_id()), failed=False, timeout=SECONDS)
+    prepare(channel, message, key=str(new_id()), failed=False).send(SECONDS)
 
 
 def try_bot(bot: TelegramBot) -> str:

@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from countersign.aftermath.telling import pagerduty
 from countersign.aftermath.telling.message import Message
-from countersign.aftermath.telling.sending import send
+from countersign.aftermath.telling.sending import prepare
 from countersign.aftermath.telling.telegram import Telegram
 from countersign.aftermath.telling.time_limit import within
 from countersign.errors import DeliveryFailed
@@ -69,7 +69,7 @@ def drips() -> Iterator[Drips]:
 
 def tell(service: Dripping, scheme: str = "json", rest: str = "") -> None:
     channel = Channel("slow", SecretStr(f"{scheme}://127.0.0.1:{service.port}/{rest}"))
-    send(channel, Message("Done", (("a", "b"),)), key="k", failed=False, timeout=2)
+    prepare(channel, Message("Done", (("a", "b"),)), key="k", failed=False).send(2)
 
 
 def body_of(status: str) -> str:
@@ -121,7 +121,7 @@ def test_a_pager_that_drips_is_waited_for_until_the_time_limit_only(
     monkeypatch.setitem(pagerduty.ADDRESSES, "us", f"http://127.0.0.1:{service.port}/enqueue")
     channel = Channel("pager", SecretStr(f"pagerduty://{'i' * 32}@{'k' * 20}"))
     with pytest.raises(DeliveryFailed, match="did not answer in time"):
-        send(channel, Message("Done", (("a", "b"),)), key="k", failed=False, timeout=2)
+        prepare(channel, Message("Done", (("a", "b"),)), key="k", failed=False).send(2)
     assert not service.emptied.is_set()
 
 

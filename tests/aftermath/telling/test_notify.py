@@ -13,6 +13,7 @@ from pydantic import SecretStr
 from sqlalchemy import text
 
 from countersign.aftermath.telling.message import Message, Told, message_of
+from countersign.aftermath.telling.sending import open_service
 from countersign.errors import ConfigurationError
 from countersign.execution.channels import Channel, Channels
 from countersign.records.database import transaction
@@ -223,7 +224,7 @@ def test_beginning_to_send_renews_the_step_s_lease(
     execution_id = execution_id_of(office.perform("NO_ACTION: quiet"))
     left = []
 
-    def look(*_args: object, **_options: object) -> None:
+    def look(*_arguments: object) -> None:
         left.append(row(office.services.engine, execution_id, StepName.NOTIFY).due_at - datetime.now(UTC))
 
     def rendered(told: Told, language: str) -> Message:
@@ -231,9 +232,25 @@ def test_beginning_to_send_renews_the_step_s_lease(
         return message_of(told, language)
 
     monkeypatch.setattr("countersign.aftermath.telling.notify.message_of", rendered)
-    monkeypatch.setattr("countersign.aftermath.telling.notify.send", look)
+    monkeypatch.setattr("countersign.aftermath.telling.sending.Prepared.send", look)
     assert tell(office, execution_id).status == "done"
     assert left[0] > timedelta(seconds=5)
+
+
+def test_a_message_is_ready_before_its_sending_begins(
+    office: Office, receiver: Receiver, webhook: Webhook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office = telling(office, webhook("one"))
+    execution_id = execution_id_of(office.perform("NO_ACTION: quiet"))
+    begun = []
+
+    def slowly(channel: Channel) -> object:
+        begun.append(deliveries(office, execution_id))
+        return open_service(channel)
+
+    monkeypatch.setattr("countersign.aftermath.telling.sending.open_service", slowly)
+    assert tell(office, execution_id).status == "done"
+    assert begun == [{}]
 
 
 def test_a_channel_that_hangs_does_not_keep_the_others_from_being_told(

@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from countersign.aftermath.telling import pagerduty
 from countersign.aftermath.telling.message import Message
 from countersign.aftermath.telling.rendering import length
-from countersign.aftermath.telling.sending import send
+from countersign.aftermath.telling.sending import prepare
 from countersign.errors import DeliveryFailed, DeliveryRefused
 from countersign.execution.channels import Channel, Format
 from countersign.sandbox.hosts.ports import free_port
@@ -45,7 +45,7 @@ def services(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> Iterator[No
 
 
 def tell(kind: str, message: Message = NASTY, format: Format = Format.PLAIN, key: str = "k") -> None:
-    send(Channel(kind, SecretStr(ADDRESSES[kind]), format=format), message, key=key, failed=True, timeout=20)
+    prepare(Channel(kind, SecretStr(ADDRESSES[kind]), format=format), message, key=key, failed=True).send(20)
 
 
 def only(receiver: Receiver) -> Any:
@@ -106,7 +106,7 @@ def test_pagerduty_tells_a_repeated_message_by_its_key(receiver: Receiver) -> No
 @pytest.mark.parametrize(("name", "shown"), [("值班", "%E5%80%BC%E7%8F%AD"), ("two\nlines", "two%0Alines")])
 def test_a_webhook_is_told_whatever_its_channel_is_called(receiver: Receiver, name: str, shown: str) -> None:
     channel = Channel(name, SecretStr(f"json://{receiver.address}/hook"))
-    send(channel, NASTY, key=f"one/{name}", failed=True, timeout=20)
+    prepare(channel, NASTY, key=f"one/{name}", failed=True).send(20)
     [request] = receiver.received("/hook")
     assert request.headers["Idempotency-Key"] == f"one/{shown}"
 
@@ -140,7 +140,7 @@ def test_a_service_that_is_not_there_is_said_to_be_out_of_reach_without_its_addr
     secret = "hunter2-secret"
     channel = Channel("gone", SecretStr(f"json://{secret}:{secret}@127.0.0.1:{free_port()}/{secret}"))
     with pytest.raises(DeliveryFailed, match="cannot be reached") as caught:
-        send(channel, NASTY, key="k", failed=False, timeout=5)
+        prepare(channel, NASTY, key="k", failed=False).send(5)
     assert secret not in str(caught.value) and "127.0.0.1" not in str(caught.value)
 
 
@@ -148,6 +148,6 @@ def test_mail_that_no_server_takes_is_told_without_its_password(caplog: pytest.L
     secret = "hunter2-secret"
     address = f"mailto://ops:{secret}@127.0.0.1:{free_port()}?from=a@example.com&to=b@example.com"
     with pytest.raises(DeliveryFailed) as caught:
-        send(Channel("mail", SecretStr(address), format=Format.HTML), NASTY, key="k", failed=False, timeout=5)
+        prepare(Channel("mail", SecretStr(address), format=Format.HTML), NASTY, key="k", failed=False).send(5)
     assert "not delivered" in caught.value.message
     assert secret not in caught.value.message + caplog.text

@@ -1,0 +1,74 @@
+"""Entering a signer in a policy's text, which otherwise stays as its author wrote it, comments included."""
+
+import json
+
+import yaml
+
+from countersign.errors import ConfigurationError, InvalidInput
+from countersign.policy.document import Policy
+from countersign.policy.loading import load_policy
+from countersign.policy.risk import RiskLevel
+from countersign.policy.signers import Signer, identity
+
+
+def entry_of(signer: Signer) -> str:
+    """Return the policy's entry for a signer with an Ed25519 key, as YAML below `signers:`."""
+    return "\n".join(f"  {line}" for line in _lines(signer))
+
+
+def with_signer(text: str, signer: Signer, *, source: str = "policy") -> str:
+    """Return the policy's text with one signer more.
+
+    Raises ConfigurationError where the text is no policy, InvalidInput where the name has an entry already or the
+    text is of a form in which no place for another one is found.
+    """
+    before = load_policy(text, source=source)
+    if any(identity(one.name) == identity(signer.name) for one in before.signers):
+        raise InvalidInput(
+            f"{source} has a signer {signer.name!r} already",
+            hint="a person's second key is entered by hand, with the risk that the first one may sign",
+        )
+    entered = _entered(text, signer)
+    if not _is_that(entered, before, signer):
+        raise InvalidInput(
+            f"the signers of {source} are not written as a list, one entry after the other",
+            hint=f"enter this by hand:\nsigners:\n{entry_of(signer)}",
+        )
+    return entered
+
+
+def _is_that(text: str, before: Policy, signer: Signer) -> bool:
+    try:
+        after = load_policy(text)
+    except ConfigurationError:
+        return False
+    expected = before.model_copy(update={"signers": ()}), {*before.signers, signer}
+    return (after.model_copy(update={"signers": ()}), set(after.signers)) == expected
+
+
+def _entered(text: str, signer: Signer) -> str:
+    root = yaml.compose(text, Loader=yaml.SafeLoader)
+    assert isinstance(root, yaml.MappingNode)  # it is a policy
+    signers = next((value for key, value in root.value if key.value == "signers"), None)
+    if signers is None:
+        return f"{text.rstrip()}\nsigners:\n{entry_of(signer)}\n"
+    assert isinstance(signers, yaml.SequenceNode)
+    at = signers.start_mark.index
+    if signers.flow_style:
+        comma = ", " if signers.value else ""
+        return f"{text[: at + 1]}{{{', '.join(_fields(signer))}}}{comma}{text[at + 1 :]}"
+    margin = " " * signers.start_mark.column
+    return f"{text[:at]}{f'{chr(10)}{margin}'.join(_lines(signer))}\n{margin}{text[at:]}"
+
+
+def _lines(signer: Signer) -> list[str]:
+    first, *others = _fields(signer)
+    return [f"- {first}", *(f"  {one}" for one in others)]
+
+
+def _fields(signer: Signer) -> list[str]:
+    # JSON's strings are YAML's too, whatever the name has in it.
+    fields = [f"name: {json.dumps(signer.name, ensure_ascii=False)}", f"ed25519: {signer.ed25519}"]
+    if signer.may_sign is not RiskLevel.CRITICAL:
+        fields.append(f"may_sign: {signer.may_sign}")
+    return fields
