@@ -155,7 +155,7 @@ class SSHHosts(Block):
                 f"{len(wrong)} of {len(fleet.hosts)} hosts cannot be used: {'; '.join(wrong)}",
                 hint="mend the hosts in the SSHHosts block",
             )
-        return f"{self.fleet_name}: all {len(fleet.hosts)} hosts show their pinned key and accept the login."
+        return f"{self.fleet_name}: every host ({len(fleet.hosts)}) shows its pinned key and accepts the login."
 
     def _own_keys(self) -> dict[str, SecretStr]:
         given = {} if self.private_keys is None else self.private_keys.get_secret_value()

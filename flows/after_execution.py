@@ -1,11 +1,10 @@
-"""What follows an execution: the steps of its ledger, each as a task or, where a person wants to see it, a subflow.
+"""What follows an execution: the steps of its ledger, each as a task. Some are flows of their own besides, for people.
 
 The ledger decides what may run. A flow that dies between two steps is followed by another one, or by reconciliation,
 and the rest is done then. What happens here never changes the action's outcome.
 """
 
 import asyncio
-from collections.abc import Mapping
 from threading import Event
 from typing import Any
 from uuid import UUID
@@ -50,12 +49,8 @@ async def after_execution(services: Services, execution_id: UUID) -> None:
 
 async def _run(services: Services, execution_id: UUID, name: StepName) -> None:
     try:
-        subflow = SUBFLOWS.get(name)
-        if subflow is not None:
-            await subflow(str(execution_id), return_state=True)
-        else:
-            named: Any = step.with_options(name=name.value)
-            await named(services, execution_id, name, return_state=True)
+        named: Any = step.with_options(name=name.value)
+        await named(services, execution_id, name, return_state=True)
     except Exception:
         # The boundary: without Prefect's server no task begins. The others are tried all the same.
         logger.warning("step is left to reconciliation", step=name.value, exc_info=True)
@@ -97,13 +92,6 @@ async def deposit_knowledge(execution_id: str) -> Any:
         execution_id: The execution, or its approval.
     """
     return await _alone(execution_id, StepName.DEPOSIT_KNOWLEDGE)
-
-
-SUBFLOWS: Mapping[StepName, Any] = {
-    StepName.VERIFY: verify_execution,
-    StepName.EXTRACT_PLAYBOOK: extract_playbook,
-    StepName.DEPOSIT_KNOWLEDGE: deposit_knowledge,
-}
 
 
 async def _alone(given: str, name: StepName) -> State[Any]:

@@ -42,16 +42,18 @@ async def open_services() -> Services:
     """
     current = settings()
     engine = await in_thread(_engine, current)
-    policy, secrets = await _policy(current)
+    (policy, secrets), cluster, fleet, channels = await asyncio.gather(
+        _policy(current), _cluster(current), _fleet(current), _channels(current)
+    )
     return Services(
         settings=current,
         engine=engine,
         policy=policy,
         reread_policy=_reread(current),
         signing_secrets=secrets,
-        cluster=await _cluster(current),
-        fleet=await _fleet(current),
-        channels=await _channels(current),
+        cluster=cluster,
+        fleet=fleet,
+        channels=channels,
     )
 
 

@@ -73,7 +73,7 @@ def test_a_cluster_that_refuses_the_token_says_so_without_it(api_server: str) ->
 
 def test_hosts_that_let_us_in_pass(server: StandInServer) -> None:
     block = SSHHosts(**hosts(server.port, user=server.user))
-    assert block.check() == "default: all 1 hosts show their pinned key and accept the login."
+    assert block.check() == "default: every host (1) shows its pinned key and accepts the login."
 
 
 def test_each_host_that_does_not_work_is_named_with_its_reason(server: StandInServer) -> None:

@@ -58,8 +58,11 @@ def stop_the_schedule(stack: Stack) -> None:
             "flow_runs": {"state": {"type": {"any_": ["SCHEDULED", "PENDING", "RUNNING"]}}},
         }
         give_up = time.monotonic() + PATIENCE
-        while prefect.post("/flow_runs/filter", json=unfinished).raise_for_status().json():
-            assert time.monotonic() < give_up, "a round that was planned did not end"
+        while runs := prefect.post("/flow_runs/filter", json=unfinished).raise_for_status().json():
+            assert time.monotonic() < give_up, f"a round that was planned did not end: {runs}"
+            # Planned in the moment in which the schedule was stopped.
+            for run in (run for run in runs if run["state_type"] == "SCHEDULED" and run["auto_scheduled"]):
+                prefect.delete(f"/flow_runs/{run['id']}")
             time.sleep(0.1)
 
 

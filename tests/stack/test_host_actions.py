@@ -160,7 +160,7 @@ def test_doctor_logs_in_to_the_hosts_of_the_block(office: Office) -> None:  # no
     told = subprocess.run(command, env=office.stack.environment(), capture_output=True, text=True, check=False)
     assert told.returncode == 0, told.stdout + told.stderr
     (line,) = [line for line in told.stdout.splitlines() if " hosts " in line and line.startswith("ok")]
-    assert "all 1 hosts show their pinned key" in line
+    assert "every host (1) shows its pinned key" in line
 
 
 def test_a_host_that_dies_comes_back_where_the_block_says(office: Office) -> None:  # noqa: F811

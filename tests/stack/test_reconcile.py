@@ -125,7 +125,8 @@ def test_a_run_that_a_person_cancelled_before_it_began_is_not_started_again(offi
         done = countersign(office, "reconcile", "--json")
     assert done.returncode == 0, done.stderr
     assert status(office, withdrawn) is ApprovalStatus.CANCELLED
-    assert office.api.wait(later)["state_type"] == "COMPLETED"
+    run = office.api.wait(later)
+    assert run["state_type"] == "COMPLETED", run["state"]
     assert status(office, restarted) is ApprovalStatus.EXECUTED
     assert len(office.cluster.requests().mutations()) == 1
 

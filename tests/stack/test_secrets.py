@@ -24,7 +24,7 @@ REVEALING = (
 TABLES = text("SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'")
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def secrets(office: Office) -> Iterator[tuple[str, ...]]:  # noqa: F811
     """The token of the cluster and the auto-approver's key, after runs that succeed, fail and are retried."""
     kubeconfig = office.stack.addresses.kubeconfig

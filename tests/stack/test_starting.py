@@ -8,6 +8,7 @@ from uuid import UUID
 import httpx
 import pytest
 from prefect.client.orchestration import PrefectClient, get_client
+from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterId
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import Crashed
@@ -170,7 +171,8 @@ def test_a_subject_whose_runs_all_crash_is_a_failed_finding_and_gets_what_reconc
         starter = await Starter.of(client, name, "number", {"dry_run": False})
         failed = (await starter.start("9", 60, key="9", said="reconcile.started")).failed
         await starter.start("10", 60, key="10", said="reconcile.started")
-        found = await client.read_flow_runs(sort=FlowRunSort.ID_DESC)
+        of_it = DeploymentFilter(id=DeploymentFilterId(any_=[deployment]))
+        found = await client.read_flow_runs(deployment_filter=of_it, sort=FlowRunSort.ID_DESC)
         return failed, next(run.parameters for run in found if run.parameters.get("number") == "10")
 
     assert asked(crash) == (True, {"number": "10", "dry_run": False})
