@@ -1,4 +1,4 @@
-"""What follows an execution: the steps of its ledger, each as a task. Some are flows of their own besides, for people.
+"""What follows an execution: the steps of its ledger, each as a task. Some are flows besides, for people to start.
 
 The ledger decides what may run. A flow that dies between two steps is followed by another one, or by reconciliation,
 and the rest is done then. What happens here never changes the action's outcome.
