@@ -1,7 +1,7 @@
 """What all tests share: a real PostgreSQL and a real Valkey, and nothing of the machine they run on.
 
-One server of each per pytest process, started when first asked for. Every test that asks for a database gets
-an empty one of its own, copied from a migrated template in about 20 ms.
+One server of each per pytest process, started when first asked for. Every test that asks for a database has an empty
+one to itself.
 """
 
 import logging
@@ -21,10 +21,10 @@ from sqlalchemy import Engine
 
 from countersign.errors import CountersignError
 from countersign.records.database import connect
-from countersign.records.migrate import upgrade
 from countersign.sandbox.postgres import THROWAWAY, EmbeddedPostgres
 from countersign.sandbox.valkey import EmbeddedValkey
 from countersign.settings import Settings, settings
+from tests.databases import Databases
 from tests.planted import shown_by
 from tests.prefect_server import serve_prefect
 
@@ -39,7 +39,6 @@ AMBIENT = (
     "PGSERVICE",
     "SSH_AUTH",
 )
-TEMPLATE = "countersign_template"
 LEFT_BEHIND_SECONDS = 1800
 
 
@@ -109,13 +108,15 @@ def _clean_up(old: Path) -> None:
 
 @pytest.fixture(scope="session")
 def postgres(servers_folder: Path) -> Iterator[EmbeddedPostgres]:
-    """The PostgreSQL server of this process, with a migrated template database."""
+    """The PostgreSQL server of this process."""
     with EmbeddedPostgres(servers_folder / "postgres", options=THROWAWAY) as server:
-        server.create_database(TEMPLATE)
-        engine = connect(server.url(TEMPLATE), timeout=5)
-        upgrade(engine)
-        engine.dispose()
         yield server
+
+
+@pytest.fixture(scope="session")
+def databases(postgres: EmbeddedPostgres) -> Databases:
+    """The databases for tests, with a migrated template."""
+    return Databases(postgres)
 
 
 @pytest.fixture(scope="session")
@@ -146,12 +147,10 @@ def empty_database_url(postgres: EmbeddedPostgres) -> Iterator[str]:
 
 
 @pytest.fixture
-def database_url(postgres: EmbeddedPostgres) -> Iterator[str]:
+def database_url(databases: Databases) -> Iterator[str]:
     """Address of a migrated database without any records."""
-    name = f"test_{next(_numbers)}"
-    postgres.create_database(name, template=TEMPLATE)
-    yield postgres.url(name)
-    postgres.drop_database(name)
+    with databases.lent() as url:
+        yield url
 
 
 @pytest.fixture

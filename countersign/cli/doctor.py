@@ -40,6 +40,7 @@ def examine(settings: Settings) -> list[Answer]:
         ("database", _database),
         ("redis", _redis),
         ("prefect", _prefect),
+        ("workers", _workers),
         ("policy", _policy),
         ("cluster", _cluster),
         ("hosts", _hosts),
@@ -109,6 +110,16 @@ def _prefect(_settings: Settings) -> str:
             hint="check PREFECT_API_URL; it ends in /api, for example http://127.0.0.1:4200/api",
         ) from None
     return f"Prefect {answer.json()} answers at {address}"
+
+
+def _workers(_settings: Settings) -> str:
+    from countersign.cli.triggering import DEPLOYMENT  # noqa: PLC0415
+    from countersign.worker.takers import takers_of  # noqa: PLC0415
+
+    takers = asyncio.run(takers_of(DEPLOYMENT))
+    if takers.obstacle is not None:
+        raise takers.obstacle
+    return takers.summary
 
 
 def _policy(settings: Settings) -> str:

@@ -4,6 +4,7 @@ import asyncio
 from uuid import UUID
 
 import httpx
+import typer
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import FlowRun
 from prefect.exceptions import ObjectNotFound
@@ -14,6 +15,7 @@ from countersign.errors import ConfigurationError, CountersignError
 from countersign.execution.report import Report
 from countersign.records.database import transaction
 from countersign.records.queries import executions_of
+from countersign.worker.takers import takers_of
 
 DEPLOYMENT = "execute-approval/execute-approval"
 
@@ -55,5 +57,16 @@ async def _run(approval_id: UUID, *, dry_run: bool, wait: bool) -> tuple[UUID, s
         )
     if not wait:
         return flow_run.id, "scheduled", ""
+    await _say_what_it_waits_for()
     ended: FlowRun = await wait_for_flow_run(flow_run.id)
     return flow_run.id, ended.state_name or "unknown", (ended.state.message or "") if ended.state else ""
+
+
+async def _say_what_it_waits_for() -> None:
+    """Whoever waits for a run that nobody takes is told so."""
+    try:
+        obstacle = (await takers_of(DEPLOYMENT)).obstacle
+    except ConfigurationError:
+        return  # the run was made a moment ago; whatever is wrong now, waiting tells
+    if obstacle is not None:
+        typer.echo(f"The run waits: {obstacle.message}.\nhint: {obstacle.hint}", err=True)

@@ -41,6 +41,11 @@ ABANDONED = text("""
     ORDER BY lease_until LIMIT :limit
 """)
 
+# Nobody can tell whether they took effect (ix_execution_unknown_settled_at).
+UNKNOWN = text("""
+    SELECT approval_id FROM execution WHERE outcome = 'unknown' ORDER BY settled_at LIMIT :limit
+""")
+
 # Approvals that are not finished, by status (ix_approval_status_created_at_id).
 OPEN_BY_STATUS = text("""
     SELECT status, count(*) AS count FROM approval
@@ -135,6 +140,11 @@ def abandoned(session: Session, *, limit: int = 100) -> Sequence[Abandoned]:
     """Return executions whose lease is over, the longest silent first."""
     rows = session.execute(ABANDONED, {"limit": limit}).all()
     return [Abandoned(row.id, row.approval_id, row.dry_run, row.worker, row.fence, row.lease_until) for row in rows]
+
+
+def unknown_outcomes(session: Session, *, limit: int = 100) -> Sequence[UUID]:
+    """Return approvals whose execution's outcome a person has to find out, the longest unknown first."""
+    return list(session.execute(UNKNOWN, {"limit": limit}).scalars())
 
 
 def approvals_of_incident(session: Session, incident_id: str, *, limit: int = 100) -> Sequence[Approval]:

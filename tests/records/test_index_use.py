@@ -42,6 +42,7 @@ from countersign.records.queries import (
     execution_of,
     executions_of,
     never_started,
+    unknown_outcomes,
 )
 from countersign.records.rollbacks import (
     abandoned_rollbacks,
@@ -53,8 +54,7 @@ from countersign.records.rollbacks import (
 from countersign.records.settling import settle
 from countersign.records.states import Answer, ApprovalStatus, StepName
 from countersign.records.timeline import events_of
-from countersign.sandbox.postgres import EmbeddedPostgres
-from tests.conftest import TEMPLATE
+from tests.databases import Databases
 from tests.records.builders import REQUEST, signed_by
 
 FINISHED = 100_000
@@ -118,20 +118,23 @@ def number(n: int) -> UUID:
 
 
 @pytest.fixture(scope="module")
-def loaded(postgres: EmbeddedPostgres) -> Iterator[Engine]:
-    postgres.create_database("loaded", template=TEMPLATE)
-    engine = connect(postgres.url("loaded"), timeout=5)
+def loaded(databases: Databases) -> Iterator[Engine]:
+    with databases.lent() as url:
+        engine = connect(url, timeout=5)
+        load(engine)
+        yield engine
+        engine.dispose()
+
+
+def load(engine: Engine) -> None:
     with engine.connect() as connection:
         connection.connection.cursor().execute(LOAD)
         connection.connection.commit()
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.exec_driver_sql("VACUUM ANALYZE")
         # The plan of a prepared statement that has run often: the values are not looked at.
-        connection.exec_driver_sql("ALTER DATABASE loaded SET plan_cache_mode = force_generic_plan")
+        connection.exec_driver_sql(f"ALTER DATABASE {engine.url.database} SET plan_cache_mode = force_generic_plan")
     engine.dispose()
-    yield engine
-    engine.dispose()
-    postgres.drop_database("loaded")
 
 
 OPEN = Owned(number(15), 1)
@@ -172,6 +175,7 @@ QUESTIONS: dict[str, Callable[[Session], object]] = {
     "executions": lambda s: executions_of(s, number(77)),
     "never started": never_started,
     "abandoned": abandoned,
+    "unknown": unknown_outcomes,
     "abandoned rollbacks": abandoned_rollbacks,
     "take over an abandoned rollback": lambda s: take_over_abandoned(
         s, number(FINISHED + 30), worker="w", lease_seconds=9

@@ -110,7 +110,7 @@ def test_a_confirmed_key_is_kept_in_the_block_and_a_refused_one_is_not(
     shown = hosts("show-key", "127.0.0.1", "--port", str(standin.port), "--jump", "bastion")
     assert shown.stdout == f"{standin.host_key}\n"
     assert isinstance(hosts("show-key", "127.0.0.1", "--jump", "gate").exception, NotFound)
-    assert "all 2 hosts" in hosts("check").output
+    assert "every host (2) shows its pinned key" in hosts("check").output
 
     # The jump host shows another key than its own: nothing is asked through it.
     fleet.hosts[1].host_keys = [old]

@@ -51,6 +51,8 @@ class Execution(Record, table=True):
         # Reconciliation: unsettled executions by lease; settled ones, newest first.
         Index("ix_execution_unsettled_lease_until", "lease_until", postgresql_where=text("settled_at IS NULL")),
         Index("ix_execution_settled_at", "settled_at", postgresql_where=text("settled_at IS NOT NULL")),
+        # Those that a person has to find out, the oldest first.
+        Index("ix_execution_unknown_settled_at", "settled_at", postgresql_where=text("outcome = 'unknown'")),
     )
 
     id: UUID = Field(default_factory=new_id, sa_column=identifier())

@@ -12,8 +12,7 @@ from sqlmodel import Session
 from countersign.errors import InvalidInput
 from countersign.records.database import connect, transaction
 from countersign.records.knowledge import Case, Found, deposit, get_entry, parts_of, related, search
-from countersign.sandbox.postgres import EmbeddedPostgres
-from tests.conftest import TEMPLATE
+from tests.databases import Databases
 from tests.records.builders import owned
 
 CASES = (
@@ -40,16 +39,15 @@ CASES = (
 
 
 @pytest.fixture(scope="module")
-def library(postgres: EmbeddedPostgres) -> Iterator[Engine]:
+def library(databases: Databases) -> Iterator[Engine]:
     """A database with three cases, which these tests only read."""
-    postgres.create_database("library", template=TEMPLATE)
-    engine = connect(postgres.url("library"), timeout=5)
-    with transaction(engine) as session:
-        for case in CASES:
-            deposit(session, case)
-    yield engine
-    engine.dispose()
-    postgres.drop_database("library")
+    with databases.lent() as url:
+        engine = connect(url, timeout=5)
+        with transaction(engine) as session:
+            for case in CASES:
+                deposit(session, case)
+        yield engine
+        engine.dispose()
 
 
 def found(library: Engine, query: str, **more: object) -> Sequence[Found]:

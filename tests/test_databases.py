@@ -1,0 +1,66 @@
+"""What a test finds in its database: the template's rows and nothing of the tests before it."""
+
+from collections.abc import Callable, Iterator
+
+import psycopg
+import pytest
+from sqlalchemy import text
+
+from countersign.records.database import connect
+from tests.databases import Databases
+from tests.records.builders import owned
+
+COUNTS = "SELECT count(*), (SELECT count(*) FROM execution), (SELECT is_on FROM control) FROM approval"
+
+
+@pytest.fixture
+def used(databases: Databases) -> Iterator[Callable[..., tuple[str, list[object]]]]:
+    """Return a function that uses a database: runs statements in it, and returns its address and what it found."""
+
+    def use(*statements: str) -> tuple[str, list[object]]:
+        with databases.lent() as url:
+            engine = connect(url, timeout=5)
+            with engine.begin() as connection:
+                counts = (
+                    "SELECT count(*), (SELECT count(*) FROM execution), (SELECT is_on FROM control) FROM approval"
+                )
+                found = list(connection.execute(text(counts)).one())
+            owned(engine)
+            with engine.begin() as connection:
+                for statement in statements:
+                    connection.execute(text(statement))
+            engine.dispose()
+        return url, found
+
+    return use
+
+
+def test_a_database_is_used_again_and_is_empty(used: Callable[..., tuple[str, list[object]]]) -> None:
+    first, _ = used("UPDATE control SET is_on = true, changed_by = 'a', reason = 'b'")
+    second, found = used()
+    assert (second, found) == (first, [0, 0, False])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "ALTER TABLE signature DISABLE TRIGGER USER",
+        "CREATE TABLE one_more (id int)",
+        "ALTER TABLE approval DROP COLUMN incident_id",
+        "ALTER TABLE approval ADD CONSTRAINT more CHECK (true)",
+        "DROP FUNCTION refuse_change CASCADE",
+    ],
+)
+def test_one_that_was_changed_is_not_used_again(used: Callable[..., tuple[str, list[object]]], change: str) -> None:
+    first, _ = used(change)
+    second, found = used()
+    assert second != first
+    assert found == [0, 0, False]
+
+
+def test_one_that_somebody_is_connected_to_is_not_used_again(databases: Databases) -> None:
+    with databases.lent() as first:
+        left = psycopg.connect(first.replace("postgresql+psycopg", "postgresql", 1))
+    with databases.lent() as second:
+        assert second != first
+    left.close()
