@@ -33,7 +33,8 @@ async def perform_all(stack: Stack, console: Console) -> list[Result]:
     results = await execute_all(services, approvals, told=lambda _result: None)
     _print(console, stack, results)
     told = ", ".join(f"{number} {kind}" for kind, number in mailbox.kinds.items())
-    console.print(f"{mailbox.count} messages arrived at the channel: {told}.")
+    again = f" {mailbox.repeated} of them arrived again, with the same key." if mailbox.repeated else ""
+    console.print(f"{mailbox.count} messages arrived at the channel: {told}.{again}")
     return results
 
 
