@@ -74,7 +74,7 @@ def pin(
     confirm(name, fingerprint(line), expected=expected)
     entry = next(one for one in fleet.hosts if one.name == name)
     entry.host_keys = [line] if replace else [*entry.host_keys, line]
-    asyncio.run(_save(fleet, block_name))
+    _save(fleet, block_name)
     typer.echo(f"{name}: {fingerprint(line)} is pinned in the block {block_name}.")
 
 
@@ -116,8 +116,10 @@ def _named(fleet: FleetSettings, name: str) -> HostSettings:
         ) from error
 
 
-async def _save(fleet: "SSHHosts", name: str) -> None:
-    await fleet.asave(name, overwrite=True)
+def _save(fleet: "SSHHosts", name: str) -> None:
+    from blocks.loading import save_block  # noqa: PLC0415 - as above
+
+    asyncio.run(save_block(fleet, name))
 
 
 _COMPARE = "Compare it, on the host, with: ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub"
