@@ -31,7 +31,7 @@ from countersign.records.database import transaction
 from countersign.records.owned import Owned
 from countersign.records.states import Answer
 from countersign.settings import Settings
-from countersign.targets.model import Landed, Plan, Step, Target
+from countersign.targets.model import Intent, Landed, Plan, Step, Target
 
 logger = get_logger(__name__)
 NO_DETAIL: Mapping[str, object] = MappingProxyType({})
@@ -132,7 +132,7 @@ class Performance:
         soon = self.lease_needed_seconds / 4
         asked_at = _clock()
         with transaction(self.engine) as session:
-            journal.record_intent(
+            entry = journal.record_intent(
                 session,
                 self.owned,
                 step=step.key,
@@ -147,7 +147,8 @@ class Performance:
             self._record(step, Answer.RETRY, "not sent: the process was held up for too long")
             return HELD_UP_PAUSE_SECONDS
         try:
-            self._send(step, sent_before=sent_before)
+            intent = Intent.of(step, execution_id=self.owned.execution_id, entry=entry)
+            self._send(step, intent, sent_before=sent_before)
         except TransientTargetError as error:
             if error.retry_after is None or self.plan.deadline is None:
                 raise
@@ -160,9 +161,9 @@ class Performance:
         self.at(f"answered:{step.key}")
         return None
 
-    def _send(self, step: Step, *, sent_before: bool) -> None:
+    def _send(self, step: Step, intent: Intent, *, sent_before: bool) -> None:
         try:
-            receipt = self.target.apply(self.plan, step)
+            receipt = self.target.apply(self.plan, step, intent)
         except AmbiguousTargetError as error:
             self.at(f"sent:{step.key}")
             logger.warning("no answer to a request", step=step.key, error=error.message)

@@ -9,9 +9,11 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Protocol
+from uuid import UUID
 
 from countersign.actions.operation import Operation
 from countersign.canonical import sha256_of
+from countersign.errors import InternalError
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,45 @@ class Step:
     """The facts fixed before the effect."""
     wanted: Mapping[str, Any]
     """What `inspect` compares the target with."""
+
+
+@dataclass(frozen=True)
+class Intent:
+    """A request that is on record, made by whoever has just committed its journal entry. `apply` sends nothing
+    without the one of its step, and nothing twice with the same one.
+    """
+
+    execution_id: UUID
+    entry: int
+    """Number of the journal entry."""
+    step: str
+    """Step.key."""
+    request_hash: str
+    """SHA-256 of the canonical JSON of Step.request, as it is on record."""
+
+    @classmethod
+    def of(cls, step: Step, *, execution_id: UUID, entry: int) -> "Intent":
+        """Return the intent of `step`, whose journal entry is committed."""
+        return cls(execution_id, entry, step.key, sha256_of(step.request))
+
+    def require(self, step: Step) -> None:
+        """Raise InternalError unless this is the intent of exactly this step's request."""
+        if (self.step, self.request_hash) != (step.key, sha256_of(step.request)):
+            raise InternalError(f"{step.title}: the intent on record is of another request, so nothing was sent.")
+
+
+class Spent:
+    """The intents with which one connection has sent: each is good for one request."""
+
+    def __init__(self) -> None:
+        self._entries: set[int] = set()
+
+    def spend(self, intent: Intent, step: Step) -> None:
+        """Raise InternalError where `intent` is another step's, or was sent with before."""
+        intent.require(step)
+        if intent.entry in self._entries:
+            raise InternalError(f"{step.title}: its intent was sent with already, so nothing was sent.")
+        self._entries.add(intent.entry)
 
 
 @dataclass(frozen=True)
@@ -195,8 +236,8 @@ class Target(Protocol):
         """Ask the target what speaks against the plan: server-side dry run, budgets, paused, ownership."""
         ...
 
-    def apply(self, plan: Plan, step: Step) -> Receipt:
-        """Send one step, once; no retry inside."""
+    def apply(self, plan: Plan, step: Step, intent: Intent) -> Receipt:
+        """Send one step, once; no retry inside. `intent` says that the request is on record."""
         ...
 
     def inspect(self, plan: Plan, step: Step) -> Inspection:

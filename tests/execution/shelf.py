@@ -21,6 +21,7 @@ from countersign.targets.model import (
     Finding,
     Impact,
     Inspection,
+    Intent,
     Landed,
     ObjectRef,
     Plan,
@@ -92,7 +93,8 @@ class Shelf:
     def invert(self, plan: Plan, *, generations: Mapping[str, int] | None = None) -> Plan | None:
         return None
 
-    def apply(self, plan: Plan, step: Step) -> Receipt:
+    def apply(self, plan: Plan, step: Step, intent: Intent) -> Receipt:
+        intent.require(step)
         self.sent += 1
         fault = self.faults.pop(0) if self.faults else Fault.NONE
         match fault:

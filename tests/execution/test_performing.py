@@ -20,7 +20,7 @@ from countersign.records.database import transaction
 from countersign.records.outcomes import Outcome
 from countersign.records.owned import Owned
 from countersign.targets.classify import is_transient
-from countersign.targets.model import Plan, Receipt, Step
+from countersign.targets.model import Intent, Plan, Receipt, Step
 from tests.execution.shelf import Died, Fault, Shelf
 from tests.records import builders
 
@@ -134,8 +134,8 @@ def test_the_kill_switch_stops_between_two_steps_and_the_record_says_how_far_it_
     plan = shelf.plan_of(2)
 
     class Switching(Shelf):
-        def apply(self, plan: Plan, step: Step) -> Receipt:
-            answer = super().apply(plan, step)
+        def apply(self, plan: Plan, step: Step, intent: Intent) -> Receipt:
+            answer = super().apply(plan, step, intent)
             with transaction(engine) as session:
                 set_kill_switch(session, True, by="alice", reason="stop")
             return answer
@@ -208,10 +208,10 @@ def test_the_kill_switch_ends_the_asking_too(engine: Engine) -> None:
     owned = builders.owned(engine)
 
     class Switching(Shelf):
-        def apply(self, plan: Plan, step: Step) -> Receipt:
+        def apply(self, plan: Plan, step: Step, intent: Intent) -> Receipt:
             with transaction(engine) as session:
                 set_kill_switch(session, True, by="alice", reason="stop")
-            return super().apply(plan, step)
+            return super().apply(plan, step, intent)
 
     shelf = Switching(faults=[Fault.NOT_YET] * 5)
     with pytest.raises(KillSwitchOn):

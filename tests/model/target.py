@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 
 from countersign.errors import AmbiguousTargetError, PermanentTargetError, PreconditionFailed, TransientTargetError
-from countersign.targets.model import Impact, Inspection, Landed, ObjectRef, Plan, Receipt, Step
+from countersign.targets.model import Impact, Inspection, Intent, Landed, ObjectRef, Plan, Receipt, Step
 
 OBJECTS = ("n0", "n1")
 
@@ -67,7 +67,8 @@ class Target:
                 self._take_effect(step)
         self.under_way.clear()
 
-    def apply(self, plan: Plan, step: Step) -> Receipt:
+    def apply(self, plan: Plan, step: Step, intent: Intent) -> Receipt:
+        intent.require(step)
         fault, self.fault = self.fault, Fault.NONE
         match fault:
             case Fault.REFUSED:

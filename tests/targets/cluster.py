@@ -12,8 +12,10 @@ from pydantic import SecretStr
 from countersign.actions.operation import KubernetesOperation, NoParameters, Parameters, Verb
 from countersign.targets.kubernetes.connection import ClusterSettings, Connection, connect
 from countersign.targets.kubernetes.kinds import list_path, object_path
+from countersign.targets.kubernetes.requests import HttpRequest
 from countersign.targets.kubernetes.target import KubernetesTarget
-from countersign.targets.model import Plan
+from countersign.targets.model import Plan, Receipt, Step
+from tests.intents import apply
 from tests.targets.lossy import LossyProxy
 
 WAIT_SECONDS = 30
@@ -40,7 +42,7 @@ class Cluster:
 
     def __exit__(self, *_: object) -> None:
         for namespace in self._made:
-            self.connection.write("DELETE", f"/api/v1/namespaces/{namespace}", None, what="clean up")
+            self.write("DELETE", f"/api/v1/namespaces/{namespace}", None, what="clean up")
         self.connection.close()
         self.proxy.__exit__()
 
@@ -62,11 +64,15 @@ class Cluster:
 
     def new_namespace(self) -> None:
         self.use_namespace(f"t-{self._run}-{next(self._numbers)}")
-        self.connection.write("POST", "/api/v1/namespaces", {"metadata": {"name": self.namespace}}, what="namespace")
+        self.write("POST", "/api/v1/namespaces", {"metadata": {"name": self.namespace}}, what="namespace")
         self._made.append(self.namespace)
         self.proxy.writes.clear()
 
     # --- objects ---------------------------------------------------------------------------------
+
+    def write(self, method: str, path: str, body: Any, *, what: str, content_type: str = "application/json") -> Any:
+        """Change the cluster as somebody else does, past everything that Countersign asks of itself."""
+        return self.connection._request(HttpRequest(method, path, body, content_type), what=what, mutation=True)
 
     def path(self, kind: str, name: str) -> str:
         return object_path(self.connection, kind, self.namespace, name)
@@ -79,14 +85,14 @@ class Cluster:
 
     def create(self, kind: str, body: dict[str, Any]) -> Any:
         path = list_path(self.connection, kind, self.namespace)
-        made = self.connection.write("POST", path, body, what=f"create {kind}")
+        made = self.write("POST", path, body, what=f"create {kind}")
         self.proxy.writes.clear()
         return made
 
     def change(self, kind: str, name: str, patch: dict[str, Any]) -> Any:
         """What somebody else does in the meantime: a merge patch."""
         content_type = "application/merge-patch+json"
-        return self.connection.write("PATCH", self.path(kind, name), patch, what="change", content_type=content_type)
+        return self.write("PATCH", self.path(kind, name), patch, what="change", content_type=content_type)
 
     def workload(
         self, kind: str = "Deployment", name: str = "api", *, replicas: int = 0, image: str = "app:1"
@@ -153,5 +159,9 @@ class Cluster:
         """Plan and send every step, as an execution would without trouble."""
         plan = self.plan(operation)
         for step in plan.steps:
-            self.target.apply(plan, step)
+            self.apply(plan, step)
         return plan
+
+    def apply(self, plan: Plan, step: Step) -> Receipt:
+        """Send one step, as if its intent were on record."""
+        return apply(self.target, plan, step)

@@ -1,9 +1,11 @@
 """A proxy in front of a cluster's API that loses one request on its way there, or one answer on its way back."""
 
+import json
 import threading
 from enum import Enum
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
+from urllib.parse import parse_qs, urlsplit
 
 import urllib3
 import yaml
@@ -15,6 +17,16 @@ _HOP = {"connection", "keep-alive", "transfer-encoding", "content-length", "host
 class Loss(Enum):
     REQUEST = "the request never arrives"
     ANSWER = "the request has its effect, its answer is lost"
+
+
+def is_dry(method: str, path: str, body: bytes) -> bool:
+    """Tell whether a real API server stores nothing of this request.
+
+    A DELETE's query counts only where there is no body (apiserver, endpoints/handlers/delete.go).
+    """
+    if method == "DELETE" and body:
+        return json.loads(body).get("dryRun") == ["All"]
+    return parse_qs(urlsplit(path).query).get("dryRun") == ["All"]
 
 
 class LossyProxy:
@@ -29,6 +41,8 @@ class LossyProxy:
         self._loss: Loss | None = None
         self.writes: list[tuple[str, str]] = []
         """Method and path of every write that reached the cluster, dry runs apart."""
+        self.requests: list[tuple[str, str, bytes]] = []
+        """Method, path with its query, and body of everything that came."""
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         document["clusters"][0]["cluster"] = {"server": f"http://127.0.0.1:{self._server.server_address[1]}"}
         self.kubeconfig = SecretStr(yaml.safe_dump(document))
@@ -52,7 +66,8 @@ class LossyProxy:
 
             def handle_one(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-                write = self.command != "GET" and "dryRun=" not in self.path
+                write = self.command != "GET" and not is_dry(self.command, self.path, body)
+                proxy.requests.append((self.command, self.path, body))
                 loss, proxy._loss = (proxy._loss, None) if write else (None, proxy._loss)
                 if loss is Loss.REQUEST:
                     self.close_connection = True

@@ -154,10 +154,10 @@ def test_a_lost_request_is_seen_as_not_landed_and_sent_again(cluster: Cluster, c
     assert [item.severity for item in cluster.target.preflight(plan) if item.severity == "blocking"] == []
     cluster.proxy.lose(Loss.REQUEST)
     with pytest.raises(AmbiguousTargetError):
-        cluster.target.apply(plan, step)
+        cluster.apply(plan, step)
     assert cluster.target.inspect(plan, step).landed is Landed.NO
     assert not is_done(cluster, case)
-    cluster.target.apply(plan, step)
+    cluster.apply(plan, step)
     assert cluster.target.inspect(plan, step).landed is Landed.YES
     assert is_done(cluster, case)
 
@@ -167,11 +167,11 @@ def test_a_lost_answer_is_seen_as_landed_and_a_second_request_changes_nothing(cl
     plan, step = planned(cluster, case)
     cluster.proxy.lose(Loss.ANSWER)
     with pytest.raises(AmbiguousTargetError):
-        cluster.target.apply(plan, step)
+        cluster.apply(plan, step)
     assert cluster.target.inspect(plan, step).landed is Landed.YES
     done = cluster.get(case.kind, "api")["spec"]
     with pytest.raises(PreconditionFailed):
-        cluster.target.apply(plan, step)
+        cluster.apply(plan, step)
     assert cluster.get(case.kind, "api")["spec"] == done
     assert cluster.target.inspect(plan, step).landed is Landed.YES
 
@@ -182,7 +182,7 @@ def test_what_somebody_else_did_in_between_is_not_overwritten(cluster: Cluster, 
     cluster.change(case.kind, "api", dict(case.foreign))
     theirs = value(cluster, case)
     with pytest.raises(PreconditionFailed):
-        cluster.target.apply(plan, step)
+        cluster.apply(plan, step)
     assert value(cluster, case) == theirs
     assert cluster.target.inspect(plan, step).landed is not Landed.NO
 
@@ -190,11 +190,11 @@ def test_what_somebody_else_did_in_between_is_not_overwritten(cluster: Cluster, 
 @every_case
 def test_a_late_copy_after_somebody_took_it_back_changes_nothing(cluster: Cluster, case: Case) -> None:
     plan, step = planned(cluster, case)
-    cluster.target.apply(plan, step)
+    cluster.apply(plan, step)
     cluster.change(case.kind, "api", dict(case.foreign))
     theirs = value(cluster, case)
     with pytest.raises(PreconditionFailed):
-        cluster.target.apply(plan, step)
+        cluster.apply(plan, step)
     assert value(cluster, case) == theirs
 
 
@@ -202,13 +202,13 @@ def test_a_late_copy_after_somebody_took_it_back_changes_nothing(cluster: Cluste
 def test_a_plan_can_be_taken_back_unless_it_restarts(cluster: Cluster, case: Case) -> None:
     plan, step = planned(cluster, case)
     before = cluster.get(case.kind, "api")
-    cluster.target.apply(plan, step)
+    cluster.apply(plan, step)
     back = cluster.target.invert(plan)
     if case.verb is Verb.RESTART:
         assert back is None
         return
     assert back is not None
-    cluster.target.apply(back, back.steps[0])
+    cluster.apply(back, back.steps[0])
     assert cluster.target.inspect(back, back.steps[0]).landed is Landed.YES
     after = cluster.get(case.kind, "api")
     assert after["spec"] == before["spec"]
@@ -218,7 +218,7 @@ def test_a_plan_can_be_taken_back_unless_it_restarts(cluster: Cluster, case: Cas
 @every_case
 def test_what_is_already_so_has_no_steps(cluster: Cluster, case: Case) -> None:
     plan, step = planned(cluster, case)
-    cluster.target.apply(plan, step)
+    cluster.apply(plan, step)
     if case.verb in (Verb.RESTART, Verb.UNDO):
         return  # they do something every time
     again = cluster.plan(cluster.operation(case.verb, case.kind, "api", parameters=case.parameters))
@@ -232,9 +232,9 @@ def test_a_status_write_in_between_does_not_disturb(cluster: Cluster) -> None:
     path = cluster.path("Deployment", "api") + "/status"
     body = {"status": {"conditions": [{"type": "Noise", "status": "True"}]}}
     content_type = "application/merge-patch+json"
-    cluster.connection.write("PATCH", path, body, what="status", content_type=content_type)
+    cluster.write("PATCH", path, body, what="status", content_type=content_type)
     assert cluster.target.inspect(plan, step).landed is Landed.NO
-    cluster.target.apply(plan, step)
+    cluster.apply(plan, step)
 
 
 def test_a_deleted_pod_is_deleted_once_and_its_namesake_never(cluster: Cluster) -> None:
@@ -244,16 +244,16 @@ def test_a_deleted_pod_is_deleted_once_and_its_namesake_never(cluster: Cluster) 
     (step,) = plan.steps
     cluster.proxy.lose(Loss.REQUEST)
     with pytest.raises(AmbiguousTargetError):
-        cluster.target.apply(plan, step)
+        cluster.apply(plan, step)
     assert cluster.target.inspect(plan, step).landed is Landed.NO
     cluster.proxy.lose(Loss.ANSWER)
     with pytest.raises(AmbiguousTargetError):
-        cluster.target.apply(plan, step)
+        cluster.apply(plan, step)
     assert cluster.target.inspect(plan, step).landed is Landed.YES
     second = cluster.create("Pod", body)
     assert second["metadata"]["uid"] != first["metadata"]["uid"]
     with pytest.raises(PreconditionFailed):
-        cluster.target.apply(plan, step)
+        cluster.apply(plan, step)
     assert cluster.target.inspect(plan, step).landed is Landed.YES
     assert cluster.get("Pod", "one")["metadata"]["uid"] == second["metadata"]["uid"]
 

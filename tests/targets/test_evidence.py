@@ -34,7 +34,7 @@ def test_a_snapshot_shows_pods_and_no_values(cluster: Cluster) -> None:
 def test_a_snapshot_of_what_is_gone_says_so(cluster: Cluster) -> None:
     cluster.workload()
     plan = cluster.plan(cluster.operation(Verb.RESTART, "Deployment", "api", parameters=NoParameters()))
-    cluster.connection.write("DELETE", cluster.path("Deployment", "api"), None, what="somebody")
+    cluster.write("DELETE", cluster.path("Deployment", "api"), None, what="somebody")
     assert list(cluster.target.observe(plan).objects.values()) == [{"exists": False}]
 
 

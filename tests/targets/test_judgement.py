@@ -5,12 +5,14 @@ from typing import Any
 import pytest
 
 from countersign.actions.operation import ScaleParameters
+from countersign.targets.kubernetes.answers import JSON_PATCH
 from countersign.targets.kubernetes.change import difference, guarded
 from countersign.targets.kubernetes.inspect import judge_change, judge_removal
 from countersign.targets.kubernetes.plan_delete import DeleteParameters, delete_options
 from countersign.targets.kubernetes.plan_metadata import MetadataParameters, with_metadata
 from countersign.targets.kubernetes.plan_scale import scaled
-from countersign.targets.kubernetes.steps import delete_step, patch_request
+from countersign.targets.kubernetes.requests import change
+from countersign.targets.kubernetes.steps import delete_step
 from countersign.targets.model import Landed, ObjectRef, Step
 from tests.targets.objects import deployment, pod
 
@@ -24,7 +26,7 @@ def step_of(live: Any, wanted: Any) -> Step:
         key="1",
         ref=REF,
         title="x",
-        request=patch_request("/x", guarded(found, live)),
+        request=change("/x", guarded(found, live), JSON_PATCH),
         before={
             "uid": live["metadata"]["uid"],
             "resourceVersion": live["metadata"]["resourceVersion"],

@@ -20,6 +20,7 @@ from countersign.errors import (
 from countersign.targets.kubernetes.connection import connect
 from countersign.targets.kubernetes.target import KubernetesTarget
 from countersign.targets.model import Landed, Plan, Severity
+from tests.intents import apply
 from tests.targets.cluster import Cluster
 from tests.targets.lossy import Loss
 
@@ -34,11 +35,11 @@ def node(cluster: Cluster) -> Iterator[str]:
     yield name
     for pod in cluster.items("Pod"):
         delete(cluster, pod["metadata"]["name"])
-    cluster.connection.write("DELETE", cluster.path("Node", name), None, what="delete the node")
+    cluster.write("DELETE", cluster.path("Node", name), None, what="delete the node")
 
 
 def delete(cluster: Cluster, pod: str) -> None:
-    cluster.connection.write("DELETE", cluster.path("Pod", pod), {"gracePeriodSeconds": 0}, what="delete the pod")
+    cluster.write("DELETE", cluster.path("Pod", pod), {"gracePeriodSeconds": 0}, what="delete the pod")
 
 
 def pod_on(cluster: Cluster, node: str, name: str, **spec: Any) -> Any:
@@ -64,10 +65,10 @@ def test_cordon_and_uncordon_survive_lost_requests_and_answers(cluster: Cluster,
         for loss, landed in ((Loss.REQUEST, Landed.NO), (Loss.ANSWER, Landed.YES)):
             cluster.proxy.lose(loss)
             with pytest.raises(AmbiguousTargetError):
-                cluster.target.apply(plan, step)
+                cluster.apply(plan, step)
             assert cluster.target.inspect(plan, step).landed is landed
         with pytest.raises(PreconditionFailed):
-            cluster.target.apply(plan, step)
+            cluster.apply(plan, step)
         assert is_cordoned(cluster, node) is after
         assert cluster.plan(cluster.operation(verb, "Node", node)).steps == ()
 
@@ -76,7 +77,7 @@ def test_a_cordon_can_be_taken_back(cluster: Cluster, node: str) -> None:
     plan = cluster.perform(cluster.operation(Verb.CORDON, "Node", node))
     back = cluster.target.invert(plan)
     assert back is not None
-    cluster.target.apply(back, back.steps[0])
+    cluster.apply(back, back.steps[0])
     assert not is_cordoned(cluster, node)
 
 
@@ -92,9 +93,9 @@ def test_a_drain_cordons_evicts_and_waits(cluster: Cluster, node: str) -> None:
     for step in plan.steps[:-1]:
         cluster.proxy.lose(Loss.ANSWER)
         with pytest.raises(AmbiguousTargetError):
-            cluster.target.apply(plan, step)
+            cluster.apply(plan, step)
         assert cluster.target.inspect(plan, step).landed is Landed.YES
-    cluster.target.apply(plan, plan.steps[-1])
+    cluster.apply(plan, plan.steps[-1])
     assert cluster.target.inspect(plan, plan.steps[-1]).landed is Landed.YES
     assert is_cordoned(cluster, node)
     assert cluster.items("Pod") == []
@@ -105,10 +106,10 @@ def test_a_late_eviction_spares_the_pods_namesake(cluster: Cluster, node: str) -
     pod_on(cluster, node, "a")
     plan = drain(cluster, node)
     evict = plan.steps[1]
-    cluster.target.apply(plan, evict)
+    cluster.apply(plan, evict)
     second = pod_on(cluster, node, "a")
     with pytest.raises(PreconditionFailed):
-        cluster.target.apply(plan, evict)
+        cluster.apply(plan, evict)
     assert cluster.target.inspect(plan, evict).landed is Landed.YES
     assert cluster.get("Pod", "a")["metadata"]["uid"] == second["metadata"]["uid"]
 
@@ -137,7 +138,7 @@ def a_full_budget(cluster: Cluster, node: str) -> None:
     ready = {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}
     content_type = "application/merge-patch+json"
     path = cluster.path("Pod", "a") + "/status"
-    cluster.connection.write("PATCH", path, {"status": ready}, what="ready", content_type=content_type)
+    cluster.write("PATCH", path, {"status": ready}, what="ready", content_type=content_type)
     spec = {"minAvailable": 1, "selector": {"matchLabels": {"app": "x"}}}
     cluster.create("PodDisruptionBudget", {"metadata": {"name": "keep"}, "spec": spec})
 
@@ -155,11 +156,11 @@ def test_an_eviction_that_a_budget_refuses_says_when_to_ask_again(cluster: Clust
     assert ("warning", "pdb_no_headroom") in [(f.severity, f.code) for f in cluster.target.preflight(plan)]
     evict = plan.steps[1]
     with pytest.raises(TransientTargetError) as refused:
-        cluster.target.apply(plan, evict)
+        cluster.apply(plan, evict)
     assert refused.value.retry_after == 5.0
     assert cluster.target.inspect(plan, evict).landed is Landed.NO
-    cluster.connection.write("DELETE", cluster.path("PodDisruptionBudget", "keep"), None, what="make room")
-    cluster.target.apply(plan, evict)
+    cluster.write("DELETE", cluster.path("PodDisruptionBudget", "keep"), None, what="make room")
+    cluster.apply(plan, evict)
     assert cluster.target.inspect(plan, evict).landed is Landed.YES
 
 
@@ -169,10 +170,10 @@ def test_a_cancelled_drain_does_not_go_on_waiting(cluster: Cluster, node: str) -
     plan, stop = drain(cluster, node, timeout_seconds=600), Event()
     target = KubernetesTarget(cluster.connection, stop=stop)
     for step in plan.steps[:-1]:
-        target.apply(plan, step)
+        apply(target, plan, step)
     stop.set()
     with pytest.raises(Stopped):
-        target.apply(plan, plan.steps[-1])
+        apply(target, plan, plan.steps[-1])
     cluster.change("Pod", "slow", {"metadata": {"finalizers": None}})
     cluster.until(lambda: not cluster.items("Pod"))
 
@@ -182,8 +183,8 @@ def test_a_pod_that_does_not_end_is_named_at_the_deadline(cluster: Cluster, node
     cluster.change("Pod", "slow", {"metadata": {"finalizers": ["example.com/hold"]}})
     plan = drain(cluster, node, timeout_seconds=1)
     for step in plan.steps[:-1]:
-        cluster.target.apply(plan, step)
+        cluster.apply(plan, step)
     with pytest.raises(PermanentTargetError, match=f"{cluster.namespace}/slow"):
-        cluster.target.apply(plan, plan.steps[-1])
+        cluster.apply(plan, plan.steps[-1])
     cluster.change("Pod", "slow", {"metadata": {"finalizers": None}})
     cluster.until(lambda: not cluster.items("Pod"))

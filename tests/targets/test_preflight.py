@@ -125,9 +125,9 @@ def test_a_pod_that_went_meanwhile_is_no_obstacle(cluster: Cluster) -> None:
     body = {"metadata": {"name": "one"}, "spec": {"containers": [{"name": "app", "image": "app:1"}]}}
     cluster.create("Pod", body)
     plan = cluster.plan(cluster.operation(Verb.DELETE, "Pod", "one", parameters=DeleteParameters()))
-    cluster.connection.write("DELETE", cluster.path("Pod", "one"), {"gracePeriodSeconds": 0}, what="somebody")
+    cluster.write("DELETE", cluster.path("Pod", "one"), {"gracePeriodSeconds": 0}, what="somebody")
     assert found(cluster.target.preflight(plan)) == {(INFO, "already_gone")}
-    cluster.target.apply(plan, plan.steps[0])
+    cluster.apply(plan, plan.steps[0])
 
 
 def budget(allowed: int) -> Any:

@@ -127,7 +127,7 @@ class Side:
 
     def clean(self) -> None:
         cluster = self.enter()
-        cluster.connection.write("DELETE", cluster.path("Node", self.node), None, what="clean")
+        cluster.write("DELETE", cluster.path("Node", self.node), None, what="clean")
 
 
 def kubectl(side: Side, kubeconfig: Path, command: str) -> tuple[bool, str]:
@@ -150,7 +150,7 @@ def countersign(side: Side, command: str) -> tuple[bool, str]:
         if blocking:
             return False, blocking[0]
         for step in plan.steps:
-            cluster.target.apply(plan, step)
+            cluster.apply(plan, step)
     except (CountersignError, TargetNotFound) as error:
         return False, f"{type(error).__name__}: {error}"
     return True, "" if plan.steps else "already so"

@@ -22,6 +22,7 @@ from countersign.targets.hosts.tools.model import (
 )
 from countersign.targets.hosts.tools.registry import TOOLS
 from countersign.targets.model import Landed
+from tests.intents import apply
 from tests.targets_hosts.conftest import AT, CALLER, RULES, World
 
 
@@ -52,7 +53,7 @@ def test_a_new_tool_passes_every_gate_and_answers_every_question(world: World) -
 
     plan = target.plan(operation, target.resolve(operation), at=AT)
     assert target.preflight(plan) == ()
-    target.apply(plan, plan.steps[0])
+    apply(target, plan, plan.steps[0])
 
     assert target.inspect(plan, plan.steps[0]).landed is Landed.YES
     assert world.host.effects == ("restart nginx.service",)

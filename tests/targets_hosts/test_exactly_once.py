@@ -8,6 +8,7 @@ from countersign.targets.hosts.gateway import Gateway
 from countersign.targets.hosts.ssh import Sessions
 from countersign.targets.hosts.target import HostTarget
 from countersign.targets.model import Landed
+from tests.intents import apply
 from tests.targets_hosts.conftest import CALLER, RULES, World
 
 CASES: list[tuple[str, dict[str, str], tuple[str, ...]]] = [
@@ -30,7 +31,7 @@ def test_an_effect_whose_answer_was_lost_is_seen_to_have_landed(
     plan = world.plan(tool, target, **parameters)
     world.host.fault("cut", *argv, when="after")
     with pytest.raises(AmbiguousTargetError):
-        target.apply(plan, plan.steps[0])
+        apply(target, plan, plan.steps[0])
     done = world.host.effects
     # Another worker, with nothing but the stored plan and connections of its own.
     with Sessions(world.sessions.fleet) as sessions:
@@ -47,11 +48,11 @@ def test_a_command_killed_before_its_effect_is_seen_not_to_have_landed(
     plan = world.plan(tool, target, **parameters)
     world.host.fault("die", *argv)
     with pytest.raises(AmbiguousTargetError):
-        target.apply(plan, plan.steps[0])
+        apply(target, plan, plan.steps[0])
     assert target.inspect(plan, plan.steps[0]).landed is Landed.NO
     assert world.host.effects == ()
     # So it may be sent again, with a key of its own.
-    target.apply(plan, plan.steps[0])
+    apply(target, plan, plan.steps[0])
     assert target.inspect(plan, plan.steps[0]).landed is Landed.YES
 
 
@@ -61,7 +62,7 @@ def test_a_command_that_outlives_its_connection_is_waited_for(world: World) -> N
     plan = world.plan("ssh_docker_restart", target, container="web")
     world.host.fault("cut", "docker", "restart", seconds=1)
     with pytest.raises(AmbiguousTargetError):
-        target.apply(plan, plan.steps[0])
+        apply(target, plan, plan.steps[0])
     assert target.inspect(plan, plan.steps[0]).landed is Landed.YES
     assert world.host.effects == ("restart web",)
 
@@ -72,7 +73,7 @@ def test_a_hanging_command_leaves_no_process_and_no_effect(world: World, monkeyp
     plan = world.plan("ssh_docker_restart", target, container="web")
     world.host.fault("hang", "docker", "restart")
     with pytest.raises(AmbiguousTargetError, match="time limit"):
-        target.apply(plan, plan.steps[0])
+        apply(target, plan, plan.steps[0])
     assert target.inspect(plan, plan.steps[0]).landed is Landed.NO
     assert [call.argv for call in world.host.running] == []
     assert world.host.effects == ()
@@ -83,7 +84,7 @@ def test_a_failure_for_now_is_looked_into_before_it_is_repeated(world: World) ->
     plan = world.plan("ssh_docker_restart", target, container="web")
     world.host.fault("fail", "docker", "restart", code=1, message="dial unix docker.sock: connection refused")
     with pytest.raises(AmbiguousTargetError, match="connection refused"):
-        target.apply(plan, plan.steps[0])
+        apply(target, plan, plan.steps[0])
     assert target.inspect(plan, plan.steps[0]).landed is Landed.NO
 
 
@@ -102,7 +103,7 @@ def test_a_worker_paused_between_comparing_and_sending_sends_nothing(
     plan = world.plan("ssh_docker_restart", target, container="web")
     monkeypatch.setattr("countersign.targets.hosts.target.FRESH_SECONDS", -1)
     with pytest.raises(TransientTargetError, match="Too much time"):
-        target.apply(plan, plan.steps[0])
+        apply(target, plan, plan.steps[0])
     assert world.host.effects == ()
     assert world.decisions[-1][:2] == ("apply", "failed")
 
@@ -115,7 +116,7 @@ def test_the_comparison_is_the_last_thing_before_sending(world: World) -> None:
     def overtaken(record: AuditRecord) -> None:
         if record.decision is Decision.ALLOWED and not world.host.effects:
             world.keys.write(second.binding(plan, plan.steps[0]))
-            second.apply(plan, plan.steps[0])
+            apply(second, plan, plan.steps[0])
 
     paused = HostTarget(
         sessions=world.sessions,
@@ -124,5 +125,5 @@ def test_the_comparison_is_the_last_thing_before_sending(world: World) -> None:
         issue=world.keys.write,
     )
     with pytest.raises(PreconditionFailed):
-        paused.apply(plan, plan.steps[0])
+        apply(paused, plan, plan.steps[0])
     assert world.host.effects == ("restart nginx.service",)

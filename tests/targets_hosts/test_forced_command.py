@@ -16,6 +16,7 @@ from countersign.sandbox.hosts.host import SandboxHost
 from countersign.targets.hosts.fleet import FleetSettings
 from countersign.targets.hosts.keys import ApprovalKeys
 from countersign.targets.hosts.ssh import Sessions
+from tests.intents import apply
 from tests.targets_hosts.conftest import World, sshd
 
 SHIPPED = Path(__file__).parents[2] / "deployments" / "hosts"
@@ -57,7 +58,7 @@ def test_every_tool_works_through_the_forced_command(gated: World) -> None:
     ):
         plan = gated.plan(tool, target, **parameters)
         target.preflight(plan)
-        receipt = target.apply(plan, plan.steps[0])
+        receipt = apply(target, plan, plan.steps[0])
         assert [one["exit_code"] for one in receipt.detail["commands"]] == [0] * len(receipt.detail["commands"])
         target.inspect(plan, plan.steps[0])
 

@@ -28,6 +28,7 @@ from countersign.targets.hosts.rules import AgentGrant, Caller, GatewayRules, Pr
 from countersign.targets.hosts.ssh import Sessions
 from countersign.targets.hosts.tools.model import Scope
 from countersign.targets.model import Landed, Severity
+from tests.intents import apply
 from tests.targets_hosts.conftest import CALLER, RULES, World
 
 HOST = HostSettings(
@@ -231,7 +232,7 @@ def test_without_redis_the_host_is_not_asked_to_change(world: World, no_redis: A
     target = world.target(keys=no_redis)
     plan = world.plan("ssh_docker_restart", target, container="web")
     with pytest.raises(GateRefused) as caught:
-        target.apply(plan, plan.steps[0])
+        apply(target, plan, plan.steps[0])
     assert caught.value.gate_code == "keys_unavailable"
     assert world.decisions[-1] == ("apply", "refused", 5, "keys_unavailable")
     assert world.host.effects == ()
@@ -241,18 +242,18 @@ def test_a_run_without_a_claim_gets_no_key(world: World) -> None:
     target = world.target(issue=False)
     plan = world.plan("ssh_docker_restart", target, container="web")
     with pytest.raises(GateRefused) as caught:
-        target.apply(plan, plan.steps[0])
+        apply(target, plan, plan.steps[0])
     assert caught.value.gate_code == "no_key"
     assert world.host.effects == ()
     world.keys.write(target.binding(plan, plan.steps[0]))
-    target.apply(plan, plan.steps[0])
+    apply(target, plan, plan.steps[0])
     assert world.host.effects == ("restart web",)
 
 
 def test_no_key_is_left_behind(world: World, valkey_url: str) -> None:
     target = world.target()
     plan = world.plan("ssh_docker_restart", target, container="web")
-    target.apply(plan, plan.steps[0])
+    apply(target, plan, plan.steps[0])
     with Redis.from_url(valkey_url) as client:
         assert client.keys("*") == []
 
@@ -260,7 +261,7 @@ def test_no_key_is_left_behind(world: World, valkey_url: str) -> None:
 def test_an_allowed_call_is_on_record_before_and_after_it(world: World) -> None:
     target = world.target()
     plan = world.plan("ssh_docker_restart", target, container="web")
-    target.apply(plan, plan.steps[0])
+    apply(target, plan, plan.steps[0])
     assert world.decisions == [
         ("plan", "allowed", None, None),
         ("apply", "allowed", None, None),
@@ -275,7 +276,7 @@ def test_shadow_mode_records_what_it_would_do_and_sends_nothing(world: World) ->
     target = world.target(rules=replace(RULES, shadow=True))
     plan = world.plan("ssh_systemctl_restart", target, unit="nginx")
     with pytest.raises(GateRefused, match="shadow"):
-        target.apply(plan, plan.steps[0])
+        apply(target, plan, plan.steps[0])
     assert world.audit[-1].decision is Decision.SHADOW
     assert world.audit[-1].argv == (("systemctl", "restart", "nginx.service"),)
     assert world.host.effects == ()
@@ -290,7 +291,7 @@ def test_an_audit_that_cannot_be_kept_stops_the_call(world: World) -> None:
     target = world.target()
     target._gateway = Gateway(rules=RULES, audit=broken, keys=world.keys)
     with pytest.raises(OSError, match="disk full"):
-        target.apply(plan, plan.steps[0])
+        apply(target, plan, plan.steps[0])
     assert world.host.effects == ()
 
 
@@ -302,7 +303,7 @@ def test_an_audit_that_fails_after_the_effect_does_not_hide_the_effect(world: Wo
     plan = world.plan("ssh_docker_restart", container="web")
     target = world.target()
     target._gateway = Gateway(rules=RULES, audit=breaking, keys=world.keys)
-    assert target.apply(plan, plan.steps[0]).detail["landed"] == Landed.YES
+    assert apply(target, plan, plan.steps[0]).detail["landed"] == Landed.YES
     assert world.host.effects == ("restart web",)
 
 
@@ -313,7 +314,7 @@ def test_preflight_says_in_advance_what_the_gates_will_say(world: World) -> None
     assert found == ["gate_2_scope_missing"]
     assert ("preflight", "refused", 2, "scope_missing") in world.decisions
     with pytest.raises(GateRefused):
-        target.apply(plan, plan.steps[0])
+        apply(target, plan, plan.steps[0])
     assert world.host.effects == ()
 
 
@@ -322,7 +323,7 @@ def test_a_plan_whose_commands_were_changed_is_refused(world: World) -> None:
     plan = world.plan("ssh_docker_restart", target, container="web")
     request = {**plan.steps[0].request, "commands": ["timeout --kill-after=5 60 docker rm -f web"]}
     with pytest.raises(GateRefused) as caught:
-        target.apply(plan, replace(plan.steps[0], request=request))
+        apply(target, plan, replace(plan.steps[0], request=request))
     assert caught.value.gate_code == "plan_differs"
     assert world.decisions[-1] == ("apply", "refused", 4, "plan_differs")
 
@@ -338,7 +339,7 @@ def test_a_plan_whose_log_path_was_changed_truncates_nothing(world: World, tmp_p
         step, before={**step.before, "path": str(victim)}, request={**step.request, "commands": [command]}
     )
     with pytest.raises(PermanentTargetError, match="replaced"):
-        target.apply(plan, forged)
+        apply(target, plan, forged)
     assert victim.read_text() == "data"
 
 
@@ -375,7 +376,7 @@ def test_a_call_whose_answer_was_lost_is_on_record_as_failed(world: World) -> No
     plan = world.plan("ssh_docker_restart", target, container="web")
     world.host.fault("cut", "docker", "restart", when="after")
     with pytest.raises(AmbiguousTargetError):
-        target.apply(plan, plan.steps[0])
+        apply(target, plan, plan.steps[0])
     assert world.decisions[-1][:2] == ("apply", "failed")
 
 

@@ -31,6 +31,7 @@ from countersign.targets.hosts.tools.model import Command
 from countersign.targets.hosts.tools.registry import TOOLS
 from countersign.targets.hosts.watching import _wait_until_over
 from countersign.targets.model import Inspection, Landed
+from tests.intents import apply
 from tests.targets_hosts.conftest import AT, CALLER, RULES, sshd
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -157,7 +158,7 @@ def test_what_needs_no_name_is_planned_from_the_real_programs_answers_or_refused
 def test_a_diagnosis_shows_what_the_machine_says_and_what_it_cannot(sessions: Sessions) -> None:
     asked, planned = target(sessions), operation("ssh_diagnose", {})
     plan = asked.plan(planned, asked.resolve(planned), at=AT)
-    answers = {one["command"].split()[0]: one for one in asked.apply(plan, plan.steps[0]).detail["commands"]}
+    answers = {one["command"].split()[0]: one for one in apply(asked, plan, plan.steps[0]).detail["commands"]}
     for program, expected in (("uptime", "load average"), ("df", "Filesystem"), ("free", "Mem:"), ("ps", "PID")):
         if has(program):
             assert answers[program]["exit_code"] == 0

@@ -14,6 +14,7 @@ from countersign.targets.hosts.fleet import FleetSettings, HostSettings
 from countersign.targets.hosts.keys import ApprovalKeys
 from countersign.targets.hosts.output import Output
 from countersign.targets.hosts.ssh import Sessions
+from tests.intents import apply
 from tests.targets_hosts.conftest import World, sshd
 
 
@@ -116,7 +117,7 @@ def test_a_tool_works_wherever_the_project_and_its_interpreter_lie(
         for tool in ("ssh_docker_restart", "ssh_clear_docker_logs"):
             plan = world.plan(tool, target, container="web")
             target.preflight(plan)
-            target.apply(plan, plan.steps[0])
+            apply(target, plan, plan.steps[0])
         restarted, cleared = host.effects
         assert restarted == "restart web"
         assert cleared.startswith("truncate ")

@@ -12,6 +12,7 @@ from countersign.targets.hosts.ssh import Sessions
 from countersign.targets.hosts.tools.model import Scope
 from countersign.targets.hosts.tools.registry import TOOLS
 from countersign.targets.model import Landed, Severity, plan_from_json
+from tests.intents import apply
 from tests.targets_hosts.conftest import World
 
 MUTATIONS: list[tuple[str, dict[str, str], list[str], list[tuple[str, ...]]]] = [
@@ -57,7 +58,7 @@ def test_a_tool_has_its_effect_once_and_its_inspection_sees_it(
     assert target.inspect(plan, step).landed is Landed.NO
     assert world.host.effects == ()
 
-    receipt = target.apply(plan, step)
+    receipt = apply(target, plan, step)
 
     assert receipt.detail["landed"] == Landed.YES
     assert target.inspect(plan, step).landed is Landed.YES
@@ -68,7 +69,7 @@ def test_a_tool_has_its_effect_once_and_its_inspection_sees_it(
 
     # A late duplicate is refused by the comparison immediately before sending.
     with pytest.raises(PreconditionFailed):
-        target.apply(plan, step)
+        apply(target, plan, step)
     assert len(world.host.effects) == len(effects)
 
     (seen,) = target.observe(plan).objects.values()
@@ -78,7 +79,7 @@ def test_a_tool_has_its_effect_once_and_its_inspection_sees_it(
 def test_a_diagnosis_brings_every_part_and_changes_nothing(world: World) -> None:
     target = world.target()
     plan = world.plan("ssh_diagnose", target)
-    receipt = target.apply(plan, plan.steps[0])
+    receipt = apply(target, plan, plan.steps[0])
     answers = receipt.detail["commands"]
     assert [one["command"].split()[0] for one in answers] == [
         "uptime",
@@ -99,7 +100,7 @@ def test_a_diagnosis_goes_on_when_a_part_is_missing_on_the_host(world: World) ->
     world.host.fault("fail", "free", code=127, message="not here")
     target = world.target()
     plan = world.plan("ssh_diagnose", target)
-    answers = target.apply(plan, plan.steps[0]).detail["commands"]
+    answers = apply(target, plan, plan.steps[0]).detail["commands"]
     assert [one["exit_code"] for one in answers] == [0, 0, 0, 127, 0, 0, 0]
 
 
@@ -128,7 +129,7 @@ def test_a_unit_that_fails_to_start_is_a_failure_that_says_it_took_effect(world:
     with pytest.raises(
         PermanentTargetError, match="InvocationID is another one than in the plan; the unit is failed"
     ):
-        target.apply(plan, plan.steps[0])
+        apply(target, plan, plan.steps[0])
     assert target.inspect(plan, plan.steps[0]).landed is Landed.YES
     (seen,) = target.observe(plan).objects.values()
     assert (seen["healthy"], seen["problem"]) == (False, "the unit orders.service is failed")
@@ -140,7 +141,7 @@ def test_a_restart_that_somebody_else_made_since_the_plan_is_not_repeated(world:
     with world.host.state() as state:
         state["containers"][0]["State"]["StartedAt"] = "2026-01-05T09:00:00Z"
     with pytest.raises(PreconditionFailed):
-        target.apply(plan, plan.steps[0])
+        apply(target, plan, plan.steps[0])
     assert world.host.effects == ()
 
 
@@ -150,7 +151,7 @@ def test_a_container_replaced_since_the_plan_is_left_alone(world: World) -> None
     with world.host.state() as state:
         state["containers"][0]["Id"] = "f" * 64
     with pytest.raises(PermanentTargetError, match="replaced"):
-        target.apply(plan, plan.steps[0])
+        apply(target, plan, plan.steps[0])
     assert target.inspect(plan, plan.steps[0]).landed is Landed.UNCLEAR
     assert world.host.effects == ()
 
@@ -171,7 +172,7 @@ def test_a_prune_lists_what_would_go_and_stops_when_the_list_has_grown(world: Wo
     with world.host.state() as state:
         state["images"].append({"ID": "sha256:" + "a" * 64, "Size": "1MB", "dangling": True})
     with pytest.raises(PermanentTargetError, match="1 more objects would go"):
-        target.apply(plan, plan.steps[0])
+        apply(target, plan, plan.steps[0])
     assert world.host.effects == ()
 
 
@@ -191,7 +192,7 @@ def test_a_prune_removes_exactly_what_its_plan_lists(world: World, what: str, al
     target = world.target()
     plan = world.plan("ssh_docker_prune", target, what=what, all=all_)
     assert [line.split()[0] for line in plan.steps[0].before["would_go"]] == kinds
-    target.apply(plan, plan.steps[0])
+    apply(target, plan, plan.steps[0])
     assert target.inspect(plan, plan.steps[0]).landed is Landed.YES
     with world.host.state() as state:
         left = [
@@ -212,7 +213,7 @@ def test_a_broken_nginx_configuration_blocks_and_is_never_reloaded(world: World)
         "nginx_configuration"
     ]
     with pytest.raises(PermanentTargetError, match="unexpected"):
-        target.apply(plan, plan.steps[0])
+        apply(target, plan, plan.steps[0])
     assert ("nginx", "-s", "reload") not in [call.argv for call in world.host.calls]
 
 
@@ -220,7 +221,7 @@ def test_a_certificate_that_is_not_due_is_said_to_be_unchanged(world: World) -> 
     target = world.target()
     plan = world.plan("ssh_renew_ssl", target, cert_name="fresh.example.org")
     assert [one.code for one in target.preflight(plan)] == ["certificate_not_due"]
-    assert target.apply(plan, plan.steps[0]).detail["landed"] == Landed.NO
+    assert apply(target, plan, plan.steps[0]).detail["landed"] == Landed.NO
 
 
 def test_a_log_that_is_no_json_file_is_refused(world: World) -> None:
@@ -250,7 +251,7 @@ def test_a_unit_at_work_is_watched_until_it_rests(world: World, monkeypatch: pyt
 def test_a_unit_that_is_still_starting_after_its_restart_has_landed(world: World) -> None:
     target = world.target()
     plan = world.plan("ssh_systemctl_restart", target, unit="nginx")
-    target.apply(plan, plan.steps[0])
+    apply(target, plan, plan.steps[0])
     with world.host.state() as state:
         state["units"]["nginx.service"]["ActiveState"] = "activating"
     assert target.inspect(plan, plan.steps[0]).landed is Landed.YES
@@ -267,7 +268,7 @@ def test_sudo_stands_before_the_time_limit_and_is_asked_in_advance(keys: Approva
             assert target.preflight(plan) == ()
             asked = ("sudo", "-n", "-l", "timeout", "--kill-after=5", "60", "docker", "restart", "web")
             assert asked in [call.argv for call in host.calls]
-            target.apply(plan, plan.steps[0])
+            apply(target, plan, plan.steps[0])
             assert host.effects == ("restart web",)
 
             with host.state() as state:

@@ -34,6 +34,7 @@ from countersign.targets.model import (
     Finding,
     Impact,
     Inspection,
+    Intent,
     Landed,
     Match,
     ObjectRef,
@@ -42,6 +43,7 @@ from countersign.targets.model import (
     Resolution,
     Severity,
     Snapshot,
+    Spent,
     Step,
 )
 
@@ -63,6 +65,7 @@ class HostTarget:
         self._gateway = gateway
         self._caller = caller
         self._issue = issue
+        self._spent = Spent()
 
     def resolve(self, operation: Operation) -> Resolution:
         """Find the host. Raises TargetNotFound, or GateRefused where the text names another user or port."""
@@ -126,12 +129,13 @@ class HostTarget:
             findings += sudo_findings(HostReader(self._sessions, call.host), commands)
         return tuple(findings)
 
-    def apply(self, plan: Plan, step: Step) -> Receipt:
-        """Pass the gates, consume the key, compare the facts with the plan's, send.
+    def apply(self, plan: Plan, step: Step, intent: Intent) -> Receipt:
+        """Pass the gates, consume the key, compare the facts with the plan's, send what `intent` has on record.
 
         Raises GateRefused; PreconditionFailed where the effect is there already; PermanentTargetError where the host
         changed otherwise or refused; TransientTargetError, AmbiguousTargetError.
         """
+        self._spent.spend(intent, step)
         call = self._step_call(plan, step, Purpose.APPLY)
         tool = self._gateway.examine(call)
         reader = HostReader(self._sessions, call.host)

@@ -7,40 +7,33 @@ from typing import Any, Final, assert_never
 
 from countersign.errors import PermanentTargetError, TargetNotFound
 from countersign.targets.kubernetes.connection import Connection
-from countersign.targets.kubernetes.steps import Effect
-from countersign.targets.model import Plan, Receipt, Step
+from countersign.targets.kubernetes.requests import Effect
+from countersign.targets.model import Intent, Plan, Receipt, Step
 
 GONE_POLL_SECONDS: Final = 1.0
 _GONE: Final = Receipt({"gone": True})
 
 
-def apply(connection: Connection, plan: Plan, step: Step, *, pause: Callable[[float], None] = time.sleep) -> Receipt:
-    """Send `step` and return what the target answered.
+def apply(
+    connection: Connection,
+    plan: Plan,
+    step: Step,
+    intent: Intent,
+    *,
+    pause: Callable[[float], None] = time.sleep,
+) -> Receipt:
+    """Send `step`, for which `intent` is on record, and return what the target answered.
 
     Raises TransientTargetError, AmbiguousTargetError, PreconditionFailed, TargetNotFound, PermanentTargetError.
     `pause` waits some seconds.
     """
-    request = step.request
-    match Effect(request["effect"]):
+    match Effect(step.request["effect"]):
         case Effect.CHANGE:
-            answer = connection.write(
-                request["method"],
-                request["path"],
-                request["body"],
-                what=step.title,
-                content_type=request["contentType"],
-            )
-            metadata = answer["metadata"]
+            metadata = connection.send(step, intent)["metadata"]
             return Receipt({key: metadata.get(key) for key in ("resourceVersion", "generation")})
-        case Effect.DELETE:
+        case Effect.DELETE | Effect.EVICT:
             try:
-                connection.write("DELETE", request["path"], request["body"], what=step.title)
-            except TargetNotFound:
-                return _GONE
-            return Receipt({"accepted": True})
-        case Effect.EVICT:
-            try:
-                connection.write("POST", request["path"], request["body"], what=step.title)
+                connection.send(step, intent)
             except TargetNotFound:
                 return _GONE
             return Receipt({"accepted": True})

@@ -6,7 +6,7 @@ from typing import Any
 from countersign.errors import PermanentTargetError, TargetNotFound
 from countersign.targets.kubernetes.connection import Connection
 from countersign.targets.kubernetes.kinds import list_path, object_path
-from countersign.targets.kubernetes.steps import Effect
+from countersign.targets.kubernetes.requests import Effect
 from countersign.targets.model import Finding, Plan, Severity, Step
 
 

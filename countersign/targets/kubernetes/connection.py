@@ -31,26 +31,29 @@ from countersign.errors import (
     TargetNotFound,
     TransientTargetError,
 )
-from countersign.targets.kubernetes.answers import JSON_PATCH, error_of_exception, error_of_status
+from countersign.targets.kubernetes.answers import error_of_exception, error_of_status
 from countersign.targets.kubernetes.kubeconfig import ClusterSettings, kubeconfig_document
+from countersign.targets.kubernetes.requests import HttpRequest, dry, real
+from countersign.targets.model import Intent, Spent, Step
 
 __all__ = ["ClusterFacts", "ClusterSettings", "Connection", "check", "connect"]
 
-FIELD_MANAGER: Final = "countersign"
 _FILES: Final = ("certificate-authority", "client-certificate", "client-key")
 
 
 class Connection:
     """A cluster's API for one execution. A context manager; not for use after leaving it.
 
-    Methods raise TargetNotFound, TransientTargetError, PermanentTargetError, and writes also
-    AmbiguousTargetError and PreconditionFailed.
+    Every request is of one of four sorts: `get` reads; `dry_run` and `review` are built so that a real API server
+    stores nothing; `send` changes, and demands the intent that is on record for it. Methods raise TargetNotFound,
+    TransientTargetError, PermanentTargetError, PreconditionFailed, and `send` also AmbiguousTargetError.
     """
 
     def __init__(self, settings: ClusterSettings, *, request_timeout: float) -> None:
         self.settings = settings
         self.request_timeout = request_timeout
         self._discovered: dict[str, tuple[str, ...]] = {}
+        self._spent = Spent()
         document = kubeconfig_document(settings)
         self.server: str = document["clusters"][0]["cluster"]["server"]
         self.context: str = document["current-context"]
@@ -96,27 +99,27 @@ class Connection:
 
     def get(self, path: str, query: Mapping[str, str] | None = None, *, what: str | None = None) -> Any:
         """Read `path` once."""
-        return self._request("GET", path, query=query, what=what or f"read {path}")
+        return self._request(HttpRequest("GET", path, None, query=query or {}), what=what or f"read {path}")
 
-    def write(
-        self,
-        method: str,
-        path: str,
-        body: Any,
-        *,
-        what: str,
-        content_type: str = "application/json",
-        dry_run: bool = False,
-    ) -> Any:
-        """Send one mutation once. A `dry_run` validates on the server, stores nothing and counts as a read."""
-        query = {"timeout": self._server_timeout()}
-        if method != "DELETE":
-            query["fieldManager"] = FIELD_MANAGER
-        if dry_run:
-            query["dryRun"] = "All"
-        return self._request(
-            method, path, query=query, body=body, content_type=content_type, what=what, mutation=not dry_run
-        )
+    def send(self, step: Step, intent: Intent) -> Any:
+        """Send the request of `step`, once. The only way to change anything, and only for what is on record."""
+        self._spent.spend(intent, step)
+        return self._request(real(step.request), what=step.title, mutation=True)
+
+    def dry_run(self, request: Mapping[str, Any], *, what: str) -> Any:
+        """Have a step's request judged by the server, which stores nothing; None for a step that sends none."""
+        asked = dry(request)
+        return None if asked is None else self._request(asked, what=what)
+
+    def review(self, attributes: Mapping[str, str]) -> Any:
+        """Ask whether these credentials may do something: SelfSubjectAccessReview, of which nothing is stored."""
+        path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+        body = {
+            "apiVersion": "authorization.k8s.io/v1",
+            "kind": "SelfSubjectAccessReview",
+            "spec": {"resourceAttributes": dict(attributes)},
+        }
+        return self._request(HttpRequest("POST", path, body), what="ask for rights")
 
     def versions(self, group: str) -> tuple[str, ...]:
         """Return the versions that the server has of an API group, its preferred one first; () if none."""
@@ -135,26 +138,18 @@ class Connection:
         # The server must give up before the client does, else a refused request may still be worked on.
         return f"{max(1, int(self.request_timeout * 0.8))}s"
 
-    def _request(
-        self,
-        method: str,
-        path: str,
-        *,
-        what: str,
-        query: Mapping[str, str] | None = None,
-        body: Any = None,
-        content_type: str | None = None,
-        mutation: bool = False,
-    ) -> Any:
+    def _request(self, asked: HttpRequest, *, what: str, mutation: bool = False) -> Any:
         headers = {"Accept": "application/json"}
-        if content_type:
-            headers["Content-Type"] = content_type
+        query = dict(asked.query)
+        if asked.method != "GET":
+            headers["Content-Type"] = asked.content_type
+            query["timeout"] = self._server_timeout()
         request = self._client.param_serialize(
-            method,
-            path,
-            query_params=list((query or {}).items()),
+            asked.method,
+            asked.path,
+            query_params=list(query.items()),
             header_params=headers,
-            body=body,
+            body=asked.body,
             auth_settings=["BearerToken"],
         )
         try:
@@ -169,7 +164,7 @@ class Connection:
                 response.headers,
                 what=what,
                 mutation=mutation,
-                content_type=content_type if content_type == JSON_PATCH else None,
+                content_type=asked.content_type if asked.method == "PATCH" else None,
             )
         try:
             return json.loads(data)
@@ -219,22 +214,9 @@ def check(settings: ClusterSettings, *, request_timeout: float = 10) -> ClusterF
 def _can_patch(connection: Connection) -> bool | None:
     namespace = connection.settings.default_namespace
     # Any authenticated user may list what the default namespace holds only with rights, so ask for rights.
-    review = {
-        "apiVersion": "authorization.k8s.io/v1",
-        "kind": "SelfSubjectAccessReview",
-        "spec": {
-            "resourceAttributes": {
-                "namespace": namespace,
-                "verb": "patch",
-                "group": "apps",
-                "resource": "deployments",
-            }
-        },
-    }
+    asked = {"namespace": namespace, "verb": "patch", "group": "apps", "resource": "deployments"}
     try:
-        answer = connection.write(
-            "POST", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", review, what="ask for rights"
-        )
+        answer = connection.review(asked)
     except TargetNotFound:
         return None
     return bool(answer.get("status", {}).get("allowed"))

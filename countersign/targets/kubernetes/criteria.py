@@ -12,8 +12,9 @@ from typing import Final
 from countersign.actions.operation import Verb
 from countersign.targets.criteria import Case, Criterion, Facts, Standing, harm_or_failure, without_blame
 from countersign.targets.kubernetes import pod_health as pods
+from countersign.targets.kubernetes.requests import Effect
 from countersign.targets.kubernetes.rollout_status import KINDS, Progress, rollout_of
-from countersign.targets.kubernetes.steps import OWNER, Effect
+from countersign.targets.kubernetes.steps import OWNER
 from countersign.targets.model import Landed, ObjectRef, Step
 from countersign.texts import text
 

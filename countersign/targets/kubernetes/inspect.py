@@ -12,7 +12,7 @@ from countersign.errors import TargetNotFound
 from countersign.targets.kubernetes.apply import still_there
 from countersign.targets.kubernetes.change import field_of
 from countersign.targets.kubernetes.connection import Connection
-from countersign.targets.kubernetes.steps import Effect
+from countersign.targets.kubernetes.requests import Effect
 from countersign.targets.model import Inspection, Landed, Plan, Step
 
 

@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
+from countersign.targets.kubernetes.answers import JSON_PATCH
 from countersign.targets.kubernetes.change import generation_test
-from countersign.targets.kubernetes.steps import INVERSE, patch_request
+from countersign.targets.kubernetes.requests import change
+from countersign.targets.kubernetes.steps import INVERSE
 from countersign.targets.model import Impact, Plan, Step
 
 
@@ -39,7 +41,7 @@ def _inverted(step: Step, number: int, generation: int | None) -> Step:
         step,
         key=f"{number}-back-{step.ref.namespace or '-'}/{step.ref.name}",
         title=f"take back: {step.title}",
-        request=patch_request(step.request["path"], [uid, *expected, *rest]),
+        request=change(step.request["path"], [uid, *expected, *rest], JSON_PATCH),
         # The versions after our change are not known when it is planned: equal fields are the proof then.
         before={
             "uid": step.before["uid"],

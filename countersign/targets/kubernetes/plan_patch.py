@@ -12,6 +12,7 @@ from countersign.actions.operation import PatchParameters, PatchType
 from countersign.errors import PermanentTargetError, PreconditionFailed, PreflightRefused
 from countersign.targets.kubernetes.answers import JSON_PATCH
 from countersign.targets.kubernetes.connection import Connection
+from countersign.targets.kubernetes.requests import change
 
 _CONTENT_TYPES: Final[Mapping[PatchType, str]] = {
     PatchType.STRATEGIC: "application/strategic-merge-patch+json",
@@ -24,13 +25,8 @@ def patched(connection: Connection, path: str, parameters: PatchParameters, *, o
     """Return the object as the server would store it. Raises PreflightRefused when the server refuses the patch."""
     body = json.loads(parameters.patch)
     try:
-        return connection.write(
-            "PATCH",
-            path,
-            body,
-            what=f"dry run of the patch of {of}",
-            content_type=_CONTENT_TYPES[parameters.type],
-            dry_run=True,
+        return connection.dry_run(
+            change(path, body, _CONTENT_TYPES[parameters.type]), what=f"dry run of the patch of {of}"
         )
     except (PermanentTargetError, PreconditionFailed) as error:
         raise PreflightRefused(error.message, hint=error.hint or "correct the patch") from None

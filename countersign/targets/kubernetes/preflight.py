@@ -1,7 +1,7 @@
 """What the cluster itself says against a plan: dry runs of its requests, budgets, autoscalers, owners."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any, assert_never
+from typing import Any
 
 from countersign.actions.operation import Verb
 from countersign.errors import (
@@ -13,7 +13,7 @@ from countersign.errors import (
 from countersign.targets.kubernetes.budgets import budget_findings
 from countersign.targets.kubernetes.connection import Connection
 from countersign.targets.kubernetes.kinds import list_path, object_path
-from countersign.targets.kubernetes.steps import Effect
+from countersign.targets.kubernetes.requests import Effect
 from countersign.targets.model import Finding, ObjectRef, Plan, Severity, Step
 
 _ROLLS = frozenset({Verb.RESTART, Verb.UNDO})
@@ -98,26 +98,9 @@ def image_findings(step: Step) -> Iterable[Finding]:
 
 
 def _dry_run(connection: Connection, step: Step) -> Iterable[Finding]:
-    request = step.request
-    effect = Effect(request["effect"])
-    what = f"dry run: {step.title}"
+    effect = Effect(step.request["effect"])
     try:
-        match effect:
-            case Effect.CHANGE:
-                connection.write(
-                    "PATCH",
-                    request["path"],
-                    request["body"],
-                    what=what,
-                    content_type=request["contentType"],
-                    dry_run=True,
-                )
-            case Effect.DELETE | Effect.EVICT:
-                connection.write(request["method"], request["path"], request["body"], what=what, dry_run=True)
-            case Effect.WAIT_GONE:
-                return
-            case other:
-                assert_never(other)
+        connection.dry_run(step.request, what=f"dry run: {step.title}")
     except TargetNotFound as error:
         if effect is Effect.CHANGE:
             yield Finding(Severity.BLOCKING, "gone", f"{error.message}.")

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from enum import StrEnum
 from typing import Any, Final
 
 from countersign.canonical import canonical_json
@@ -10,21 +9,13 @@ from countersign.errors import PermanentTargetError, PreconditionFailed, TargetN
 from countersign.targets.kubernetes.answers import JSON_PATCH
 from countersign.targets.kubernetes.change import as_answered, difference, guarded, guarded_inverse
 from countersign.targets.kubernetes.connection import Connection
+from countersign.targets.kubernetes.requests import Effect, change
 from countersign.targets.model import ObjectRef, Step
 
 INVERSE: Final = "inverse"
 """Key in Step.before: the JSON patch that takes the step back."""
 OWNER: Final = "owner"
 """Key in Step.before of a deletion: kind and name of what replaces the object, or None."""
-
-
-class Effect(StrEnum):
-    """What a step does to its object; Step.request["effect"]."""
-
-    CHANGE = "change"
-    DELETE = "delete"
-    EVICT = "evict"
-    WAIT_GONE = "wait_gone"
 
 
 def change_step(
@@ -48,10 +39,10 @@ def change_step(
     found = difference(live, wanted)
     if not found.fields:
         return None
-    body = guarded(found, live)
+    request = change(path, guarded(found, live), JSON_PATCH)
     after: Mapping[str, Any] = wanted
     try:
-        after = connection.write("PATCH", path, body, what=f"dry run: {title}", content_type=JSON_PATCH, dry_run=True)
+        after = connection.dry_run(request, what=f"dry run: {title}")
     except (PermanentTargetError, PreconditionFailed, TargetNotFound):
         fields = found.fields
     else:
@@ -71,17 +62,12 @@ def change_step(
         key=step_key(number, verb, ref),
         ref=ref,
         title=title,
-        request=patch_request(path, body),
+        request=request,
         before=before,
         wanted={"fields": {field.at: field.after for field in fields}},
     )
     _refuse_floats(step)
     return step
-
-
-def patch_request(path: str, body: list[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return the request of a change."""
-    return {"effect": Effect.CHANGE.value, "method": "PATCH", "path": path, "contentType": JSON_PATCH, "body": body}
 
 
 def delete_step(

@@ -15,7 +15,7 @@ from countersign.targets.kubernetes.observe import observe
 from countersign.targets.kubernetes.plan import make_plan
 from countersign.targets.kubernetes.preflight import preflight
 from countersign.targets.kubernetes.resolve import resolve
-from countersign.targets.model import Finding, Inspection, Plan, Receipt, Resolution, Snapshot, Step
+from countersign.targets.model import Finding, Inspection, Intent, Plan, Receipt, Resolution, Snapshot, Step
 
 _DRAIN_SECONDS = int(Settings.model_fields["drain_timeout_seconds"].default)
 
@@ -52,9 +52,9 @@ class KubernetesTarget:
         """Ask the cluster what speaks against the plan."""
         return preflight(self._connection, plan)
 
-    def apply(self, plan: Plan, step: Step) -> Receipt:
+    def apply(self, plan: Plan, step: Step, intent: Intent) -> Receipt:
         """Send one step. The wait at a drain's end may take up to the plan's deadline; raises Stopped before it."""
-        return apply(self._connection, plan, step, pause=self._pause)
+        return apply(self._connection, plan, step, intent, pause=self._pause)
 
     def inspect(self, plan: Plan, step: Step) -> Inspection:
         """Tell from the cluster alone whether the step's effect happened."""
