@@ -6,6 +6,7 @@ what would work, `code` is the stable name that the API, the metrics and the ope
 
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime
 from functools import partial
 from typing import ClassVar
 
@@ -108,6 +109,12 @@ class InternalError(CountersignError):
 # --- reading an action ------------------------------------------------------------------------------
 
 
+class NoIntent(InternalError):
+    """A request was to leave without an intent of its own on record, so nothing was sent."""
+
+    code = "no_intent"
+
+
 class ParseFailure(CountersignError):
     """The action's text is not an operation that Countersign performs. Nothing was executed."""
 
@@ -133,6 +140,14 @@ class ApprovalExpired(Refused):
     """The approval's time has passed."""
 
     code = "expired"
+
+    @classmethod
+    def at(cls, moment: datetime) -> "ApprovalExpired":
+        """Return the error of an approval that expired at `moment`."""
+        return cls(
+            f"The approval expired at {moment.astimezone(UTC).isoformat(timespec='seconds')}.",
+            hint="file and sign a new request if the action is still wanted",
+        )
 
 
 class Tampered(Refused):
@@ -223,6 +238,12 @@ class TransientTargetError(TargetError):
         """Seconds the target asked to wait (HTTP Retry-After), if it did."""
 
 
+class NotSent(TransientTargetError):
+    """The request never left: the target could not be reached at all."""
+
+    code = "not_sent"
+
+
 class AmbiguousTargetError(TargetError):
     """The request was sent and no answer came: the effect may have happened. Inspect before anything else."""
 
@@ -233,6 +254,12 @@ class PreconditionFailed(TargetError):
     """The object is no longer what the plan was made for, so the target refused the change."""
 
     code = "precondition_failed"
+
+
+class PlanOutdated(PreconditionFailed):
+    """The target moved by itself between planning and sending, so nothing was sent. A plan made anew may fit."""
+
+    code = "plan_outdated"
 
 
 class PermanentTargetError(TargetError):

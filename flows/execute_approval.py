@@ -124,9 +124,20 @@ async def _phases(run: Run) -> None:
     await check(run)
     retrying: Any = {"retries": settings.retry_attempts, "retry_delay_seconds": settings.retry_delay_seconds}
     await plan.with_options(**retrying)(run)
-    if not run.dry_run:
-        fixed = run.known.plan
-        await perform.with_options(**retrying)(run, str(run.approval_id), fixed.hash if fixed else None)
+    if run.dry_run:
+        return
+    performing = perform.with_options(**retrying)
+    try:
+        await performing(run, str(run.approval_id), _plan_hash(run))
+    except CountersignError as error:
+        if not await in_thread(run.plans_again, error):
+            raise
+        await plan.with_options(**retrying)(run)
+        await performing(run, str(run.approval_id), _plan_hash(run))
+
+
+def _plan_hash(run: Run) -> str | None:
+    return run.known.plan.hash if run.known.plan else None
 
 
 @task(cache_policy=NO_CACHE, persist_result=False)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlmodel import Session
@@ -37,7 +37,7 @@ from countersign.policy.operations import INVESTIGATE
 from countersign.policy.risk import RiskLevel
 from countersign.records.approvals import signatures_of
 from countersign.records.control import kill_switch
-from countersign.records.database import transaction
+from countersign.records.database import clock, transaction
 from countersign.records.owned import Owned
 from countersign.records.playbooks import NAME_LIMIT, find_playbook, playbook_with_id, versions_with_steps
 from countersign.records.queries import count_recent_executions
@@ -47,13 +47,14 @@ from countersign.targets.kubernetes.kinds import api_kind
 from countersign.targets.model import Plan, Resolution
 
 
-def check_approved(approval: Approval, *, dry_run: bool, now: datetime) -> None:
-    """Raise ApprovalExpired or NotApproved. Only a dry run can meet an approval that was not claimed."""
-    if approval.expires_at is not None and approval.expires_at <= now:
-        raise ApprovalExpired(
-            f"The approval expired at {approval.expires_at.astimezone(UTC).isoformat(timespec='seconds')}.",
-            hint="file and sign a new request if the action is still wanted",
-        )
+def check_approved(services: Services, approval: Approval, *, dry_run: bool) -> None:
+    """Raise ApprovalExpired, by the database's clock, or NotApproved. Only a dry run can meet an approval that was
+    not claimed.
+    """
+    if approval.expires_at is not None:
+        with transaction(services.engine) as session:
+            if approval.expires_at <= clock(session):
+                raise ApprovalExpired.at(approval.expires_at)
     if dry_run and approval.status is not ApprovalStatus.APPROVED:
         raise NotApproved(f"The approval is {approval.status}.", hint="have it signed first")
 

@@ -18,10 +18,15 @@ from sqlalchemy import Engine
 from countersign.errors import (
     AmbiguousTargetError,
     CountersignError,
+    GateRefused,
+    NoIntent,
+    NotSent,
     OutcomeUnknown,
     PermanentTargetError,
+    PlanOutdated,
     PreconditionFailed,
     Stopped,
+    TargetNotFound,
     TransientTargetError,
 )
 from countersign.execution.progress import Progress, StepResult, progress_through
@@ -31,7 +36,7 @@ from countersign.records.database import transaction
 from countersign.records.owned import Owned
 from countersign.records.states import Answer
 from countersign.settings import Settings
-from countersign.targets.model import Intent, Landed, Plan, Step, Target
+from countersign.targets.model import Inspection, Intent, Landed, Plan, Step, Target
 
 logger = get_logger(__name__)
 NO_DETAIL: Mapping[str, object] = MappingProxyType({})
@@ -77,15 +82,16 @@ class Performance:
     stop: Event
     """Looked at before every request."""
     may_send: Callable[[], None] = _nothing_against
-    """Asked before every request; raises KillSwitchOn. The switch in the records is asked with the intent, too."""
+    """Asked before every request; raises KillSwitchOn. The intent itself asks the records' switch and the expiry."""
     at: Callable[[str], None]
     """Told the named points that are passed: intent:KEY, sent:KEY, answered:KEY."""
 
     def perform(self) -> Progress:
         """Send every step that has not landed, in order, and return the progress.
 
-        Raises TransientTargetError where another attempt may succeed, OutcomeUnknown where nobody can tell whether
-        a step landed, PermanentTargetError, KillSwitchOn, StaleFence, or Stopped.
+        Raises TransientTargetError where another attempt may succeed, PlanOutdated where a plan made anew may,
+        OutcomeUnknown where nobody can tell whether a step landed, PermanentTargetError, KillSwitchOn,
+        ApprovalExpired, StaleFence, or Stopped.
         """
         for step in self.plan.steps:
             self._perform_step(step)
@@ -139,12 +145,13 @@ class Performance:
                 attempt=self.attempt,
                 payload=step.request,
                 lease_needed_seconds=self.lease_needed_seconds + soon,
+                expires=step.changes,
             )
         self.at(f"intent:{step.key}")
         if soon and _clock() - asked_at > soon:
             # Held up (a paused process): the lease may be over, and whoever took over may have settled. It is asked
             # for again; the answer is refused, as StaleFence, where the execution is not ours any more.
-            self._record(step, Answer.RETRY, "not sent: the process was held up for too long")
+            self._record(step, Answer.NOT_SENT, "the process was held up for too long")
             return HELD_UP_PAUSE_SECONDS
         try:
             intent = Intent.of(step, execution_id=self.owned.execution_id, entry=entry)
@@ -164,48 +171,69 @@ class Performance:
     def _send(self, step: Step, intent: Intent, *, sent_before: bool) -> None:
         try:
             receipt = self.target.apply(self.plan, step, intent)
+        except (NotSent, GateRefused, NoIntent, Stopped) as error:
+            self.at(f"sent:{step.key}")
+            self._record(step, Answer.NOT_SENT, error.message)
+            raise
         except AmbiguousTargetError as error:
             self.at(f"sent:{step.key}")
             logger.warning("no answer to a request", step=step.key, error=error.message)
             if not self._landed(step, patience=self.late_effect_seconds):
                 raise TransientTargetError(f"{error.message}; the target shows that it had no effect") from error
-        except PreconditionFailed as error:
-            self.at(f"sent:{step.key}")
-            # A first request that is refused had no effect. A later one may be refused because an earlier one,
-            # which the target did not show yet, took effect after all.
-            if not sent_before:
-                self._record(step, Answer.REFUSED, error.message)
-            if not sent_before or not self._landed(step):
-                raise PermanentTargetError(error.message, hint=error.hint) from error
         except CountersignError as error:
             self.at(f"sent:{step.key}")
-            if isinstance(error, TransientTargetError):
-                self._record(step, Answer.RETRY, error.message)
-                raise
-            if not sent_before or isinstance(error, Stopped):
-                self._record(step, Answer.REFUSED, error.message)
-                raise
-            # The refusal is about this request; an earlier one may have taken effect after all.
-            if not self._landed(step):
-                raise
+            self._refused(step, error, sent_before=sent_before)
         else:
             self.at(f"sent:{step.key}")
             self._record(step, Answer.LANDED, "accepted", receipt.detail)
 
-    def _landed(self, step: Step, *, patience: float = 0) -> bool:
+    def _refused(self, step: Step, error: CountersignError, *, sent_before: bool) -> None:
+        """Raise `error`, unless the target shows that the step had its effect all the same.
+
+        What refuses a request may be the effect of an earlier one that the target did not show yet, or of the same
+        one, where a proxy repeats requests and passes on the answer to the second.
+        """
+        said = Answer.RETRY if isinstance(error, TransientTargetError) else Answer.REFUSED
+        if self.target.refusals_are_final and not sent_before:
+            self._record(step, Answer.NOT_SENT if isinstance(error, PlanOutdated) else said, error.message)
+            raise error
+        if self._landed(step, otherwise=(said, error.message)):
+            return
+        if isinstance(error, PreconditionFailed):
+            raise PermanentTargetError(error.message, hint=error.hint) from error
+        raise error
+
+    def _landed(self, step: Step, *, patience: float = 0, otherwise: tuple[Answer, str] | None = None) -> bool:
         """Ask the target whether `step` took effect, and put the answer on record. Raises OutcomeUnknown.
 
-        A no is asked again after `patience` seconds.
+        A no is asked again after `patience` seconds, and goes on record as `otherwise` says, where that is given.
         """
-        inspection = self.target.inspect(self.plan, step)
+        inspection = self._inspect(step)
         if inspection.landed is Landed.NO and patience:
             time.sleep(patience)
-            inspection = self.target.inspect(self.plan, step)
-        answers = {Landed.YES: Answer.LANDED, Landed.NO: Answer.NOT_LANDED, Landed.UNCLEAR: Answer.UNCLEAR}
-        self._record(step, answers[inspection.landed], inspection.reason, {"seen": dict(inspection.seen)})
+            inspection = self._inspect(step)
+        match inspection.landed:
+            case Landed.YES:
+                answer, reason = Answer.LANDED, inspection.reason
+            case Landed.NO:
+                answer, reason = otherwise or (Answer.NOT_LANDED, inspection.reason)
+            case Landed.UNCLEAR:
+                answer, reason = Answer.UNCLEAR, inspection.reason
+            case other:
+                assert_never(other)
+        self._record(step, answer, reason, {"seen": dict(inspection.seen)})
         if inspection.landed is Landed.UNCLEAR:
             raise OutcomeUnknown(f"{step.title}: {inspection.reason}")
         return inspection.landed is Landed.YES
+
+    def _inspect(self, step: Step) -> Inspection:
+        """Ask the target. It not answering says nothing about the step, so it is asked again at the next attempt,
+        over a connection that has read its credentials again.
+        """
+        try:
+            return self.target.inspect(self.plan, step)
+        except (PermanentTargetError, TargetNotFound) as error:
+            raise TransientTargetError(f"{step.title}: the target cannot be asked: {error.message}") from error
 
     def _record(self, step: Step, answer: Answer, reason: str, detail: Mapping[str, object] = NO_DETAIL) -> None:
         """Put the answer on record. A `detail` with a reason of its own knows better."""

@@ -35,14 +35,16 @@ def stored_plan(engine: Engine, owned: Owned) -> Plan | None:
     return None if stored is None else plan_from_json(stored.plan)
 
 
-def store(
-    engine: Engine, owned: Owned, plan: Plan, before: Snapshot, *, asked: Mapping[str, Any] | None = None
-) -> Plan:
-    """Put `plan` and what was there `before` on record together; return the plan that counts: an earlier one, if any.
+def store(engine: Engine, owned: Owned, plan: Plan) -> Plan:
+    """Put `plan` on record and return the one that counts: an earlier one, where a request of it may have left.
 
-    `asked` is what was asked beside the target (probes). Raises StaleFence.
+    Raises StaleFence.
     """
     with transaction(engine) as session:
-        stored = store_plan(session, owned, plan=plan.to_json(), plan_hash=plan.hash)
+        return plan_from_json(store_plan(session, owned, plan=plan.to_json(), plan_hash=plan.hash).plan)
+
+
+def keep_before(engine: Engine, owned: Owned, before: Snapshot, *, asked: Mapping[str, Any] | None = None) -> None:
+    """Put on record what was there before the effect. `asked` is what was asked beside the target (probes)."""
+    with transaction(engine) as session:
         store_before(session, owned.execution_id, Seen.of(before.at, before.objects), verification=asked)
-        return plan_from_json(stored.plan)

@@ -14,7 +14,7 @@ class StepResult(StrEnum):
     """What is known about one step."""
 
     NOT_SENT = "not_sent"
-    """No intent on record: the request never left."""
+    """No request can have left: there is no intent on record, or each one says that it was kept back."""
     OPEN = "cannot_tell"
     """Sent or about to be, and not known what became of it."""
     LANDED = "landed"
@@ -29,7 +29,7 @@ class Progress:
     results: Mapping[str, StepResult]
     """By Step.key."""
     attempts: Mapping[str, int]
-    """Intents on record, by Step.key."""
+    """Requests that may have left, by Step.key."""
     details: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """The last answer of each landed step, by Step.key."""
 
@@ -71,7 +71,7 @@ def progress_through(plan: Plan, journal: Mapping[str, StepProgress]) -> Progres
 
 
 def _result(known: StepProgress | None) -> StepResult:
-    if known is None:
+    if known is None or not known.attempts:
         return StepResult.NOT_SENT
     if known.landed:
         return StepResult.LANDED

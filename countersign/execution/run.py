@@ -22,6 +22,7 @@ from countersign.errors import (
     CountersignError,
     NotApproved,
     ParseFailure,
+    PlanOutdated,
     StaleFence,
     Stopped,
     TargetHeld,
@@ -50,7 +51,7 @@ from countersign.records.queries import get_execution
 from countersign.records.states import ApprovalStatus, EventStatus
 from countersign.records.tables import Approval
 from countersign.targets.kubernetes.connection import connect
-from countersign.targets.model import Match, Plan, Resolution, Target
+from countersign.targets.model import Plan, Resolution, Target
 from countersign.texts import text
 
 logger = get_logger(__name__)
@@ -89,6 +90,7 @@ class Run:
         self.at = at
         self.stop = Event()
         """Set to keep the run from sending anything more."""
+        self._planned_again = False
 
     # --- whose it is ----------------------------------------------------------------------------------
 
@@ -146,6 +148,12 @@ class Run:
             case _:
                 assert_never(claim.result)
 
+    def plans_again(self, error: CountersignError | None) -> bool:
+        """Tell whether a plan is made anew after `error`: once, where the target moved by itself meanwhile."""
+        again = isinstance(error, PlanOutdated) and not self._planned_again and not self._begun()
+        self._planned_again = self._planned_again or again
+        return again
+
     def begin_again(self) -> None:
         """Forget that this run was stopped, since it was stopped for an execution that it has lost."""
         self.stop = Event()
@@ -187,7 +195,7 @@ class Run:
             return
         known, now = self.known, datetime.now(UTC)
         assert known.reading is not None
-        checking.check_approved(known.approval, dry_run=self.dry_run, now=now)
+        checking.check_approved(self.services, known.approval, dry_run=self.dry_run)
         verified = checking.verified_signatures(self.services, known.approval)
         known.signers = verified.signers
         checking.check_reading(self.services, known.approval, known.description)
@@ -206,13 +214,8 @@ class Run:
         operation = self.known.reading
         if not isinstance(operation, KubernetesOperation | HostOperation) or self._begun():
             return None
-        if self.known.plan is not None:
-            # Fixed by an earlier owner: the names mean what they meant then.
-            names = operation.names if isinstance(operation, KubernetesOperation) else (operation.host,)
-            resolution = Resolution(self.known.plan.refs, names, Match.EXACT)
-        else:
-            with self._target(operation) as target:
-                resolution = target.resolve(operation)
+        with self._target(operation) as target:
+            resolution = target.resolve(operation)
         self.known.resolution = resolution
         self._ask_about_target(operation, resolution)
         return resolution
@@ -226,10 +229,11 @@ class Run:
         return planning.held(holder)
 
     def plan(self, resolution: Resolution) -> None:
-        """Fix the plan, ask the policy and the target about it, and put it on record.
+        """Fix the plan, put it on record, and ask the policy and the target about it.
 
         What was asked about the place and its limits is asked again: the run may have waited for the target, and
-        those that it waited for count.
+        those that it waited for count. A plan from which nothing was sent is made anew: what it was made for may
+        have changed since.
 
         Raises PolicyRefused, PreflightRefused, TransientTargetError, PermanentTargetError.
         """
@@ -238,13 +242,14 @@ class Run:
         assert isinstance(operation, KubernetesOperation | HostOperation)
         self._ask_about_target(operation, resolution)
         with self._target(operation) as target:
-            plan = known.plan or target.plan(operation, resolution, at=datetime.now(UTC))
+            made = target.plan(operation, resolution, at=datetime.now(UTC))
+            known.plan = plan = planning.store(services.engine, known.owned, made)
             size = checking.plan_checks(services, plan, now=datetime.now(UTC))
             self._note(size)
             known.findings = target.preflight(plan)
             enforce(decide_findings(services.policy, known.findings))
             known.before = target.observe(plan)
-        known.plan = planning.store(services.engine, known.owned, plan, known.before, asked=self._asked_before(plan))
+        planning.keep_before(services.engine, known.owned, known.before, asked=self._asked_before(plan))
         self._tell("plan_made", count=len(plan.steps), targets=", ".join(map(str, plan.refs)))
         self.at("planned")
 
@@ -261,7 +266,7 @@ class Run:
         known.attempts = max(known.attempts, attempt)
         if not isinstance(known.reading, Observation) and not self._begun():
             # The run may have waited since this was checked: for the target, or for another attempt.
-            checking.check_approved(known.approval, dry_run=False, now=datetime.now(UTC))
+            checking.check_approved(self.services, known.approval, dry_run=False)
         if isinstance(known.reading, Investigation):
             self._may_send()
             known.evidence = self.services.investigate(known.reading)

@@ -52,7 +52,7 @@ def _phases(run: Run) -> CountersignError | None:
         run.check()
         _repeat(run, lambda _attempt: _plan(run))
         if not run.dry_run:
-            _repeat(run, lambda attempt: run.perform(attempt=attempt))
+            _perform(run)
     except StaleFence:
         raise
     except CountersignError as error:
@@ -74,6 +74,16 @@ def _plan(run: Run) -> None:
             raise run.held(holder)
         sleep(POLL_SECONDS)
     run.plan(resolution)
+
+
+def _perform(run: Run) -> None:
+    try:
+        _repeat(run, lambda attempt: run.perform(attempt=attempt))
+    except CountersignError as error:
+        if not run.plans_again(error):
+            raise
+        _repeat(run, lambda _attempt: _plan(run))
+        _repeat(run, lambda attempt: run.perform(attempt=attempt))
 
 
 def _repeat(run: Run, phase: Callable[[int], object]) -> None:

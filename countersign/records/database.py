@@ -11,6 +11,7 @@ conditions inside single statements, never by a read followed by a write.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 
 from pydantic import SecretStr
 from sqlalchemy import URL, Engine, create_engine, make_url, text
@@ -28,6 +29,9 @@ LOCK_NOT_AVAILABLE = "55P03"
 
 # One round trip that tells whether the server and the database are there.
 PING = text("SELECT 1")
+
+# What time it is.
+NOW = text("SELECT clock_timestamp()")
 
 
 def connect(url: SecretStr | str | None, *, timeout: float) -> Engine:
@@ -93,6 +97,12 @@ def transaction(engine: Engine) -> Iterator[Session]:
                 "another session kept a row locked for too long", hint="look at pg_stat_activity and pg_locks"
             ) from error
         raise
+
+
+def clock(session: Session) -> datetime:
+    """Return the database's time, which is everybody's: workers' clocks differ."""
+    found: datetime = session.execute(NOW).scalar_one()
+    return found
 
 
 def check_schema(engine: Engine) -> None:

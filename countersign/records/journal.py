@@ -14,28 +14,38 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.sql.expression import bindparam
 from sqlmodel import Session, col, select
 
-from countersign.errors import KillSwitchOn
+from countersign.errors import ApprovalExpired, KillSwitchOn
 from countersign.records.control import kill_switch
 from countersign.records.owned import Owned, refused_write
 from countersign.records.states import Answer, EntryKind
 from countersign.records.storable import clean_json, told_json
 from countersign.records.tables import JournalEntry
 
-# Write the intent if, at this very moment, the execution is ours, its lease lasts and the kill switch is off.
-# The share locks order this against a takeover and against the switch: whichever commits first is seen by
-# the other. So a new owner reads every intent there will ever be of the old one, and once the switch is
-# set, no further intent is written.
+# Write the intent if, at this very moment, the execution is ours, its lease lasts, the kill switch is off and the
+# approval has not expired. What changes nothing (waiting for what was sent) does not expire, nor does a rollback,
+# whose time is its own. The share locks order this against a takeover and against the switch: whichever commits
+# first is seen by the other. So a new owner reads every intent there will ever be of the old one, and once the
+# switch is set, no further intent is written.
 INTEND = text("""
     INSERT INTO journal_entry (execution_id, fence, kind, step, attempt, payload, at)
     SELECT execution.id, execution.fence, 'intent', :step, :attempt, :payload, clock_timestamp()
-    FROM execution, control
+    FROM execution JOIN approval ON approval.id = execution.approval_id, control
     WHERE execution.id = :execution_id AND execution.fence = :fence AND execution.settled_at IS NULL
       AND NOT execution.dry_run
+      AND (NOT :expires OR execution.rolls_back IS NOT NULL OR approval.expires_at IS NULL
+           OR approval.expires_at > clock_timestamp())
       AND execution.lease_until > clock_timestamp() + make_interval(secs => :lease_needed_seconds)
       AND control.name = 'kill_switch' AND NOT control.is_on
     FOR SHARE OF execution, control
     RETURNING seq
 """).bindparams(bindparam("payload", type_=JSONB))
+
+# When the execution's approval expired, if it has.
+EXPIRED = text("""
+    SELECT approval.expires_at FROM execution JOIN approval ON approval.id = execution.approval_id
+    WHERE execution.id = :execution_id AND execution.rolls_back IS NULL
+      AND approval.expires_at <= clock_timestamp()
+""")
 
 # Write what became of a step. A lease that ran out meanwhile does not make the answer less true.
 ANSWER = text("""
@@ -54,7 +64,7 @@ class StepProgress:
 
     step: str
     attempts: int
-    """Intents so far; the next attempt is this plus one."""
+    """Requests that may have left so far."""
     landed: bool
     open: bool
     """Sent or about to be, and not known what became of it: inspect before anything else."""
@@ -71,11 +81,13 @@ def record_intent(
     attempt: int,
     payload: Mapping[str, Any],
     lease_needed_seconds: float = 0,
+    expires: bool = True,
 ) -> int:
     """Write down that a step is about to be sent, and return the entry's number. Commit, then send.
 
-    `lease_needed_seconds` is how long the lease must still last, e.g. the request's time limit. Raises
-    KillSwitchOn, or StaleFence when the execution is no longer ours (or a dry run, which sends nothing).
+    `lease_needed_seconds` is how long the lease must still last, e.g. the request's time limit; `expires` is false
+    for a step that changes nothing. Raises KillSwitchOn, ApprovalExpired, or StaleFence when the execution is no
+    longer ours (or a dry run, which sends nothing).
     """
     row = session.execute(
         INTEND,
@@ -86,6 +98,7 @@ def record_intent(
             "attempt": attempt,
             "payload": clean_json(payload),
             "lease_needed_seconds": lease_needed_seconds,
+            "expires": expires,
         },
     ).one_or_none()
     if row is not None:
@@ -96,6 +109,9 @@ def record_intent(
             f"the kill switch is on, set by {switch.changed_by}: {switch.reason}",
             hint="`countersign kill-switch off` allows actions again",
         )
+    expired = session.execute(EXPIRED, {"execution_id": owned.execution_id}).scalar_one_or_none()
+    if expires and expired is not None:
+        raise ApprovalExpired.at(expired)
     raise refused_write(session, owned)
 
 
@@ -145,7 +161,9 @@ def progress(journal: Sequence[JournalEntry]) -> dict[str, StepProgress]:
             case EntryKind.ANSWER:
                 landed = before.landed or entry.answer is Answer.LANDED
                 still_open = entry.answer is Answer.UNCLEAR and not landed
-                after = StepProgress(entry.step, before.attempts, landed, still_open, entry.answer, entry.payload)
+                # What never left was no attempt.
+                attempts = max(0, before.attempts - (entry.answer is Answer.NOT_SENT))
+                after = StepProgress(entry.step, attempts, landed, still_open, entry.answer, entry.payload)
         found[entry.step] = after
     return found
 

@@ -1,4 +1,7 @@
-"""The stored plan: what replay needs, fixed before the effect. The first plan of an execution stays."""
+"""The stored plan: what replay needs, fixed before the effect.
+
+It can be made anew as long as no request has left; from then on it stays, whoever goes on with it.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,10 +17,16 @@ from countersign.errors import NotFound
 from countersign.records.owned import Owned, refused_write
 from countersign.records.storable import clean_json
 
-# Store the plan unless there is one; whoever comes second works with the first one's.
+# Store the plan unless a request of the one that is there may have left: then that one counts.
 STORE = text("""
+    WITH journal AS (
+        SELECT count(*) FILTER (WHERE kind = 'intent') > count(*) FILTER (WHERE answer = 'not_sent') AS begun
+        FROM journal_entry WHERE execution_id = :execution_id
+    )
     UPDATE execution
-    SET plan = coalesce(plan, :plan), plan_hash = coalesce(plan_hash, :plan_hash)
+    SET plan = CASE WHEN plan IS NOT NULL AND journal.begun THEN plan ELSE :plan END,
+        plan_hash = CASE WHEN plan IS NOT NULL AND journal.begun THEN plan_hash ELSE :plan_hash END
+    FROM journal
     WHERE id = :execution_id AND fence = :fence AND settled_at IS NULL
     RETURNING plan, plan_hash
 """).bindparams(bindparam("plan", type_=JSONB))
@@ -35,7 +44,10 @@ class StoredPlan:
 
 
 def store_plan(session: Session, owned: Owned, *, plan: Mapping[str, Any], plan_hash: str) -> StoredPlan:
-    """Store the plan and return the one that counts: an earlier one, if there is one. Raises StaleFence."""
+    """Store the plan and return the one that counts: an earlier one, where a request of it may have left.
+
+    Raises StaleFence.
+    """
     row = session.execute(
         STORE,
         {

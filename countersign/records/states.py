@@ -65,7 +65,9 @@ class Answer(StrEnum):
     REFUSED = "refused"
     """The target said no and will say no again."""
     RETRY = "retry"
-    """The target was not reached or said not now; nothing happened."""
+    """The target said not now; nothing happened."""
+    NOT_SENT = "not_sent"
+    """The request never left: the target was not reached, or the sender kept it back."""
 
 
 class IncidentStatus(StrEnum):

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from countersign.actions.operation import Operation
 from countersign.canonical import sha256_of
-from countersign.errors import InternalError
+from countersign.errors import NoIntent
 
 
 @dataclass(frozen=True)
@@ -70,6 +70,8 @@ class Step:
     """The facts fixed before the effect."""
     wanted: Mapping[str, Any]
     """What `inspect` compares the target with."""
+    changes: bool = True
+    """False for a step that only waits for what others began."""
 
 
 @dataclass(frozen=True)
@@ -92,9 +94,9 @@ class Intent:
         return cls(execution_id, entry, step.key, sha256_of(step.request))
 
     def require(self, step: Step) -> None:
-        """Raise InternalError unless this is the intent of exactly this step's request."""
+        """Raise NoIntent unless this is the intent of exactly this step's request."""
         if (self.step, self.request_hash) != (step.key, sha256_of(step.request)):
-            raise InternalError(f"{step.title}: the intent on record is of another request, so nothing was sent.")
+            raise NoIntent(f"{step.title}: the intent on record is of another request, so nothing was sent.")
 
 
 class Spent:
@@ -104,10 +106,10 @@ class Spent:
         self._entries: set[int] = set()
 
     def spend(self, intent: Intent, step: Step) -> None:
-        """Raise InternalError where `intent` is another step's, or was sent with before."""
+        """Raise NoIntent where `intent` is another step's, or was sent with before."""
         intent.require(step)
         if intent.entry in self._entries:
-            raise InternalError(f"{step.title}: its intent was sent with already, so nothing was sent.")
+            raise NoIntent(f"{step.title}: its intent was sent with already, so nothing was sent.")
         self._entries.add(intent.entry)
 
 
@@ -223,6 +225,10 @@ class Target(Protocol):
     All raise from countersign.errors: TargetNotFound, TransientTargetError (nothing happened, retry),
     AmbiguousTargetError (only `apply`: sent, no answer), PreconditionFailed, PermanentTargetError.
     """
+
+    refusals_are_final: bool
+    """True where a refusal can only answer the very request that was sent (a command over SSH); False where something
+    in between may have sent it before (an HTTP proxy that repeats requests)."""
 
     def resolve(self, operation: Operation) -> Resolution:
         """Find the live objects. Raises TargetNotFound with the nearest candidates."""

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, ClassVar
 
 from countersign.actions.operation import Operation
 from countersign.errors import (
@@ -61,6 +61,8 @@ class Died(BaseException):
 @dataclass
 class Shelf:
     """Objects with a number each; a step sets one from `before` to `wanted`."""
+
+    refusals_are_final: ClassVar[bool] = False
 
     faults: list[Fault] = field(default_factory=list)
     numbers: dict[str, int] = field(default_factory=dict)

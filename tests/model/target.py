@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
+from typing import ClassVar
 
 from countersign.errors import AmbiguousTargetError, PermanentTargetError, PreconditionFailed, TransientTargetError
 from countersign.targets.model import Impact, Inspection, Intent, Landed, ObjectRef, Plan, Receipt, Step
@@ -33,6 +34,7 @@ class Fault(StrEnum):
 class Target:
     """Objects with a version each; every effect is kept by the identity of its planned request."""
 
+    refusals_are_final: ClassVar[bool] = False
     versions: dict[str, int] = field(default_factory=lambda: dict.fromkeys(OBJECTS, 0))
     changed_by: dict[tuple[str, int], str] = field(default_factory=dict)
     """Whose effect made a version of an object."""

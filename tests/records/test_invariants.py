@@ -77,7 +77,7 @@ def test_an_open_operation_log_can_only_be_closed(engine: Engine) -> None:
     refused(engine, "UPDATE automation_operation_log SET actor = 'other'", "can only be closed")
 
 
-@pytest.mark.parametrize("change", ["outcome = 'failed'", "report = '{}'", "fence = 9", "settled_at = now()"])
+@pytest.mark.parametrize("change", ["outcome = 'failed'", "report = '{\"a\": 1}'", "fence = 9", "settled_at = now()"])
 def test_a_settled_execution_stays_as_it_is(history: Engine, change: str) -> None:
     refused(history, f"UPDATE execution SET {change}", "is settled as success")
 
@@ -91,10 +91,11 @@ def test_an_unknown_outcome_can_be_found_out_later(engine: Engine) -> None:
     refused(engine, "UPDATE execution SET outcome = 'failed'", "is settled as success")
 
 
-def test_the_fence_never_falls_and_the_plan_never_changes(engine: Engine) -> None:
+def test_the_fence_never_falls_and_the_plan_stays_once_something_left(engine: Engine) -> None:
     mine = owned(engine)
     with transaction(engine) as session:
         store_plan(session, mine, plan={"a": 1}, plan_hash="h")
+        record_intent(session, mine, step="1", attempt=1, payload={})
     run(engine, "UPDATE execution SET fence = 5")
     refused(engine, "UPDATE execution SET fence = 4", "fence cannot fall")
     refused(engine, "UPDATE execution SET plan = '{}'", "has its plan")

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Engine, text
 
-from countersign.errors import InvalidInput, KillSwitchOn, NotFound, StaleFence
+from countersign.errors import ApprovalExpired, InvalidInput, KillSwitchOn, NotFound, StaleFence
 from countersign.records.claims import start_dry_run
 from countersign.records.control import kill_switch, set_kill_switch
 from countersign.records.database import transaction
@@ -177,16 +177,39 @@ def test_an_intent_that_waited_for_a_takeover_is_refused(engine: Engine) -> None
         assert not entries(session, mine.execution_id)
 
 
-def test_the_first_plan_stays(engine: Engine) -> None:
+def test_a_plan_stays_once_a_request_of_it_may_have_left(engine: Engine) -> None:
     mine = owned(engine)
     with transaction(engine) as session:
         assert plan_of(session, mine.execution_id) is None
         store_plan(session, mine, plan={"steps": [1]}, plan_hash="first")
+        record_intent(session, mine, step="1", attempt=1, payload={})
     new = taken_over(engine, mine)
     with transaction(engine) as session:
         stored = store_plan(session, new, plan={"steps": [2]}, plan_hash="second")
         assert (stored.plan, stored.plan_hash) == ({"steps": [1]}, "first")
         assert plan_of(session, mine.execution_id) == stored
+
+
+def test_a_plan_of_which_nothing_left_is_made_anew(engine: Engine) -> None:
+    mine = owned(engine)
+    with transaction(engine) as session:
+        store_plan(session, mine, plan={"steps": [1]}, plan_hash="first")
+        record_intent(session, mine, step="1", attempt=1, payload={})
+        record_answer(session, mine, step="1", attempt=1, answer=Answer.NOT_SENT)
+        assert store_plan(session, mine, plan={"steps": [2]}, plan_hash="second").plan_hash == "second"
+        (entry,) = progress(entries(session, mine.execution_id)).values()
+        assert (entry.attempts, entry.open, entry.landed) == (0, False, False)
+
+
+def test_an_approval_that_expires_while_it_waits_is_not_sent(engine: Engine) -> None:
+    mine = owned(engine)
+    with transaction(engine) as session:
+        session.execute(text("UPDATE approval SET expires_at = clock_timestamp() - interval '1 second'"))
+    with pytest.raises(ApprovalExpired), transaction(engine) as session:
+        record_intent(session, mine, step="1", attempt=1, payload={})
+    with transaction(engine) as session:
+        # Waiting for what was sent changes nothing.
+        record_intent(session, mine, step="2", attempt=1, payload={}, expires=False)
 
 
 def test_foreign_bytes_in_an_answer_are_stored_all_the_same(engine: Engine) -> None:
@@ -220,5 +243,8 @@ def test_a_step_is_open_until_an_answer_says_what_became_of_it(history: list[Ent
     last_kind, last_said = history[-1]
     landed = (EntryKind.ANSWER, Answer.LANDED) in history
     assert step.landed == landed
-    assert step.attempts == sum(kind is EntryKind.INTENT for kind, _ in history)
+    left = 0
+    for kind, said in history:
+        left = left + 1 if kind is EntryKind.INTENT else max(0, left - (said is Answer.NOT_SENT))
+    assert step.attempts == left
     assert step.open == (last_kind is EntryKind.INTENT or (last_said is Answer.UNCLEAR and not landed))

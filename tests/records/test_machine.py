@@ -56,6 +56,7 @@ def machine(engine: Engine) -> type[RuleBasedStateMachine]:
             self.plan: int | None = None
             self.sent: list[tuple[int, int]] = []
             self.held = False
+            self.kept_back = 0
 
         def newest(self, worker: int) -> bool:
             return worker in self.known and self.known[worker].fence == self.fence and self.outcome is None
@@ -121,7 +122,7 @@ def machine(engine: Engine) -> type[RuleBasedStateMachine]:
                 with pytest.raises(StaleFence), transaction(engine) as session:
                     store_plan(session, self.known[worker], plan={"n": number}, plan_hash=str(number))
                 return
-            self.plan = self.plan or number
+            self.plan = self.plan if self.plan and len(self.sent) > self.kept_back else number
             with transaction(engine) as session:
                 stored = store_plan(session, self.known[worker], plan={"n": number}, plan_hash=str(number))
             assert stored.plan == {"n": self.plan}
@@ -163,6 +164,7 @@ def machine(engine: Engine) -> type[RuleBasedStateMachine]:
                 return
             with transaction(engine) as session:
                 record_answer(session, self.known[worker], step="1", attempt=1, answer=said)
+            self.kept_back += said is Answer.NOT_SENT
 
         @precondition(lambda self: self.known)
         @rule(data=st.data(), outcome=OUTCOMES)

@@ -72,7 +72,9 @@ class Cluster:
 
     def write(self, method: str, path: str, body: Any, *, what: str, content_type: str = "application/json") -> Any:
         """Change the cluster as somebody else does, past everything that Countersign asks of itself."""
-        return self.connection._request(HttpRequest(method, path, body, content_type), what=what, mutation=True)
+        return self.connection._request(
+            HttpRequest(method, path, body, content_type), what=what, about=None, mutation=True
+        )
 
     def path(self, kind: str, name: str) -> str:
         return object_path(self.connection, kind, self.namespace, name)

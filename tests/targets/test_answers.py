@@ -8,25 +8,41 @@ import urllib3
 
 from countersign.errors import (
     AmbiguousTargetError,
+    NotSent,
     PermanentTargetError,
     PreconditionFailed,
     TargetNotFound,
     TransientTargetError,
 )
 from countersign.targets.kubernetes.answers import JSON_PATCH, error_of_exception, error_of_status
+from countersign.targets.kubernetes.believing import asked_of
+
+ABOUT = asked_of("/apis/apps/v1/namespaces/prod/deployments/api")
+STATUS = {"apiVersion": "v1", "kind": "Status", "status": "Failure"}
+GONE = {**STATUS, "reason": "NotFound", "details": {"name": "api", "group": "apps", "kind": "deployments"}}
 
 
-def answer(status: int, *, mutation: bool = True, content_type: str | None = None, **body: Any) -> Exception:
+def answer(code: int, *, mutation: bool = True, content_type: str | None = None, **body: Any) -> Exception:
     headers = body.pop("headers", {})
     return error_of_status(
-        status, json.dumps(body).encode(), headers, what="patch x", mutation=mutation, content_type=content_type
+        code,
+        json.dumps({**STATUS, **body}).encode(),
+        headers,
+        what="patch x",
+        mutation=mutation,
+        content_type=content_type,
+        about=ABOUT,
     )
+
+
+def foreign(status: int, body: bytes, *, mutation: bool) -> Exception:
+    return error_of_status(status, body, {}, what="patch x", mutation=mutation, content_type=JSON_PATCH, about=ABOUT)
 
 
 @pytest.mark.parametrize(
     ("found", "meaning"),
     [
-        (answer(404), TargetNotFound),
+        (answer(404, **GONE), TargetNotFound),
         (answer(401), PermanentTargetError),
         (answer(403), PermanentTargetError),
         (answer(409, reason="Conflict"), PreconditionFailed),
@@ -41,11 +57,35 @@ def answer(status: int, *, mutation: bool = True, content_type: str | None = Non
         (answer(504), AmbiguousTargetError),
         (answer(500, mutation=False), TransientTargetError),
         (answer(400), PermanentTargetError),
-        (answer(302), PermanentTargetError),
+        (answer(404, mutation=False), PermanentTargetError),
     ],
 )
 def test_a_status_has_one_meaning(found: Exception, meaning: type[Exception]) -> None:
     assert type(found) is meaning
+
+
+FOREIGN = [
+    (404, b"<html><h1>404 Not Found</h1></html>"),
+    (404, b'{"message":"no Route matched"}'),
+    (404, b'{"code":404}'),
+    (404, json.dumps({**GONE, "details": {"name": "web", "group": "apps", "kind": "deployments"}}).encode()),
+    (404, json.dumps({**GONE, "details": {"name": "api", "kind": "services"}}).encode()),
+    (404, json.dumps({**GONE, "status": "Success"}).encode()),
+    (302, b""),
+    (400, b"bad"),
+    (409, b"[]"),
+    (422, b'{"errors":[]}'),
+]
+
+
+@pytest.mark.parametrize(("status", "body"), FOREIGN)
+def test_a_foreign_answer_says_nothing_of_the_cluster(status: int, body: bytes) -> None:
+    assert type(foreign(status, body, mutation=True)) is AmbiguousTargetError
+    assert type(foreign(status, body, mutation=False)) in (TransientTargetError, PermanentTargetError)
+
+
+def test_a_foreign_not_found_is_never_gone() -> None:
+    assert not any(isinstance(foreign(s, b, mutation=m), TargetNotFound) for s, b in FOREIGN for m in (True, False))
 
 
 def test_retry_after_is_kept() -> None:
@@ -61,15 +101,15 @@ def test_a_budget_is_asked_again_after_five_seconds() -> None:
 
 
 def test_an_answer_that_is_not_json_keeps_its_status() -> None:
-    found = error_of_status(502, b"<html>", {}, what="patch x", mutation=True, content_type=None)
+    found = error_of_status(502, b"<html>", {}, what="patch x", mutation=True, content_type=None, about=ABOUT)
     assert "502" in str(found)
 
 
 @pytest.mark.parametrize(
     ("error", "mutation", "meaning"),
     [
-        (urllib3.exceptions.NewConnectionError(None, "refused"), True, TransientTargetError),  # type: ignore[arg-type]
-        (urllib3.exceptions.ConnectTimeoutError(None, ""), True, TransientTargetError),
+        (urllib3.exceptions.NewConnectionError(None, "refused"), True, NotSent),  # type: ignore[arg-type]
+        (urllib3.exceptions.ConnectTimeoutError(None, ""), True, NotSent),
         (urllib3.exceptions.ReadTimeoutError(None, "", ""), True, AmbiguousTargetError),  # type: ignore[arg-type]
         (urllib3.exceptions.ReadTimeoutError(None, "", ""), False, TransientTargetError),  # type: ignore[arg-type]
         (urllib3.exceptions.ProtocolError("x", ConnectionResetError()), True, AmbiguousTargetError),
@@ -84,6 +124,7 @@ def test_silence_is_ambiguous_unless_nothing_was_sent(
 
 @pytest.mark.parametrize("value", ["inf", "nan", "-5"])
 def test_a_retry_after_that_nobody_can_wait_for_is_none(value: str) -> None:
-    error = error_of_status(429, b"{}", {"Retry-After": value}, what="patch", mutation=True, content_type=None)
+    headers = {"Retry-After": value}
+    error = error_of_status(429, b"{}", headers, what="patch", mutation=True, content_type=None, about=ABOUT)
     assert isinstance(error, TransientTargetError)
     assert error.retry_after is None

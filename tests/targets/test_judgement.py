@@ -54,7 +54,10 @@ def now(replicas: int = 2, **metadata: Any) -> Any:
         (SCALE, now(2), Landed.NO),
         (SCALE, now(2, resourceVersion="150"), Landed.NO),
         (SCALE, now(2, generation=6, resourceVersion="150"), Landed.UNCLEAR),
-        (SCALE, now(7, generation=5, resourceVersion="150"), Landed.UNCLEAR),
+        # One change since the plan, and ours would show.
+        (SCALE, now(7, generation=5, resourceVersion="150"), Landed.NO),
+        (SCALE, now(2, generation=5, resourceVersion="150"), Landed.NO),
+        (SCALE, now(7, generation=6, resourceVersion="150"), Landed.UNCLEAR),
         (SCALE, now(5, uid="uid-new"), Landed.UNCLEAR),
         (LABEL, now(labels={"a": "b"}, resourceVersion="101"), Landed.YES),
         (LABEL, now(), Landed.NO),

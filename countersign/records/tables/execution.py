@@ -51,6 +51,10 @@ class Execution(Record, table=True):
         # Reconciliation: unsettled executions by lease; settled ones, newest first.
         Index("ix_execution_unsettled_lease_until", "lease_until", postgresql_where=text("settled_at IS NULL")),
         Index("ix_execution_settled_at", "settled_at", postgresql_where=text("settled_at IS NOT NULL")),
+        # Those of which more may come to light.
+        Index(
+            "ix_execution_look_again_until", "look_again_until", postgresql_where=text("look_again_until IS NOT NULL")
+        ),
         # Those that a person has to find out, the oldest first.
         Index("ix_execution_unknown_settled_at", "settled_at", postgresql_where=text("outcome = 'unknown'")),
     )
@@ -73,6 +77,8 @@ class Execution(Record, table=True):
     error: str | None = Field(default=None, sa_column=words(null=True))
     stderr: str | None = Field(default=None, sa_column=words(null=True))
     report: dict[str, Any] | None = Field(default=None, sa_column=document(null=True))
+    look_again_until: datetime | None = Field(default=None, sa_column=moment(null=True))
+    """Until when a request may still take effect although the outcome says that it did not; None: it cannot."""
 
     @property
     def owned(self) -> Owned:

@@ -15,7 +15,7 @@ from countersign.actions.operation import HostOperation, Operation
 from countersign.errors import (
     GateRefused,
     PermanentTargetError,
-    PreconditionFailed,
+    PlanOutdated,
     TargetError,
     TargetNotFound,
 )
@@ -56,6 +56,8 @@ FRESH_SECONDS = 5
 
 class HostTarget:
     """The hosts of one fleet, for one caller. `issue` None: nothing that changes a host is let through gate 5."""
+
+    refusals_are_final = True
 
     def __init__(
         self, *, sessions: Sessions, gateway: Gateway, caller: Caller, issue: IssueKey | None = None
@@ -132,8 +134,8 @@ class HostTarget:
     def apply(self, plan: Plan, step: Step, intent: Intent) -> Receipt:
         """Pass the gates, consume the key, compare the facts with the plan's, send what `intent` has on record.
 
-        Raises GateRefused; PreconditionFailed where the effect is there already; PermanentTargetError where the host
-        changed otherwise or refused; TransientTargetError, AmbiguousTargetError.
+        Raises GateRefused; PlanOutdated where the host is not as it was planned for, a supervisor's own restart among
+        the reasons; PermanentTargetError where it refused; TransientTargetError, AmbiguousTargetError.
         """
         self._spent.spend(intent, step)
         call = self._step_call(plan, step, Purpose.APPLY)
@@ -227,15 +229,10 @@ def _lines(host: HostSettings, commands: Sequence[Command]) -> list[str]:
 def _require_unchanged(tool: Tool, call: ToolCall, step: Step, now: Facts) -> None:
     """Refuse to send unless the host still is what the plan was made for."""
     found = tool.judge(step.before, now)
-    match found.landed:
-        case Landed.YES:
-            raise PreconditionFailed(f"Nothing was sent to {call.host.name}: {found.reason}.")
-        case Landed.UNCLEAR:
-            raise PermanentTargetError(
-                f"Nothing was sent to {call.host.name}: {found.reason}.", hint="look at the host, then plan again"
-            )
-        case Landed.NO:
-            return
+    if found.landed is not Landed.NO:
+        raise PlanOutdated(
+            f"Nothing was sent to {call.host.name}: {found.reason}.", hint="look at the host, then plan again"
+        )
 
 
 def _require_configured(host: HostSettings, *, user: str | None, port: int | None) -> None:

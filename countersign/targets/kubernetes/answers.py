@@ -15,12 +15,14 @@ from kubernetes.client.exceptions import ApiException
 
 from countersign.errors import (
     AmbiguousTargetError,
+    NotSent,
     PermanentTargetError,
     PreconditionFailed,
     TargetError,
     TargetNotFound,
     TransientTargetError,
 )
+from countersign.targets.kubernetes.believing import Asked, is_status, says_gone
 
 JSON_PATCH = "application/json-patch+json"
 BUDGET_RETRY_SECONDS = 5.0
@@ -29,11 +31,19 @@ _MESSAGE_LIMIT = 600
 
 
 def error_of_status(
-    status: int, body: bytes, headers: Mapping[str, str], *, what: str, mutation: bool, content_type: str | None
+    status: int,
+    body: bytes,
+    headers: Mapping[str, str],
+    *,
+    what: str,
+    mutation: bool,
+    content_type: str | None,
+    about: Asked | None,
 ) -> TargetError:
     """Return the error that an HTTP answer outside 2xx stands for.
 
-    `what` names the request for people ("patch Deployment prod/api"); `content_type` is the request's.
+    `what` names the request for people ("patch Deployment prod/api"); `content_type` is the request's, `about` what
+    its path names.
     """
     answer = _status_of(body)
     reason = str(answer.get("reason") or "")
@@ -41,10 +51,14 @@ def error_of_status(
     details: Mapping[str, Any] = raw_details if isinstance(raw_details, dict) else {}
     said = f"{answer['message']} (HTTP {status})" if answer.get("message") else f"HTTP {status}"
     text = f"{what}: {said}"[:_MESSAGE_LIMIT]
-    if status == 404:
+    if status == 404 and says_gone(about, answer):
         return TargetNotFound(text)
+    if status in (401, 403):
+        return PermanentTargetError(text, hint="check the credentials and the role of the cluster block")
     if status == 429:
         return TransientTargetError(text, retry_after=_retry_after(headers, details))
+    if status < 500 and (not is_status(answer) or (status == 404 and mutation)):
+        return foreign(what, f"HTTP {status} that says nothing of the object", mutation=mutation)
     if status == 409:
         if reason == "AlreadyExists":
             return PermanentTargetError(text)
@@ -58,8 +72,6 @@ def error_of_status(
         if content_type == JSON_PATCH and not details.get("causes"):
             return PreconditionFailed(text)
         return PermanentTargetError(text)
-    if status in (401, 403):
-        return PermanentTargetError(text, hint="check the credentials and the role of the cluster block")
     if status >= 500:
         if mutation:
             return AmbiguousTargetError(text)
@@ -67,11 +79,19 @@ def error_of_status(
     return PermanentTargetError(text)
 
 
+def foreign(what: str, why: str, *, mutation: bool) -> TargetError:
+    """Return the error of an answer that is not the API server's about this object: it says nothing of either."""
+    text = f"{what}: the answer is not the cluster's own about this object: {why}"
+    if mutation:
+        return AmbiguousTargetError(text)
+    return TransientTargetError(text, hint="look at what stands between here and the API server")
+
+
 def error_of_exception(error: Exception, *, what: str, mutation: bool) -> TargetError:
     """Return the error that a failure without an answer stands for: certainly not sent, or maybe sent."""
     name, before = _before_send(error)
     if before:
-        return TransientTargetError(f"{what}: {name}", hint="check the cluster's address and certificate")
+        return NotSent(f"{what}: {name}", hint="check the cluster's address and certificate")
     if mutation:
         return AmbiguousTargetError(f"{what}: no answer ({name})")
     return TransientTargetError(f"{what}: no answer ({name})")

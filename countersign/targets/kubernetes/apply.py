@@ -1,11 +1,14 @@
 """Send one step, once."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final, assert_never
 
-from countersign.errors import PermanentTargetError, TargetNotFound
+from countersign.errors import AmbiguousTargetError, PermanentTargetError, TargetError, TargetNotFound
+from countersign.targets.kubernetes.answers import foreign
+from countersign.targets.kubernetes.believing import asked_of, says_deleted
+from countersign.targets.kubernetes.change import field_of
 from countersign.targets.kubernetes.connection import Connection
 from countersign.targets.kubernetes.requests import Effect
 from countersign.targets.model import Intent, Plan, Receipt, Step
@@ -29,18 +32,53 @@ def apply(
     """
     match Effect(step.request["effect"]):
         case Effect.CHANGE:
-            metadata = connection.send(step, intent)["metadata"]
+            metadata = _changed(step, connection.send(step, intent))["metadata"]
             return Receipt({key: metadata.get(key) for key in ("resourceVersion", "generation")})
-        case Effect.DELETE | Effect.EVICT:
+        case Effect.DELETE:
+            try:
+                answer = connection.send(step, intent)
+            except TargetNotFound:
+                return _GONE
+            return _deleted(step, answer)
+        case Effect.EVICT:
             try:
                 connection.send(step, intent)
             except TargetNotFound:
                 return _GONE
-            return Receipt({"accepted": True})
+            # The Status that an eviction is answered with names no pod (registry/core/pod/storage/eviction.go).
+            return _evicted(connection, step)
         case Effect.WAIT_GONE:
             return _wait_gone(connection, step, plan.deadline, pause)
         case other:
             assert_never(other)
+
+
+def _changed(step: Step, answer: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the answer to a change, which has to be the planned object with every changed field as wanted."""
+    wanted: Mapping[str, Any] = step.wanted["fields"]
+    if answer["metadata"]["uid"] != step.before["uid"]:
+        raise foreign(step.title, "it is about another object of that name", mutation=True)
+    missing = [at for at, value in wanted.items() if field_of(answer, at) != value]
+    if missing:
+        raise foreign(step.title, f"it does not show the change of {', '.join(missing[:3])}", mutation=True)
+    return answer
+
+
+def _deleted(step: Step, answer: Any) -> Receipt:
+    asked = asked_of(step.request["path"])
+    if asked is None or not says_deleted(asked, step.before["uid"], answer):
+        raise foreign(step.title, "it does not say that this object is deleted or ends", mutation=True)
+    return Receipt({"accepted": True})
+
+
+def _evicted(connection: Connection, step: Step) -> Receipt:
+    try:
+        live = still_there(connection, step.before["podPath"], step.before["uid"])
+    except TargetError as error:
+        raise AmbiguousTargetError(f"{step.title}: accepted, and the pod cannot be read: {error.message}") from error
+    if live is not None and not live["metadata"].get("deletionTimestamp"):
+        raise foreign(step.title, "it says yes, and the pod does not end", mutation=True)
+    return Receipt({"accepted": True})
 
 
 def still_there(connection: Connection, path: str, uid: str) -> Any | None:

@@ -24,14 +24,13 @@ from kubernetes.config import ConfigException
 from kubernetes.config.kube_config import load_kube_config_from_dict
 
 from countersign.errors import (
-    AmbiguousTargetError,
     ConfigurationError,
     PermanentTargetError,
     TargetError,
     TargetNotFound,
-    TransientTargetError,
 )
-from countersign.targets.kubernetes.answers import error_of_exception, error_of_status
+from countersign.targets.kubernetes.answers import error_of_exception, error_of_status, foreign
+from countersign.targets.kubernetes.believing import Asked, asked_of, doubt, groups_of
 from countersign.targets.kubernetes.kubeconfig import ClusterSettings, kubeconfig_document
 from countersign.targets.kubernetes.requests import HttpRequest, dry, real
 from countersign.targets.model import Intent, Spent, Step
@@ -52,7 +51,7 @@ class Connection:
     def __init__(self, settings: ClusterSettings, *, request_timeout: float) -> None:
         self.settings = settings
         self.request_timeout = request_timeout
-        self._discovered: dict[str, tuple[str, ...]] = {}
+        self._groups: Mapping[str, tuple[str, ...]] | None = None
         self._spent = Spent()
         document = kubeconfig_document(settings)
         self.server: str = document["clusters"][0]["cluster"]["server"]
@@ -98,18 +97,25 @@ class Connection:
         self._client.close()  # type: ignore[no-untyped-call]
 
     def get(self, path: str, query: Mapping[str, str] | None = None, *, what: str | None = None) -> Any:
-        """Read `path` once."""
-        return self._request(HttpRequest("GET", path, None, query=query or {}), what=what or f"read {path}")
+        """Read `path` once. What comes back is about what the path names."""
+        asked = HttpRequest("GET", path, None, query=query or {})
+        return self._request(asked, what=what or f"read {path}", about=asked_of(path))
 
     def send(self, step: Step, intent: Intent) -> Any:
-        """Send the request of `step`, once. The only way to change anything, and only for what is on record."""
+        """Send the request of `step`, once. The only way to change anything, and only for what is on record.
+
+        Whether the answer shows the effect is for the caller to see.
+        """
         self._spent.spend(intent, step)
-        return self._request(real(step.request), what=step.title, mutation=True)
+        asked = real(step.request)
+        return self._request(asked, what=step.title, about=asked_of(asked.path, asked.body), mutation=True)
 
     def dry_run(self, request: Mapping[str, Any], *, what: str) -> Any:
         """Have a step's request judged by the server, which stores nothing; None for a step that sends none."""
         asked = dry(request)
-        return None if asked is None else self._request(asked, what=what)
+        if asked is None:
+            return None
+        return self._request(asked, what=what, about=asked_of(asked.path, asked.body))
 
     def review(self, attributes: Mapping[str, str]) -> Any:
         """Ask whether these credentials may do something: SelfSubjectAccessReview, of which nothing is stored."""
@@ -119,26 +125,25 @@ class Connection:
             "kind": "SelfSubjectAccessReview",
             "spec": {"resourceAttributes": dict(attributes)},
         }
-        return self._request(HttpRequest("POST", path, body), what="ask for rights")
+        answer = self._request(HttpRequest("POST", path, body), what="ask for rights", about=None)
+        if not isinstance(answer, Mapping) or answer.get("kind") != "SelfSubjectAccessReview":
+            raise foreign("ask for rights", "it is no review", mutation=False)
+        return answer
 
     def versions(self, group: str) -> tuple[str, ...]:
         """Return the versions that the server has of an API group, its preferred one first; () if none."""
-        if group not in self._discovered:
-            try:
-                answer = self.get(f"/apis/{group}", what=f"read the API group {group}")
-            except TargetNotFound:
-                self._discovered[group] = ()
-            else:
-                preferred = answer.get("preferredVersion", {}).get("version")
-                found = [entry["version"] for entry in answer.get("versions", ())]
-                self._discovered[group] = tuple(sorted(found, key=lambda version: version != preferred))
-        return self._discovered[group]
+        if self._groups is None:
+            groups = groups_of(self.get("/apis", what="read the API groups"))
+            if groups is None:
+                raise foreign("read the API groups", "it is no list of groups", mutation=False)
+            self._groups = dict(groups)
+        return self._groups.get(group, ())
 
     def _server_timeout(self) -> str:
         # The server must give up before the client does, else a refused request may still be worked on.
         return f"{max(1, int(self.request_timeout * 0.8))}s"
 
-    def _request(self, asked: HttpRequest, *, what: str, mutation: bool = False) -> Any:
+    def _request(self, asked: HttpRequest, *, what: str, about: Asked | None, mutation: bool = False) -> Any:
         headers = {"Accept": "application/json"}
         query = dict(asked.query)
         if asked.method != "GET":
@@ -165,12 +170,16 @@ class Connection:
                 what=what,
                 mutation=mutation,
                 content_type=asked.content_type if asked.method == "PATCH" else None,
+                about=about,
             )
         try:
-            return json.loads(data)
+            answer = json.loads(data)
         except ValueError:
-            text = f"{what}: the answer is not JSON"
-            raise (AmbiguousTargetError(text) if mutation else TransientTargetError(text)) from None
+            raise foreign(what, "it is not JSON", mutation=mutation) from None
+        # What a deletion or an eviction is answered with differs; whoever sends it looks for itself.
+        if about is not None and asked.method in ("GET", "PATCH", "PUT") and (why := doubt(about, answer)):
+            raise foreign(what, why, mutation=mutation)
+        return answer
 
 
 def connect(settings: ClusterSettings, *, request_timeout: float) -> Connection:

@@ -66,6 +66,9 @@ def judge_change(step: Step, live: Mapping[str, Any], *, made_at: str) -> Inspec
         return Inspection(Landed.UNCLEAR, f"{step.ref} was replaced by another object of that name", seen)
     if seen["fields"] == wanted:
         return Inspection(Landed.YES, "every changed field is as wanted", seen)
+    if _counted(step) and metadata.get("generation") == before["generation"] + 1:
+        # One change since, and it was not ours, which would show. Ours cannot come any more: it tests the generation.
+        return Inspection(Landed.NO, "somebody else made the only change since the plan", seen)
     if seen["fields"] != before["fields"]:
         return Inspection(Landed.UNCLEAR, "the fields are neither as before nor as wanted", seen)
     if before["resourceVersion"] == metadata.get("resourceVersion"):
@@ -77,6 +80,12 @@ def judge_change(step: Step, live: Mapping[str, Any], *, made_at: str) -> Inspec
     if _only_status_written_since(metadata.get("managedFields"), made_at):
         return Inspection(Landed.NO, "only status was written since the plan was made", seen)
     return Inspection(Landed.UNCLEAR, "the fields are as before, but the object was changed since", seen)
+
+
+def _counted(step: Step) -> bool:
+    """Return whether every change of these fields makes another generation, which labels do not."""
+    counted = step.before["generation"] is not None
+    return counted and not any(at.startswith("/metadata/") for at in step.wanted["fields"])
 
 
 def _only_status_written_since(entries: Any, made_at: str) -> bool:

@@ -122,6 +122,7 @@ def wait_step(ref: ObjectRef, pods: list[Mapping[str, str]], *, number: int) -> 
         request={"effect": Effect.WAIT_GONE.value, "pods": [dict(pod) for pod in pods]},
         before={"uid": ref.uid},
         wanted={"gone": True},
+        changes=False,
     )
 
 

@@ -23,6 +23,8 @@ _DRAIN_SECONDS = int(Settings.model_fields["drain_timeout_seconds"].default)
 class KubernetesTarget:
     """Implements countersign.targets.model.Target for one cluster."""
 
+    refusals_are_final = False
+
     def __init__(
         self, connection: Connection, *, drain_timeout_seconds: int = _DRAIN_SECONDS, stop: Event | None = None
     ) -> None:
