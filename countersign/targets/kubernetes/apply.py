@@ -39,14 +39,14 @@ def apply(
                 answer = connection.send(step, intent)
             except TargetNotFound:
                 return _GONE
-            return _deleted(step, answer)
+            return _deleted(connection, step, answer)
         case Effect.EVICT:
             try:
                 connection.send(step, intent)
             except TargetNotFound:
                 return _GONE
             # The Status that an eviction is answered with names no pod (registry/core/pod/storage/eviction.go).
-            return _evicted(connection, step)
+            return _seen_to_end(connection, step, step.before["podPath"])
         case Effect.WAIT_GONE:
             return _wait_gone(connection, step, plan.deadline, pause)
         case other:
@@ -64,20 +64,21 @@ def _changed(step: Step, answer: Mapping[str, Any]) -> Mapping[str, Any]:
     return answer
 
 
-def _deleted(step: Step, answer: Any) -> Receipt:
+def _deleted(connection: Connection, step: Step, answer: Any) -> Receipt:
     asked = asked_of(step.request["path"])
-    if asked is None or not says_deleted(asked, step.before["uid"], answer):
-        raise foreign(step.title, "it does not say that this object is deleted or ends", mutation=True)
-    return Receipt({"accepted": True})
+    if asked is not None and says_deleted(asked, step.before["uid"], answer):
+        return Receipt({"accepted": True})
+    return _seen_to_end(connection, step, step.request["path"])
 
 
-def _evicted(connection: Connection, step: Step) -> Receipt:
+def _seen_to_end(connection: Connection, step: Step, path: str) -> Receipt:
+    """Look whether the object is gone or ends, where the answer does not say so."""
     try:
-        live = still_there(connection, step.before["podPath"], step.before["uid"])
+        live = still_there(connection, path, step.before["uid"])
     except TargetError as error:
-        raise AmbiguousTargetError(f"{step.title}: accepted, and the pod cannot be read: {error.message}") from error
+        raise AmbiguousTargetError(f"{step.title}: accepted, and not seen to end: {error.message}") from error
     if live is not None and not live["metadata"].get("deletionTimestamp"):
-        raise foreign(step.title, "it says yes, and the pod does not end", mutation=True)
+        raise foreign(step.title, "it says yes, and the object does not end", mutation=True)
     return Receipt({"accepted": True})
 
 

@@ -22,6 +22,7 @@ from countersign.actions.operation import (
 from countersign.errors import PermanentTargetError, PreconditionFailed
 from countersign.targets.kubernetes.connection import Connection
 from countersign.targets.kubernetes.drain import drain_steps
+from countersign.targets.kubernetes.dropping import dropped
 from countersign.targets.kubernetes.kinds import list_path, object_path
 from countersign.targets.kubernetes.plan_delete import delete_options
 from countersign.targets.kubernetes.plan_metadata import with_metadata
@@ -37,7 +38,7 @@ from countersign.targets.kubernetes.plan_template import (
     with_resources,
 )
 from countersign.targets.kubernetes.plan_undo import deployment_undone, revision_undone
-from countersign.targets.kubernetes.steps import change_step, delete_step, rfc3339
+from countersign.targets.kubernetes.steps import DROPPED, change_step, delete_step, rfc3339
 from countersign.targets.kubernetes.template import pods_of
 from countersign.targets.model import Impact, ObjectRef, Plan, Resolution, Step
 
@@ -141,7 +142,11 @@ def _part(subject: _Subject, number: int, at: datetime) -> _Part:
         title=title,
         reversible=operation.verb is not Verb.RESTART,
     )
-    return _Part(()) if step is None else _measured(step, operation.verb, live, wanted)
+    if step is None:
+        return _Part(())
+    if isinstance(parameters, PatchParameters) and (lost := dropped(live, wanted, parameters)):
+        step = replace(step, before={**step.before, DROPPED: list(lost)})
+    return _measured(step, operation.verb, live, wanted)
 
 
 def _wanted(subject: _Subject, at: datetime) -> tuple[Any, str]:
@@ -185,7 +190,7 @@ def _wanted(subject: _Subject, at: datetime) -> tuple[Any, str]:
             return with_metadata(live, "labels", parameters, of=of), f"label {of}"
         case Verb.PATCH:
             assert isinstance(parameters, PatchParameters)
-            wanted = patched(subject.connection, subject.path, parameters, of=of)
+            wanted = patched(subject.connection, subject.path, live, parameters, of=of)
             return wanted, f"patch {of} ({', '.join(_keys(parameters.patch))})"
         case Verb.DELETE | Verb.DRAIN:
             raise AssertionError(f"{subject.operation.verb} is not a change of fields")

@@ -14,6 +14,7 @@ from countersign.targets.kubernetes.budgets import budget_findings
 from countersign.targets.kubernetes.connection import Connection
 from countersign.targets.kubernetes.kinds import list_path, object_path
 from countersign.targets.kubernetes.requests import Effect
+from countersign.targets.kubernetes.steps import DROPPED
 from countersign.targets.model import Finding, ObjectRef, Plan, Severity, Step
 
 _ROLLS = frozenset({Verb.RESTART, Verb.UNDO})
@@ -36,6 +37,7 @@ def preflight(connection: Connection, plan: Plan) -> tuple[Finding, ...]:
             findings += _autoscaler_findings(connection, plan, ref)
     for step in plan.steps:
         findings += image_findings(step)
+        findings += dropping_findings(step)
         findings += _dry_run(connection, step)
     findings += budget_findings(connection, plan)
     return tuple(findings)
@@ -84,6 +86,17 @@ def rollout_in_progress(live: Mapping[str, Any]) -> bool:
     return bool(
         updated < wanted or status.get("replicas", 0) > updated or status.get("availableReplicas", 0) < updated
     )
+
+
+def dropping_findings(step: Step) -> Iterable[Finding]:
+    """Block a merge patch that would take away what it does not name: it replaces lists whole (RFC 7386)."""
+    if lost := step.before.get(DROPPED):
+        yield Finding(
+            Severity.BLOCKING,
+            "patch_drops",
+            f"{step.ref}: a merge patch replaces whole lists, so this would remove {', '.join(lost)}. Without "
+            "--type=merge, kubectl's strategic patch changes only what it names.",
+        )
 
 
 def image_findings(step: Step) -> Iterable[Finding]:

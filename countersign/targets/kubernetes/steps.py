@@ -14,6 +14,8 @@ from countersign.targets.model import ObjectRef, Step
 
 INVERSE: Final = "inverse"
 """Key in Step.before: the JSON patch that takes the step back."""
+DROPPED: Final = "dropped"
+"""Key in Step.before of a merge patch: what it leaves out of lists that it replaces."""
 OWNER: Final = "owner"
 """Key in Step.before of a deletion: kind and name of what replaces the object, or None."""
 

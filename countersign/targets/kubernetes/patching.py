@@ -1,0 +1,184 @@
+"""Pure: what a patch names, what an object looks like with exactly that changed, and whether the server agreed.
+
+A dry run answers the whole object, with what the server would allocate and default (a dummy node port among it). Only
+what the patch names is taken from it: the rest is the server's to decide when the change is applied.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import Any, Final
+
+import jsonpatch
+from kubernetes.utils.quantity import parse_quantity
+
+from countersign.actions.operation import PatchParameters, PatchType
+
+Json = Any
+_MERGE_KEYS: Final = (
+    "mountPath", "devicePath", "containerPort", "port", "ip", "topologyKey", "uid", "name", "key", "type",
+)  # fmt: skip
+"""What strategic merges tell list items apart by (patchMergeKey in k8s.io/api), the more particular ones first."""
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """One value that a patch names."""
+
+    path: tuple[str, ...]
+    value: Json
+    """None: the field is to be absent."""
+
+    @property
+    def shown(self) -> str:
+        """The field as people write it: spec.template.spec.containers[name=app].image."""
+        return "".join(part if part.startswith("[") else f".{part}" for part in self.path).lstrip(".")
+
+
+def with_patch(live: Mapping[str, Json], answered: Mapping[str, Json], parameters: PatchParameters) -> Json:
+    """Return `live` with what the patch names as the server's dry run `answered` it, and nothing else changed."""
+    patch = json.loads(parameters.patch)
+    match parameters.type:
+        case PatchType.JSON:
+            operations = [each for each in patch if each.get("op") != "test"]
+            return jsonpatch.apply_patch(deepcopy(dict(live)), operations)
+        case PatchType.MERGE:
+            return _merged(live, patch)
+        case PatchType.STRATEGIC:
+            return _projected(live, answered, patch)
+
+
+def not_as_named(answered: Mapping[str, Json], parameters: PatchParameters) -> tuple[Leaf, ...]:
+    """Return what the patch names and the server's answer does not have with that value."""
+    patch = json.loads(parameters.patch)
+    leaves = _json_leaves(patch) if parameters.type is PatchType.JSON else _leaves(patch, ())
+    # A strategic patch may add to a list of plain values (finalizers), the others replace it.
+    adds = parameters.type is PatchType.STRATEGIC
+    return tuple(leaf for leaf in leaves if not _holds(answered, leaf, adds=adds))
+
+
+def _merged(live: Json, patch: Json) -> Json:
+    """RFC 7386."""
+    if not isinstance(patch, Mapping):
+        return deepcopy(patch)
+    result = dict(live) if isinstance(live, Mapping) else {}
+    for key, value in patch.items():
+        if value is None:
+            result.pop(key, None)
+        else:
+            result[key] = _merged(result.get(key), value)
+    return result
+
+
+def _projected(live: Json, answered: Json, patch: Json) -> Json:
+    """Return `live` with what a strategic patch names taken from the answer; directives are not read, so what they
+    are about is taken whole.
+    """
+    if isinstance(patch, Mapping) and isinstance(answered, Mapping):
+        if "$patch" in patch or "$retainKeys" in patch:
+            return deepcopy(answered)
+        result = deepcopy(dict(live)) if isinstance(live, Mapping) else {}
+        for key, value in patch.items():
+            field = key.partition("/")[2] if key.startswith("$") else key
+            if field not in answered:
+                result.pop(field, None)
+            elif key == field:
+                result[field] = _projected(result.get(field), answered[field], value)
+            elif field not in patch:
+                result[field] = deepcopy(answered[field])
+        return result
+    if isinstance(patch, list) and isinstance(answered, list) and all(isinstance(item, Mapping) for item in patch):
+        return [_item(live if isinstance(live, list) else [], item, patch) for item in answered]
+    return deepcopy(answered)
+
+
+def _item(live: list[Json], answered: Json, patch: list[Json]) -> Json:
+    """Return one item of a merged list: as it was, or with what its part of the patch names."""
+    key = merge_key(answered)
+    if key is None:
+        return answered
+    before = next((item for item in live if merge_key(item) == key and item[key] == answered[key]), None)
+    part = next((item for item in patch if item.get(key) == answered[key]), None)
+    if part is None:
+        return answered if before is None else before
+    found = _projected(before, answered, part)
+    return {field: value for field, value in found.items() if field in answered}
+
+
+def merge_key(item: Json) -> str | None:
+    """Return the field that tells a list's item apart from the others, None where there is none."""
+    return next((key for key in _MERGE_KEYS if key in item), None) if isinstance(item, Mapping) else None
+
+
+def _leaves(patch: Json, path: tuple[str, ...]) -> Iterator[Leaf]:
+    if isinstance(patch, Mapping) and "$patch" not in patch:
+        for key, value in patch.items():
+            if not key.startswith("$"):
+                yield from _leaves(value, (*path, key))
+    elif isinstance(patch, list) and patch and all(isinstance(item, Mapping) for item in patch):
+        for number, item in enumerate(patch):
+            key = merge_key(item)
+            part = f"[{key}={item[key]}]" if key else f"[{number}]"
+            if "$patch" not in item:
+                yield from _leaves(item, (*path, part))
+    elif not isinstance(patch, Mapping):
+        yield Leaf(path, patch)
+
+
+def _json_leaves(operations: list[Mapping[str, Json]]) -> Iterator[Leaf]:
+    """Yield what `add` and `replace` name. Later operations may move or remove it again, so only the last counts."""
+    named: dict[tuple[str, ...], Json] = {}
+    for each in operations:
+        path = tuple(part.replace("~1", "/").replace("~0", "~") for part in str(each.get("path")).split("/")[1:])
+        if each.get("op") in ("add", "replace"):
+            named[path] = each.get("value")
+        elif each.get("op") in ("remove", "move"):
+            named = {other: value for other, value in named.items() if other[: len(path)] != path}
+    moved = any(each.get("op") in ("remove", "move") for each in operations)
+    for path, value in named.items():
+        # An index means another item once something before it was taken out.
+        if not (moved and any(part.isdigit() or part == "-" for part in path)):
+            yield from _leaves(value, tuple(f"[{part}]" if part.isdigit() or part == "-" else part for part in path))
+
+
+def _holds(answered: Json, leaf: Leaf, *, adds: bool) -> bool:
+    found = value_at(answered, leaf.path)
+    if leaf.value in (None, [], {}):
+        return True  # absence, for which the server may put a default
+    if adds and isinstance(found, list) and isinstance(leaf.value, list):
+        return all(value in found for value in leaf.value)
+    return found is not None and same(found, leaf.value)
+
+
+def value_at(value: Json, path: tuple[str, ...]) -> Json:
+    """Return the value at a leaf's path, None where there is none."""
+    for part in path:
+        if part.startswith("[") and isinstance(value, list):
+            inside = part[1:-1]
+            key, named, wanted = inside.partition("=")
+            if named:
+                value = next((i for i in value if isinstance(i, Mapping) and str(i.get(key)) == wanted), None)
+            elif inside == "-":
+                value = value[-1] if value else None
+            else:
+                value = value[int(inside)] if int(inside) < len(value) else None
+        elif isinstance(value, Mapping):
+            value = value.get(part)
+        else:
+            return None
+    return value
+
+
+def same(found: Json, wanted: Json) -> bool:
+    """Return whether two values are one to the API: 1000m and "1" are the same quantity, {} and [] are absence."""
+    if isinstance(found, bool) is not isinstance(wanted, bool):
+        return False  # which Python takes for 0 and 1
+    if found == wanted:
+        return True
+    if isinstance(wanted, list) and isinstance(found, list):
+        return len(found) == len(wanted) and all(same(*pair) for pair in zip(found, wanted, strict=True))
+    try:
+        return bool(parse_quantity(found) == parse_quantity(wanted))  # type: ignore[no-untyped-call]
+    except (ValueError, TypeError, ArithmeticError):
+        return False
