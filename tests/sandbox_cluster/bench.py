@@ -6,10 +6,11 @@ from typing import Any
 
 from countersign.sandbox.cluster.behaviours import BehaviourBook
 from countersign.sandbox.cluster.controllers.manager import Manager
+from countersign.sandbox.cluster.delete_options import Deletion
 from countersign.sandbox.cluster.kinds import kind_of, stored
 from countersign.sandbox.cluster.seed import apply_manifests, default_manifests
 from countersign.sandbox.cluster.store import Object, Store
-from countersign.sandbox.cluster.writing import Deletion, Writer
+from countersign.sandbox.cluster.writing import Writer
 
 NAMESPACE = "shop"
 WAIT_SECONDS = 20

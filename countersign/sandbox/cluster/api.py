@@ -6,8 +6,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from countersign.sandbox.cluster import discovery
+from countersign.sandbox.cluster.delete_options import (
+    Deletion,
+    check_dry_run,
+    from_eviction,
+    from_request,
+    is_dry,
+)
 from countersign.sandbox.cluster.kinds import METRICS, REVIEWS
-from countersign.sandbox.cluster.listing import number, page
+from countersign.sandbox.cluster.listing import page
 from countersign.sandbox.cluster.logs import pod_log
 from countersign.sandbox.cluster.metrics import usage
 from countersign.sandbox.cluster.openapi import openapi
@@ -23,7 +30,7 @@ from countersign.sandbox.cluster.status import (
     unsupported_media_type,
 )
 from countersign.sandbox.cluster.store import Store
-from countersign.sandbox.cluster.subresources import evict, read_deletion, scale_of, write_scale
+from countersign.sandbox.cluster.subresources import evict, scale_of, write_scale
 from countersign.sandbox.cluster.tables import as_table, wants_table
 from countersign.sandbox.cluster.versions import served
 from countersign.sandbox.cluster.watching import Watches
@@ -32,6 +39,7 @@ from countersign.sandbox.cluster.writing import Options, Writer
 JSON_PATCH = "application/json-patch+json"
 MERGE_PATCH = "application/merge-patch+json"
 STRATEGIC_PATCH = "application/strategic-merge-patch+json"
+_OPTIONS = {"POST": "CreateOptions", "PUT": "UpdateOptions", "PATCH": "PatchOptions"}
 _SPOKEN = ("application/json", "application/*", "*/*")
 
 
@@ -47,14 +55,13 @@ class Request:
     content_type: str = ""
     accept: str = ""
 
+    has_body: bool = False
+    """True if anything was sent as a body, be it `null`."""
+
     @property
     def dry_run(self) -> bool:
         """True if nothing may be persisted."""
-        if self.query.get("dryRun"):
-            return True
-        options = self.body.get("deleteOptions") or self.body if isinstance(self.body, Mapping) else {}
-        kind = self.body.get("kind") if isinstance(self.body, Mapping) else None
-        return kind in ("DeleteOptions", "Eviction", None) and bool(options.get("dryRun"))
+        return is_dry(self.method, self.path, self.body, self.query, has_body=self.has_body)
 
 
 @dataclass(frozen=True)
@@ -152,7 +159,7 @@ class Api:
                 return Answer(201, served(kind, made))
             case "DELETE":
                 found = page(self._store, kind, at.namespace, request.query)
-                how = read_deletion(_deletion_body(request), dry_run=request.dry_run)
+                how = _deletion(request)
                 for item in found.items:
                     metadata = item["metadata"]
                     self._writer.delete(kind, metadata.get("namespace", ""), metadata["name"], how)
@@ -187,7 +194,7 @@ class Api:
                 )
                 return Answer(200, item)
             case "DELETE" if not at.subresource:
-                how = read_deletion(_deletion_body(request), dry_run=request.dry_run)
+                how = _deletion(request)
                 return Answer(200, self._writer.delete(kind, namespace, name, how))
             case _:
                 raise method_not_allowed()
@@ -208,7 +215,8 @@ class Api:
                 return Answer(200, write_scale(self._writer, kind, namespace, name, alter=alter, options=options))
             case "eviction", "POST":
                 body = self._object_body(request)
-                return Answer(201, evict(self._writer, namespace, name, body, dry_run=request.dry_run))
+                how = from_eviction(body.get("deleteOptions"), request.query)
+                return Answer(201, evict(self._writer, namespace, name, body, how))
             case "binding", "POST":
                 body = self._object_body(request)
 
@@ -232,16 +240,10 @@ class Api:
         return request.body
 
 
-def _deletion_body(request: Request) -> dict[str, Any]:
-    """Return the DeleteOptions of a request: the body, completed by the query."""
-    if not isinstance(request.body, dict | None):
-        raise bad_request("the object provided is unrecognized (must be of type DeleteOptions)")
-    found = dict(request.body or {})
-    if "gracePeriodSeconds" in request.query:
-        found.setdefault("gracePeriodSeconds", number(request.query, "gracePeriodSeconds"))
-    if "propagationPolicy" in request.query:
-        found.setdefault("propagationPolicy", request.query["propagationPolicy"])
-    return found
+def _deletion(request: Request) -> Deletion:
+    if request.has_body and request.content_type not in ("", "application/json", "application/yaml"):
+        raise unsupported_media_type(["application/json", "application/yaml"])
+    return from_request(request.body, request.query, has_body=request.has_body)
 
 
 def _without_kind(item: dict[str, Any]) -> dict[str, Any]:
@@ -250,8 +252,8 @@ def _without_kind(item: dict[str, Any]) -> dict[str, Any]:
 
 
 def _options(request: Request) -> Options:
-    if request.query.get("dryRun") not in (None, "All"):
-        raise bad_request('dryRun: Unsupported value: supported values: "All"')
+    if "dryRun" in request.query:
+        check_dry_run(_OPTIONS[request.method], [request.query["dryRun"]])
     return Options(dry_run=request.dry_run, strict=request.query.get("fieldValidation") == "Strict")
 
 

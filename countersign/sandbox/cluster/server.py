@@ -65,12 +65,13 @@ class ApiServer:
             return _json(unauthorized().http_code, unauthorized().body, {})
         if request.path.startswith(CONTROL):
             return await self._control(request)
-        body = read_body(await request.read())
+        raw = await request.read()
         asked = Request(
             method=request.method,
             path=request.path,
             query=dict(request.query),
-            body=body,
+            body=read_body(raw),
+            has_body=bool(raw),
             content_type=request.content_type if request.headers.get("Content-Type") else "",
             accept=request.headers.get("Accept", ""),
         )
@@ -180,7 +181,7 @@ class ApiServer:
 def _refuse_unreadable(asked: Request) -> None:
     if "protobuf" in asked.content_type and "reviews" not in asked.path:
         raise unsupported_media_type(["application/json"])
-    if isinstance(asked.body, bytes) and "protobuf" not in asked.content_type:
+    if isinstance(asked.body, bytes) and asked.method != "DELETE" and "protobuf" not in asked.content_type:
         raise bad_request("couldn't get version/kind; json parse error")
 
 

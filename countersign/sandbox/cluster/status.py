@@ -120,6 +120,14 @@ def wrong_uid(kind: Kind, name: str, *, wanted: str, found: str) -> StatusError:
     return conflict(kind, name, f"Precondition failed: UID in precondition: {wanted}, UID in object meta: {found}")
 
 
+def precondition(kind: Kind, name: str, field: str, *, wanted: str, found: str) -> StatusError:
+    """409: a deletion was meant for another object, or another state of it (registry/rest/delete.go)."""
+    meant = {"UID": "have been deleted and then recreated", "ResourceVersion": "have been modified"}[field]
+    why = f"the {field} in the precondition ({wanted}) does not match the {field} in record ({found})"
+    message = f'Operation cannot be fulfilled on {kind.qualified_kind} "{name}": {why}. The object might {meant}'
+    return StatusError(409, "Conflict", message, details={**_details(kind, name), "kind": kind.kind})
+
+
 def invalid(kind: Kind, name: str, causes: Sequence[Cause]) -> StatusError:
     """422: fields of the object are wrong."""
     texts = [cause.text for cause in causes]

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from countersign.sandbox.cluster.delete_options import Deletion
 from countersign.sandbox.cluster.kinds import Kind, stored
 from countersign.sandbox.cluster.selectors import labels_of, matches, selector_text
 from countersign.sandbox.cluster.status import (
@@ -12,11 +13,12 @@ from countersign.sandbox.cluster.status import (
     invalid,
     invalid_value,
     modified,
+    precondition,
     too_many_requests,
     wrong_uid,
 )
 from countersign.sandbox.cluster.store import Object, now
-from countersign.sandbox.cluster.writing import Deletion, Options, Writer
+from countersign.sandbox.cluster.writing import Options, Writer
 
 _WITHOUT_BUDGET = ("Succeeded", "Failed", "Pending")
 
@@ -78,17 +80,16 @@ def write_scale(
 _SCALE = Kind(group="autoscaling", version="v1", plural="scales", kind="Scale", model="V1Scale")
 
 
-def evict(writer: Writer, namespace: str, name: str, body: Mapping[str, Any], *, dry_run: bool) -> dict[str, Any]:
+def evict(writer: Writer, namespace: str, name: str, body: Mapping[str, Any], how: Deletion) -> dict[str, Any]:
     """Delete a pod if its budget allows (policy/v1 Eviction). Raises StatusError, 429 where the budget says no."""
     pods = stored("pods")
     pod = writer.existing(pods, namespace, name)
     if body.get("kind") not in (None, "Eviction"):
         raise bad_request(f"the kind in the data ({body['kind']}) does not match the expected kind (Eviction)")
-    if (body.get("metadata") or {}).get("name", name) != name:
+    if (body.get("metadata") or {}).get("name") != name:
         raise bad_request("name in URL does not match name in Eviction object")
-    how = read_deletion(body.get("deleteOptions") or {}, dry_run=dry_run)
     if how.uid and how.uid != pod["metadata"]["uid"]:
-        raise wrong_uid(pods, name, wanted=how.uid, found=pod["metadata"]["uid"])
+        raise precondition(pods, name, "UID", wanted=how.uid, found=pod["metadata"]["uid"])
     terminating = "deletionTimestamp" in pod["metadata"]
     if not terminating and (pod.get("status") or {}).get("phase") not in _WITHOUT_BUDGET:
         _take_from_budget(writer, namespace, pod, dry_run=how.dry_run)
@@ -132,22 +133,3 @@ def _take_from_budget(writer: Writer, namespace: str, pod: Object, *, dry_run: b
                 budget,
                 {**budget, "metadata": dict(budget["metadata"]), "status": next_status},
             )
-
-
-def read_deletion(body: Mapping[str, Any], *, dry_run: bool) -> Deletion:
-    """Read a DeleteOptions body. Raises StatusError 422 for a propagation policy that doesn't exist."""
-    preconditions = body.get("preconditions") or {}
-    propagation = body.get("propagationPolicy")
-    if propagation is None and "orphanDependents" in body:
-        propagation = "Orphan" if body["orphanDependents"] else "Background"
-    if propagation not in (None, "Orphan", "Background", "Foreground"):
-        options = Kind(group="", version="v1", plural="", kind="DeleteOptions", model="")
-        cause = Cause("propagationPolicy", f'Unsupported value: "{propagation}"', "FieldValueNotSupported")
-        raise invalid(options, "", [cause])
-    return Deletion(
-        uid=preconditions.get("uid"),
-        resource_version=preconditions.get("resourceVersion"),
-        grace_seconds=body.get("gracePeriodSeconds"),
-        propagation=propagation,
-        dry_run=dry_run or bool(body.get("dryRun")),
-    )

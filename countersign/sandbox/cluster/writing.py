@@ -13,6 +13,7 @@ from typing import Any
 
 from countersign.sandbox.cluster.decoding import Reader, WrongType
 from countersign.sandbox.cluster.defaults import fill_in
+from countersign.sandbox.cluster.delete_options import Deletion
 from countersign.sandbox.cluster.kinds import Kind, stored
 from countersign.sandbox.cluster.status import (
     Cause,
@@ -24,6 +25,7 @@ from countersign.sandbox.cluster.status import (
     invalid_value,
     modified,
     not_found,
+    precondition,
     required,
     success,
     wrong_uid,
@@ -36,6 +38,7 @@ _NAME_LETTERS = "bcdfghjklmnpqrstvwxz2456789"
 _NAMESPACE_NAMES = ("default", "kube-system", "kube-public")
 _NO_UNCONDITIONAL_UPDATE = ("poddisruptionbudgets.policy",)
 _ORPHANS_BY_DEFAULT = ("jobs.batch",)
+_PLAINLY = Deletion()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,17 +48,6 @@ class Options:
     dry_run: bool = False
     strict: bool = False
     """fieldValidation=Strict: unknown fields are refused."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Deletion:
-    """What a DeleteOptions body says."""
-
-    uid: str | None = None
-    resource_version: str | None = None
-    grace_seconds: int | None = None
-    propagation: str | None = None
-    dry_run: bool = False
 
 
 class Writer:
@@ -235,14 +227,15 @@ class Writer:
 
     # --- deleting --------------------------------------------------------------------------------
 
-    def delete(self, kind: Kind, namespace: str, name: str, how: Deletion = Deletion()) -> dict[str, Any]:
+    def delete(self, kind: Kind, namespace: str, name: str, how: Deletion = _PLAINLY) -> dict[str, Any]:
         """Delete an object, or begin to, and return what the API answers. Raises StatusError."""
         before = self.existing(kind, namespace, name)
         metadata = before["metadata"]
         if how.uid and how.uid != metadata["uid"]:
-            raise wrong_uid(kind, name, wanted=how.uid, found=metadata["uid"])
+            raise precondition(kind, name, "UID", wanted=how.uid, found=metadata["uid"])
         if how.resource_version and how.resource_version != metadata["resourceVersion"]:
-            raise modified(kind, name)
+            found = metadata["resourceVersion"]
+            raise precondition(kind, name, "ResourceVersion", wanted=how.resource_version, found=found)
         if kind.resource == "namespaces" and name in _NAMESPACE_NAMES:
             raise forbidden(kind, name, "this namespace may not be deleted")
         grace = _grace_seconds(kind, before, how.grace_seconds)

@@ -8,9 +8,10 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
 from countersign.sandbox.cluster.behaviours import BehaviourBook
+from countersign.sandbox.cluster.delete_options import Deletion
 from countersign.sandbox.cluster.kinds import stored
 from countersign.sandbox.cluster.store import Object, Store, now
-from countersign.sandbox.cluster.writing import Deletion, Writer
+from countersign.sandbox.cluster.writing import Writer
 
 Key: TypeAlias = tuple[str, str, str]
 """Resource, namespace, name."""
