@@ -172,6 +172,7 @@ def test_a_fault_that_makes_no_sense_is_refused(sandbox: SandboxCluster, wrong: 
         ("GET", {"watch": "true", "fieldSelector": "colour=red"}, None),
         ("GET", {"continue": "nonsense"}, None),
         ("DELETE", {"gracePeriodSeconds": "x"}, None),
+        ("DELETE", {}, ["x"]),
         ("POST", {}, [1]),
         ("POST", {}, b"{nope"),
     ],
