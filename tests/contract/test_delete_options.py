@@ -6,6 +6,7 @@ import pytest
 
 from tests.contract.namespace import Namespace
 from tests.contract.objects import configmap, pod
+from tests.contract.versions import minor
 
 ALL = {"dryRun": "All"}
 OPTIONS = {"apiVersion": "v1", "kind": "DeleteOptions"}
@@ -39,21 +40,23 @@ def test_a_dry_run_is_dry_in_the_query_alone_and_in_the_options(
     ("body", "query", "code"),
     [
         ({"dryRun": ["Some"]}, {}, 422),
-        ({"dryRun": "All"}, {}, 500),
+        ({"dryRun": "All"}, {}, 400),
         (None, {"dryRun": "Some"}, 422),
         (None, {"dryRun": ""}, 422),
         ({"propagationPolicy": "Some"}, {}, 422),
         ({"propagationPolicy": "Orphan", "orphanDependents": True}, {}, 422),
         (None, {"propagationPolicy": "Some"}, 422),
         (None, {"gracePeriodSeconds": "soon"}, 400),
-        ([], {}, 500),
-        (b"hello", {}, 500),
-        (configmap(), {}, 500),
+        ([], {}, 400),
+        (b"hello", {}, 400),
+        (configmap(), {}, 400),
     ],
 )
 def test_options_that_do_not_exist_are_refused(ns: Namespace, body: Any, query: dict[str, str], code: int) -> None:
     found = ns.create("configmaps", configmap())
-    assert ns.delete("configmaps", "settings", body, **query).status == code
+    # Older servers call a body that they cannot read a mistake of their own.
+    unread = code == 400 and body is not None and minor(ns.api) < 36
+    assert ns.delete("configmaps", "settings", body, **query).status == (500 if unread else code)
     assert ns.read("configmaps", "settings") == found
 
 

@@ -7,6 +7,7 @@ import pytest
 from tests.contract.api import MERGE, STRATEGIC
 from tests.contract.namespace import Namespace
 from tests.contract.objects import NEW_IMAGE, configmap, container, deployment
+from tests.contract.versions import needs
 
 
 @pytest.fixture
@@ -77,3 +78,73 @@ def test_a_variable_from_a_source_becomes_a_value_when_the_source_is_removed(ns:
     one = pod_spec(containers=[{"name": "app", "env": [{"name": "COLOUR", "value": "blue", "valueFrom": None}]}])
     found = ns.patch("deployments", "web", one, STRATEGIC).ok()
     assert found["spec"]["template"]["spec"]["containers"][0]["env"] == [{"name": "COLOUR", "value": "blue"}]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pod_spec(nodeSelector={"$patch": "replace", "disk": "fast"}),
+        pod_spec(nodeSelector={"$patch": "delete"}),
+        pod_spec(affinity={"$patch": "replace", "nodeAffinity": {}}),
+        pod_spec(volumes=[{"$patch": "delete", "name": "ghost"}]),
+        {"spec": {"template": {"metadata": {"annotations": {"$patch": "replace", "a": "b"}}}}},
+    ],
+    ids=["replace", "delete", "object", "element", "annotations"],
+)
+def test_a_directive_where_nothing_is_changes_nothing(ns: Namespace, body: Any) -> None:
+    needs(ns.api, 36)
+    ns.create("deployments", deployment(replicas=0))
+    web = ns.settled("web")
+    assert ns.patch("deployments", "web", body, STRATEGIC).ok() == web
+
+
+def test_retained_keys_where_no_map_is_are_422(ns: Namespace, web: Any) -> None:
+    body = pod_spec(nodeSelector={"$retainKeys": ["disk"], "disk": "fast"})
+    assert ns.patch("deployments", "web", body, STRATEGIC).status == 422
+
+
+def test_a_null_where_nothing_is_is_left_out(ns: Namespace, web: Any) -> None:
+    needs(ns.api, 36)
+    body = pod_spec(nodeSelector={"disk": "fast", "zone": None})
+    found = ns.patch("deployments", "web", body, STRATEGIC).ok()
+    assert found["spec"]["template"]["spec"]["nodeSelector"] == {"disk": "fast"}
+
+
+def test_variables_of_the_same_name_are_all_kept(ns: Namespace) -> None:
+    twice = [{"name": "A", "value": "1"}, {"name": "B", "value": "2"}, {"name": "A", "value": "3"}]
+    ns.create("deployments", deployment("web", container("app", env=twice), replicas=0))
+
+    def env() -> Any:
+        return ns.read("deployments", "web")["spec"]["template"]["spec"]["containers"][0]["env"]
+
+    assert env() == twice
+    other = pod_spec(containers=[{"name": "app", "env": [{"name": "B", "value": "9"}]}])
+    ns.patch("deployments", "web", other, STRATEGIC).ok()
+    assert env() == [twice[0], twice[2], {"name": "B", "value": "9"}]
+    first = pod_spec(containers=[{"name": "app", "env": [{"name": "A", "value": "8"}]}])
+    ns.patch("deployments", "web", first, STRATEGIC).ok()
+    assert env() == [{"name": "A", "value": "8"}, twice[2], {"name": "B", "value": "9"}]
+    gone = pod_spec(containers=[{"name": "app", "env": [{"name": "A", "$patch": "delete"}]}])
+    ns.patch("deployments", "web", gone, STRATEGIC).ok()
+    assert env() == [{"name": "B", "value": "9"}]
+
+
+def test_variables_named_twice_by_a_patch_are_both_kept_where_there_were_none(ns: Namespace, web: Any) -> None:
+    twice = [{"name": "A", "value": "1"}, {"name": "A", "value": "2"}]
+    body = pod_spec(containers=[{"name": "app", "env": twice}])
+    found = ns.patch("deployments", "web", body, STRATEGIC).ok()
+    assert found["spec"]["template"]["spec"]["containers"][0]["env"] == twice
+
+
+def test_a_new_element_stands_before_those_that_the_patch_does_not_name(ns: Namespace, web: Any) -> None:
+    body = pod_spec(containers=[{"name": "third", "image": "nginx:1"}])
+    assert names(ns.patch("deployments", "web", body, STRATEGIC).ok()) == ["third", "app", "sidecar"]
+    body = pod_spec(containers=[{"name": "sidecar", "image": NEW_IMAGE}, {"name": "fourth", "image": "nginx:1"}])
+    assert names(ns.patch("deployments", "web", body, STRATEGIC).ok()) == ["third", "app", "sidecar", "fourth"]
+
+
+def test_an_order_that_names_some_keeps_the_others_where_they_stood(ns: Namespace, web: Any) -> None:
+    ns.patch("deployments", "web", pod_spec(containers=[{"name": "third", "image": "nginx:1"}]), STRATEGIC).ok()
+    order = [{"name": "sidecar"}, {"name": "third"}]
+    body = pod_spec(**{"$setElementOrder/containers": order})
+    assert names(ns.patch("deployments", "web", body, STRATEGIC).ok()) == ["app", "sidecar", "third"]

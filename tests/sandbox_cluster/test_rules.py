@@ -52,7 +52,7 @@ def test_a_strategic_patch_deletes_by_name(found: Any) -> None:
 def test_set_element_order_sorts_and_keeps_what_it_does_not_name() -> None:
     found = {"containers": [{"name": "a"}, {"name": "b"}, {"name": "c"}]}
     patch = {"$setElementOrder/containers": [{"name": "c"}, {"name": "a"}], "containers": []}
-    assert [each["name"] for each in strategic_patch("V1PodSpec", found, patch)["containers"]] == ["c", "a", "b"]
+    assert [each["name"] for each in strategic_patch("V1PodSpec", found, patch)["containers"]] == ["b", "c", "a"]
 
 
 @given(st.integers(0, 10**15), st.sampled_from(["", "m", "k", "M", "Ki", "Mi", "Gi", "u"]))

@@ -2,13 +2,12 @@
 
 import json
 from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from countersign.sandbox.cluster import discovery
 from countersign.sandbox.cluster.delete_options import (
     Deletion,
-    check_dry_run,
     from_eviction,
     from_request,
     is_dry,
@@ -18,8 +17,17 @@ from countersign.sandbox.cluster.listing import page
 from countersign.sandbox.cluster.logs import pod_log
 from countersign.sandbox.cluster.metrics import usage
 from countersign.sandbox.cluster.openapi import openapi
-from countersign.sandbox.cluster.patches.merge import json_patch, merge_patch
-from countersign.sandbox.cluster.patches.strategic import strategic_patch
+from countersign.sandbox.cluster.options import Options, read_options
+from countersign.sandbox.cluster.patches.forms import (
+    APPLY_PATCH,
+    STRATEGIC_PATCH,
+    complaints_of,
+    configuration,
+    go_text,
+    patcher,
+    refuse_twice,
+    twice,
+)
 from countersign.sandbox.cluster.reviews import answer_review
 from countersign.sandbox.cluster.routes import Route, route
 from countersign.sandbox.cluster.status import (
@@ -30,16 +38,13 @@ from countersign.sandbox.cluster.status import (
     unsupported_media_type,
 )
 from countersign.sandbox.cluster.store import Store
+from countersign.sandbox.cluster.strict_json import duplicate_fields
 from countersign.sandbox.cluster.subresources import evict, scale_of, write_scale
 from countersign.sandbox.cluster.tables import as_table, wants_table
 from countersign.sandbox.cluster.versions import served
 from countersign.sandbox.cluster.watching import Watches
-from countersign.sandbox.cluster.writing import Options, Writer
+from countersign.sandbox.cluster.writing import Writer
 
-JSON_PATCH = "application/json-patch+json"
-MERGE_PATCH = "application/merge-patch+json"
-STRATEGIC_PATCH = "application/strategic-merge-patch+json"
-_OPTIONS = {"POST": "CreateOptions", "PUT": "UpdateOptions", "PATCH": "PatchOptions"}
 _SPOKEN = ("application/json", "application/*", "*/*")
 
 
@@ -55,13 +60,14 @@ class Request:
     content_type: str = ""
     accept: str = ""
 
-    has_body: bool = False
-    """True if anything was sent as a body, be it `null`."""
+    raw: bytes = b""
+    """The body as it was sent."""
+    user_agent: str = ""
 
     @property
     def dry_run(self) -> bool:
         """True if nothing may be persisted."""
-        return is_dry(self.method, self.path, self.body, self.query, has_body=self.has_body)
+        return is_dry(self.method, self.path, self.body, self.query, has_body=bool(self.raw))
 
 
 @dataclass(frozen=True)
@@ -72,6 +78,8 @@ class Answer:
     body: Any
     headers: Mapping[str, str] = field(default_factory=dict)
     stream: AsyncIterator[bytes] | None = None
+    warnings: tuple[str, ...] = ()
+    """Each is sent in a Warning header of its own."""
 
 
 class Api:
@@ -101,9 +109,7 @@ class Api:
         answer = self._subresource(at, request) if at.subresource not in ("", "status", "finalize") else None
         if answer is None:
             answer = self._object(at, request) if at.name else self._collection(at, request)
-        warnings = {"Warning": ", ".join(f'299 - "{text}"' for text in self._writer.warnings)}
-        keep = self._writer.warnings and request.query.get("fieldValidation") != "Ignore"
-        return Answer(answer.code, answer.body, {**answer.headers, **(warnings if keep else {})}, answer.stream)
+        return replace(answer, warnings=tuple(self._writer.warnings))
 
     def _about_itself(self, request: Request) -> Answer | None:
         path = request.path.rstrip("/")
@@ -186,8 +192,13 @@ class Api:
                     kind, self._writer.update(kind, namespace, name, body, subresource=status, options=options)
                 )
                 return Answer(200, item)
+            case "PATCH" if request.content_type == APPLY_PATCH:
+                options = _options(request)
+                config = configuration(kind, request.raw)
+                found, new = self._writer.apply(kind, namespace, name, config, subresource=status, options=options)
+                return Answer(201 if new else 200, served(kind, found))
             case "PATCH":
-                alter = _patcher(kind.model, request)
+                alter = patcher(kind.model, request.content_type, request.body)
                 options = _options(request)
                 item = served(
                     kind, self._writer.change(kind, namespace, name, alter, subresource=status, options=options)
@@ -208,11 +219,17 @@ class Api:
                 body = self._object_body(request)
                 options = _options(request)
                 return Answer(
-                    200, write_scale(self._writer, kind, namespace, name, alter=lambda _: body, options=options)
+                    200,
+                    write_scale(
+                        self._writer, kind, namespace, name, alter=lambda _: body, options=options, patched=False
+                    ),
                 )
             case "scale", "PATCH":
-                alter, options = _patcher("V1Scale", request), _options(request)
-                return Answer(200, write_scale(self._writer, kind, namespace, name, alter=alter, options=options))
+                alter = patcher("V1Scale", request.content_type, request.body)
+                options = _options(request)
+                return Answer(
+                    200, write_scale(self._writer, kind, namespace, name, alter=alter, options=options, patched=True)
+                )
             case "eviction", "POST":
                 body = self._object_body(request)
                 how = from_eviction(body.get("deleteOptions"), request.query)
@@ -241,9 +258,9 @@ class Api:
 
 
 def _deletion(request: Request) -> Deletion:
-    if request.has_body and request.content_type not in ("", "application/json", "application/yaml"):
+    if request.raw and request.content_type not in ("", "application/json", "application/yaml"):
         raise unsupported_media_type(["application/json", "application/yaml"])
-    return from_request(request.body, request.query, has_body=request.has_body)
+    return from_request(request.body, request.query, has_body=bool(request.raw))
 
 
 def _without_kind(item: dict[str, Any]) -> dict[str, Any]:
@@ -252,26 +269,16 @@ def _without_kind(item: dict[str, Any]) -> dict[str, Any]:
 
 
 def _options(request: Request) -> Options:
-    if "dryRun" in request.query:
-        check_dry_run(_OPTIONS[request.method], [request.query["dryRun"]])
-    return Options(dry_run=request.dry_run, strict=request.query.get("fieldValidation") == "Strict")
-
-
-def _patcher(model: str, request: Request) -> Callable[[dict[str, Any]], Any]:
-    patch = request.body
-    if isinstance(patch, bytes) or patch is None:
-        raise bad_request("error decoding patch: it is not JSON")
-    match request.content_type:
-        case "application/json-patch+json":
-            return lambda item: json_patch(item, patch)
-        case "application/merge-patch+json":
-            if not isinstance(patch, dict):
-                raise bad_request("error decoding patch: a merge patch is a JSON object")
-            return lambda item: merge_patch(item, patch)
-        case "application/strategic-merge-patch+json":
-            return lambda item: strategic_patch(model, item, patch)
-        case _:
-            raise unsupported_media_type([JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH])
+    apply = request.content_type == APPLY_PATCH
+    duplicates = duplicate_fields(request.raw)
+    read = read_options(request.method, request.query, user_agent=request.user_agent, apply=apply)
+    if request.method != "PATCH":
+        return replace(read, duplicates=duplicates)
+    if apply:
+        refuse_twice(read, duplicates)
+        return replace(read, duplicates=tuple(twice(each) for each in duplicates))
+    shown = go_text(request.body) if request.content_type == STRATEGIC_PATCH else ""
+    return replace(read, duplicates=complaints_of(request.content_type, request.body, duplicates), shown=shown)
 
 
 def read_body(raw: bytes) -> Any:

@@ -63,23 +63,23 @@ def check_dry_run(kind: str, values: list[str]) -> None:
         cause = Cause(
             "dryRun", f'Unsupported value: []string{{{shown}}}: supported values: "All"', "FieldValueNotSupported"
         )
-        raise invalid(_options(kind), "", [cause])
+        raise invalid(options_kind(kind), "", [cause])
 
 
 def from_body(body: Mapping[str, Any]) -> Deletion:
-    """Read DeleteOptions. Raises StatusError 422 for values that don't exist, 500 for what is no DeleteOptions."""
+    """Read DeleteOptions. Raises StatusError 422 for values that don't exist, 400 for what is no DeleteOptions."""
     dry = body.get("dryRun") or []
     if not isinstance(dry, list):
-        raise StatusError(500, "", "v1.DeleteOptions.DryRun: []string: decode slice: expect [ or n")
+        raise bad_request("json: cannot unmarshal string into Go struct field DeleteOptions.dryRun of type []string")
     propagation, orphans = body.get("propagationPolicy"), body.get("orphanDependents")
     if propagation is not None and orphans is not None:
         why = "orphanDependents and deletionPropagation cannot be both set"
-        raise invalid(_options("DeleteOptions"), "", [invalid_value("propagationPolicy", propagation, why)])
+        raise invalid(options_kind("DeleteOptions"), "", [invalid_value("propagationPolicy", propagation, why)])
     if propagation is not None and propagation not in _POLICIES:
         supported = ", ".join(f'"{policy}"' for policy in (*_POLICIES, "nil"))
         why = f'Unsupported value: "{propagation}": supported values: {supported}'
         cause = Cause("propagationPolicy", why, "FieldValueNotSupported")
-        raise invalid(_options("DeleteOptions"), "", [cause])
+        raise invalid(options_kind("DeleteOptions"), "", [cause])
     check_dry_run("DeleteOptions", dry)
     if orphans is not None:
         propagation = "Orphan" if orphans else "Background"
@@ -97,11 +97,10 @@ def _object(body: Any) -> Mapping[str, Any]:
     if body is None:
         return {}
     if not isinstance(body, Mapping):
-        # Not a refusal that the server prepared for, so there is no reason in it.
-        raise StatusError(500, "", "couldn't get version/kind; json parse error")
+        raise bad_request("couldn't get version/kind; json parse error")
     kind = body.get("kind")
     if kind not in (None, "DeleteOptions"):
-        raise StatusError(500, "", f'no kind "{kind}" is registered for version "{body.get("apiVersion", "v1")}"')
+        raise bad_request(f'no kind "{kind}" is registered for version "{body.get("apiVersion", "v1")}"')
     return body
 
 
@@ -129,5 +128,5 @@ def _go(values: Any) -> str:
     return f"[{' '.join(map(str, values))}]"
 
 
-def _options(kind: str) -> Kind:
+def options_kind(kind: str) -> Kind:
     return Kind(group="meta.k8s.io", version="v1", plural="", kind=kind, model="")

@@ -48,11 +48,13 @@ def description_of(model: str) -> str:
     return str(getattr(models, model).__doc__ or "").partition("\n\n")[0].strip()
 
 
+@cache
 def is_model(type_: str) -> bool:
     """True if the type is an object with fields of its own."""
-    return element_of(type_) is None and type_ not in _FREE and type_[0].isupper() and hasattr(models, type_)
+    return element_of(type_) is None and type_ not in _FREE and type_[:1].isupper() and hasattr(models, type_)
 
 
+@cache
 def element_of(type_: str) -> tuple[str, str] | None:
     """Return ("list" or "map", type of the elements), or None for what has no elements."""
     if found := _LIST.match(type_):

@@ -17,6 +17,7 @@ from aiohttp import web
 from countersign.logging import get_logger
 from countersign.sandbox.cluster.api import Answer, Api, Request, read_body
 from countersign.sandbox.cluster.faults import ActiveFault, Effect, FaultBook
+from countersign.sandbox.cluster.patches.forms import APPLY_PATCH
 from countersign.sandbox.cluster.requests import RecordedRequest, RequestLog, keep_mutation
 from countersign.sandbox.cluster.status import StatusError, bad_request, unauthorized, unsupported_media_type
 from countersign.sandbox.cluster.store import Store
@@ -71,7 +72,8 @@ class ApiServer:
             path=request.path,
             query=dict(request.query),
             body=read_body(raw),
-            has_body=bool(raw),
+            raw=raw,
+            user_agent=request.headers.get("User-Agent", ""),
             content_type=request.content_type if request.headers.get("Content-Type") else "",
             accept=request.headers.get("Accept", ""),
         )
@@ -126,7 +128,7 @@ class ApiServer:
     async def _answered(self, request: web.Request, asked: Request, record: RecordedRequest) -> web.StreamResponse:
         answer = self._handle(asked, record)
         if answer.stream is None:
-            return _json(answer.code, answer.body, dict(answer.headers))
+            return _sent(answer)
         response = web.StreamResponse(headers={"Content-Type": "application/json"})
         try:
             await response.prepare(request)
@@ -167,7 +169,7 @@ class ApiServer:
             case Effect.PAUSE_AFTER:
                 answer = self._handle(asked, record)
                 await _wait(met)
-                return _json(answer.code, answer.body, dict(answer.headers))
+                return _sent(answer)
 
     def _failed(self, met: ActiveFault, record: RecordedRequest) -> web.Response:
         fault = met.fault
@@ -181,7 +183,9 @@ class ApiServer:
 def _refuse_unreadable(asked: Request) -> None:
     if "protobuf" in asked.content_type and "reviews" not in asked.path:
         raise unsupported_media_type(["application/json"])
-    if isinstance(asked.body, bytes) and asked.method != "DELETE" and "protobuf" not in asked.content_type:
+    if asked.content_type == APPLY_PATCH:
+        return
+    if isinstance(asked.body, bytes) and "protobuf" not in asked.content_type:
         raise bad_request("couldn't get version/kind; json parse error")
 
 
@@ -204,6 +208,14 @@ def _cut(request: web.Request, record: RecordedRequest) -> web.Response:
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
         transport.abort()
     return web.Response()
+
+
+def _sent(answer: Answer) -> web.Response:
+    response = _json(answer.code, answer.body, dict(answer.headers))
+    for text in answer.warnings:
+        escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+        response.headers.add("Warning", f'299 - "{escaped}"')
+    return response
 
 
 def _json(code: int, body: Any, headers: dict[str, str]) -> web.Response:

@@ -3,12 +3,15 @@
 Codes, reasons and wording follow Kubernetes (apimachinery, pkg/api/errors).
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from countersign.errors import CountersignError
 from countersign.sandbox.cluster.kinds import Kind
+
+_NOTHING = Kind(group="", version="", plural="", kind="", model="")
 
 
 class StatusError(CountersignError):
@@ -137,6 +140,11 @@ def invalid(kind: Kind, name: str, causes: Sequence[Cause]) -> StatusError:
         "causes": [{"reason": cause.reason, "message": cause.message, "field": cause.field} for cause in causes],
     }
     return StatusError(422, "Invalid", f'{kind.qualified_kind} "{name}" is invalid: {why}', details=details)
+
+
+def invalid_patch(shown: str, why: str) -> StatusError:
+    """422: what a patch makes of the object is none of its kind."""
+    return invalid(_NOTHING, "", [Cause("patch", f"Invalid value: {json.dumps(shown)}: {why}")])
 
 
 def bad_request(message: str) -> StatusError:

@@ -5,6 +5,8 @@ from typing import Any
 
 from countersign.sandbox.cluster.delete_options import Deletion
 from countersign.sandbox.cluster.kinds import Kind, stored
+from countersign.sandbox.cluster.options import Options
+from countersign.sandbox.cluster.reading import read_patched, read_sent
 from countersign.sandbox.cluster.selectors import labels_of, matches, selector_text
 from countersign.sandbox.cluster.status import (
     Cause,
@@ -18,7 +20,7 @@ from countersign.sandbox.cluster.status import (
     wrong_uid,
 )
 from countersign.sandbox.cluster.store import Object, now
-from countersign.sandbox.cluster.writing import Options, Writer
+from countersign.sandbox.cluster.writing import Writer
 
 _WITHOUT_BUDGET = ("Succeeded", "Failed", "Pending")
 
@@ -49,20 +51,22 @@ def write_scale(
     *,
     alter: Callable[[dict[str, Any]], Any],
     options: Options,
+    patched: bool,
 ) -> dict[str, Any]:
-    """Set spec.replicas through the Scale that `alter` makes of the present one. Raises StatusError."""
+    """Set spec.replicas through the Scale that `alter` makes of the present one. Raises StatusError.
+
+    `patched` is True if the Scale is made of a patch, False if it was sent.
+    """
     before = writer.existing(kind, namespace, name)
-    scale = alter(scale_of(before))
-    if not isinstance(scale, dict):
-        raise bad_request("the object provided is unrecognized (must be of type Scale)")
+    altered = alter(scale_of(before))
+    read = read_patched if patched else read_sent
+    scale, warnings = read(_SCALE, altered, options)
     metadata = scale.get("metadata") or {}
     replicas = (scale.get("spec") or {}).get("replicas", 0)
     if metadata.get("name", name) != name:
         raise bad_request(f"the name of the object ({metadata['name']}) does not match the name on the URL ({name})")
     if metadata.get("uid") and metadata["uid"] != before["metadata"]["uid"]:
         raise wrong_uid(kind, name, wanted=metadata["uid"], found=before["metadata"]["uid"])
-    if not isinstance(replicas, int) or isinstance(replicas, bool):
-        raise bad_request("json: cannot unmarshal into Go struct field ScaleSpec.spec.replicas of type int32")
     if replicas < 0:
         why = "must be greater than or equal to 0"
         raise invalid(_SCALE, name, [invalid_value("spec.replicas", replicas, why)])
@@ -74,7 +78,9 @@ def write_scale(
         item["spec"]["replicas"] = replicas
         return item
 
-    return scale_of(writer.change(kind, namespace, name, with_replicas, options=options))
+    found = scale_of(writer.change(kind, namespace, name, with_replicas, subresource="scale", options=options))
+    writer.warnings = warnings
+    return found
 
 
 _SCALE = Kind(group="autoscaling", version="v1", plural="scales", kind="Scale", model="V1Scale")

@@ -5,16 +5,18 @@ A write reads its object, decides, and commits, without giving way in between: r
 
 import copy
 import random
-import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from countersign.sandbox.cluster.decoding import Reader, WrongType
 from countersign.sandbox.cluster.defaults import fill_in
 from countersign.sandbox.cluster.delete_options import Deletion
+from countersign.sandbox.cluster.deleting import delete
 from countersign.sandbox.cluster.kinds import Kind, stored
+from countersign.sandbox.cluster.managed import apply as applying
+from countersign.sandbox.cluster.managed import entries
+from countersign.sandbox.cluster.options import Options
+from countersign.sandbox.cluster.preparation import prepare
+from countersign.sandbox.cluster.reading import read_patched, read_sent
 from countersign.sandbox.cluster.status import (
     Cause,
     already_exists,
@@ -25,9 +27,7 @@ from countersign.sandbox.cluster.status import (
     invalid_value,
     modified,
     not_found,
-    precondition,
     required,
-    success,
     wrong_uid,
 )
 from countersign.sandbox.cluster.store import Object, Store, now
@@ -35,19 +35,12 @@ from countersign.sandbox.cluster.validation import changes, problems
 from countersign.sandbox.cluster.versions import served, to_stored
 
 _NAME_LETTERS = "bcdfghjklmnpqrstvwxz2456789"
-_NAMESPACE_NAMES = ("default", "kube-system", "kube-public")
 _NO_UNCONDITIONAL_UPDATE = ("poddisruptionbudgets.policy",)
-_ORPHANS_BY_DEFAULT = ("jobs.batch",)
 _PLAINLY = Deletion()
-
-
-@dataclass(frozen=True, kw_only=True)
-class Options:
-    """Query parameters of a write."""
-
-    dry_run: bool = False
-    strict: bool = False
-    """fieldValidation=Strict: unknown fields are refused."""
+_ANYHOW = Options()
+_DRY_UID = "00000000-0000-0000-0000-000000000000"
+Managed = Callable[[Mapping[str, Any], Mapping[str, Any]], list[dict[str, Any]]]
+"""Says what managedFields are after a write, from the stored object and the next one."""
 
 
 class Writer:
@@ -57,8 +50,6 @@ class Writer:
         self.store = store
         self.warnings: list[str] = []
 
-    # --- reading ---------------------------------------------------------------------------------
-
     def existing(self, kind: Kind, namespace: str, name: str) -> Object:
         """Return the stored object. Raises StatusError 404."""
         found = self.store.get(kind.resource, namespace, name)
@@ -66,30 +57,16 @@ class Writer:
             raise not_found(kind, name)
         return found
 
-    def _read(self, kind: Kind, body: Any, options: Options) -> dict[str, Any]:
-        reader = Reader()
-        try:
-            item = reader.read(kind.model, copy.deepcopy(body))
-        except WrongType as error:
-            raise bad_request(error.message) from None
-        for key, wanted in (("apiVersion", kind.api_version), ("kind", kind.kind)):
-            if item.setdefault(key, wanted) != wanted:
-                raise bad_request(f"the {key} in the data ({item[key]}) does not match the expected {key} ({wanted})")
-        if reader.unknown and options.strict:
-            listed = ", ".join(f'unknown field "{field}"' for field in reader.unknown)
-            raise bad_request(f"{kind.kind} in version \"{kind.version}\" cannot be handled as a {kind.kind}: "
-                              f"strict decoding error: {listed}")  # fmt: skip
-        self.warnings = [f'unknown field "{field}"' for field in reader.unknown]
-        item.setdefault("metadata", {})
-        item["metadata"].pop("managedFields", None)
-        item["metadata"].pop("selfLink", None)
-        return item
-
     # --- creating --------------------------------------------------------------------------------
 
-    def create(self, kind: Kind, namespace: str, body: Any, options: Options = Options()) -> Object:
+    def create(self, kind: Kind, namespace: str, body: Any, options: Options = _ANYHOW) -> Object:
         """Store a new object and return it. Raises StatusError."""
-        item = to_stored(kind, self._read(kind, body, options), None)
+        item, self.warnings = read_sent(kind, body, options)
+        item["metadata"].pop("managedFields", None)
+        return self._insert(kind, namespace, item, options, _updated(kind, options))
+
+    def _insert(self, kind: Kind, namespace: str, sent: dict[str, Any], options: Options, managed: Managed) -> Object:
+        item = to_stored(kind, sent, None)
         metadata = item["metadata"]
         kept = stored(kind.resource)
         if kind.namespaced:
@@ -115,8 +92,10 @@ class Writer:
             raise invalid(kind, metadata["name"], causes)
         if self.store.get(kind.resource, metadata.get("namespace", ""), metadata["name"]):
             raise already_exists(kind, metadata["name"])
+        if listed := managed({}, item):
+            metadata["managedFields"] = listed
         if options.dry_run:
-            metadata |= {"uid": "00000000-0000-0000-0000-000000000000", "creationTimestamp": now()}
+            metadata |= {"uid": _DRY_UID, "creationTimestamp": now()}
             return item
         return self.store.insert(kept, item)
 
@@ -141,11 +120,11 @@ class Writer:
         body: Any,
         *,
         subresource: str = "",
-        options: Options = Options(),
+        options: Options = _ANYHOW,
     ) -> Object:
         """Replace an object (PUT). Raises StatusError."""
         before = self.existing(kind, namespace, name)
-        item = self._read(kind, body, options)
+        item, self.warnings = read_sent(kind, body, options)
         metadata = item["metadata"]
         if metadata.get("name") != name:
             raise bad_request(
@@ -166,29 +145,58 @@ class Writer:
         alter: Callable[[dict[str, Any]], Any],
         *,
         subresource: str = "",
-        options: Options = Options(),
+        options: Options = _ANYHOW,
     ) -> Object:
-        """Replace an object by what `alter` makes of it (PATCH), in the version of `kind`. Raises StatusError."""
+        """Replace an object by what `alter` makes of it (PATCH), in the version of `kind`. Raises StatusError.
+
+        `subresource` is "status" or, where only ownership tells it apart, the one that the change came by.
+        """
         before = self.existing(kind, namespace, name)
         altered = alter(copy.deepcopy(served(kind, before)))
-        try:
-            Reader().read(kind.model, altered)
-        except WrongType as error:
-            # Here the object is made by the server, so it is the patch that is invalid.
-            raise invalid(kind, "", [Cause("patch", f"Invalid value: {error.message}")]) from None
-        item = self._read(kind, altered, options)
+        item, self.warnings = read_patched(kind, altered, options, options.shown)
         return self._store_next(kind, before, item, subresource=subresource, options=options)
 
+    def apply(
+        self, kind: Kind, namespace: str, name: str, config: dict[str, Any], *, subresource: str, options: Options
+    ) -> tuple[Object, bool]:
+        """Merge an applied configuration in; True beside the object if it is new. Raises StatusError."""
+        config.setdefault("metadata", {})
+        wanted = config["metadata"].setdefault("name", name)
+        if wanted != name:
+            raise bad_request(f"the name of the object ({wanted}) does not match the name on the URL ({name})")
+        before = self.store.get(kind.resource, namespace, name)
+        manager = applying.applier(options.manager, kind.api_version, subresource)
+        if before is None and subresource:
+            raise not_found(kind, name)
+        live = served(kind, before) if before else {}
+        merged = applying.merged(kind.model, live, config, manager)
+        listed = applying.entries_after(kind.model, live, merged, config, manager, time=now(), force=options.force)
+        item, self.warnings = read_patched(kind, copy.deepcopy(merged), options)
+        if before is None:
+            return self._insert(kind, namespace, item, options, lambda *_: listed), True
+        following = self._store_next(
+            kind, before, item, subresource=subresource, options=options, managed=lambda *_: listed
+        )
+        return following, False
+
     def _store_next(
-        self, kind: Kind, before: Object, item: dict[str, Any], *, subresource: str, options: Options
+        self,
+        kind: Kind,
+        before: Object,
+        sent: dict[str, Any],
+        *,
+        subresource: str,
+        options: Options,
+        managed: Managed | None = None,
     ) -> Object:
-        item = to_stored(kind, item, before)
+        item = to_stored(kind, sent, before)
         name = before["metadata"]["name"]
         version = item["metadata"].get("resourceVersion")
         if version and version != before["metadata"]["resourceVersion"]:
             if not version.isdigit():
                 raise invalid(kind, name, [invalid_value("metadata.resourceVersion", version, "invalid version")])
             raise modified(kind, name)
+        reset = entries.is_reset(item["metadata"])
         _keep_system_fields(item["metadata"], before["metadata"])
         if subresource == "status":
             item = {**before, "status": item.get("status", {})}
@@ -206,16 +214,24 @@ class Writer:
             if "generation" in before["metadata"]:
                 grown = before["metadata"]["generation"] + _counts(kind.resource, before, item)
                 item["metadata"]["generation"] = grown
+        item["metadata"].pop("managedFields", None)
+        listed = [] if reset else (managed or _updated(kind, options, subresource))(before, item)
+        if listed:
+            item["metadata"]["managedFields"] = listed
         if _same(item, before):
             return before
         if options.dry_run:
             return item
-        stored_item = self.store.replace(kind.resource, before, item)
-        held = kind.resource in ("pods", "namespaces") or stored_item["metadata"].get("finalizers")
-        if stored_item["metadata"].get("deletionTimestamp") and not held:
-            # The last finalizer went: nothing keeps the object any more. A pod waits for its kubelet.
-            return self.store.remove(kind.resource, stored_item)
-        return stored_item
+        return self._commit(kind, before, item)
+
+    def _commit(self, kind: Kind, before: Object, item: dict[str, Any]) -> Object:
+        found = self.store.replace(kind.resource, before, item)
+        metadata = found["metadata"]
+        ends = metadata.get("deletionTimestamp") and not metadata.get("finalizers")
+        if ends and not metadata.get("deletionGracePeriodSeconds") and kind.resource != "namespaces":
+            # The last finalizer went, and no kubelet has to stop anything any more (registry/generic/store.go).
+            return self.store.remove(kind.resource, found)
+        return found
 
     def bind(self, namespace: str, name: str, alter: Callable[[dict[str, Any]], Any]) -> Object:
         """Put a pod on a node, which its spec otherwise doesn't allow. Raises StatusError."""
@@ -225,97 +241,17 @@ class Writer:
             raise conflict(pods, name, f"pod {name} is already assigned to node {before['spec']['nodeName']!r}")
         return self.store.replace("pods", before, alter(copy.deepcopy(dict(before))))
 
-    # --- deleting --------------------------------------------------------------------------------
-
     def delete(self, kind: Kind, namespace: str, name: str, how: Deletion = _PLAINLY) -> dict[str, Any]:
         """Delete an object, or begin to, and return what the API answers. Raises StatusError."""
-        before = self.existing(kind, namespace, name)
-        metadata = before["metadata"]
-        if how.uid and how.uid != metadata["uid"]:
-            raise precondition(kind, name, "UID", wanted=how.uid, found=metadata["uid"])
-        if how.resource_version and how.resource_version != metadata["resourceVersion"]:
-            found = metadata["resourceVersion"]
-            raise precondition(kind, name, "ResourceVersion", wanted=how.resource_version, found=found)
-        if kind.resource == "namespaces" and name in _NAMESPACE_NAMES:
-            raise forbidden(kind, name, "this namespace may not be deleted")
-        grace = _grace_seconds(kind, before, how.grace_seconds)
-        finalizers = list(metadata.get("finalizers") or ())
-        propagation = how.propagation or ("Orphan" if kind.resource in _ORPHANS_BY_DEFAULT else "Background")
-        if propagation == "Foreground" and any(True for _ in self.store.owned(metadata["uid"])):
-            finalizers = list(dict.fromkeys([*finalizers, "foregroundDeletion"]))
-        waits = grace > 0 or finalizers or kind.resource == "namespaces"
-        if metadata.get("deletionTimestamp") and waits:
-            shorter = grace < metadata.get("deletionGracePeriodSeconds", 0)
-            if not shorter:
-                return dict(before)
-        if how.dry_run:
-            return dict(before) if waits or kind.resource == "pods" else success(kind, name, metadata["uid"])
-        if waits:
-            return dict(self._begin_deletion(kind, before, grace, finalizers))
-        if propagation == "Orphan":
-            self.orphan(metadata["uid"])
-        gone = self.store.remove(kind.resource, before)
-        return dict(gone) if kind.resource in ("pods", "services") else success(kind, name, metadata["uid"])
-
-    def _begin_deletion(self, kind: Kind, before: Object, grace: int, finalizers: list[str]) -> Object:
-        item = {**before, "metadata": dict(before["metadata"])}
-        metadata = item["metadata"]
-        end = datetime.now(UTC) + timedelta(seconds=grace)
-        metadata["deletionTimestamp"] = end.strftime("%Y-%m-%dT%H:%M:%SZ")
-        if kind.resource != "namespaces":
-            metadata["deletionGracePeriodSeconds"] = grace
-        if finalizers:
-            metadata["finalizers"] = finalizers
-        if "generation" in metadata:
-            metadata["generation"] += 1
-        if kind.resource == "namespaces":
-            item["status"] = {**(item.get("status") or {}), "phase": "Terminating"}
-        return self.store.replace(kind.resource, before, item)
-
-    def orphan(self, uid: str) -> None:
-        """Take the owner `uid` off everything that names it."""
-        for resource, item in list(self.store.owned(uid)):
-            free = {**item, "metadata": dict(item["metadata"])}
-            owners = [owner for owner in item["metadata"]["ownerReferences"] if owner["uid"] != uid]
-            free["metadata"]["ownerReferences"] = owners
-            if not owners:
-                del free["metadata"]["ownerReferences"]
-            self.store.replace(resource, item, free)
+        return delete(self.store, kind, self.existing(kind, namespace, name), how)
 
 
-def prepare(kind: Kind, item: dict[str, Any]) -> None:
-    """Make a new object ready to be stored, in place: defaults, first generation, first status."""
-    fill_in(kind.resource, item)
-    if kind.generation:
-        item["metadata"]["generation"] = 1
-    if kind.resource == "pods":
-        item["status"] = {"phase": "Pending", "qosClass": quality(item.get("spec") or {})}
-    elif "status" in kind.subresources:
-        item.setdefault("status", {})
-    if kind.resource == "replicasets.apps":
-        item["status"] = {"replicas": 0}
-    if kind.resource == "jobs.batch" and not item["spec"].get("manualSelector"):
-        _own_labels(item)
-
-
-def _own_labels(job: dict[str, Any]) -> None:
-    """Give a job its selector, which is made from its uid."""
-    job["metadata"]["uid"] = str(uuid.uuid4())
-    labels = {"controller-uid": job["metadata"]["uid"], "batch.kubernetes.io/controller-uid": job["metadata"]["uid"]}
-    names = {"job-name": job["metadata"]["name"], "batch.kubernetes.io/job-name": job["metadata"]["name"]}
-    template = job["spec"].setdefault("template", {}).setdefault("metadata", {})
-    template["labels"] = {**(template.get("labels") or {}), **labels, **names}
-    job["spec"]["selector"] = {"matchLabels": {"batch.kubernetes.io/controller-uid": job["metadata"]["uid"]}}
-
-
-def quality(spec: Mapping[str, Any]) -> str:
-    """Return a pod's QoS class."""
-    resources = [container.get("resources") or {} for container in spec.get("containers") or ()]
-    if not any(each.get("requests") or each.get("limits") for each in resources):
-        return "BestEffort"
-    full = all({"cpu", "memory"} <= (each.get("limits") or {}).keys() for each in resources)
-    same = all((each.get("requests") or each.get("limits")) == each.get("limits") for each in resources)
-    return "Guaranteed" if full and same else "Burstable"
+def _updated(kind: Kind, options: Options, subresource: str = "") -> Managed:
+    manager = entries.Manager(entries.UPDATE, options.manager, kind.api_version, subresource)
+    model = stored(kind.resource).model
+    # Entries that come by /scale are handed over without a time (apimachinery's managedfields/scalehandler.go).
+    time = "" if subresource == "scale" else now()
+    return lambda before, after: entries.after_update(model, before, after, manager, time)
 
 
 def _keep_system_fields(metadata: dict[str, Any], before: Mapping[str, Any]) -> None:
@@ -343,12 +279,3 @@ def _same(item: Object, before: Object) -> bool:
         return {**found, "metadata": metadata}
 
     return content(item) == content(before)
-
-
-def _grace_seconds(kind: Kind, before: Object, wanted: int | None) -> int:
-    if kind.resource != "pods":
-        return 0
-    spec, phase = before.get("spec") or {}, (before.get("status") or {}).get("phase")
-    if not spec.get("nodeName") or phase in ("Succeeded", "Failed"):
-        return 0
-    return int(spec.get("terminationGracePeriodSeconds", 30)) if wanted is None else wanted

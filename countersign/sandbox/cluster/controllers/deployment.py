@@ -90,7 +90,8 @@ def _ensure_new(world: World, item: Object, sets: list[Object], new: Object | No
         new = world.replace(_SETS, new, metadata={**new["metadata"], "annotations": annotations})
     # Through the status, so that the annotation doesn't count as a new generation.
     annotations = {**(item["metadata"].get("annotations") or {}), REVISION: new["metadata"]["annotations"][REVISION]}
-    return new, world.replace(_RESOURCE, item, metadata={**item["metadata"], "annotations": annotations})
+    metadata = {**item["metadata"], "annotations": annotations}
+    return new, world.replace(_RESOURCE, item, subresource="status", metadata=metadata)
 
 
 def _create_set(world: World, item: Object, annotations: dict[str, str]) -> Object:

@@ -10,11 +10,15 @@ from typing import Any, TypeAlias
 from countersign.sandbox.cluster.behaviours import BehaviourBook
 from countersign.sandbox.cluster.delete_options import Deletion
 from countersign.sandbox.cluster.kinds import stored
+from countersign.sandbox.cluster.managed.entries import UPDATE, Manager, after_update
+from countersign.sandbox.cluster.options import Options
 from countersign.sandbox.cluster.store import Object, Store, now
 from countersign.sandbox.cluster.writing import Writer
 
 Key: TypeAlias = tuple[str, str, str]
 """Resource, namespace, name."""
+_MANAGER, _KUBELET = "kube-controller-manager", "kubelet"
+"""Who writes, as managedFields say it."""
 _LETTERS = "bcdfghjklmnpqrstvwxz2456789"
 
 
@@ -53,17 +57,27 @@ class World:
         """Store the status if it is another one."""
         return self.replace(resource, item, status={key: value for key, value in status.items() if value is not None})
 
-    def replace(self, resource: str, item: Object, **parts: Any) -> Object:
-        """Store the object with some parts (spec, status, metadata) replaced, if that changes it."""
+    def replace(self, resource: str, item: Object, *, subresource: str = "", **parts: Any) -> Object:
+        """Store the object with some parts (spec, status, metadata) replaced, if that changes it.
+
+        `subresource` is what a controller writes it by; a status goes through its own.
+        """
         if all(item.get(part) == value for part, value in parts.items()):
             return item
         following = {**item, **parts}
-        following["metadata"] = dict(following["metadata"])
+        kind = stored(resource)
+        subresource = "status" if "status" in parts else subresource
+        who = _KUBELET if resource == "pods" and subresource else _MANAGER
+        manager = Manager(UPDATE, who, kind.api_version, subresource)
+        managed = after_update(kind.model, item, following, manager, now())
+        following["metadata"] = (
+            {**following["metadata"], "managedFields": managed} if managed else dict(following["metadata"])
+        )
         return self.store.replace(resource, item, following)
 
     def create(self, resource: str, namespace: str, body: Mapping[str, Any]) -> Object:
         """Create an object."""
-        return self.writer.create(stored(resource), namespace, body)
+        return self.writer.create(stored(resource), namespace, body, Options(manager=_MANAGER))
 
     def delete(self, resource: str, item: Object) -> None:
         """Delete an object, gracefully if it is a pod."""

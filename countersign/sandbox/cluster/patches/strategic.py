@@ -4,15 +4,17 @@ Directives are those of apimachinery's strategicpatch: `$patch` (replace, delete
 `$setElementOrder/<list>`, `$deleteFromPrimitiveList/<list>`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from countersign.sandbox.cluster.patches.merge_keys import MERGE_KEYS, MERGED_VALUES, REPLACED_OBJECTS
+from countersign.sandbox.cluster.patches.ordering import in_order
 from countersign.sandbox.cluster.schema import element_of, fields_of, is_model
 from countersign.sandbox.cluster.status import StatusError, bad_request
 
 _ORDER = "$setElementOrder/"
 _DELETE_VALUES = "$deleteFromPrimitiveList/"
+_NOTHING = object()
 
 
 def strategic_patch(model: str, found: Any, patch: Any) -> Any:
@@ -47,17 +49,37 @@ def _merge_object(model: str | None, found: Any, patch: Mapping[str, Any]) -> An
         type_ = fields[key].type if key in fields else None
         if value is None:
             result.pop(key, None)
+        elif type(result.get(key)) is not type(value):
+            # Nothing of that form to merge with: the patch's value is taken, and a directive in it is dropped with
+            # the object that it stands in (strategicpatch, removeDirectives).
+            if (fresh := _fresh(value)) is _NOTHING:
+                result.pop(key, None)
+            else:
+                result[key] = fresh
         elif isinstance(value, Mapping) and (model, key) not in REPLACED_OBJECTS:
-            result[key] = _merge_object(_object_type(type_), result.get(key), value)
+            result[key] = _merge_object(_object_type(type_), result[key], value)
         elif isinstance(value, list):
-            result[key] = _merge_list(model, key, type_, result.get(key), value)
+            result[key] = _merge_list(model, key, type_, result[key], value)
         else:
             result[key] = value
     for key, order in patch.items():
         name = key.removeprefix(_ORDER)
         if key.startswith(_ORDER) and isinstance(result.get(name), list):
-            result[name] = _in_order(result[name], order, MERGE_KEYS.get((model or "", name)))
+            before = found.get(name) if isinstance(found, Mapping) else None
+            result[name] = in_order(result[name], order, before or [], MERGE_KEYS.get((model or "", name)))
     return result
+
+
+def _fresh(value: Any) -> Any:
+    """Return a value that has nothing to be merged with, or _NOTHING where it is only a directive."""
+    if isinstance(value, Mapping):
+        if "$patch" in value:
+            return _NOTHING
+        parts = {key: _fresh(item) for key, item in value.items() if item is not None}
+        return {key: item for key, item in parts.items() if item is not _NOTHING}
+    if isinstance(value, list):
+        return [item for item in map(_fresh, value) if item is not _NOTHING]
+    return value
 
 
 def _object_type(type_: str | None) -> str | None:
@@ -70,12 +92,13 @@ def _merge_list(model: str | None, field: str, type_: str | None, found: Any, pa
     place = (model or "", field)
     current = list(found) if isinstance(found, list) else []
     if place in MERGED_VALUES:
-        return current + [item for item in patch if item not in current]
+        return in_order(current + [item for item in patch if item not in current], patch, current, None)
     key = MERGE_KEYS.get(place)
     if key is None:
         return [item for item in patch if not (isinstance(item, Mapping) and "$patch" in item)]
     if any(isinstance(item, Mapping) and item.get("$patch") == "replace" for item in patch):
         return [item for item in patch if "$patch" not in item]
+    before = list(current)
     element = element_of(type_ or "")
     element_model = element[1] if element else None
     for item in patch:
@@ -89,28 +112,8 @@ def _merge_list(model: str | None, field: str, type_: str | None, found: Any, pa
             current.append(_merge_object(element_model, {}, item))
         else:
             current[index] = _merge_object(element_model, current[index], item)
-    return current
+    return in_order(current, [item for item in patch if item.get("$patch") != "delete"], before, key)
 
 
 def _no_key(item: Any, key: str) -> StatusError:
     return StatusError(500, "", f"map: {item} does not contain declared merge key: {key}", details={})
-
-
-def _in_order(items: list[Any], order: Sequence[Any], key: str | None) -> list[Any]:
-    """Put `items` into `order`; an item that `order` doesn't name stays behind the one it stood behind."""
-    wanted = [entry.get(key) if key and isinstance(entry, Mapping) else entry for entry in order]
-
-    def identity(item: Any) -> Any:
-        return item.get(key) if key and isinstance(item, Mapping) else item
-
-    named = sorted(
-        (item for item in items if identity(item) in wanted), key=lambda item: wanted.index(identity(item))
-    )
-    result = list(named)
-    for position, item in enumerate(items):
-        if identity(item) in wanted:
-            continue
-        before = items[position - 1] if position else None
-        at = result.index(before) + 1 if before in result else 0
-        result.insert(at, item)
-    return result
