@@ -22,6 +22,7 @@ from countersign.aftermath.reconciling import (
     settle_abandoned_rollbacks,
 )
 from countersign.errors import CountersignError
+from countersign.execution.looking_again import look_again
 from countersign.execution.reconciling import (
     approvals_to_start,
     close_logs,
@@ -63,7 +64,8 @@ async def reconcile() -> Any:
     """Look for what was left undone and do it; the artifact "reconciliation" says what was found.
 
     Starts approvals that nobody started, has executions taken over whose worker died, expires what is past its time,
-    closes open operation logs, and marks runs of dead workers as crashed. Has the steps after executions finished,
+    closes open operation logs, and marks runs of dead workers as crashed. Asks targets again where a request that was
+    given up may have landed. Has the steps after executions finished,
     replays dead letters, ends rollbacks whose step is dead, finalises what was approved by itself and resolves
     incidents that were left open. Returns how much was found.
     """
@@ -148,6 +150,7 @@ PARTS = (
     Part("open_log", threaded(close_logs)),
     Part("never_started", _never_started),
     Part("abandoned", _abandoned),
+    Part("landed_late", threaded(look_again)),
     Part("dead_step", threaded(bury_dead_steps)),
     # Between the two: a rollback whose step is dead ends before a replay may look for it.
     Part("abandoned_rollback", _abandoned_rollbacks),

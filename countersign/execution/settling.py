@@ -61,8 +61,22 @@ def settle_as(
         title=text(f"rollback.{_word(conclusion)}") if rolls_back else None,
         description=report.message,
         steps=steps_after(dry_run=dry_run, rollback=rolls_back is not None),
+        look_again=_may_still_land(known, conclusion, progress),
     )
     return report if settled.first else Report.model_validate(settled.report)
+
+
+def _may_still_land(known: Known, conclusion: Conclusion, progress: Progress) -> bool:
+    """Return whether a request that is not known to have landed may still do so: a proxy, or the API server itself,
+    may have kept it. A command on a host ends with its time limit, which the host was watched for.
+    """
+    if conclusion.outcome not in (Outcome.FAILED, Outcome.BLOCKED, Outcome.CANCELLED):
+        return False
+    if known.plan is None or any(ref.kind == "Host" for ref in known.plan.refs):
+        return False
+    return any(
+        result is StepResult.NOT_LANDED and progress.attempts.get(key, 0) for key, result in progress.results.items()
+    )
 
 
 def _word(conclusion: Conclusion) -> str:

@@ -13,6 +13,7 @@ from sqlmodel import Session
 
 from countersign.records.holds import RELEASE
 from countersign.records.ledger import NewStep, add_steps
+from countersign.records.looking_again import LOOK_AGAIN_SECONDS
 from countersign.records.operation_log import LogFacts, close_log
 from countersign.records.outcomes import Outcome, approval_status_after, event_status_of, reason_for
 from countersign.records.owned import Owned, refused_write
@@ -23,7 +24,9 @@ from countersign.records.timeline import add_event
 # Give the execution its outcome, if it is ours and has none.
 SETTLE = text("""
     UPDATE execution
-    SET outcome = :outcome, settled_at = clock_timestamp(), error = :error, stderr = :stderr, report = :report
+    SET outcome = :outcome, settled_at = clock_timestamp(), error = :error, stderr = :stderr, report = :report,
+        look_again_until = CASE WHEN :look_again
+            THEN clock_timestamp() + make_interval(secs => :look_again_seconds) END
     WHERE id = :execution_id AND fence = :fence AND settled_at IS NULL
     RETURNING id
 """).bindparams(bindparam("report", type_=JSONB))
@@ -77,10 +80,12 @@ def settle(
     title: str | None = None,
     description: str | None = None,
     steps: Sequence[NewStep] = (),
+    look_again: bool = False,
 ) -> Settled:
     """Give the execution its outcome: approval, timeline, operation log and target holds follow in this transaction.
 
-    So do the rows of `steps`, which have to happen afterwards.
+    So do the rows of `steps`, which have to happen afterwards. With `look_again` the target is asked again for a
+    while: a request of it may still take effect.
 
     Settling again with the same outcome returns the first one. Raises StaleFence when somebody else owns the
     execution, or when it is settled differently. Too long an `error` or `stderr` is shortened.
@@ -95,6 +100,8 @@ def settle(
             "error": error,
             "stderr": stderr,
             "report": told_json(report),
+            "look_again": look_again,
+            "look_again_seconds": LOOK_AGAIN_SECONDS,
         },
     ).one_or_none()
     execution = session.get(Execution, owned.execution_id, populate_existing=True)

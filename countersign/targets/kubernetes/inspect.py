@@ -12,7 +12,8 @@ from countersign.errors import TargetNotFound
 from countersign.targets.kubernetes.apply import still_there
 from countersign.targets.kubernetes.change import field_of
 from countersign.targets.kubernetes.connection import Connection
-from countersign.targets.kubernetes.requests import Effect
+from countersign.targets.kubernetes.ownership import written_by
+from countersign.targets.kubernetes.requests import FIELD_MANAGER, Effect
 from countersign.targets.model import Inspection, Landed, Plan, Step
 
 
@@ -61,6 +62,7 @@ def judge_change(step: Step, live: Mapping[str, Any], *, made_at: str) -> Inspec
         "fields": {at: field_of(live, at) for at in wanted},
         "generation": metadata.get("generation"),
         "resourceVersion": metadata.get("resourceVersion"),
+        "ours": written_by(live, FIELD_MANAGER, [at for at, value in wanted.items() if value is not None]),
     }
     if metadata["uid"] != before["uid"]:
         return Inspection(Landed.UNCLEAR, f"{step.ref} was replaced by another object of that name", seen)

@@ -1,0 +1,116 @@
+"""Reconciliation's second look: did a request that was given up take effect after all?"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from countersign.actions import read_action
+from countersign.actions.operation import HostOperation, KubernetesOperation
+from countersign.errors import CountersignError
+from countersign.execution.opening import OnBehalfOf, open_target
+from countersign.execution.performing import progress_of
+from countersign.execution.planning import stored_plan
+from countersign.execution.progress import StepResult
+from countersign.execution.report import FoundOut, Report
+from countersign.execution.services import Services
+from countersign.logging import get_logger
+from countersign.records.approvals import get_approval
+from countersign.records.database import transaction
+from countersign.records.findings import Finding
+from countersign.records.looking_again import LookedAtAgain, correct, looked_enough, to_look_at_again
+from countersign.records.owned import Owned
+from countersign.records.queries import get_execution
+from countersign.targets.model import Landed, Plan, Step, Target
+from countersign.texts import text
+
+logger = get_logger(__name__)
+
+
+def look_again(services: Services) -> list[Finding]:
+    """Ask the targets about everything that may still take effect, and correct what is on record.
+
+    What shows nothing is no finding. A target that cannot be asked is asked in the next round.
+    """
+    with transaction(services.engine) as session:
+        due = to_look_at_again(session)
+    return [finding for each in due if (finding := _guarded(services, each)) is not None]
+
+
+def _guarded(services: Services, due: LookedAtAgain) -> Finding | None:
+    try:
+        return _look(services, due)
+    except Exception as error:
+        # The boundary of one finding: the others are looked at, and this one again.
+        reason = error.message if isinstance(error, CountersignError) else type(error).__name__
+        logger.warning("not looked at again", execution=str(due.execution_id), error=reason, exc_info=True)
+        return Finding(str(due.approval_id), text("reconcile.not_looked_again", reason=reason), failed=True)
+
+
+def _look(services: Services, due: LookedAtAgain) -> Finding | None:
+    owned = Owned(due.execution_id, due.fence)
+    plan = stored_plan(services.engine, owned)
+    with transaction(services.engine) as session:
+        approval = get_approval(session, due.approval_id)
+        before = Report.model_validate(get_execution(session, due.execution_id).report)
+    operation = read_action(approval.action)
+    if plan is None or not isinstance(operation, KubernetesOperation | HostOperation):
+        _over(services, due)
+        return None
+    results = progress_of(services.engine, due.execution_id, plan).results
+    told = {step.key for step in before.steps if step.result == StepResult.LANDED.value}
+    asked = [
+        step
+        for step in plan.steps
+        if step.changes and results[step.key] is StepResult.NOT_LANDED and step.key not in told
+    ]
+    with open_target(services, operation, OnBehalfOf(approval, owned)) as target:
+        late = [step for step in asked if _took_effect(target, plan, step)]
+    if not late:
+        _over(services, due)
+        return None
+    report = _corrected(before, plan, {*told, *(step.key for step in late)})
+    with transaction(services.engine) as session:
+        first = correct(
+            session,
+            due.execution_id,
+            whole=report.success,
+            report=report.model_dump(mode="json"),
+            title=text("timeline.landed_late", targets=", ".join(str(step.ref) for step in late)),
+            reason=report.message,
+        )
+    if not first:
+        return None
+    age = (datetime.now(UTC) - due.settled_at).total_seconds()
+    return Finding(str(due.approval_id), text("reconcile.corrected", outcome=text(f"outcome.{report.outcome}")), age)
+
+
+def _over(services: Services, due: LookedAtAgain) -> None:
+    if due.is_over:
+        with transaction(services.engine) as session:
+            looked_enough(session, due.execution_id)
+
+
+def _took_effect(target: Target, plan: Plan, step: Step) -> bool:
+    """Return whether the step's effect is there, and not known to be somebody else's doing since."""
+    seen = target.inspect(plan, step)
+    return seen.landed is Landed.YES and seen.seen.get("ours") is not False
+
+
+def _corrected(before: Report, plan: Plan, landed: set[str]) -> Report:
+    steps: Sequence[Step] = [step for step in plan.steps if step.changes]
+    whole = all(step.key in landed for step in steps)
+    reason = text("message.landed_late", landed=len(landed), count=len(steps))
+    shown = tuple(
+        step.model_copy(update={"result": StepResult.LANDED.value}) if step.key in landed else step
+        for step in before.steps
+    )
+    return before.model_copy(
+        update={
+            "outcome": "success" if whole else "failed",
+            "success": whole,
+            "message": reason,
+            "hint": None if whole else before.hint,
+            "code": None if whole else before.code,
+            "steps": shown,
+            "found_out": FoundOut(by="countersign", reason=reason, at=datetime.now(UTC), before=before.message),
+        }
+    )

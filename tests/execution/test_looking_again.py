@@ -1,0 +1,141 @@
+"""A request that lands after everybody has given up on it is found, and the record corrected."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import text
+
+from countersign.execution.looking_again import look_again
+from countersign.execution.report import Report
+from countersign.records.approvals import get_approval
+from countersign.records.database import transaction
+from countersign.records.queries import execution_of
+from countersign.records.states import ApprovalStatus
+from countersign.records.timeline import events_of
+from countersign.sandbox.cluster.faults import Effect, Fault
+from countersign.targets.kubernetes.connection import connect
+from countersign.targets.kubernetes.ownership import written_by
+from tests.execution.conftest import Office
+
+SCALE = "kubectl scale deployment/worker --replicas={} -n prod"
+
+
+def until(look: Callable[[], Any]) -> Any:
+    deadline = time.monotonic() + 30
+    while not (found := look()):
+        assert time.monotonic() < deadline, "the state did not come"
+        time.sleep(0.05)
+    return found
+
+
+def replicas(office: Office) -> int:
+    with connect(office.services.the_cluster(), request_timeout=5) as connection:
+        live = connection.get("/apis/apps/v1/namespaces/prod/deployments/worker")
+    return int(live["spec"]["replicas"])
+
+
+def somebody_scales(office: Office, wanted: int) -> None:
+    path = "/apis/apps/v1/namespaces/prod/deployments/worker?fieldManager=kubectl"
+    answer = httpx.patch(
+        office.cluster.url + path,
+        json={"spec": {"replicas": wanted}},
+        headers={"Authorization": f"Bearer {office.cluster.token}", "Content-Type": "application/merge-patch+json"},
+        verify=False,
+    )
+    answer.raise_for_status()
+
+
+@pytest.fixture
+def hurried(office: Office) -> Office:
+    """An office that gives up at once."""
+    return office.with_settings(retry_attempts=0, request_timeout_seconds=1)
+
+
+@pytest.fixture
+def given_up(hurried: Office) -> Callable[[], tuple[Report, int, int]]:
+    """Scale, with the request held back until the execution is settled; return report, fault and wanted replicas."""
+
+    def scale() -> tuple[Report, int, int]:
+        wanted = 2 if replicas(hurried) != 2 else 3
+        fault = hurried.cluster.faults.add(Fault(effect=Effect.PAUSE_BEFORE))
+        report = hurried.perform(SCALE.format(wanted), risk="high")
+        assert report.outcome == "failed", report.message
+        return report, fault, wanted
+
+    return scale
+
+
+def test_a_request_that_lands_after_the_last_look_corrects_the_record(
+    hurried: Office, given_up: Callable[[], tuple[Report, int, int]]
+) -> None:
+    report, fault, wanted = given_up()
+    assert look_again(hurried.services) == []
+
+    hurried.cluster.faults.release(fault)
+    until(lambda: replicas(hurried) == wanted)
+    (finding,) = look_again(hurried.services)
+    assert not finding.failed
+
+    with transaction(hurried.services.engine) as session:
+        approval = get_approval(session, finding.subject)  # type: ignore[arg-type]
+        execution = execution_of(session, approval.id)
+        assert execution is not None
+        corrected = Report.model_validate(execution.report)
+        events = [event.type for event in events_of(session, approval_id=approval.id)]
+    assert approval.status is ApprovalStatus.EXECUTED
+    assert (execution.outcome, corrected.outcome, corrected.success) == ("success", "success", True)
+    assert corrected.found_out is not None
+    assert corrected.found_out.before == report.message
+    assert "landed_late" in events
+    assert look_again(hurried.services) == [], "it is told once"
+
+
+def test_what_somebody_else_did_meanwhile_is_not_taken_for_it(
+    hurried: Office, given_up: Callable[[], tuple[Report, int, int]]
+) -> None:
+    _report, fault, wanted = given_up()
+    somebody_scales(hurried, wanted)
+    hurried.cluster.faults.release(fault)
+    assert replicas(hurried) == wanted
+    assert look_again(hurried.services) == []
+
+
+def test_nothing_is_looked_at_for_longer_than_a_request_lives(
+    hurried: Office, given_up: Callable[[], tuple[Report, int, int]]
+) -> None:
+    _report, fault, _wanted = given_up()
+    with transaction(hurried.services.engine) as session:
+        session.execute(text("UPDATE execution SET look_again_until = now() - interval '1 second'"))
+    hurried.cluster.log.clear()
+    assert look_again(hurried.services) == []
+    assert list(hurried.cluster.requests), "the last look"
+    hurried.cluster.log.clear()
+    assert look_again(hurried.services) == []
+    assert list(hurried.cluster.requests) == []
+    hurried.cluster.faults.release(fault)
+
+
+def fields(manager: str, **owned: Any) -> dict[str, Any]:
+    return {"metadata": {"managedFields": [{"manager": manager, "fieldsV1": owned}]}}
+
+
+@pytest.mark.parametrize(
+    ("live", "at", "ours"),
+    [
+        ({"metadata": {}}, "/spec/replicas", None),
+        (fields("us", **{"f:spec": {"f:replicas": {}}}), "/spec/replicas", True),
+        (fields("kubectl", **{"f:spec": {"f:replicas": {}}}), "/spec/replicas", False),
+        (fields("us", **{"f:spec": {"f:paused": {}}}), "/spec/replicas", False),
+        (fields("us", **{"f:spec": {"f:containers": {'k:{"name":"app"}': {"f:image": {}}}}}),
+         "/spec/containers/[name=app]/image", True),
+        (fields("us", **{"f:spec": {"f:containers": {'k:{"name":"web"}': {"f:image": {}}}}}),
+         "/spec/containers/[name=app]/image", False),
+        (fields("us", **{"f:metadata": {"f:labels": {"f:a/b": {}}}}), "/metadata/labels/a~1b", True),
+        (fields("us", **{"f:spec": {"f:selector": {}}}), "/spec/selector/app", True),
+    ],
+)  # fmt: skip
+def test_managed_fields_say_who_wrote_a_field(live: Any, at: str, ours: bool | None) -> None:
+    assert written_by(live, "us", [at]) is ours
