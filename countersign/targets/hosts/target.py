@@ -110,7 +110,7 @@ class HostTarget:
             system=self._fleet.name,
             verb=tool.name,
             refs=(ref,),
-            steps=(step,),
+            steps=() if _is_so_already(tool, before) else (step,),
             impact=Impact(),
             made_at=at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
             deadline_seconds=sum(one.limit + KILL_AFTER for one in commands),
@@ -118,6 +118,10 @@ class HostTarget:
 
     def preflight(self, plan: Plan) -> tuple[Finding, ...]:
         """Say what gates 1 to 4, sudo and the tool's own facts have against the plan."""
+        if not plan.steps:
+            return (
+                Finding(Severity.INFO, "nothing_to_do", f"{plan.verb}: there is nothing to do; nothing is sent."),
+            )
         findings: list[Finding] = []
         for step in plan.steps:
             call = self._step_call(plan, step, Purpose.PREFLIGHT)
@@ -207,6 +211,11 @@ class HostTarget:
     def _read(self, tool: Tool, call: ToolCall) -> Facts:
         with self._gateway.on_record(call):
             return tool.read(HostReader(self._sessions, call.host), call.parameters)
+
+
+def _is_so_already(tool: Tool, facts: Facts) -> bool:
+    """Return whether the host is as wanted before anything is sent: a prune with nothing to prune."""
+    return tool.scope is not Scope.READ and tool.judge(facts, facts).landed is Landed.YES
 
 
 def _planned_commands(tool: Tool, call: ToolCall, step: Step) -> tuple[Command, ...]:

@@ -13,8 +13,8 @@ from countersign.actions.operation import Verb
 from countersign.targets.criteria import Case, Criterion, Facts, Standing, harm_or_failure, without_blame
 from countersign.targets.kubernetes import pod_health as pods
 from countersign.targets.kubernetes.requests import Effect
-from countersign.targets.kubernetes.rollout_status import KINDS, Progress, rollout_of
-from countersign.targets.kubernetes.steps import OWNER
+from countersign.targets.kubernetes.rollout_status import KINDS, Progress, keeps_every_pod, rollout_of
+from countersign.targets.kubernetes.steps import OWNER, lets_go
 from countersign.targets.model import Landed, ObjectRef, Step
 from countersign.texts import text
 
@@ -70,6 +70,9 @@ def _of_object(case: Case, ref: ObjectRef, steps: list[Step]) -> Iterator[Criter
             yield from _deleted(case, step)
         return
     facts = case.now(ref.key)
+    if any(lets_go(step) for step in steps):
+        yield from _let_go(case, ref, steps, facts)
+        return
     if not facts.get("exists"):
         yield Criterion(Standing.FAILED, text("criterion.gone", object=ref), final=True)
         return
@@ -106,11 +109,14 @@ class _Workload:
 
 def _workload(case: Case, one: _Workload) -> Iterator[Criterion]:
     facts, before = one.facts, case.was(one.key)
-    rollout = rollout_of(one.kind, facts, generation=case.generations.get(one.key))
+    scaled = case.plan.verb == Verb.SCALE
+    rollout = rollout_of(one.kind, facts, generation=case.generations.get(one.key), scaled=scaled)
     reason = f"{one.shown}: {rollout.reason}"
     warnings = pods.new_warnings(before, facts)
     blamed = [*_failing_pods(case, one), *_restarts(case, one)]
     match rollout.progress:
+        case Progress.COMPLETE if case.plan.verb not in _SAME_TEMPLATE and keeps_every_pod(one.kind, facts):
+            yield Criterion(Standing.FAILED, text("criterion.partition_keeps", object=one.shown), final=True)
         case Progress.COMPLETE:
             yield Criterion(Standing.MET, reason)
         case Progress.FAILED:
@@ -221,6 +227,10 @@ def _deleted(case: Case, step: Step) -> Iterator[Criterion]:
     if facts.get("exists") and facts.get("uid") == step.before["uid"] and not facts.get("deletionTimestamp"):
         yield Criterion(Standing.FAILED, text("criterion.still_there", object=ref), final=True)
         return
+    if facts.get("exists") and facts.get("uid") == step.before["uid"] and (held := facts.get("finalizers")):
+        standing = Standing.FAILED if case.over else Standing.PENDING
+        yield Criterion(standing, text("criterion.held", object=ref, finalizers=", ".join(held)))
+        return
     yield Criterion(Standing.MET, text("criterion.is_gone", object=ref))
     owner, key = step.before.get(OWNER), _owner_key(case, step)
     if ref.kind != "Pod":
@@ -233,6 +243,16 @@ def _deleted(case: Case, step: Step) -> Iterator[Criterion]:
     elif key and owner["kind"] in KINDS:
         shown = f"{owner['kind']} {ref.namespace}/{owner['name']}"
         yield from _workload(case, _Workload(shown, key, owner["kind"], replacing, touched_as=ref.key))
+
+
+def _let_go(case: Case, ref: ObjectRef, steps: list[Step], facts: Facts) -> Iterator[Criterion]:
+    """Judge a change that took finalizers from an object that is being deleted: it is meant to go."""
+    if not facts.get("exists") or facts.get("uid") not in {step.before["uid"] for step in steps}:
+        yield Criterion(Standing.MET, text("criterion.is_gone", object=ref))
+        return
+    held = ", ".join(facts.get("finalizers") or ()) or text("criterion.nothing_listed")
+    standing = Standing.FAILED if case.over else Standing.PENDING
+    yield Criterion(standing, text("criterion.held", object=ref, finalizers=held))
 
 
 def _owner_key(case: Case, step: Step) -> str | None:

@@ -14,6 +14,7 @@ from countersign.targets.kubernetes.change import field_of
 from countersign.targets.kubernetes.connection import Connection
 from countersign.targets.kubernetes.ownership import written_by
 from countersign.targets.kubernetes.requests import FIELD_MANAGER, Effect
+from countersign.targets.kubernetes.steps import lets_go
 from countersign.targets.model import Inspection, Landed, Plan, Step
 
 
@@ -24,6 +25,8 @@ def inspect(connection: Connection, plan: Plan, step: Step) -> Inspection:
             try:
                 live = connection.get(step.request["path"], what=f"inspect {step.ref}")
             except TargetNotFound:
+                if lets_go(step):
+                    return Inspection(Landed.YES, f"{step.ref} is gone, as nothing held it any more", {"gone": True})
                 return Inspection(Landed.UNCLEAR, f"{step.ref} does not exist any more", {})
             return judge_change(step, live, made_at=plan.made_at)
         case Effect.DELETE:
@@ -49,6 +52,9 @@ def judge_removal(step: Step, live: Mapping[str, Any] | None) -> Inspection:
         return Inspection(Landed.YES, f"{step.ref} is gone", {"gone": True})
     stamp = live["metadata"].get("deletionTimestamp")
     seen = {"deletionTimestamp": stamp}
+    if stamp and (held := live["metadata"].get("finalizers")):
+        seen["finalizers"] = list(held)
+        return Inspection(Landed.YES, f"{step.ref} is terminating since {stamp}, held by {', '.join(held)}", seen)
     if stamp and step.wanted["terminating_is_enough"]:
         return Inspection(Landed.YES, f"{step.ref} is terminating since {stamp}", seen)
     return Inspection(Landed.NO, f"{step.ref} is still there", seen)

@@ -85,6 +85,7 @@ def facts_of(live: Mapping[str, Any], kind: str) -> dict[str, Any]:
         "generation": metadata.get("generation"),
         "resourceVersion": metadata.get("resourceVersion"),
         "deletionTimestamp": metadata.get("deletionTimestamp"),
+        "finalizers": list(metadata.get("finalizers") or ()),
         "spec": {
             key: spec[key]
             for key in ("replicas", "paused", "unschedulable", "minReplicas", "maxReplicas")

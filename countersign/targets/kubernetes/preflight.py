@@ -13,7 +13,9 @@ from countersign.errors import (
 from countersign.targets.kubernetes.budgets import budget_findings
 from countersign.targets.kubernetes.connection import Connection
 from countersign.targets.kubernetes.kinds import list_path, object_path
+from countersign.targets.kubernetes.observe import facts_of
 from countersign.targets.kubernetes.requests import Effect
+from countersign.targets.kubernetes.rollout_status import keeps_every_pod
 from countersign.targets.kubernetes.steps import DROPPED
 from countersign.targets.model import Finding, ObjectRef, Plan, Severity, Step
 
@@ -57,6 +59,17 @@ def state_findings(ref: ObjectRef, live: Mapping[str, Any], verb: Verb) -> Itera
             )
         if rollout_in_progress(live):
             yield Finding(Severity.WARNING, "rollout_in_progress", f"{ref} is still rolling out an earlier change.")
+    rolls = verb in _ROLLS or verb in (Verb.SET_IMAGE, Verb.SET_ENV, Verb.SET_RESOURCES)
+    if rolls and keeps_every_pod(ref.kind, facts_of(live, ref.kind)):
+        yield Finding(
+            Severity.WARNING,
+            "partition_keeps_all",
+            f"{ref}: its update strategy's partition is not below its replicas, so no pod will be replaced.",
+        )
+    if since := metadata.get("deletionTimestamp"):
+        held = ", ".join(metadata.get("finalizers") or ())
+        why = f", held by its finalizers ({held})" if held else ""
+        yield Finding(Severity.WARNING, "terminating", f"{ref} is being deleted since {since}{why}.")
     if ref.kind == "DaemonSet" and status.get("observedGeneration", 0) < metadata.get("generation", 0):
         yield Finding(
             Severity.WARNING, "rollout_in_progress", f"{ref} has a change that its controller has not seen."

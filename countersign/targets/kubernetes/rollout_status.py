@@ -39,14 +39,19 @@ class Rollout:
 KINDS = frozenset({"Deployment", "StatefulSet", "DaemonSet", "ReplicaSet"})
 
 
-def rollout_of(kind: str, facts: Facts, *, generation: int | None = None) -> Rollout:
-    """Return how far a workload's rollout is. `generation` is the one that our change made, if it is known."""
+def rollout_of(kind: str, facts: Facts, *, generation: int | None = None, scaled: bool = False) -> Rollout:
+    """Return how far a workload's rollout is. `generation` is the one that our change made, if it is known.
+
+    A paused Deployment that was `scaled` makes the pods all the same, of whatever templates it had.
+    """
     status, spec = facts.get("status") or {}, facts.get("spec") or {}
     observed = status.get("observedGeneration", 0)
     # A DaemonSet's and a ReplicaSet's zero counters are omitted, their observed generation never is.
     if not observed or max(facts.get("generation") or 0, generation or 0) > observed:
         return _waiting("not_observed")
     match kind:
+        case "Deployment" if scaled and spec.get("paused"):
+            return _replica_set(status, spec)
         case "Deployment":
             return _deployment(facts, status, spec)
         case "StatefulSet":
@@ -55,6 +60,12 @@ def rollout_of(kind: str, facts: Facts, *, generation: int | None = None) -> Rol
             return _daemon_set(facts, status)
         case _:
             return _replica_set(status, spec)
+
+
+def keeps_every_pod(kind: str, facts: Facts) -> bool:
+    """Return whether a StatefulSet's partition keeps all of its pods from a new template."""
+    strategy, wanted = facts.get("strategy") or {}, (facts.get("spec") or {}).get("replicas", 1)
+    return kind == "StatefulSet" and bool(wanted) and (strategy.get("partition") or 0) >= wanted
 
 
 def _deployment(facts: Facts, status: Facts, spec: Facts) -> Rollout:

@@ -16,6 +16,8 @@ INVERSE: Final = "inverse"
 """Key in Step.before: the JSON patch that takes the step back."""
 DROPPED: Final = "dropped"
 """Key in Step.before of a merge patch: what it leaves out of lists that it replaces."""
+ENDING: Final = "deletionTimestamp"
+"""Key in Step.before: since when the object is being deleted, where it is."""
 OWNER: Final = "owner"
 """Key in Step.before of a deletion: kind and name of what replaces the object, or None."""
 
@@ -58,6 +60,8 @@ def change_step(
         "generation": metadata.get("generation") if found.outside_metadata else None,
         "fields": {field.at: field.before for field in fields},
     }
+    if metadata.get("deletionTimestamp"):
+        before[ENDING] = metadata["deletionTimestamp"]
     if reversible:
         before[INVERSE] = guarded_inverse(live, after)
     step = Step(
@@ -70,6 +74,11 @@ def change_step(
     )
     _refuse_floats(step)
     return step
+
+
+def lets_go(step: Step) -> bool:
+    """Return whether a change takes finalizers from an object that is being deleted, which then goes."""
+    return bool(step.before.get(ENDING)) and "/metadata/finalizers" in (step.wanted.get("fields") or {})
 
 
 def delete_step(
