@@ -12,6 +12,7 @@ from countersign.sandbox.cluster.delete_options import (
     from_request,
     is_dry,
 )
+from countersign.sandbox.cluster.eviction import evict
 from countersign.sandbox.cluster.kinds import METRICS, REVIEWS
 from countersign.sandbox.cluster.listing import page
 from countersign.sandbox.cluster.logs import pod_log
@@ -39,7 +40,7 @@ from countersign.sandbox.cluster.status import (
 )
 from countersign.sandbox.cluster.store import Store
 from countersign.sandbox.cluster.strict_json import duplicate_fields
-from countersign.sandbox.cluster.subresources import evict, scale_of, write_scale
+from countersign.sandbox.cluster.subresources import scale_of, write_scale
 from countersign.sandbox.cluster.tables import as_table, wants_table
 from countersign.sandbox.cluster.versions import served
 from countersign.sandbox.cluster.watching import Watches

@@ -62,6 +62,10 @@ KINDS: tuple[Kind, ...] = (
         model="V1PersistentVolumeClaim", short=("pvc",), subresources=("status",),
     ),
     Kind(
+        group="", version="v1", plural="persistentvolumes", kind="PersistentVolume", model="V1PersistentVolume",
+        namespaced=False, short=("pv",), subresources=("status",),
+    ),
+    Kind(
         group="", version="v1", plural="pods", kind="Pod", model="V1Pod", short=("po",), categories=_ALL,
         subresources=("binding", "eviction", "log", "status"), generation=True,
     ),
@@ -128,6 +132,14 @@ KINDS: tuple[Kind, ...] = (
     Kind(
         group="policy", version="v1", plural="poddisruptionbudgets", kind="PodDisruptionBudget",
         model="V1PodDisruptionBudget", short=("pdb",), subresources=("status",), generation=True,
+    ),
+    Kind(
+        group="storage.k8s.io", version="v1", plural="storageclasses", kind="StorageClass", model="V1StorageClass",
+        namespaced=False, short=("sc",),
+    ),
+    Kind(
+        group="storage.k8s.io", version="v1", plural="volumeattachments", kind="VolumeAttachment",
+        model="V1VolumeAttachment", namespaced=False, subresources=("status",),
     ),
 )  # fmt: skip
 

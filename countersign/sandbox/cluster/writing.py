@@ -8,6 +8,7 @@ import random
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from countersign.sandbox.cluster import admission
 from countersign.sandbox.cluster.defaults import fill_in
 from countersign.sandbox.cluster.delete_options import Deletion
 from countersign.sandbox.cluster.deleting import delete
@@ -88,10 +89,12 @@ class Writer:
         if "status" in kind.subresources and kind.resource not in ("nodes",):
             item.pop("status", None)
         prepare(kept, item)
+        admission.completed(self.store, kind.resource, item)
         if causes := problems(kind.resource, item):
             raise invalid(kind, metadata["name"], causes)
         if self.store.get(kind.resource, metadata.get("namespace", ""), metadata["name"]):
             raise already_exists(kind, metadata["name"])
+        admission.admit_new(self.store, kind.resource, item, dry_run=options.dry_run)
         if listed := managed({}, item):
             metadata["managedFields"] = listed
         if options.dry_run:
@@ -206,10 +209,12 @@ class Writer:
                 item.pop("status", None)
                 if "status" in before:
                     item["status"] = before["status"]
+            admission.carried(kind.resource, before, item)
             fill_in(kind.resource, item)
             causes = changes(kind.resource, before, item) + problems(kind.resource, item)
             if causes:
                 raise invalid(kind, name, causes)
+            admission.admit_change(self.store, kind.resource, before, item, dry_run=options.dry_run)
             item["metadata"].pop("generation", None)
             if "generation" in before["metadata"]:
                 grown = before["metadata"]["generation"] + _counts(kind.resource, before, item)
@@ -249,9 +254,16 @@ class Writer:
 def _updated(kind: Kind, options: Options, subresource: str = "") -> Managed:
     manager = entries.Manager(entries.UPDATE, options.manager, kind.api_version, subresource)
     model = stored(kind.resource).model
-    # Entries that come by /scale are handed over without a time (apimachinery's managedfields/scalehandler.go).
-    time = "" if subresource == "scale" else now()
-    return lambda before, after: entries.after_update(model, before, after, manager, time)
+    if subresource != "scale":
+        return lambda before, after: entries.after_update(model, before, after, manager, now())
+
+    def by_scale(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[dict[str, Any]]:
+        # Entries that come by /scale are handed over without a time (apimachinery's managedfields/scalehandler.go).
+        listed = entries.after_update(model, before, after, manager, "")
+        same = before["spec"].get("replicas") == after["spec"].get("replicas")
+        return entries.after_same_scale(before["metadata"]) if same else listed
+
+    return by_scale
 
 
 def _keep_system_fields(metadata: dict[str, Any], before: Mapping[str, Any]) -> None:

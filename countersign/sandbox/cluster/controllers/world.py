@@ -184,19 +184,3 @@ def is_available(world: World, owner: str, item: Object, pod: Object) -> bool:
     if left > 0:
         world.later(owner, item, left, background=True)
     return bool(left <= 0)
-
-
-def condition(
-    known: list[dict[str, Any]] | None, kind: str, status: bool, reason: str, message: str, **more: Any
-) -> list[dict[str, Any]]:
-    """Return the conditions with one set; lastTransitionTime moves only with the status."""
-    before = next((each for each in known or () if each["type"] == kind), None)
-    value = "True" if status else "False"
-    moved = before is None or before["status"] != value
-    if before is not None and not moved and before.get("reason") == reason and before.get("message") == message:
-        return list(known or ())
-    fresh = {
-        "type": kind, "status": value, "reason": reason, "message": message,
-        "lastTransitionTime": now() if moved or before is None else before["lastTransitionTime"], **more,
-    }  # fmt: skip
-    return [*(each for each in known or () if each["type"] != kind), fresh]
