@@ -5,7 +5,7 @@ from typing import Any
 from tests.contract.api import wait_for
 from tests.contract.namespace import Namespace
 from tests.contract.objects import container, deployment, pod
-from tests.contract.versions import minor, needs
+from tests.contract.versions import needs
 
 OTHER_UID = "00000000-0000-4000-8000-000000000000"
 
@@ -143,10 +143,6 @@ def unready(ns: Namespace) -> str:
     crashing = container(image="crash.invalid/probe:1")
     ns.create("deployments", deployment("web", crashing, replicas=1))
     name = ns.wait_names("pods", lambda names: len(names) == 1, "the pod")[0]
-    if minor(ns.api) < 36:
-        # The control plane's kubelet knows no such images: this is what such a pod looks like.
-        ready = {"type": "Ready", "status": "False", "reason": "ContainersNotReady"}
-        ns.patch("pods", name, {"status": {"phase": "Running", "conditions": [ready]}}, subresource="status").ok()
     ns.wait("pods", name, lambda found: found["status"]["phase"] == "Running", "to run")
     return name
 

@@ -17,7 +17,7 @@ from countersign.sandbox.cluster.controllers.replicaset import sync_replicaset
 from countersign.sandbox.cluster.controllers.statefulset import sync_statefulset
 from countersign.sandbox.cluster.controllers.volumes import sync_claim
 from countersign.sandbox.cluster.controllers.world import Key, World
-from countersign.sandbox.cluster.kinds import stored
+from countersign.sandbox.cluster.custom import kind_in
 from countersign.sandbox.cluster.selectors import labels_of
 from countersign.sandbox.cluster.status import StatusError
 from countersign.sandbox.cluster.store import Change, Commit, Object, Store
@@ -140,7 +140,7 @@ class Manager:
                 continue
             try:
                 if item["metadata"].get("deletionTimestamp") and resource not in _OWN_ENDS:
-                    sync_deletion(self.world, stored(resource), item)
+                    sync_deletion(self.world, kind_in(self._store, resource), item)
                 elif sync := _SYNCS.get(resource):
                     sync(self.world, item)
             except StatusError as error:
