@@ -140,3 +140,49 @@ def test_a_terminating_namespace_takes_nothing_new(ns: Namespace, api: Api) -> N
     assert (answer.status, answer.reason) == (403, "Forbidden")
     assert answer.body["details"]["causes"][0]["reason"] == "NamespaceTerminating"
     ns.patch("configmaps", "settings", {"metadata": {"finalizers": None}}).ok()
+
+
+def held_pod() -> Any:
+    body = pod(terminationGracePeriodSeconds=1)
+    body["metadata"]["finalizers"] = ["example.com/hold"]
+    return body
+
+
+def test_a_forced_deletion_does_not_pass_a_finalizer(ns: Namespace) -> None:
+    created = ns.create_pod(held_pod())
+    answer = ns.delete("pods", "alone", {"gracePeriodSeconds": 0})
+    assert (answer.status, answer.body["kind"]) == (200, "Pod")
+    found = ns.read("pods", "alone")["metadata"]
+    assert found["uid"] == created["metadata"]["uid"]
+    assert found["deletionTimestamp"]
+    assert found["deletionGracePeriodSeconds"] == 0
+    assert found["finalizers"] == ["example.com/hold"]
+    ns.patch("pods", "alone", {"metadata": {"finalizers": None}}).ok()
+    assert ns.get("pods", "alone").status == 404
+
+
+def test_a_held_object_is_gone_with_its_last_finalizer(ns: Namespace) -> None:
+    body = deployment(replicas=0)
+    body["metadata"]["finalizers"] = ["example.com/one", "example.com/two"]
+    ns.create("deployments", body)
+    ns.delete("deployments", "web").ok()
+    ns.patch("deployments", "web", {"metadata": {"finalizers": ["example.com/two"]}}).ok()
+    found = ns.read("deployments", "web")["metadata"]
+    assert (found["finalizers"], bool(found["deletionTimestamp"])) == (["example.com/two"], True)
+    answer = ns.json_patch("deployments", "web", {"op": "remove", "path": "/metadata/finalizers"})
+    assert answer.status == 200
+    assert ns.get("deployments", "web").status == 404
+
+
+def test_a_held_object_takes_no_new_finalizer_and_ends_once(ns: Namespace) -> None:
+    body = configmap()
+    body["metadata"]["finalizers"] = ["example.com/hold"]
+    ns.create("configmaps", body)
+    first = ns.delete("configmaps", "settings").ok()["metadata"]
+    answer = ns.patch("configmaps", "settings", {"metadata": {"finalizers": ["example.com/hold", "example.com/new"]}})
+    assert (answer.status, answer.reason) == (422, "Invalid")
+    assert answer.causes == {"metadata.finalizers"}
+    again = ns.delete("configmaps", "settings").ok()["metadata"]
+    assert again["deletionTimestamp"] == first["deletionTimestamp"]
+    ns.patch("configmaps", "settings", {"metadata": {"finalizers": None}}).ok()
+    assert ns.get("configmaps", "settings").status == 404

@@ -4,7 +4,8 @@ from typing import Any
 
 from tests.contract.api import wait_for
 from tests.contract.namespace import Namespace
-from tests.contract.objects import deployment, pod
+from tests.contract.objects import container, deployment, pod
+from tests.contract.versions import needs
 
 OTHER_UID = "00000000-0000-4000-8000-000000000000"
 
@@ -110,3 +111,61 @@ def test_two_budgets_for_one_pod_are_a_fault_of_the_server(ns: Namespace) -> Non
     assert answer.status == 500
     assert "more than one PodDisruptionBudget" in answer.body["message"]
     assert "deletionTimestamp" not in ns.read("pods", name)["metadata"]
+
+
+def test_an_evicted_pod_says_why_it_goes(ns: Namespace) -> None:
+    needs(ns.api, 26)
+    body = pod(terminationGracePeriodSeconds=1)
+    body["metadata"]["finalizers"] = ["example.com/hold"]
+    ns.create_pod(body)
+    ns.wait("pods", "alone", lambda found: found["status"]["phase"] == "Running", "to run")
+    assert ns.evict("alone").status == 201
+    found = ns.read("pods", "alone")
+    assert found["metadata"]["deletionTimestamp"]
+    conditions = {each["type"]: each for each in found["status"]["conditions"]}
+    assert conditions["DisruptionTarget"]["status"] == "True"
+    assert conditions["DisruptionTarget"]["reason"] == "EvictionByEvictionAPI"
+    assert conditions["DisruptionTarget"]["message"] == "Eviction API: evicting"
+    ns.patch("pods", "alone", {"metadata": {"finalizers": None}}).ok()
+    ns.wait_gone("pods", "alone")
+
+
+def test_a_dry_eviction_leaves_no_word_of_it(ns: Namespace) -> None:
+    ns.create_pod(pod())
+    ns.wait("pods", "alone", lambda found: found["status"]["phase"] == "Running", "to run")
+    assert ns.evict("alone", dryRun=["All"]).status == 201
+    conditions = ns.read("pods", "alone")["status"].get("conditions") or ()
+    assert "DisruptionTarget" not in {each["type"] for each in conditions}
+
+
+def unready(ns: Namespace) -> str:
+    """A running pod of `web` that isn't ready, beside a budget that asks for more healthy ones than there are."""
+    crashing = container(image="crash.invalid/probe:1")
+    ns.create("deployments", deployment("web", crashing, replicas=1))
+    name = ns.wait_names("pods", lambda names: len(names) == 1, "the pod")[0]
+    ns.wait("pods", name, lambda found: found["status"]["phase"] == "Running", "to run")
+    return name
+
+
+def test_a_pod_that_is_not_ready_counts_against_its_budget(ns: Namespace) -> None:
+    name = unready(ns)
+    budget(ns, minAvailable=1)
+    ns.wait("poddisruptionbudgets", "web", lambda found: found["status"].get("expectedPods") == 1, "to be counted")
+    assert ns.evict(name).status == 429
+
+
+def test_a_budget_may_let_go_of_what_is_not_ready(ns: Namespace) -> None:
+    needs(ns.api, 27)
+    name = unready(ns)
+    budget(ns, minAvailable=1, unhealthyPodEvictionPolicy="AlwaysAllow")
+    ns.wait("poddisruptionbudgets", "web", lambda found: found["status"].get("expectedPods") == 1, "to be counted")
+    assert ns.evict(name).status == 201
+
+
+def test_a_policy_for_unhealthy_pods_that_does_not_exist_is_422(ns: Namespace) -> None:
+    needs(ns.api, 27)
+    body = {"apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "metadata": {"name": "web"},
+            "spec": {"minAvailable": 1, "selector": {}, "unhealthyPodEvictionPolicy": "Never"}}  # fmt: skip
+    answer = ns.post("poddisruptionbudgets", body)
+    assert (answer.status, answer.reason) == (422, "Invalid")
+    assert answer.causes == {"spec.unhealthyPodEvictionPolicy"}

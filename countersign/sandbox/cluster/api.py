@@ -6,13 +6,15 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from countersign.sandbox.cluster import discovery
+from countersign.sandbox.cluster.custom import custom_kinds
 from countersign.sandbox.cluster.delete_options import (
     Deletion,
     from_eviction,
     from_request,
     is_dry,
 )
-from countersign.sandbox.cluster.kinds import METRICS, REVIEWS
+from countersign.sandbox.cluster.eviction import evict
+from countersign.sandbox.cluster.kinds import METRICS, REVIEWS, Kind
 from countersign.sandbox.cluster.listing import page
 from countersign.sandbox.cluster.logs import pod_log
 from countersign.sandbox.cluster.metrics import usage
@@ -39,7 +41,7 @@ from countersign.sandbox.cluster.status import (
 )
 from countersign.sandbox.cluster.store import Store
 from countersign.sandbox.cluster.strict_json import duplicate_fields
-from countersign.sandbox.cluster.subresources import evict, scale_of, write_scale
+from countersign.sandbox.cluster.subresources import scale_of, write_scale
 from countersign.sandbox.cluster.tables import as_table, wants_table
 from countersign.sandbox.cluster.versions import served
 from countersign.sandbox.cluster.watching import Watches
@@ -94,7 +96,7 @@ class Api:
         """Answer a request. Raises StatusError for a refusal."""
         if (found := self._about_itself(request)) is not None:
             return found
-        at = route(request.path)
+        at = route(request.path, self._defined)
         if at is None:
             raise no_such_path()
         if request.accept and at.subresource != "log" and not any(each in request.accept for each in _SPOKEN):
@@ -111,6 +113,9 @@ class Api:
             answer = self._object(at, request) if at.name else self._collection(at, request)
         return replace(answer, warnings=tuple(self._writer.warnings))
 
+    def _defined(self) -> list[Kind]:
+        return list(custom_kinds(self._store))
+
     def _about_itself(self, request: Request) -> Answer | None:
         path = request.path.rstrip("/")
         match path.split("/")[1:]:
@@ -123,13 +128,13 @@ class Api:
             case ["api"]:
                 found = discovery.core_versions()
             case ["apis"]:
-                found = discovery.group_list()
+                found = discovery.group_list(self._defined())
             case ["apis", group]:
-                found = discovery.group(group)
+                found = discovery.group(group, self._defined())
             case ["api", version]:
-                found = discovery.resource_list("", version)
+                found = discovery.resource_list("", version, ())
             case ["apis", group, version]:
-                found = discovery.resource_list(group, version)
+                found = discovery.resource_list(group, version, self._defined())
             case _:
                 return None
         if found is None:
@@ -155,7 +160,7 @@ class Api:
                 if wants_table(request.accept):
                     return Answer(200, as_table(kind, found.items, found.metadata, request.query))
                 listed = {"kind": f"{kind.kind}List", "apiVersion": kind.api_version, "metadata": found.metadata}
-                items = [_without_kind(item) for item in found.items]
+                items = found.items if kind.schema else [_without_kind(item) for item in found.items]
                 return Answer(200, {**listed, "items": items})
             case "POST":
                 if kind.namespaced and at.namespace is None:

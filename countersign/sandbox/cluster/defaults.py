@@ -3,6 +3,9 @@
 from base64 import b64encode
 from typing import Any
 
+from countersign.sandbox.cluster.claims import claim_defaults
+from countersign.sandbox.cluster.services import service_defaults
+
 _DURATION_OF_A_TAINT = 300
 
 
@@ -16,11 +19,7 @@ def fill_in(resource: str, item: dict[str, Any]) -> None:
             _set(spec, "replicas", 1)
             _template(spec)
         case "statefulsets.apps":
-            _set(spec, "replicas", 1)
-            _set(spec, "podManagementPolicy", "OrderedReady")
-            _set(spec, "revisionHistoryLimit", 10)
-            _strategy(spec, "updateStrategy", {"partition": 0})
-            _template(spec)
+            _stateful(spec)
         case "daemonsets.apps":
             _set(spec, "revisionHistoryLimit", 10)
             _strategy(spec, "updateStrategy", {"maxSurge": 0, "maxUnavailable": 1})
@@ -40,7 +39,10 @@ def fill_in(resource: str, item: dict[str, Any]) -> None:
             if isinstance(spec, dict):
                 _pod(spec)
         case "services":
-            _service(spec)
+            if isinstance(spec, dict):
+                service_defaults(spec)
+        case "persistentvolumeclaims":
+            claim_defaults(item)
         case "horizontalpodautoscalers.autoscaling":
             _set(spec, "minReplicas", 1)
             if isinstance(spec, dict) and not spec.get("metrics"):
@@ -79,6 +81,21 @@ def _deployment(item: dict[str, Any], spec: dict[str, Any]) -> None:
     _set(spec, "revisionHistoryLimit", 10)
     _set(spec, "progressDeadlineSeconds", 600)
     _strategy(spec, "strategy", {"maxSurge": "25%", "maxUnavailable": "25%"})
+    _template(spec)
+
+
+def _stateful(spec: Any) -> None:
+    _set(spec, "replicas", 1)
+    _set(spec, "podManagementPolicy", "OrderedReady")
+    _set(spec, "revisionHistoryLimit", 10)
+    _strategy(spec, "updateStrategy", {"partition": 0})
+    if isinstance(spec, dict):
+        retention = {"whenDeleted": "Retain", "whenScaled": "Retain"}
+        said = spec.get("persistentVolumeClaimRetentionPolicy") or {}
+        spec["persistentVolumeClaimRetentionPolicy"] = {**retention, **said}
+        for claim in spec.get("volumeClaimTemplates") or ():
+            claim |= {"kind": "PersistentVolumeClaim", "apiVersion": "v1", "status": {"phase": "Pending"}}
+            claim_defaults(claim)
     _template(spec)
 
 
@@ -170,13 +187,3 @@ def _tolerations(spec: dict[str, Any]) -> None:
             present.append(
                 {"key": key, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": _DURATION_OF_A_TAINT}
             )
-
-
-def _service(spec: Any) -> None:
-    if not isinstance(spec, dict):
-        return
-    for field, value in (("type", "ClusterIP"), ("sessionAffinity", "None"), ("internalTrafficPolicy", "Cluster")):
-        spec.setdefault(field, value)
-    for port in spec.get("ports") or ():
-        port.setdefault("protocol", "TCP")
-        port.setdefault("targetPort", port.get("port"))

@@ -1,5 +1,6 @@
 """What the server says about itself: versions, groups, resources."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from countersign.sandbox.cluster.kinds import Kind, groups
@@ -29,18 +30,18 @@ def core_versions() -> dict[str, Any]:
     return {"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": []}
 
 
-def group_list() -> dict[str, Any]:
+def group_list(more: Sequence[Kind]) -> dict[str, Any]:
     """Return /apis."""
     named: dict[str, list[str]] = {}
-    for group, version_, _ in groups():
+    for group, version_, _ in groups(more):
         if group:
             named.setdefault(group, []).append(version_)
     return {"kind": "APIGroupList", "apiVersion": "v1", "groups": [_group(*each) for each in named.items()]}
 
 
-def group(name: str) -> dict[str, Any] | None:
+def group(name: str, more: Sequence[Kind]) -> dict[str, Any] | None:
     """Return /apis/NAME, or None."""
-    found = [version_ for each, version_, _ in groups() if each == name and name]
+    found = [version_ for each, version_, _ in groups(more) if each == name and name]
     return {"kind": "APIGroup", "apiVersion": "v1", **_group(name, found)} if found else None
 
 
@@ -49,9 +50,9 @@ def _group(name: str, versions: list[str]) -> dict[str, Any]:
     return {"name": name, "versions": described, "preferredVersion": described[0]}
 
 
-def resource_list(name: str, version_: str) -> dict[str, Any] | None:
+def resource_list(name: str, version_: str, more: Sequence[Kind]) -> dict[str, Any] | None:
     """Return /api/v1 or /apis/NAME/VERSION, or None."""
-    for group_name, each, kinds in groups():
+    for group_name, each, kinds in groups(more):
         if (group_name, each) == (name, version_):
             resources = [entry for kind in kinds for entry in _resources(kind)]
             group_version = f"{name}/{version_}" if name else version_

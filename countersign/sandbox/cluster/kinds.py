@@ -1,7 +1,8 @@
 """The kinds that the sandbox's API server serves: one table that routing, discovery and storage are made from."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +25,9 @@ class Kind:
     verbs: tuple[str, ...] = (
         "create", "delete", "deletecollection", "get", "list", "patch", "update", "watch",
     )  # fmt: skip
+
+    schema: Mapping[str, Any] | None = field(default=None, compare=False)
+    """The OpenAPI schema of a kind that a CustomResourceDefinition brought; None for those built in."""
 
     @property
     def resource(self) -> str:
@@ -62,6 +66,10 @@ KINDS: tuple[Kind, ...] = (
         model="V1PersistentVolumeClaim", short=("pvc",), subresources=("status",),
     ),
     Kind(
+        group="", version="v1", plural="persistentvolumes", kind="PersistentVolume", model="V1PersistentVolume",
+        namespaced=False, short=("pv",), subresources=("status",),
+    ),
+    Kind(
         group="", version="v1", plural="pods", kind="Pod", model="V1Pod", short=("po",), categories=_ALL,
         subresources=("binding", "eviction", "log", "status"), generation=True,
     ),
@@ -79,6 +87,11 @@ KINDS: tuple[Kind, ...] = (
     Kind(
         group="", version="v1", plural="services", kind="Service", model="V1Service", short=("svc",),
         subresources=("status",), categories=_ALL,
+    ),
+    Kind(
+        group="apiextensions.k8s.io", version="v1", plural="customresourcedefinitions",
+        kind="CustomResourceDefinition", model="V1CustomResourceDefinition", namespaced=False, short=("crd",),
+        subresources=("status",), generation=True,
     ),
     Kind(group="apps", version="v1", plural="controllerrevisions", kind="ControllerRevision",
          model="V1ControllerRevision"),
@@ -129,6 +142,14 @@ KINDS: tuple[Kind, ...] = (
         group="policy", version="v1", plural="poddisruptionbudgets", kind="PodDisruptionBudget",
         model="V1PodDisruptionBudget", short=("pdb",), subresources=("status",), generation=True,
     ),
+    Kind(
+        group="storage.k8s.io", version="v1", plural="storageclasses", kind="StorageClass", model="V1StorageClass",
+        namespaced=False, short=("sc",),
+    ),
+    Kind(
+        group="storage.k8s.io", version="v1", plural="volumeattachments", kind="VolumeAttachment",
+        model="V1VolumeAttachment", namespaced=False, subresources=("status",),
+    ),
 )  # fmt: skip
 
 REVIEWS: tuple[Kind, ...] = (
@@ -175,10 +196,15 @@ def stored(resource: str) -> Kind:
     return _BY_RESOURCE[resource]
 
 
-def groups() -> Iterator[tuple[str, str, tuple[Kind, ...]]]:
+def stored_or_none(resource: str) -> Kind | None:
+    """Return the version that is stored, or None for what is not built in."""
+    return _BY_RESOURCE.get(resource)
+
+
+def groups(more: Iterable[Kind] = ()) -> Iterator[tuple[str, str, tuple[Kind, ...]]]:
     """Yield every served (group, version, its kinds), the preferred version of a group first."""
     served: dict[tuple[str, str], list[Kind]] = {}
-    for kind in (*KINDS, *REVIEWS, *METRICS):
+    for kind in (*KINDS, *REVIEWS, *METRICS, *more):
         served.setdefault((kind.group, kind.version), []).append(kind)
     for (group, version), kinds in served.items():
         yield group, version, tuple(kinds)

@@ -1,7 +1,7 @@
 """Which pod specs the API server refuses (a subset of the rules in Kubernetes' pkg/apis/core/validation)."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from countersign.sandbox.cluster.quantities import quantity
@@ -21,12 +21,12 @@ _SAYS_VARIABLE = (
 )
 
 
-def pod_spec(spec: Mapping[str, Any], at: str) -> Iterator[Cause]:
-    """Yield what is wrong with the pod spec at the field `at`."""
+def pod_spec(spec: Mapping[str, Any], at: str, claims: Sequence[str] = ()) -> Iterator[Cause]:
+    """Yield what is wrong with the pod spec at the field `at`; `claims` are volumes that come beside its own."""
     if not spec.get("containers"):
         yield required(f"{at}.containers")
     names: set[str] = set()
-    volumes = {volume.get("name") for volume in spec.get("volumes") or ()}
+    volumes = {*claims, *(volume.get("name") for volume in spec.get("volumes") or ())}
     for index, container in enumerate(spec.get("containers") or ()):
         here = f"{at}.containers[{index}]"
         name = container.get("name", "")

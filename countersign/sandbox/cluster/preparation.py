@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
+from countersign.sandbox.cluster.custom import DEFINITIONS, define
 from countersign.sandbox.cluster.defaults import fill_in
 from countersign.sandbox.cluster.kinds import Kind
 
@@ -17,6 +18,10 @@ def prepare(kind: Kind, item: dict[str, Any]) -> None:
         item["status"] = {"phase": "Pending", "qosClass": quality(item.get("spec") or {})}
     elif "status" in kind.subresources:
         item.setdefault("status", {})
+    if kind.schema is not None:
+        item.pop("status", None)
+    if kind.resource == DEFINITIONS:
+        define(item)
     if kind.resource == "replicasets.apps":
         item["status"] = {"replicas": 0}
     if kind.resource == "jobs.batch" and not item["spec"].get("manualSelector"):

@@ -4,6 +4,7 @@ import copy
 import json
 from typing import Any
 
+from countersign.sandbox.cluster.custom import read_custom
 from countersign.sandbox.cluster.decoding import Reader, WrongType
 from countersign.sandbox.cluster.kinds import Kind
 from countersign.sandbox.cluster.options import Options, Validation
@@ -12,13 +13,12 @@ from countersign.sandbox.cluster.status import bad_request, invalid_patch
 
 def read_sent(kind: Kind, body: Any, options: Options) -> tuple[dict[str, Any], list[str]]:
     """Return a posted or put object and its warnings. Raises StatusError 400 (endpoints/handlers/create.go)."""
-    reader = Reader()
     try:
-        item = reader.read(kind.model, copy.deepcopy(body))
+        item, unknown = _read(kind, copy.deepcopy(body))
     except WrongType as error:
         raise bad_request(error.message) from None
     _check_kind(kind, item)
-    complaints = [*_unknown(reader), *options.duplicates]
+    complaints = [*_complaints(unknown), *options.duplicates]
     if complaints and options.validation is Validation.STRICT:
         what = f'{kind.kind} in version "{kind.version}" cannot be handled as a {kind.kind}'
         raise bad_request(f"{what}: {_strictly(complaints)}")
@@ -30,13 +30,12 @@ def read_patched(kind: Kind, altered: Any, options: Options, shown: str = "") ->
 
     `shown` is how the refusal shows what was sent; the changed object as JSON, if nothing else is said.
     """
-    reader = Reader()
     try:
-        item = reader.read(kind.model, altered)
+        item, unknown = _read(kind, altered)
     except WrongType as error:
         raise invalid_patch(shown or _json(altered), error.message) from None
     _check_kind(kind, item)
-    complaints = [*options.duplicates, *_unknown(reader)]
+    complaints = [*options.duplicates, *_complaints(unknown)]
     if complaints and options.validation is Validation.STRICT:
         raise invalid_patch(shown or _json(altered), _strictly(complaints))
     return _own(item), _warnings(complaints, options)
@@ -52,8 +51,15 @@ def _check_kind(kind: Kind, item: dict[str, Any]) -> None:
             raise bad_request(f"the {key} in the data ({item[key]}) does not match the expected {key} ({wanted})")
 
 
-def _unknown(reader: Reader) -> list[str]:
-    return [f'unknown field "{field}"' for field in reader.unknown]
+def _read(kind: Kind, body: Any) -> tuple[dict[str, Any], list[str]]:
+    if kind.schema is not None:
+        return read_custom(kind, body)
+    reader = Reader()
+    return reader.read(kind.model, body), reader.unknown
+
+
+def _complaints(unknown: list[str]) -> list[str]:
+    return [f'unknown field "{field}"' for field in unknown]
 
 
 def _strictly(complaints: list[str]) -> str:

@@ -1,5 +1,6 @@
 """Paths of the API: which resource, object and subresource a URL names."""
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from urllib.parse import unquote
 
@@ -22,8 +23,8 @@ class Route:
         return self.namespace or "", self.name or ""
 
 
-def route(path: str) -> Route | None:
-    """Read a path; None if nothing is served there."""
+def route(path: str, more: Callable[[], Iterable[Kind]]) -> Route | None:
+    """Read a path; None if nothing is served there. `more` are kinds that are not built in."""
     parts = [unquote(part) for part in path.strip("/").split("/")]
     match parts:
         case ["api", "v1", *rest]:
@@ -37,7 +38,7 @@ def route(path: str) -> Route | None:
         namespace, rest = rest[1], rest[2:]
     if not rest or len(rest) > 3:
         return None
-    kind = kind_at(group, version, rest[0])
+    kind = kind_at(group, version, rest[0]) or _among(more(), group, version, rest[0])
     if kind is None or (namespace is not None) > kind.namespaced:
         return None
     name = rest[1] if len(rest) > 1 else None
@@ -47,3 +48,7 @@ def route(path: str) -> Route | None:
     if subresource and subresource not in kind.subresources:
         return None
     return Route(kind, namespace, name, subresource)
+
+
+def _among(kinds: Iterable[Kind], group: str, version: str, plural: str) -> Kind | None:
+    return next((each for each in kinds if (each.group, each.version, each.plural) == (group, version, plural)), None)

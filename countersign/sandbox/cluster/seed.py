@@ -21,6 +21,7 @@ def default_manifests() -> list[dict[str, Any]]:
     return [
         *(_meta("v1", "Namespace", name, None) for name in ("default", "kube-system", "prod", "staging")),
         *(_node(name) for name in _NODES),
+        _storage_class("standard"),
         *_shop("prod", replicas=3),
         *_shop("staging", replicas=1),
         *_database("prod"),
@@ -87,7 +88,12 @@ def _shop(namespace: str, *, replicas: int) -> Iterable[dict[str, Any]]:
 
 
 def _database(namespace: str) -> Iterable[dict[str, Any]]:
-    yield _workload("StatefulSet", "db", namespace, [_container("postgres", "postgres:16.4")], replicas=3)
+    postgres = {**_container("postgres", "postgres:16.4"), "volumeMounts": [{"name": "data", "mountPath": "/data"}]}
+    found = _workload("StatefulSet", "db", namespace, [postgres], replicas=3)
+    size = {"requests": {"storage": "10Gi"}}
+    claim = {"metadata": {"name": "data"}, "spec": {"accessModes": ["ReadWriteOnce"], "resources": size}}
+    found["spec"]["volumeClaimTemplates"] = [claim]
+    yield found
 
 
 def _meta(api_version: str, kind: str, name: str, namespace: str | None) -> dict[str, Any]:
@@ -142,6 +148,15 @@ def _job(name: str, namespace: str, image: str) -> dict[str, Any]:
 def _budget(name: str, namespace: str, limit: dict[str, int]) -> dict[str, Any]:
     spec = {**limit, "selector": {"matchLabels": {"app": name}}}
     return {**_meta("policy/v1", "PodDisruptionBudget", name, namespace), "spec": spec}
+
+
+def _storage_class(name: str) -> dict[str, Any]:
+    found = _meta("storage.k8s.io/v1", "StorageClass", name, None)
+    found["metadata"]["annotations"] = {"storageclass.kubernetes.io/is-default-class": "true"}
+    return {
+        **found, "provisioner": "sandbox.countersign", "reclaimPolicy": "Delete", "allowVolumeExpansion": True,
+        "volumeBindingMode": "Immediate",
+    }  # fmt: skip
 
 
 def _node(name: str) -> dict[str, Any]:

@@ -70,6 +70,10 @@ class Store:
         places = sorted(found) if namespace is None else [namespace]
         return [item for place in places for _, item in sorted(found.get(place, {}).items())]
 
+    def resources(self) -> Iterable[str]:
+        """Return the resources that have objects."""
+        return tuple(resource for resource, objects in self._objects.items() if objects)
+
     def owned(self, uid: str, resource: str | None = None) -> Iterable[tuple[str, Object]]:
         """Return (resource, object) of everything that names `uid` as an owner."""
         found = []

@@ -38,8 +38,12 @@ def age(item: Item) -> str:
 
 
 def _pod_ready(item: Item) -> str:
-    statuses = _status("containerStatuses", ())(item)
-    return f"{sum(each['ready'] for each in statuses)}/{len(item['spec']['containers'])}"
+    sidecars = {
+        each["name"] for each in item["spec"].get("initContainers") or () if each.get("restartPolicy") == "Always"
+    }
+    first = [each for each in _status("initContainerStatuses", ())(item) if each["name"] in sidecars]
+    ready = sum(each["ready"] for each in [*_status("containerStatuses", ())(item), *first])
+    return f"{ready}/{len(item['spec']['containers']) + len(sidecars)}"
 
 
 def pod_state(item: Item) -> str:
@@ -104,6 +108,15 @@ _COLUMNS: Mapping[str, Columns] = {
         ("Allowed Disruptions", _status("disruptionsAllowed")), ("Age", age),
     ),
     "services": (("Type", _spec("type", "")), ("Cluster-IP", _spec("clusterIP", "<none>")), ("Age", age)),
+    "persistentvolumeclaims": (
+        ("Status", _status("phase", "")), ("Volume", _spec("volumeName", "")),
+        ("Capacity", lambda item: _status("capacity", {})(item).get("storage", "")),
+        ("Storageclass", _spec("storageClassName", "")), ("Age", age),
+    ),
+    "persistentvolumes": (
+        ("Capacity", lambda item: _spec("capacity", {})(item).get("storage", "")), ("Status", _status("phase", "")),
+        ("Storageclass", _spec("storageClassName", "")), ("Age", age),
+    ),
     "namespaces": (("Status", _status("phase", "Active")), ("Age", age)),
     "events": (
         ("Last Seen", age), ("Type", lambda item: item.get("type", "")),

@@ -4,8 +4,10 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from countersign.sandbox.cluster.claims import claim_changes, claim_problems
 from countersign.sandbox.cluster.pod_validation import LABEL, NOT_NEGATIVE, SAYS_LABEL, pod_spec
 from countersign.sandbox.cluster.selectors import matches
+from countersign.sandbox.cluster.services import service_changes, service_problems
 from countersign.sandbox.cluster.status import Cause, forbidden_change, invalid_value, required
 
 _SUBDOMAIN = re.compile(r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$")
@@ -38,12 +40,21 @@ def problems(resource: str, item: Mapping[str, Any]) -> list[Cause]:
         found += _template(spec, ("Never", "OnFailure"))
     elif resource == "pods":
         found += pod_spec(spec, "spec")
+    elif resource == "services":
+        found += service_problems(spec)
+    elif resource == "persistentvolumeclaims":
+        found += claim_problems(spec)
     elif resource == "horizontalpodautoscalers.autoscaling":
         found += _autoscaler(spec)
     elif resource in ("configmaps", "secrets"):
         found += _keys(item)
     elif resource == "poddisruptionbudgets.policy" and "minAvailable" in spec and "maxUnavailable" in spec:
         found.append(invalid_value("spec", "", "minAvailable and maxUnavailable cannot be both set"))
+    if resource == "poddisruptionbudgets.policy":
+        policy = spec.get("unhealthyPodEvictionPolicy", "IfHealthyBudget")
+        if policy not in ("AlwaysAllow", "IfHealthyBudget"):
+            why = f'Unsupported value: "{policy}": supported values: "AlwaysAllow", "IfHealthyBudget"'
+            found.append(Cause("spec.unhealthyPodEvictionPolicy", why, "FieldValueNotSupported"))
     return found
 
 
@@ -126,10 +137,12 @@ def _go_map(labels: Mapping[str, str]) -> Any:
 
 
 def _template(spec: Mapping[str, Any], restart_policies: tuple[str, ...]) -> Iterator[Cause]:
+    # The claims that a StatefulSet makes are volumes of its pods.
+    claims = [(claim.get("metadata") or {}).get("name", "") for claim in spec.get("volumeClaimTemplates") or ()]
     template = spec.get("template") or {}
     pod = template.get("spec") or {}
     yield from _labels((template.get("metadata") or {}).get("labels") or {}, "spec.template.labels")
-    yield from pod_spec(pod, "spec.template.spec")
+    yield from pod_spec(pod, "spec.template.spec", claims)
     policy = pod.get("restartPolicy")
     if pod and policy not in restart_policies:
         supported = ", ".join(f'"{name}"' for name in sorted(restart_policies))
@@ -171,6 +184,10 @@ def changes(resource: str, before: Mapping[str, Any], after: Mapping[str, Any]) 
             allowed += "'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds'"
             why = f"updates to statefulset spec for fields other than {allowed} are forbidden"
             found.append(forbidden_change("spec", why))
+    elif resource == "services":
+        found += service_changes(old, new)
+    elif resource == "persistentvolumeclaims":
+        found += claim_changes(before, after)
     elif resource == "jobs.batch":
         if old.get("template") != new.get("template") and not old.get("suspend"):
             found.append(invalid_value("spec.template", "", _IMMUTABLE))
@@ -200,6 +217,10 @@ def _identity(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[C
     for field in ("name", "namespace", "uid", "creationTimestamp", "deletionTimestamp"):
         if before.get(field) != after.get(field):
             yield invalid_value(f"metadata.{field}", after.get(field, ""), _IMMUTABLE)
+    new = set(after.get("finalizers") or ()) - set(before.get("finalizers") or ())
+    if before.get("deletionTimestamp") and new:
+        why = f"no new finalizers can be added if the object is being deleted, found new finalizers {sorted(new)}"
+        yield forbidden_change("metadata.finalizers", why)
 
 
 def _fixed(spec: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,6 +10,8 @@ _V1 = "autoscaling/v1"
 
 def served(kind: Kind, item: Mapping[str, Any]) -> dict[str, Any]:
     """Return a stored object in the version of `kind`."""
+    if kind.schema is not None:
+        return {**item, "apiVersion": kind.api_version}
     if kind.api_version != _V1:
         return dict(item)
     spec = dict(item.get("spec") or {})

@@ -8,6 +8,8 @@ import random
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from countersign.sandbox.cluster import admission
+from countersign.sandbox.cluster.custom import custom_problems, kind_in
 from countersign.sandbox.cluster.defaults import fill_in
 from countersign.sandbox.cluster.delete_options import Deletion
 from countersign.sandbox.cluster.deleting import delete
@@ -68,7 +70,7 @@ class Writer:
     def _insert(self, kind: Kind, namespace: str, sent: dict[str, Any], options: Options, managed: Managed) -> Object:
         item = to_stored(kind, sent, None)
         metadata = item["metadata"]
-        kept = stored(kind.resource)
+        kept = kind_in(self.store, kind.resource)
         if kind.namespaced:
             if metadata.setdefault("namespace", namespace) != namespace:
                 raise bad_request(
@@ -88,10 +90,12 @@ class Writer:
         if "status" in kind.subresources and kind.resource not in ("nodes",):
             item.pop("status", None)
         prepare(kept, item)
-        if causes := problems(kind.resource, item):
+        admission.completed(self.store, kind.resource, item)
+        if causes := _problems(kind, item):
             raise invalid(kind, metadata["name"], causes)
         if self.store.get(kind.resource, metadata.get("namespace", ""), metadata["name"]):
             raise already_exists(kind, metadata["name"])
+        admission.admit_new(self.store, kind.resource, item, dry_run=options.dry_run)
         if listed := managed({}, item):
             metadata["managedFields"] = listed
         if options.dry_run:
@@ -132,7 +136,7 @@ class Writer:
             )
         if metadata.get("uid") and metadata["uid"] != before["metadata"]["uid"]:
             raise wrong_uid(kind, name, wanted=metadata["uid"], found=before["metadata"]["uid"])
-        if not metadata.get("resourceVersion") and kind.resource in _NO_UNCONDITIONAL_UPDATE:
+        if not metadata.get("resourceVersion") and (kind.schema or kind.resource in _NO_UNCONDITIONAL_UPDATE):
             cause = Cause("metadata.resourceVersion", "Invalid value: 0x0: must be specified for an update")
             raise invalid(kind, name, [cause])
         return self._store_next(kind, before, item, subresource=subresource, options=options)
@@ -206,13 +210,15 @@ class Writer:
                 item.pop("status", None)
                 if "status" in before:
                     item["status"] = before["status"]
+            admission.carried(kind.resource, before, item)
             fill_in(kind.resource, item)
-            causes = changes(kind.resource, before, item) + problems(kind.resource, item)
+            causes = changes(kind.resource, before, item) + _problems(kind, item)
             if causes:
                 raise invalid(kind, name, causes)
+            admission.admit_change(self.store, kind.resource, before, item, dry_run=options.dry_run)
             item["metadata"].pop("generation", None)
             if "generation" in before["metadata"]:
-                grown = before["metadata"]["generation"] + _counts(kind.resource, before, item)
+                grown = before["metadata"]["generation"] + _counts(kind, before, item)
                 item["metadata"]["generation"] = grown
         item["metadata"].pop("managedFields", None)
         listed = [] if reset else (managed or _updated(kind, options, subresource))(before, item)
@@ -248,10 +254,17 @@ class Writer:
 
 def _updated(kind: Kind, options: Options, subresource: str = "") -> Managed:
     manager = entries.Manager(entries.UPDATE, options.manager, kind.api_version, subresource)
-    model = stored(kind.resource).model
-    # Entries that come by /scale are handed over without a time (apimachinery's managedfields/scalehandler.go).
-    time = "" if subresource == "scale" else now()
-    return lambda before, after: entries.after_update(model, before, after, manager, time)
+    model = kind.model if kind.schema is not None else stored(kind.resource).model
+    if subresource != "scale":
+        return lambda before, after: entries.after_update(model, before, after, manager, now())
+
+    def by_scale(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[dict[str, Any]]:
+        # Entries that come by /scale are handed over without a time (apimachinery's managedfields/scalehandler.go).
+        listed = entries.after_update(model, before, after, manager, "")
+        same = before["spec"].get("replicas") == after["spec"].get("replicas")
+        return entries.after_same_scale(before["metadata"]) if same else listed
+
+    return by_scale
 
 
 def _keep_system_fields(metadata: dict[str, Any], before: Mapping[str, Any]) -> None:
@@ -265,12 +278,21 @@ def _keep_system_fields(metadata: dict[str, Any], before: Mapping[str, Any]) -> 
             metadata[field] = before[field]
 
 
-def _counts(resource: str, before: Object, item: Object) -> int:
+def _problems(kind: Kind, item: Mapping[str, Any]) -> list[Cause]:
+    found = problems(kind.resource, item)
+    return [*found, *custom_problems(kind.schema, item)] if kind.schema is not None else found
+
+
+def _counts(kind: Kind, before: Object, item: Object) -> int:
+    if kind.schema is not None:
+        # Whatever is neither metadata nor a status of its own (apiextensions-apiserver, customresource/strategy.go).
+        parts = {*before, *item} - {"metadata", "apiVersion", *(("status",) if "status" in kind.subresources else ())}
+        return int(any(before.get(part) != item.get(part) for part in parts))
     if before.get("spec") != item.get("spec"):
         return 1
     # The deployment strategy counts annotations too (pkg/registry/apps/deployment/strategy.go).
     old, new = (each["metadata"].get("annotations") or {} for each in (before, item))
-    return int(resource == "deployments.apps" and old != new)
+    return int(kind.resource == "deployments.apps" and old != new)
 
 
 def _same(item: Object, before: Object) -> bool:

@@ -1,6 +1,7 @@
 """HorizontalPodAutoscalers: the bounds are kept; the load is always the target's own."""
 
-from countersign.sandbox.cluster.controllers.world import World, condition
+from countersign.sandbox.cluster.conditions import condition
+from countersign.sandbox.cluster.controllers.world import World
 from countersign.sandbox.cluster.kinds import kind_of
 from countersign.sandbox.cluster.store import Object, now
 

@@ -1,7 +1,8 @@
 """PodDisruptionBudgets: how many pods may be evicted now."""
 
+from countersign.sandbox.cluster.conditions import condition
 from countersign.sandbox.cluster.controllers.rollout import share
-from countersign.sandbox.cluster.controllers.world import World, condition, is_active, is_ready
+from countersign.sandbox.cluster.controllers.world import World, is_active, is_ready
 from countersign.sandbox.cluster.selectors import labels_of, matches
 from countersign.sandbox.cluster.store import Object
 

@@ -3,10 +3,10 @@
 import json
 from typing import Any
 
+from countersign.sandbox.cluster.conditions import condition
 from countersign.sandbox.cluster.controllers.rollout import bounds, grown, shrunk
 from countersign.sandbox.cluster.controllers.world import (
     World,
-    condition,
     controller_reference,
     hash_of,
 )

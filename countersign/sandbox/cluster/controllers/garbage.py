@@ -1,7 +1,7 @@
 """What goes when something else goes: dependents of a deleted owner, the contents of a namespace."""
 
 from countersign.sandbox.cluster.controllers.world import World
-from countersign.sandbox.cluster.kinds import KINDS, Kind
+from countersign.sandbox.cluster.kinds import Kind
 from countersign.sandbox.cluster.store import Object
 
 _FOREGROUND = "foregroundDeletion"
@@ -12,9 +12,18 @@ def collect(world: World, gone: Object) -> None:
     uid = gone["metadata"]["uid"]
     world.marks.pop(f"progress:{uid}", None)
     world.marks.pop(f"ready:{uid}", None)
+    if gone["kind"] == "CustomResourceDefinition":
+        _forget_objects(world, gone)
     for resource, item in list(world.store.owned(uid)):
         if "deletionTimestamp" not in item["metadata"]:
             world.delete(resource, item)
+
+
+def _forget_objects(world: World, definition: Object) -> None:
+    """Remove what a definition defined: nothing serves it any more."""
+    spec = definition["spec"]
+    for item in world.store.list(f"{spec['names']['plural']}.{spec['group']}"):
+        world.store.remove(f"{spec['names']['plural']}.{spec['group']}", item)
 
 
 def sync_deletion(world: World, kind: Kind, item: Object) -> None:
@@ -37,7 +46,7 @@ def sync_namespace(world: World, item: Object) -> None:
     if "deletionTimestamp" not in item["metadata"]:
         return
     name = item["metadata"]["name"]
-    resources = dict.fromkeys(kind.resource for kind in KINDS if kind.namespaced)
+    resources = world.store.resources()
     left = [(resource, each) for resource in resources for each in world.store.list(resource, name)]
     for resource, each in left:
         current = world.store.get(resource, name, each["metadata"]["name"])

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from countersign.sandbox.cluster.controllers.world import World, condition, is_active, pod_from, random_suffix
+from countersign.sandbox.cluster.conditions import condition
+from countersign.sandbox.cluster.controllers.world import World, is_active, pod_from, random_suffix
 from countersign.sandbox.cluster.store import Object, now
 
 _RESOURCE = "jobs.batch"

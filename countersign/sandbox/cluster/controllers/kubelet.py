@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from countersign.sandbox.cluster.behaviours import Behaviour, Conduct
-from countersign.sandbox.cluster.controllers.world import World, condition, is_ready
+from countersign.sandbox.cluster.conditions import condition
+from countersign.sandbox.cluster.controllers.world import World, is_ready
 from countersign.sandbox.cluster.store import Object, now
 
 BEHAVIOUR = "sandbox.countersign/behaviour"
@@ -45,6 +46,9 @@ def _stop(world: World, pod: Object) -> None:
     if not metadata.get("finalizers"):
         world.event(pod, "Normal", "Killing", "Stopping containers")
         world.store.remove("pods", pod)
+    elif metadata.get("deletionGracePeriodSeconds"):
+        # Its containers are stopped; what is left of it waits for its finalizers and not for the kubelet.
+        world.replace("pods", pod, metadata={**metadata, "deletionGracePeriodSeconds": 0})
 
 
 def _schedule(world: World, pod: Object) -> None:
@@ -99,18 +103,66 @@ def _live(world: World, pod: Object) -> None:
     if age < _START_SECONDS:
         world.later("pods", pod, _START_SECONDS - age)
         return
-    known = {each["name"]: each for each in pod["status"].get("containerStatuses") or ()}
-    statuses = []
-    for container in pod["spec"]["containers"]:
-        behaviour = _behaviour(world, pod, container)
-        statuses.append(_container(world, pod, container, behaviour, before=known.get(container["name"]), age=age))
-    if pod["spec"].get("restartPolicy") != "Always" and _finish(world, pod, statuses):
+    first, initialized = _start_first(world, pod, age)
+    statuses = _containers(world, pod, age) if initialized else [_waiting(each) for each in pod["spec"]["containers"]]
+    if not initialized:
+        world.set_status("pods", pod, _status(pod, "Pending", False, statuses, first=first, initialized=False))
         return
-    ready = all(each["ready"] for each in statuses)
+    if pod["spec"].get("restartPolicy") != "Always" and _finish(world, pod, statuses, first):
+        return
+    sidecars = {each["name"] for each in sidecars_of(pod["spec"])}
+    ready = all(each["ready"] for each in [*statuses, *(each for each in first if each["name"] in sidecars)])
     started = any("running" in each["state"] or each["restartCount"] for each in statuses)
     if not ready:
         world.marks.pop(f"ready:{uid}", None)
-    world.set_status("pods", pod, _status(pod, "Running" if started else "Pending", ready, statuses))
+    world.set_status("pods", pod, _status(pod, "Running" if started else "Pending", ready, statuses, first=first))
+
+
+def sidecars_of(spec: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the init containers that go on running beside the others."""
+    return [each for each in spec.get("initContainers") or () if each.get("restartPolicy") == "Always"]
+
+
+def _containers(world: World, pod: Object, age: float) -> list[dict[str, Any]]:
+    known = {each["name"]: each for each in pod["status"].get("containerStatuses") or ()}
+    return [
+        _container(world, pod, each, _behaviour(world, pod, each), before=known.get(each["name"]), age=age)
+        for each in pod["spec"]["containers"]
+    ]
+
+
+def _waiting(container: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "name": container["name"], "image": container["image"], "imageID": "", "ready": False, "started": False,
+        "restartCount": 0, "state": {"waiting": {"reason": "PodInitializing"}},
+    }  # fmt: skip
+
+
+def _start_first(world: World, pod: Object, age: float) -> tuple[list[dict[str, Any]], bool]:
+    """Run the init containers; True if the pod's own containers may start.
+
+    Ordinary ones end before the next begins. A sidecar has to have started, and goes on.
+    """
+    known = {each["name"]: each for each in pod["status"].get("initContainerStatuses") or ()}
+    statuses: list[dict[str, Any]] = []
+    for each in pod["spec"].get("initContainers") or ():
+        if statuses and not _passed(statuses[-1]):
+            statuses.append(_waiting(each))
+            continue
+        before, behaviour = known.get(each["name"]), _behaviour(world, pod, each)
+        if before is not None and before["state"].get("terminated"):
+            statuses.append(before)
+            continue
+        status = _container(world, pod, each, behaviour, before=before, age=age)
+        if each.get("restartPolicy") != "Always" and "running" in status["state"]:
+            ended = {"exitCode": 0, "reason": "Completed", "startedAt": now(), "finishedAt": now()}
+            status |= {"ready": True, "started": False, "state": {"terminated": ended}}
+        statuses.append(status)
+    return statuses, all(_passed(each) for each in statuses)
+
+
+def _passed(status: Mapping[str, Any]) -> bool:
+    return bool(status["started"] or status["state"].get("terminated"))
 
 
 def _container(
@@ -183,8 +235,8 @@ def _pull_failed(
     return {"reason": "ImagePullBackOff", "message": text}
 
 
-def _finish(world: World, pod: Object, statuses: list[dict[str, Any]]) -> bool:
-    """End a pod that runs to completion; True if it has ended."""
+def _finish(world: World, pod: Object, statuses: list[dict[str, Any]], first: list[dict[str, Any]]) -> bool:
+    """End a pod that runs to completion, its sidecars with it; True if it has ended."""
     if not all("running" in each["state"] for each in statuses):
         return False
     left = _RUN_SECONDS - world.since(f"run:{pod['metadata']['uid']}")
@@ -197,18 +249,27 @@ def _finish(world: World, pod: Object, statuses: list[dict[str, Any]]) -> bool:
         "exitCode": int(failed), "reason": "Error" if failed else "Completed", "startedAt": now(),
         "finishedAt": now(),
     }  # fmt: skip
-    for each in statuses:
+    for each in [*statuses, *(each for each in first if "running" in each["state"])]:
         each |= {"ready": False, "started": False, "state": {"terminated": ended}}
-    world.set_status("pods", pod, _status(pod, "Failed" if failed else "Succeeded", False, statuses))
+    world.set_status("pods", pod, _status(pod, "Failed" if failed else "Succeeded", False, statuses, first=first))
     return True
 
 
-def _status(pod: Object, phase: str, ready: bool, statuses: list[dict[str, Any]]) -> dict[str, Any]:
+def _status(
+    pod: Object,
+    phase: str,
+    ready: bool,
+    statuses: list[dict[str, Any]],
+    *,
+    first: list[dict[str, Any]],
+    initialized: bool = True,
+) -> dict[str, Any]:
     before = pod["status"]
     conditions = before.get("conditions")
     done = "PodCompleted" if phase == "Succeeded" else "" if ready else "ContainersNotReady"
     for kind, value, reason in (
-        ("PodScheduled", True, ""), ("Initialized", True, ""), ("ContainersReady", ready, done),
+        ("PodScheduled", True, ""), ("Initialized", initialized, "" if initialized else "ContainersNotInitialized"),
+        ("ContainersReady", ready, done),
         ("Ready", ready, done),
     ):  # fmt: skip
         conditions = condition(conditions, kind, value, reason, "")
@@ -217,5 +278,5 @@ def _status(pod: Object, phase: str, ready: bool, statuses: list[dict[str, Any]]
     return {
         **before, "phase": phase, "conditions": conditions, "containerStatuses": statuses,
         "podIP": address, "podIPs": [{"ip": address}], "hostIP": "127.0.0.1", "hostIPs": [{"ip": "127.0.0.1"}],
-        "startTime": before.get("startTime") or now(),
+        "startTime": before.get("startTime") or now(), **({"initContainerStatuses": first} if first else {}),
     }  # fmt: skip

@@ -15,8 +15,9 @@ from countersign.sandbox.cluster.controllers.job import sync_job
 from countersign.sandbox.cluster.controllers.kubelet import sync_pod
 from countersign.sandbox.cluster.controllers.replicaset import sync_replicaset
 from countersign.sandbox.cluster.controllers.statefulset import sync_statefulset
+from countersign.sandbox.cluster.controllers.volumes import sync_claim
 from countersign.sandbox.cluster.controllers.world import Key, World
-from countersign.sandbox.cluster.kinds import stored
+from countersign.sandbox.cluster.custom import kind_in
 from countersign.sandbox.cluster.selectors import labels_of
 from countersign.sandbox.cluster.status import StatusError
 from countersign.sandbox.cluster.store import Change, Commit, Object, Store
@@ -35,7 +36,12 @@ _SYNCS: dict[str, Callable[[World, Object], None]] = {
     "poddisruptionbudgets.policy": sync_budget,
     "horizontalpodautoscalers.autoscaling": sync_autoscaler,
     "namespaces": sync_namespace,
+    "persistentvolumeclaims": sync_claim,
 }
+
+
+_OWN_ENDS = ("pods", "namespaces", "persistentvolumeclaims")
+"""What is ended by its own controller."""
 
 
 class Manager:
@@ -84,7 +90,10 @@ class Manager:
             if commit.change is Change.DELETED:
                 # Recreate waits until the last old pod is gone, which changes no ReplicaSet's counters.
                 self._enqueue_all("deployments.apps", namespace)
+                self._enqueue_all("persistentvolumeclaims", namespace)
             self._enqueue_all("poddisruptionbudgets.policy", namespace)
+        elif commit.resource == "storageclasses.storage.k8s.io":
+            self._enqueue_all("persistentvolumeclaims", None)
         elif commit.resource == "nodes":
             self._enqueue_all("daemonsets.apps", None)
             for pod in self._store.list("pods"):
@@ -130,8 +139,8 @@ class Manager:
             if item is None:
                 continue
             try:
-                if item["metadata"].get("deletionTimestamp") and resource not in ("pods", "namespaces"):
-                    sync_deletion(self.world, stored(resource), item)
+                if item["metadata"].get("deletionTimestamp") and resource not in _OWN_ENDS:
+                    sync_deletion(self.world, kind_in(self._store, resource), item)
                 elif sync := _SYNCS.get(resource):
                     sync(self.world, item)
             except StatusError as error:

@@ -1,5 +1,6 @@
 """StatefulSets: numbered pods, one after the other, updated from the highest number down to the partition."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from countersign.sandbox.cluster.controllers.revisions import HASH, ensure_revision, forget_revisions
@@ -95,5 +96,32 @@ def _create(world: World, item: Object, number: int, revision: str, template: di
     name = f"{item['metadata']['name']}-{number}"
     labels = {HASH: revision, "statefulset.kubernetes.io/pod-name": name, "apps.kubernetes.io/pod-index": str(number)}
     template = {key: value for key, value in template.items() if key != "$patch"}
-    world.create("pods", item["metadata"]["namespace"], pod_from(template, item, name, labels))
+    pod = pod_from(template, item, name, labels)
+    pod["spec"]["volumes"] = [*_claimed(world, item, name), *_others(item, pod["spec"].get("volumes") or ())]
+    world.create("pods", item["metadata"]["namespace"], pod)
     world.event(item, "Normal", "SuccessfulCreate", f"create Pod {name} successful")
+
+
+def _claimed(world: World, item: Object, pod_name: str) -> list[dict[str, Any]]:
+    """Make the claims of a pod that don't exist, and return the volumes by which it uses them."""
+    volumes, namespace = [], item["metadata"]["namespace"]
+    for claim in item["spec"].get("volumeClaimTemplates") or ():
+        name = f"{claim['metadata']['name']}-{pod_name}"
+        if world.store.get("persistentvolumeclaims", namespace, name) is None:
+            labels = {
+                **(claim["metadata"].get("labels") or {}),
+                **(item["spec"]["selector"].get("matchLabels") or {}),
+            }
+            metadata = {**claim["metadata"], "name": name, "labels": labels}
+            body = {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": metadata, "spec": claim["spec"]}
+            world.create("persistentvolumeclaims", namespace, body)
+            text = f"create Claim {name} Pod {pod_name} in StatefulSet {item['metadata']['name']} success"
+            world.event(item, "Normal", "SuccessfulCreate", text)
+        volumes.append({"name": claim["metadata"]["name"], "persistentVolumeClaim": {"claimName": name}})
+    return volumes
+
+
+def _others(item: Object, volumes: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the template's volumes that no claim replaces."""
+    claims = {claim["metadata"]["name"] for claim in item["spec"].get("volumeClaimTemplates") or ()}
+    return [volume for volume in volumes if volume["name"] not in claims]

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
 from countersign.sandbox.cluster.behaviours import BehaviourBook
+from countersign.sandbox.cluster.custom import kind_in
 from countersign.sandbox.cluster.delete_options import Deletion
 from countersign.sandbox.cluster.kinds import stored
 from countersign.sandbox.cluster.managed.entries import UPDATE, Manager, after_update
@@ -65,7 +66,7 @@ class World:
         if all(item.get(part) == value for part, value in parts.items()):
             return item
         following = {**item, **parts}
-        kind = stored(resource)
+        kind = kind_in(self.store, resource)
         subresource = "status" if "status" in parts else subresource
         who = _KUBELET if resource == "pods" and subresource else _MANAGER
         manager = Manager(UPDATE, who, kind.api_version, subresource)
@@ -77,13 +78,13 @@ class World:
 
     def create(self, resource: str, namespace: str, body: Mapping[str, Any]) -> Object:
         """Create an object."""
-        return self.writer.create(stored(resource), namespace, body, Options(manager=_MANAGER))
+        return self.writer.create(kind_in(self.store, resource), namespace, body, Options(manager=_MANAGER))
 
     def delete(self, resource: str, item: Object) -> None:
         """Delete an object, gracefully if it is a pod."""
         metadata = item["metadata"]
         how = Deletion(propagation="Background")
-        self.writer.delete(stored(resource), metadata.get("namespace", ""), metadata["name"], how)
+        self.writer.delete(kind_in(self.store, resource), metadata.get("namespace", ""), metadata["name"], how)
 
     def owned(self, owner: Object, resource: str) -> list[Object]:
         """Return the objects that `owner` controls, by name."""
@@ -184,19 +185,3 @@ def is_available(world: World, owner: str, item: Object, pod: Object) -> bool:
     if left > 0:
         world.later(owner, item, left, background=True)
     return bool(left <= 0)
-
-
-def condition(
-    known: list[dict[str, Any]] | None, kind: str, status: bool, reason: str, message: str, **more: Any
-) -> list[dict[str, Any]]:
-    """Return the conditions with one set; lastTransitionTime moves only with the status."""
-    before = next((each for each in known or () if each["type"] == kind), None)
-    value = "True" if status else "False"
-    moved = before is None or before["status"] != value
-    if before is not None and not moved and before.get("reason") == reason and before.get("message") == message:
-        return list(known or ())
-    fresh = {
-        "type": kind, "status": value, "reason": reason, "message": message,
-        "lastTransitionTime": now() if moved or before is None else before["lastTransitionTime"], **more,
-    }  # fmt: skip
-    return [*(each for each in known or () if each["type"] != kind), fresh]

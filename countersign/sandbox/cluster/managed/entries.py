@@ -85,3 +85,16 @@ def after_update(
         mine = entries.get(manager)
         entries[manager] = Entry((mine.fields if mine else set()) | taken, time)
     return write({each: entry for each, entry in entries.items() if entry.fields})
+
+
+def after_same_scale(metadata: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return managedFields after a scale to the present number: the number's owner owns it by /scale from then on.
+
+    Nothing of the object changes, and yet its resourceVersion does, once (seen on 1.36).
+    """
+    entries, number = read(metadata), ("f:spec", "f:replicas")
+    for manager in list(entries):
+        if manager.operation == UPDATE and not manager.subresource and number in entries[manager].fields:
+            entries[manager].fields -= {number}
+            entries[Manager(UPDATE, manager.name, manager.api_version, "scale")] = Entry({number}, "")
+    return write({each: entry for each, entry in entries.items() if entry.fields})

@@ -126,7 +126,11 @@ def compare(model: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> 
     found = Difference()
     old, new = owned_part(before), owned_part(after)
     for key in dict.fromkeys([*old, *new]):
-        place = Place(model or "object").within(key)
+        place = (
+            Place(model or "object").within(key)
+            if model or key != "metadata"
+            else Place("V1ObjectMeta", "", "metadata")
+        )
         _compare(place, old.get(key, _ABSENT), new.get(key, _ABSENT), (f"f:{key}",), found)
     return found
 
@@ -153,6 +157,8 @@ def _compare(place: Place, old: Any, new: Any, path: Path, found: Difference) ->
 
 
 def _always_there(place: Place) -> bool:
+    if place.type == "V1ObjectMeta":
+        return True
     return (is_model(place.model) and place.field in ALWAYS_THERE) or (place.model, place.field) in ALWAYS_THERE_LISTS
 
 
@@ -160,7 +166,8 @@ def fields_in(model: str, config: Mapping[str, Any]) -> FieldSet:
     """Return the fields that an applied configuration names."""
     found: FieldSet = set()
     for key, (place, value) in (children(Place(model or "object"), owned_part(config)) or {}).items():
-        _collect(place, value, (key,), found)
+        known = Place("V1ObjectMeta") if key == "f:metadata" else place
+        _collect(known, value, (key,), found)
     return found - {("f:metadata",)}
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import yaml
 
+from countersign.sandbox.cluster.custom import read_custom
 from countersign.sandbox.cluster.kinds import Kind
 from countersign.sandbox.cluster.managed.apply import undeclared
 from countersign.sandbox.cluster.options import Options, Validation
@@ -78,7 +79,7 @@ def configuration(kind: Kind, raw: bytes) -> dict[str, Any]:
         raise bad_request(f"invalid object type: {version or '/'}, Kind={named}")
     if (found.get("metadata") or {}).get("managedFields"):
         raise bad_request("metadata.managedFields must be nil")
-    if field := undeclared(kind.model, found):
+    if field := _undeclared(kind, found):
         # Not a refusal that the server prepared for: apply's types know no other fields, whatever is validated.
         metadata = found.get("metadata") or {}
         place = f"{metadata.get('namespace', '')}/{metadata.get('name', '')}"
@@ -86,6 +87,13 @@ def configuration(kind: Kind, raw: bytes) -> dict[str, Any]:
         message = f"failed to create typed patch object ({about}): {field}: field not declared in schema"
         raise StatusError(500, "", message)
     return found
+
+
+def _undeclared(kind: Kind, found: dict[str, Any]) -> str | None:
+    if kind.schema is None:
+        return undeclared(kind.model, found)
+    _, unknown = read_custom(kind, found)
+    return f".{unknown[0]}" if unknown else None
 
 
 def go_text(value: Any) -> str:
