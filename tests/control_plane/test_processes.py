@@ -42,7 +42,7 @@ def test_every_source_counts_for_the_program(monkeypatch: pytest.MonkeyPatch, tm
     before = program_path()
     monkeypatch.setattr("tests.contract.control_plane.building.MODULE", copy)
     assert program_path() == before
-    (copy / "etcd.go").write_text("package main\n")
+    (copy / "main.go").write_text("package main\n")
     assert program_path() != before
 
 

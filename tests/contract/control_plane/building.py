@@ -13,7 +13,7 @@ from pathlib import Path
 
 MODULE = Path(__file__).parent
 CACHE_VARIABLE = "CONTROL_PLANE_CACHE"
-SOURCES = ("go.mod", "go.sum", "main.go", "etcd.go")
+SOURCES = ("go.mod", "go.sum", "main.go")
 
 # hack/lib/version.sh of Kubernetes sets the same variables; without them a server calls itself v0.0.0.
 VERSION_PACKAGES = ("k8s.io/component-base/version", "k8s.io/client-go/pkg/version")

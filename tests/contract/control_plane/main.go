@@ -10,6 +10,7 @@ import (
 	_ "time/tzdata" // CronJobs name time zones
 
 	"github.com/spf13/cobra"
+	"go.etcd.io/etcd/server/v3/etcdmain"
 	"k8s.io/component-base/cli"
 	_ "k8s.io/component-base/logs/json/register"
 	apiserver "k8s.io/kubernetes/cmd/kube-apiserver/app"
@@ -17,25 +18,26 @@ import (
 	scheduler "k8s.io/kubernetes/cmd/kube-scheduler/app"
 )
 
-var programs = map[string]func() *cobra.Command{
-	"etcd":                    newEtcdCommand,
-	"kube-apiserver":          apiserver.NewAPIServerCommand,
-	"kube-controller-manager": controllers.NewControllerManagerCommand,
-	"kube-scheduler":          newSchedulerCommand,
+// Each reads the process's arguments, and expects its own name in front of them.
+var programs = map[string]func(){
+	"etcd":                    func() { etcdmain.Main(os.Args) },
+	"kube-apiserver":          func() { run(apiserver.NewAPIServerCommand()) },
+	"kube-controller-manager": func() { run(controllers.NewControllerManagerCommand()) },
+	"kube-scheduler":          func() { run(scheduler.NewSchedulerCommand()) },
+}
+
+func run(command *cobra.Command) {
+	os.Exit(cli.Run(command))
 }
 
 func main() {
 	if len(os.Args) > 1 {
-		if newCommand, known := programs[os.Args[1]]; known {
-			// The commands read the process's arguments, and expect their own name in front.
+		if program, known := programs[os.Args[1]]; known {
 			os.Args = os.Args[1:]
-			os.Exit(cli.Run(newCommand()))
+			program()
+			return
 		}
 	}
 	fmt.Fprintln(os.Stderr, "usage: control-plane etcd|kube-apiserver|kube-controller-manager|kube-scheduler [FLAGS]")
 	os.Exit(2)
-}
-
-func newSchedulerCommand() *cobra.Command {
-	return scheduler.NewSchedulerCommand()
 }

@@ -72,8 +72,17 @@ def _start_clients(program: Path, folder: Path, nodes: Sequence[str]) -> None:
 
 
 def etcd_flags(folder: Path, client: str, peer: str) -> list[str]:
-    """Return the flags of an etcd of one member."""
-    return [f"--data-dir={folder / 'etcd'}", f"--listen-client-urls={client}", f"--listen-peer-urls={peer}"]
+    """Return the flags of an etcd of one member, whose data may be lost with the machine."""
+    return [
+        f"--data-dir={folder / 'etcd'}",
+        f"--listen-client-urls={client}",
+        f"--advertise-client-urls={client}",
+        f"--listen-peer-urls={peer}",
+        f"--initial-advertise-peer-urls={peer}",
+        f"--initial-cluster=default={peer}",
+        "--unsafe-no-fsync",
+        "--log-level=warn",
+    ]
 
 
 def apiserver_flags(folder: Path, etcd: str, port: int) -> list[str]:
