@@ -7,6 +7,7 @@ their deletion. What it reports is decided in pod_status.py; it starts nothing, 
 import argparse
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -23,6 +24,8 @@ LEASES = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"
 LEASE_SECONDS = 40
 """The kubelet's default ("Leases", "Node heartbeats"); renewed about every 10 s, at the end of each watch."""
 PAUSE_SECONDS = 0.5
+LANES = 8
+"""How many pods are looked at at the same time. A test session leaves hundreds to delete when it ends."""
 ROOM = {"cpu": "16", "memory": "64Gi", "ephemeral-storage": "100Gi", "pods": "500"}
 
 
@@ -32,6 +35,8 @@ class Kubelet:
     def __init__(self, api: Api, nodes: list[str]) -> None:
         self._api = api
         self._nodes = nodes
+        self._lanes = [ThreadPoolExecutor(1) for _ in range(LANES)]
+        self._newest: dict[str, Object] = {}
 
     def register(self) -> None:
         """Make the nodes known, with the labels and conditions that a kubelet gives its own."""
@@ -49,17 +54,30 @@ class Kubelet:
         self._renew_leases()
         found = self._api.get("/api/v1/pods").ok()
         for pod in found["items"]:
-            self._look_at(pod)
+            self._show(pod)
         version = found["metadata"]["resourceVersion"]
         for event in self._api.watch("/api/v1/pods", resourceVersion=version):
             if event["type"] == "ERROR":
                 return  # the version is too old by now: list again
             if event["type"] != "DELETED":
-                self._look_at(event["object"])
+                self._show(event["object"])
+
+    def _show(self, pod: Object) -> None:
+        """Have a pod of our nodes looked at soon: each by one lane, and in its newest state only."""
+        if pod["spec"].get("nodeName") in self._nodes:
+            uid = pod["metadata"]["uid"]
+            self._newest[uid] = pod
+            self._lanes[hash(uid) % LANES].submit(self._look_at_newest, uid)
+
+    def _look_at_newest(self, uid: str) -> None:
+        pod = self._newest.pop(uid, None)
+        if pod is not None:
+            try:
+                self._look_at(pod)
+            except HTTPError as error:
+                log(f"{type(error).__name__}: {error}")
 
     def _look_at(self, pod: Object) -> None:
-        if pod["spec"].get("nodeName") not in self._nodes:
-            return
         metadata, now = pod["metadata"], rfc3339(datetime.now(UTC))
         path = f"/api/v1/namespaces/{metadata['namespace']}/pods/{metadata['name']}"
         leaving = "deletionTimestamp" in metadata
