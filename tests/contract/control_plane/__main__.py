@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -35,6 +36,8 @@ def main() -> int:
             sys.stdout.write(f"{start(build(), given.folder, given.nodes.split(','))}\n")
             sys.stderr.write(f"Its context is {CONTEXT}. Stop it: {parser.prog} stop {given.folder}\n")
         elif given.command == "run":
+            # What is asked to end ends what it has started first.
+            signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
             return run(given.nodes.split(","), given.arguments)
         else:
             stop(given.folder)
