@@ -125,12 +125,6 @@ class Api:
             self._versions[group] = found
         return self._versions[group]
 
-    def server_version(self) -> tuple[int, int]:
-        """Return the server's own version, as (major, minor), for what holds for some versions only."""
-        found = self.get("/version").ok()
-        # Some distributions write the minor version with a plus sign.
-        return int(found["major"]), int(found["minor"].rstrip("+"))
-
     def first_version(self, group: str, *wanted: str) -> str:
         """Return the first of the `wanted` versions that the server has, as `group/version`."""
         return next(f"{group}/{version}" for version in wanted if version in self.versions(group))
