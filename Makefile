@@ -14,12 +14,13 @@ export PREFECT_SERVER_ANALYTICS_ENABLED := false
 FAST := tests/actions tests/policy tests/cli tests/worker tests/execution/test_concluding.py \
         tests/execution/test_performing.py tests/records/test_claims.py tests/records/test_journal.py
 STATE_DIR ?= .countersign
+CONTROL_PLANE_DIR ?= .countersign-control-plane
 
 .DEFAULT_GOAL := help
-.PHONY: help install lock lint types imports check test sshd faults model soak demo up bench register clean
+.PHONY: help install lock lint types imports check test sshd control-plane contract faults model soak demo up bench register clean
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
 
 install: $(VENV)/.installed ## make .venv with the locked versions
 
@@ -56,6 +57,12 @@ test: install ## every test
 
 sshd: ## OpenSSH's server for the tests, where apt can install it; it is not started
 	@.ci/install-sshd
+
+control-plane: install ## build (minutes, once) and start a real Kubernetes control plane; says where, and how to stop it
+	@$(BIN)/python -m tests.contract.control_plane start $(CONTROL_PLANE_DIR)
+
+contract: install ## the contract tests on a real Kubernetes control plane of their own
+	@$(BIN)/python -m tests.contract.control_plane run -- $(BIN)/pytest -q tests/contract
 
 faults: install ## lose processes and servers at every point of every operation; prints docs/reliability.md's tables
 	$(BIN)/pytest -q -n 2 tests/faults --whole-matrix

@@ -16,6 +16,7 @@ from tests.targets.cluster import Cluster
 
 KINDS: Final = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Pod", "Job", "ConfigMap", "Service")
 OWNED_BY_CONTROLLERS: Final = ("deployment.kubernetes.io/revision", "deprecated.daemonset.template.generation")
+NO_TOKEN: Final = {"automountServiceAccountToken": False}  # its volume has a random name
 RESTARTED_AT: Final = "kubectl.kubernetes.io/restartedAt"
 
 
@@ -69,8 +70,8 @@ class Side:
             metadata = {"name": name, "labels": {"tier": "web"}, "annotations": {"note": "first"}}
             cluster.create(kind, {"apiVersion": "apps/v1", "kind": kind, "metadata": metadata, "spec": spec})
         for name in ("one", "two"):
-            pod = {"metadata": {"name": name}, "spec": {"containers": [{"name": "app", "image": "app:1"}]}}
-            cluster.create("Pod", pod)
+            spec = {"containers": [{"name": "app", "image": "app:1"}], **NO_TOKEN}
+            cluster.create("Pod", {"metadata": {"name": name}, "spec": spec})
         job = {"template": {"spec": {"restartPolicy": "Never", "containers": [{"name": "app", "image": "app:1"}]}}}
         cluster.create("Job", {"metadata": {"name": "load"}, "spec": job})
         cluster.create("ConfigMap", {"metadata": {"name": "settings"}, "data": {"level": "info"}})
@@ -82,7 +83,7 @@ class Side:
         cluster.create("HorizontalPodAutoscaler", {"metadata": {"name": "auto"}, "spec": hpa})
         cluster.create("Node", {"metadata": {"name": self.node, "labels": {"zone": "a"}}})
         for name in ("x", "y"):
-            spec = {"nodeName": self.node, "containers": [{"name": "app", "image": "app:1"}]}
+            spec = {"nodeName": self.node, "containers": [{"name": "app", "image": "app:1"}], **NO_TOKEN}
             cluster.create("Pod", {"metadata": {"name": name}, "spec": {**spec, "terminationGracePeriodSeconds": 0}})
         for kind, name in (("Deployment", "api"), ("StatefulSet", "db"), ("DaemonSet", "agent")):
             cluster.settled(kind, name)
