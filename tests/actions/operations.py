@@ -3,6 +3,7 @@
 from hypothesis import strategies as st
 
 from countersign.actions.catalogue import CATALOGUE, Entry
+from countersign.actions.json_text import QUOTE_LIKE
 from countersign.actions.operation import (
     DeleteParameters,
     DrainParameters,
@@ -36,9 +37,11 @@ TEXTS = st.text(
     ),
     max_size=20,
 )
+# No field is called so: what has quotes in its name was copied wrongly, and is refused.
+FIELDS = TEXTS.filter(lambda text: not set(text) & QUOTE_LIKE)
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**63) + 1, 2**63 - 1) | TEXTS,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(FIELDS, inner, max_size=3),
     max_leaves=6,
 )
 
@@ -105,7 +108,7 @@ def parameters_for(verb: Verb) -> st.SearchStrategy[Parameters]:
                 st.none() | st.integers(1, 10**6),
             )
         case Verb.PATCH:
-            objects = st.dictionaries(TEXTS, JSON, max_size=3)
+            objects = st.dictionaries(FIELDS, JSON, max_size=3)
             return st.builds(
                 PatchParameters, st.sampled_from([PatchType.STRATEGIC, PatchType.MERGE]), objects.map(canonical_json)
             ) | st.builds(PatchParameters, st.just(PatchType.JSON), JSON_PATCHES.map(canonical_json))
