@@ -42,6 +42,8 @@ class Entry:
     example: str
     description: str
     """One line for people, starting with a verb."""
+    several_kinds: bool = False
+    """It takes objects of several kinds in one line."""
 
     @property
     def written(self) -> str:
@@ -84,6 +86,7 @@ CATALOGUE: Final[tuple[Entry, ...]] = (
         (FIELD_MANAGER,),
         "kubectl rollout restart deployment/api -n prod",
         "Replaces the workload's pods one after the other.",
+        several_kinds=True,
     ),
     Entry(
         Verb.UNDO,

@@ -65,6 +65,9 @@ def words_of(text: str) -> list[str]:
 def _kubernetes(operation: KubernetesOperation) -> Template:
     taken = _Taken()
     names = tuple(taken.out("name", name) for name in operation.names)
+    also = tuple(
+        replace(group, names=tuple(taken.out("name", name) for name in group.names)) for group in operation.also
+    )
     parameters = operation.parameters
     if isinstance(parameters, SetImageParameters):
         parameters = SetImageParameters(
@@ -74,7 +77,7 @@ def _kubernetes(operation: KubernetesOperation) -> Template:
             )
         )
     namespace = None if operation.namespace is None else taken.out("namespace", operation.namespace)
-    marked = canonical(replace(operation, names=names, namespace=namespace, parameters=parameters))
+    marked = canonical(replace(operation, names=names, also=also, namespace=namespace, parameters=parameters))
     return Template(_written(shlex.split(marked)), taken.variables)
 
 

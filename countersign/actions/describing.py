@@ -12,6 +12,7 @@ from countersign.actions.operation import (
     Investigation,
     KubernetesOperation,
     MetadataParameters,
+    Named,
     NoParameters,
     Observation,
     Parameters,
@@ -41,6 +42,8 @@ def describe(reading: Reading) -> dict[str, Any]:
                 "names": list(reading.names),
                 "namespace": reading.namespace,
                 "parameters": _parameters(reading.parameters),
+                **({"version": reading.version} if reading.version else {}),
+                **({"also": [_named(group) for group in reading.also]} if reading.also else {}),
             }
         case HostOperation():
             return {
@@ -77,7 +80,7 @@ def explain(reading: Reading) -> str:
     match reading:
         case KubernetesOperation():
             where = f" in namespace {reading.namespace}" if reading.namespace else ""
-            what = ", ".join(f"{reading.kind} {name}" for name in reading.names)
+            what = ", ".join(f"{group.kind} {name}" for group in reading.objects for name in group.names)
             return f"{entry_for(reading.verb).description} Here: {what}{where}."
         case HostOperation():
             tool = next(tool for tool in HOST_TOOLS if tool.name == reading.tool)
@@ -88,6 +91,11 @@ def explain(reading: Reading) -> str:
             return f"Observes only, nothing is executed ({marker})."
         case _:
             assert_never(reading)
+
+
+def _named(group: Named) -> dict[str, Any]:
+    version = {"version": group.version} if group.version else {}
+    return {"kind": group.kind, "names": list(group.names), **version}
 
 
 def _parameters(parameters: Parameters) -> dict[str, Any]:

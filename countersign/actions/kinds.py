@@ -4,6 +4,7 @@ Names are the ones that kubectl resolves from the API server's discovery: plural
 name, each also with its group (`deployments.apps`) or version and group (`deployments.v1.apps`).
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -30,7 +31,7 @@ class Kind:
     short_names: tuple[str, ...] = ()
     namespaced: bool = True
     versions: tuple[str, ...] = ("v1",)
-    """What may stand between plural and group."""
+    """What may stand between name and group."""
 
     @property
     def singular(self) -> str:
@@ -38,17 +39,15 @@ class Kind:
         return self.kind.lower()
 
     def spellings(self) -> Iterator[str]:
-        """Yield every lower-case word that means this kind."""
-        yield from self.short_names
-        for name in (self.plural, self.singular):
+        """Yield every lower-case word that means this kind, without a version."""
+        for name in (*self.short_names, self.plural, self.singular):
             yield name
-            for version in self.versions:
-                yield f"{name}.{version}.{self.group}"
-            if self.group:
-                yield f"{name}.{self.group}"
+            # What kubectl calls fully qualified: the core group's kinds end with a dot.
+            yield f"{name}.{self.group}" if self.group else f"{name}."
 
 
-_HPA_VERSIONS: Final = ("v1", "v2", "v2beta2")
+_HPA_VERSIONS: Final = ("v1", "v2", "v2beta1", "v2beta2")
+_VERSION: Final = re.compile(r"v[0-9]+(?:(?:alpha|beta)[0-9]+)?")
 
 KINDS: Final[dict[str, Kind]] = {
     kind.kind: kind
@@ -82,7 +81,7 @@ KINDS: Final[dict[str, Kind]] = {
         # A patch of a Secret would put its contents into the approval, the plan and the evidence.
         Kind("Secret", "secrets", "", _METADATA),
         Kind("ServiceAccount", "serviceaccounts", "", _EDITED, ("sa",)),
-        Kind("Ingress", "ingresses", "networking.k8s.io", _EDITED, ("ing",)),
+        Kind("Ingress", "ingresses", "networking.k8s.io", _EDITED, ("ing",), versions=("v1", "v1beta1")),
         Kind("NetworkPolicy", "networkpolicies", "networking.k8s.io", _EDITED, ("netpol",)),
         Kind("PersistentVolumeClaim", "persistentvolumeclaims", "", _EDITED, ("pvc",)),
         Kind("PersistentVolume", "persistentvolumes", "", _EDITED, ("pv",), namespaced=False),
@@ -95,8 +94,21 @@ _BY_SPELLING: Final[dict[str, Kind]] = {word: kind for kind in KINDS.values() fo
 
 
 def find_kind(word: str) -> Kind | None:
-    """Return the kind that `word` means, in any case as kubectl has it, or None."""
+    """Return the kind that `word` means without naming a version, in any case as kubectl has it, or None."""
     return _BY_SPELLING.get(word.lower())
+
+
+def find_version(word: str) -> tuple[Kind, str] | None:
+    """Return the kind and the version of `name.version.group` (deployments.v1.apps, pods.v1.), else None.
+
+    The version need not be one that the kind has.
+    """
+    name, _, rest = word.lower().partition(".")
+    version, dot, group = rest.partition(".")
+    if not dot or not _VERSION.fullmatch(version):
+        return None
+    kind = _BY_SPELLING.get(f"{name}.{group}")
+    return None if kind is None else (kind, version)
 
 
 def nearest_kind(word: str) -> Kind | None:

@@ -8,6 +8,7 @@ from countersign.actions.catalogue import BY_COMMAND, CATALOGUE, Arguments, Entr
 from countersign.actions.common_flags import GLOBAL
 from countersign.actions.flags import Flag, Takes, Use, read_flags
 from countersign.actions.investigations import READ_BY_COMMAND, READ_COMMANDS, read_investigation
+from countersign.actions.kinds import KINDS
 from countersign.actions.objects import read_objects, split_pairs
 from countersign.actions.operation import Investigation, KubernetesOperation
 from countersign.actions.parameters import read_parameters
@@ -184,16 +185,18 @@ def _read_operation(entry: Entry, rest: Sequence[Word]) -> KubernetesOperation:
     pairs: list[Word] = []
     if entry.arguments in (Arguments.OBJECTS_AND_PAIRS, Arguments.OBJECTS_AND_IMAGES):
         arguments, pairs = split_pairs(arguments)
-    kind, names = read_objects(arguments, entry)
+    first, *others = read_objects(arguments, entry)
     found = given.text("namespace")
     named = namespace(found) if found is not None else None
     return KubernetesOperation(
         verb=entry.verb,
-        kind=kind.kind,
-        names=names,
+        kind=first.kind,
+        names=first.names,
         # kubectl accepts -n for a Node and does not use it.
-        namespace=named if kind.namespaced else None,
+        namespace=named if KINDS[first.kind].namespaced else None,
         parameters=read_parameters(entry, given, pairs),
+        version=first.version,
+        also=tuple(others),
     )
 
 

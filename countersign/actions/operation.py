@@ -122,8 +122,17 @@ Parameters = (
 
 
 @dataclass(frozen=True)
+class Named:
+    """Objects of one kind."""
+
+    kind: str
+    names: tuple[str, ...]
+    version: str | None = None
+
+
+@dataclass(frozen=True)
 class KubernetesOperation:
-    """One mutation of one or several named objects of one kind."""
+    """One mutation of one or several named objects."""
 
     verb: Verb
     kind: str
@@ -132,6 +141,20 @@ class KubernetesOperation:
     namespace: str | None
     """None when the text names none: the cluster block's default applies. Always None for cluster-scoped kinds."""
     parameters: Parameters
+    version: str | None = None
+    """The version of the API that the text names, e.g. "v1" of hpa.v1.autoscaling; requests go to that one."""
+    also: tuple[Named, ...] = ()
+    """Objects of further kinds, where the verb takes several."""
+
+    @property
+    def objects(self) -> tuple[Named, ...]:
+        """All objects, by kind, in the order of the text."""
+        return (Named(self.kind, self.names, self.version), *self.also)
+
+    @property
+    def all_names(self) -> tuple[str, ...]:
+        """The names of all objects, as the text has them."""
+        return tuple(name for group in self.objects for name in group.names)
 
 
 @dataclass(frozen=True)

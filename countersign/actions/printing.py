@@ -10,6 +10,7 @@ from countersign.actions.operation import (
     DrainParameters,
     KubernetesOperation,
     MetadataParameters,
+    Named,
     NoParameters,
     Parameters,
     PatchParameters,
@@ -23,15 +24,19 @@ from countersign.actions.operation import (
 
 def canonical(operation: KubernetesOperation) -> str:
     """Return the one kubectl command for `operation`: objects, then values, then flags, quoted for a shell."""
-    kind = KINDS[operation.kind]
     objects = [
-        name if kind.kind == "Node" and _bare(operation) else f"{kind.singular}/{name}" for name in operation.names
+        name if _bare(operation) else f"{_type(group)}/{name}" for group in operation.objects for name in group.names
     ]
     entry = entry_for(operation.verb)
     words = ["kubectl", *entry.command, *objects, *_words(operation.parameters)]
     if operation.namespace is not None:
         words += ["-n", operation.namespace]
     return shlex.join(words)
+
+
+def _type(group: Named) -> str:
+    kind = KINDS[group.kind]
+    return kind.singular if group.version is None else f"{kind.singular}.{group.version}.{kind.group}"
 
 
 def _bare(operation: KubernetesOperation) -> bool:

@@ -18,7 +18,7 @@ from countersign.records.tables import Approval
 from countersign.targets.kubernetes.kinds import api_kind
 from countersign.targets.kubernetes.kubeconfig import ClusterSettings
 
-TARGET_FIELDS = ("tool", "kind", "names", "host", "user", "port", "namespace")
+TARGET_FIELDS = ("tool", "kind", "version", "names", "also", "host", "user", "port", "namespace")
 
 
 @dataclass(frozen=True)

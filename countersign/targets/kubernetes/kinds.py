@@ -36,21 +36,36 @@ def api_kind(kind: str) -> ApiKind:
         ) from None
 
 
-def list_path(connection: Connection, kind: str, namespace: str | None) -> str:
-    """Return the path of a kind's collection; namespace None is all namespaces."""
+def list_path(connection: Connection, kind: str, namespace: str | None, *, version: str | None = None) -> str:
+    """Return the path of a kind's collection; namespace None is all namespaces.
+
+    `version` is one that the action names; None is what the server prefers. Raises PermanentTargetError where the
+    server does not have it.
+    """
     place = api_kind(kind)
-    if place.group == "":
-        root = "/api/v1"
-    else:
-        version = _SETTLED_VERSIONS.get(place.group) or next(iter(connection.versions(place.group)), None)
-        if version is None:
-            raise PermanentTargetError(f"the cluster has no API group {place.group}, so no {kind}")
-        root = f"/apis/{place.group}/{version}"
+    root = "/api/v1" if place.group == "" else f"/apis/{place.group}/{_version(connection, kind, place, version)}"
     if place.namespaced and namespace is not None:
         return f"{root}/namespaces/{segment(namespace)}/{place.plural}"
     return f"{root}/{place.plural}"
 
 
-def object_path(connection: Connection, kind: str, namespace: str | None, name: str) -> str:
+def object_path(
+    connection: Connection, kind: str, namespace: str | None, name: str, *, version: str | None = None
+) -> str:
     """Return the path of one object."""
-    return f"{list_path(connection, kind, namespace)}/{segment(name)}"
+    return f"{list_path(connection, kind, namespace, version=version)}/{segment(name)}"
+
+
+def _version(connection: Connection, kind: str, place: ApiKind, asked: str | None) -> str:
+    settled = _SETTLED_VERSIONS.get(place.group)
+    if settled is not None and asked in (None, settled):
+        return settled
+    served = connection.versions(place.group)
+    if not served:
+        raise PermanentTargetError(f"the cluster has no API group {place.group}, so no {kind}")
+    if asked is not None and asked not in served:
+        raise PermanentTargetError(
+            f"the cluster does not have version {asked} of {place.group}, so no {kind} of it",
+            hint=f"it has {', '.join(served)}; without a version {served[0]} is used",
+        )
+    return asked or served[0]

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from countersign.actions.operation import KubernetesOperation
+from countersign.actions.operation import KubernetesOperation, Named
 from countersign.errors import PermanentTargetError, PolicyRefused, TargetNotFound
 from countersign.targets.kubernetes.connection import Connection
 from countersign.targets.kubernetes.kinds import api_kind, list_path, object_path
@@ -19,14 +19,15 @@ def resolve(connection: Connection, operation: KubernetesOperation) -> Resolutio
     namespace = namespace_of(connection, operation)
     refs: list[ObjectRef] = []
     match = Match.EXACT
-    for name in operation.names:
-        ref, how = _find(connection, operation.kind, namespace, name)
-        match = Match.NORMALISED if how is Match.NORMALISED else match
-        if ref.kind == "Namespace":
-            _require_allowed(connection, ref.name)
-        if ref not in refs:
-            refs.append(ref)
-    return Resolution(refs=tuple(refs), requested=operation.names, match=match)
+    for group in operation.objects:
+        for name in group.names:
+            ref, how = _find(connection, group, namespace, name)
+            match = Match.NORMALISED if how is Match.NORMALISED else match
+            if ref.kind == "Namespace":
+                _require_allowed(connection, ref.name)
+            if ref not in refs:
+                refs.append(ref)
+    return Resolution(refs=tuple(refs), requested=operation.all_names, match=match)
 
 
 def namespace_of(connection: Connection, operation: KubernetesOperation) -> str | None:
@@ -47,17 +48,17 @@ def _require_allowed(connection: Connection, namespace: str) -> None:
         )
 
 
-def _find(connection: Connection, kind: str, namespace: str | None, name: str) -> tuple[ObjectRef, Match]:
-    system = connection.settings.name
+def _find(connection: Connection, group: Named, namespace: str | None, name: str) -> tuple[ObjectRef, Match]:
+    system, kind, version = connection.settings.name, group.kind, group.version
     what = str(ObjectRef(system, kind, namespace, name))
     try:
-        live = connection.get(object_path(connection, kind, namespace, name), what=f"look {what} up")
+        live = connection.get(object_path(connection, kind, namespace, name, version=version), what=f"look {what} up")
     except (TargetNotFound, PermanentTargetError) as error:
         if isinstance(error, PermanentTargetError) and error.hint is not None:
             raise  # credentials; a name that no object can have is answered without one
     else:
         return _ref(system, kind, namespace, live), Match.EXACT
-    items = connection.get(list_path(connection, kind, namespace), what=f"list {kind}s")["items"]
+    items = connection.get(list_path(connection, kind, namespace, version=version), what=f"list {kind}s")["items"]
     existing = {item["metadata"]["name"]: item for item in items}
     found = matching(name, kind, existing)
     if len(found) == 1:
