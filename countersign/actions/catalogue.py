@@ -142,7 +142,7 @@ CATALOGUE: Final[tuple[Entry, ...]] = (
             _not("raw", "it would send a request of its own making"),
         ),
         "kubectl delete pod api-6d4cf56db6-x7k2p -n prod",
-        "Deletes a pod or a job; a pod's controller makes a new one.",
+        "Deletes an object; a pod's controller makes a new one. All but pods and jobs need critical risk.",
     ),
     Entry(
         Verb.SET_IMAGE,

@@ -107,7 +107,7 @@ def _type(text: str, entry: Entry) -> _Type:
             group = kind.group or "the core group"
             raise ParseFailure(
                 f"{kind.kind} of {group} has no version {version}",
-                hint=f"it has {', '.join(kind.versions)}; {kind.singular} alone means the version the cluster prefers",
+                hint=f"it has {', '.join(kind.versions)}; {kind.singular} alone is the version the cluster prefers",
             )
         return _Type(kind, version)
     if "," in text:

@@ -196,6 +196,7 @@ def _facts(
     return RequestFacts(
         operation=operation,
         risk_level=RiskLevel(approval.risk_level),
+        kinds=tuple(group.kind for group in reading.objects) if isinstance(reading, KubernetesOperation) else (),
         namespace=namespace,
         host=host,
         automatic=automatic,

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from countersign.errors import KillSwitchOn, PolicyRefused, PreflightRefused
 from countersign.policy.document import Policy
-from countersign.policy.operations import READ_ONLY, matches_any
+from countersign.policy.operations import CRITICAL_DELETIONS, READ_ONLY, matches_any
 from countersign.policy.risk import RiskLevel
 
 
@@ -51,6 +51,8 @@ class RequestFacts:
     operation: str
     """A verb, a host tool, or "investigate" (countersign.policy.operations)."""
     risk_level: RiskLevel
+    kinds: tuple[str, ...] = ()
+    """The kinds of the objects that are acted on; none for hosts and investigations."""
     namespace: str | None = None
     """With the cluster's default filled in; None for hosts and cluster-scoped objects."""
     host: str | None = None
@@ -220,6 +222,14 @@ def _operation(policy: Policy, facts: RequestFacts) -> Check:
             False,
             f"{facts.operation} is not allowed for a request of {facts.risk_level} risk",
             f"file it as {' or '.join(levels)} risk" if levels else "the policy allows it at no risk level",
+        )
+    grave = [kind for kind in facts.kinds if kind in CRITICAL_DELETIONS]
+    if facts.operation == "delete" and grave and facts.risk_level is not RiskLevel.CRITICAL:
+        return Check(
+            Question.OPERATION,
+            False,
+            f"a {grave[0]} is deleted at critical risk only, and this request is of {facts.risk_level} risk",
+            "file it as critical risk, so that whoever signs it knows",
         )
     if facts.automatic and not matches_any(facts.operation, policy.auto_approver.operations):
         return Check(

@@ -37,6 +37,9 @@ def _known(patterns: tuple[str, ...]) -> tuple[str, ...]:
 
 OperationPatterns = Annotated[tuple[str, ...], AfterValidator(_known)]
 
+CRITICAL_DELETIONS = frozenset({"Deployment", "Lease", "PersistentVolumeClaim", "ReplicaSet", "VolumeAttachment"})
+"""Kinds whose deletion no controller makes good, so a request for it has to be of critical risk."""
+
 ALL: tuple[str, ...] = ("*",)
 # These take something away that may not come back, or (patch) can do anything: not for a request that calls
 # itself low risk, since low risk needs the fewest signatures.

@@ -12,6 +12,7 @@ from countersign.errors import (
 )
 from countersign.targets.kubernetes.budgets import budget_findings
 from countersign.targets.kubernetes.connection import Connection
+from countersign.targets.kubernetes.dependents import dependent_findings
 from countersign.targets.kubernetes.kinds import list_path, object_path
 from countersign.targets.kubernetes.requests import Effect
 from countersign.targets.kubernetes.steps import DROPPED
@@ -35,6 +36,8 @@ def preflight(connection: Connection, plan: Plan) -> tuple[Finding, ...]:
         if live is not None:
             findings += state_findings(ref, live, Verb(plan.verb))
             findings += _autoscaler_findings(connection, plan, ref)
+            if plan.verb == Verb.DELETE:
+                findings += dependent_findings(connection, ref, live)
     for step in plan.steps:
         findings += image_findings(step)
         findings += dropping_findings(step)

@@ -2,12 +2,15 @@
 
 from typing import Any
 
-from countersign.actions.operation import KubernetesOperation, Named
+from countersign.actions.operation import KubernetesOperation, Named, Verb
 from countersign.errors import PermanentTargetError, PolicyRefused, TargetNotFound
 from countersign.targets.kubernetes.connection import Connection
 from countersign.targets.kubernetes.kinds import api_kind, list_path, object_path
 from countersign.targets.kubernetes.names import matching, nearest
 from countersign.targets.model import Match, ObjectRef, Resolution
+
+_REPLACED = frozenset({"Pod", "Job"})
+"""What a deletion under another spelling of the name may find: something else makes these again."""
 
 
 def resolve(connection: Connection, operation: KubernetesOperation) -> Resolution:
@@ -21,7 +24,8 @@ def resolve(connection: Connection, operation: KubernetesOperation) -> Resolutio
     match = Match.EXACT
     for group in operation.objects:
         for name in group.names:
-            ref, how = _find(connection, group, namespace, name)
+            exact = operation.verb is Verb.DELETE and group.kind not in _REPLACED
+            ref, how = _find(connection, group, namespace, name, exact=exact)
             match = Match.NORMALISED if how is Match.NORMALISED else match
             if ref.kind == "Namespace":
                 _require_allowed(connection, ref.name)
@@ -48,7 +52,9 @@ def _require_allowed(connection: Connection, namespace: str) -> None:
         )
 
 
-def _find(connection: Connection, group: Named, namespace: str | None, name: str) -> tuple[ObjectRef, Match]:
+def _find(
+    connection: Connection, group: Named, namespace: str | None, name: str, *, exact: bool
+) -> tuple[ObjectRef, Match]:
     system, kind, version = connection.settings.name, group.kind, group.version
     what = str(ObjectRef(system, kind, namespace, name))
     try:
@@ -61,9 +67,9 @@ def _find(connection: Connection, group: Named, namespace: str | None, name: str
     items = connection.get(list_path(connection, kind, namespace, version=version), what=f"list {kind}s")["items"]
     existing = {item["metadata"]["name"]: item for item in items}
     found = matching(name, kind, existing)
-    if len(found) == 1:
+    if len(found) == 1 and not exact:
         return _ref(system, kind, namespace, existing[found[0]]), Match.NORMALISED
-    if found:
+    if len(found) > 1:
         raise TargetNotFound(
             f"{what} does not exist, and the name could mean {' or '.join(found)}",
             candidates=found,
