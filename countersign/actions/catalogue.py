@@ -28,6 +28,7 @@ class Arguments(Enum):
     OBJECTS_AND_PAIRS = "TYPE/NAME … KEY=VALUE … KEY-"
     OBJECTS_AND_IMAGES = "TYPE/NAME … CONTAINER=IMAGE …"
     NODES = "NODE …"
+    NODES_AND_TAINTS = "nodes NODE … KEY=VALUE:EFFECT … KEY:EFFECT-"
 
 
 @dataclass(frozen=True)
@@ -245,6 +246,14 @@ CATALOGUE: Final[tuple[Entry, ...]] = (
         (Flag("overwrite", Takes.SWITCH), FIELD_MANAGER, RECORD, LOCAL, _LIST, RESOURCE_VERSION),
         "kubectl label pod api-0 quarantine=true -n prod",
         "Sets labels, and removes those written with a dash at the end.",
+    ),
+    Entry(
+        Verb.TAINT,
+        ("taint",),
+        Arguments.NODES_AND_TAINTS,
+        (Flag("overwrite", Takes.SWITCH), FIELD_MANAGER),
+        "kubectl taint nodes node-1 maintenance=disk:NoSchedule",
+        "Sets taints on nodes, and removes those written with a dash at the end; NoExecute evicts pods.",
     ),
 )
 

@@ -22,9 +22,11 @@ from countersign.actions.operation import (
     SetEnvParameters,
     SetImageParameters,
     SetResourcesParameters,
+    TaintParameters,
     UndoParameters,
 )
 from countersign.actions.reading import read_action
+from countersign.actions.taints import removal_text, taint_text
 from countersign.errors import ParseFailure
 
 
@@ -121,6 +123,12 @@ def _parameters(parameters: Parameters) -> dict[str, Any]:
             return {"type": type_.value, "patch": json.loads(patch)}
         case MetadataParameters(set_, remove, overwrite):
             return _given(set=dict(set_), remove=list(remove), overwrite=overwrite)
+        case TaintParameters(set=taints, remove=removed, overwrite=overwrite):
+            return _given(
+                set=[taint_text(taint) for taint in taints],
+                remove=[removal_text(key, effect) for key, effect in removed],
+                overwrite=overwrite,
+            )
         case _:
             assert_never(parameters)
 

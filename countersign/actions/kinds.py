@@ -16,7 +16,7 @@ _ROLLED_OUT: Final = frozenset({Verb.RESTART, Verb.UNDO})
 _TEMPLATE: Final = frozenset({Verb.SET_IMAGE, Verb.SET_ENV, Verb.SET_RESOURCES})
 _METADATA: Final = frozenset({Verb.ANNOTATE, Verb.LABEL})
 _EDITED: Final = _METADATA | {Verb.PATCH}
-_NODE: Final = frozenset({Verb.CORDON, Verb.UNCORDON, Verb.DRAIN})
+_NODE: Final = frozenset({Verb.CORDON, Verb.UNCORDON, Verb.DRAIN, Verb.TAINT})
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from countersign.actions.common_flags import GLOBAL
 from countersign.actions.flags import Flag, Takes, Use, read_flags
 from countersign.actions.investigations import READ_BY_COMMAND, READ_COMMANDS, read_investigation
 from countersign.actions.kinds import KINDS
-from countersign.actions.objects import read_objects, split_pairs
+from countersign.actions.objects import read_objects, split_pairs, split_taints
 from countersign.actions.operation import Investigation, KubernetesOperation
 from countersign.actions.parameters import read_parameters
 from countersign.actions.values import namespace
@@ -45,7 +45,6 @@ _REFUSED: Final[dict[str, tuple[str, str | None]]] = {
     "proxy": ("it opens a port", None),
     "replace": ("it needs files", "kubectl patch changes fields of a named object"),
     "run": ("it makes new objects", None),
-    "taint": ("it is not supported", "kubectl cordon NODE keeps new pods off a node"),
 }
 
 _MEANT: Final = {
@@ -185,6 +184,8 @@ def _read_operation(entry: Entry, rest: Sequence[Word]) -> KubernetesOperation:
     pairs: list[Word] = []
     if entry.arguments in (Arguments.OBJECTS_AND_PAIRS, Arguments.OBJECTS_AND_IMAGES):
         arguments, pairs = split_pairs(arguments)
+    elif entry.arguments is Arguments.NODES_AND_TAINTS:
+        arguments, pairs = split_taints(arguments)
     first, *others = read_objects(arguments, entry)
     found = given.text("namespace")
     named = namespace(found) if found is not None else None

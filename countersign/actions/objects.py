@@ -1,6 +1,6 @@
 """Which objects a command names: kubectl's resource builder, for given kinds and names."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -28,7 +28,13 @@ class _Type:
 def read_objects(words: Sequence[Word], entry: Entry) -> tuple[Named, ...]:
     """Return the objects that `words` mean, by kind. Raises ParseFailure naming what is missing or wrong."""
     texts = [word.text for word in words]
-    found = _nodes(texts, entry) if entry.arguments is Arguments.NODES else _objects(texts, entry)
+    match entry.arguments:
+        case Arguments.NODES:
+            found = _nodes(texts, entry)
+        case Arguments.NODES_AND_TAINTS:
+            found = _typed_nodes(texts, entry)
+        case _:
+            found = _objects(texts, entry)
     by_type: dict[_Type, list[str]] = {}
     for type_, name in found:
         if entry.verb not in type_.kind.verbs:
@@ -138,11 +144,37 @@ def _nodes(texts: Sequence[str], entry: Entry) -> list[tuple[_Type, str]]:
     return found
 
 
+def _typed_nodes(texts: Sequence[str], entry: Entry) -> list[tuple[_Type, str]]:
+    """Read `nodes a b`: kubectl taint wants the type, and only that one (kubectl, pkg/cmd/taint)."""
+    if not texts or texts[0].lower() not in ("node", "nodes"):
+        first = texts[0].rpartition("/")[2] if texts else "NODE"
+        raise ParseFailure(
+            f"{entry.written} takes the word nodes and then names",
+            hint=f"write {entry.written} nodes {first[:60]} KEY=VALUE:EFFECT",
+        )
+    if len(texts) == 1:
+        raise ParseFailure(f"{entry.written} names no node", hint=f"for example: {entry.example}")
+    return [(_Type(KINDS["Node"]), name) for name in texts[1:]]
+
+
+def split_taints(words: Sequence[Word]) -> tuple[list[Word], list[Word]]:
+    """Split arguments into nodes and taints, as kubectl does: what has = or : or ends with - is a taint."""
+    return _split(words, _is_taint)
+
+
+def _is_taint(text: str) -> bool:
+    return "=" in text or ":" in text or text.endswith("-")
+
+
 def split_pairs(words: Sequence[Word]) -> tuple[list[Word], list[Word]]:
     """Split arguments into objects and KEY=VALUE or KEY- pairs, as kubectl does: the objects come first."""
+    return _split(words, _is_pair)
+
+
+def _split(words: Sequence[Word], is_pair: Callable[[str], bool]) -> tuple[list[Word], list[Word]]:
     for index, word in enumerate(words):
-        if _is_pair(word.text):
-            late = next((late for late in words[index:] if not _is_pair(late.text)), None)
+        if is_pair(word.text):
+            late = next((late for late in words[index:] if not is_pair(late.text)), None)
             if late is not None:
                 raise ParseFailure(
                     f"{late.text[:60]!r} stands after the first KEY=VALUE, where only pairs may follow",

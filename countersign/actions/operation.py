@@ -26,6 +26,7 @@ class Verb(StrEnum):
     PATCH = "patch"
     ANNOTATE = "annotate"
     LABEL = "label"
+    TAINT = "taint"
 
 
 class PatchType(StrEnum):
@@ -107,6 +108,31 @@ class MetadataParameters:
     overwrite: bool = False
 
 
+class TaintEffect(StrEnum):
+    """What a taint does to pods that do not tolerate it (core/v1 TaintEffect)."""
+
+    NO_SCHEDULE = "NoSchedule"
+    PREFER_NO_SCHEDULE = "PreferNoSchedule"
+    NO_EXECUTE = "NoExecute"
+
+
+@dataclass(frozen=True)
+class Taint:
+    """One taint of a node; `value` may be empty."""
+
+    key: str
+    value: str
+    effect: TaintEffect
+
+
+@dataclass(frozen=True)
+class TaintParameters:
+    set: tuple[Taint, ...] = ()
+    remove: tuple[tuple[str, TaintEffect | None], ...] = ()
+    """(key, effect); None is every effect."""
+    overwrite: bool = False
+
+
 Parameters = (
     NoParameters
     | UndoParameters
@@ -118,6 +144,7 @@ Parameters = (
     | DrainParameters
     | PatchParameters
     | MetadataParameters
+    | TaintParameters
 )
 
 

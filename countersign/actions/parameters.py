@@ -22,6 +22,7 @@ from countersign.actions.operation import (
     Verb,
 )
 from countersign.actions.patches import canonical_patch
+from countersign.actions.taints import read_taints
 from countersign.actions.words import Word
 from countersign.errors import ParseFailure
 
@@ -59,6 +60,8 @@ def read_parameters(entry: Entry, given: Given, pairs: Sequence[Word]) -> Parame
             return _patch(entry, given)
         case Verb.ANNOTATE | Verb.LABEL:
             return _metadata(entry, given, pairs)
+        case Verb.TAINT:
+            return read_taints([word.text for word in pairs], overwrite=given.switch("overwrite"), entry=entry)
         case _:
             assert_never(entry.verb)
 

@@ -3,7 +3,7 @@
 import shlex
 from typing import assert_never
 
-from countersign.actions.catalogue import entry_for
+from countersign.actions.catalogue import Arguments, entry_for
 from countersign.actions.kinds import KINDS
 from countersign.actions.operation import (
     DeleteParameters,
@@ -18,15 +18,22 @@ from countersign.actions.operation import (
     SetEnvParameters,
     SetImageParameters,
     SetResourcesParameters,
+    TaintParameters,
     UndoParameters,
 )
+from countersign.actions.taints import removal_text, taint_text
 
 
 def canonical(operation: KubernetesOperation) -> str:
     """Return the one kubectl command for `operation`: objects, then values, then flags, quoted for a shell."""
+    arguments = entry_for(operation.verb).arguments
     objects = [
-        name if _bare(operation) else f"{_type(group)}/{name}" for group in operation.objects for name in group.names
+        name if arguments in (Arguments.NODES, Arguments.NODES_AND_TAINTS) else f"{_type(group)}/{name}"
+        for group in operation.objects
+        for name in group.names
     ]
+    if arguments is Arguments.NODES_AND_TAINTS:
+        objects = ["nodes", *objects]
     entry = entry_for(operation.verb)
     words = ["kubectl", *entry.command, *objects, *_words(operation.parameters)]
     if operation.namespace is not None:
@@ -37,10 +44,6 @@ def canonical(operation: KubernetesOperation) -> str:
 def _type(group: Named) -> str:
     kind = KINDS[group.kind]
     return kind.singular if group.version is None else f"{kind.singular}.{group.version}.{kind.group}"
-
-
-def _bare(operation: KubernetesOperation) -> bool:
-    return entry_for(operation.verb).arguments.name == "NODES"
 
 
 def _words(parameters: Parameters) -> list[str]:
@@ -79,6 +82,12 @@ def _words(parameters: Parameters) -> list[str]:
             return [f"--type={type_.value}", "-p", patch]
         case MetadataParameters(set_, remove, overwrite):
             return [*_pairs(set_, remove), *_switch("overwrite", overwrite)]
+        case TaintParameters(set=taints, remove=removed, overwrite=overwrite):
+            return [
+                *(taint_text(taint) for taint in taints),
+                *(removal_text(key, effect) for key, effect in removed),
+                *_switch("overwrite", overwrite),
+            ]
         case _:
             assert_never(parameters)
 

@@ -17,6 +17,9 @@ from countersign.actions.operation import (
     SetEnvParameters,
     SetImageParameters,
     SetResourcesParameters,
+    Taint,
+    TaintEffect,
+    TaintParameters,
     UndoParameters,
     Verb,
 )
@@ -112,6 +115,17 @@ def parameters_for(verb: Verb) -> st.SearchStrategy[Parameters]:
             return st.builds(
                 PatchParameters, st.sampled_from([PatchType.STRATEGIC, PatchType.MERGE]), objects.map(canonical_json)
             ) | st.builds(PatchParameters, st.just(PatchType.JSON), JSON_PATCHES.map(canonical_json))
+        case Verb.TAINT:
+            taints = st.builds(Taint, KEYS, st.sampled_from(["", "a", "a.b-c_D9"]), st.sampled_from(TaintEffect))
+            removed = st.tuples(_removed(KEYS).map(lambda keys: keys[0]), st.none() | st.sampled_from(TaintEffect))
+            return st.builds(
+                TaintParameters,
+                st.lists(taints, min_size=1, max_size=3, unique_by=lambda taint: (taint.key, taint.effect)).map(
+                    tuple
+                ),
+                st.just(()) | removed.map(lambda one: (one,)),
+                st.booleans(),
+            )
         case Verb.ANNOTATE | Verb.LABEL:
             values = TEXTS if verb is Verb.ANNOTATE else st.sampled_from(["", "a", "a.b-c_D9"])
             return st.builds(MetadataParameters, _pairs(KEYS, values), st.just(()) | _removed(KEYS), st.booleans())

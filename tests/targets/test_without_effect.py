@@ -53,6 +53,9 @@ COMMANDS = (
     """kubectl patch deployment api --type=json -p '[{"op":"replace","path":"/spec/replicas","value":3}]'""",
     "kubectl annotate deployment/api note=x",
     "kubectl label pod {pod} tier=web",
+    "kubectl taint nodes {node} maintenance=disk:NoSchedule",
+    "kubectl taint nodes {node} maintenance=disk:NoExecute",
+    "kubectl delete deployment api",
 )
 
 

@@ -16,9 +16,12 @@ from countersign.actions.operation import (
     SetEnvParameters,
     SetImageParameters,
     SetResourcesParameters,
+    TaintEffect,
+    TaintParameters,
     UndoParameters,
     Verb,
 )
+from countersign.actions.taints import removal_text, taint_text
 from countersign.errors import PermanentTargetError, PreconditionFailed
 from countersign.targets.kubernetes.connection import Connection
 from countersign.targets.kubernetes.drain import drain_steps
@@ -29,6 +32,7 @@ from countersign.targets.kubernetes.plan_metadata import with_metadata
 from countersign.targets.kubernetes.plan_node import cordoned
 from countersign.targets.kubernetes.plan_patch import patched
 from countersign.targets.kubernetes.plan_scale import scaled
+from countersign.targets.kubernetes.plan_taint import evicted_by, tainted
 from countersign.targets.kubernetes.plan_template import (
     paused,
     restarted,
@@ -145,9 +149,21 @@ def _part(subject: _Subject, number: int, at: datetime) -> _Part:
     )
     if step is None:
         return _Part(())
+    if isinstance(parameters, TaintParameters):
+        return _Part((step,), _evicted(subject, parameters))
     if isinstance(parameters, PatchParameters) and (lost := dropped(live, wanted, parameters)):
         step = replace(step, before={**step.before, DROPPED: list(lost)})
     return _measured(step, operation.verb, live, wanted)
+
+
+def _evicted(subject: _Subject, parameters: TaintParameters) -> int:
+    """Return how many pods the taints evict from the node."""
+    if not any(taint.effect is TaintEffect.NO_EXECUTE for taint in parameters.set):
+        return 0
+    query = {"fieldSelector": f"spec.nodeName={subject.ref.name}"}
+    path = list_path(subject.connection, "Pod", None)
+    pods = subject.connection.get(path, query, what=f"list the pods of {subject.ref}")["items"]
+    return evicted_by(parameters.set, pods)
 
 
 def _wanted(subject: _Subject, at: datetime) -> tuple[Any, str]:
@@ -189,6 +205,9 @@ def _wanted(subject: _Subject, at: datetime) -> tuple[Any, str]:
         case Verb.LABEL:
             assert isinstance(parameters, MetadataParameters)
             return with_metadata(live, "labels", parameters, of=of), f"label {of}"
+        case Verb.TAINT:
+            assert isinstance(parameters, TaintParameters)
+            return tainted(live, parameters, of=of), f"taint {of} ({', '.join(_taints(parameters))})"
         case Verb.PATCH:
             assert isinstance(parameters, PatchParameters)
             wanted = patched(subject.connection, subject.path, live, parameters, of=of)
@@ -197,6 +216,13 @@ def _wanted(subject: _Subject, at: datetime) -> tuple[Any, str]:
             raise AssertionError(f"{subject.operation.verb} is not a change of fields")
         case _:
             assert_never(subject.operation.verb)
+
+
+def _taints(parameters: TaintParameters) -> list[str]:
+    return [
+        *(taint_text(taint) for taint in parameters.set),
+        *(removal_text(key, effect) for key, effect in parameters.remove),
+    ]
 
 
 def _keys(patch: str) -> list[str]:

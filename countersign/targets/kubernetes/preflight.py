@@ -64,7 +64,7 @@ def state_findings(ref: ObjectRef, live: Mapping[str, Any], verb: Verb) -> Itera
         yield Finding(
             Severity.WARNING, "rollout_in_progress", f"{ref} has a change that its controller has not seen."
         )
-    if verb in (Verb.DELETE, Verb.CORDON, Verb.UNCORDON, Verb.DRAIN):
+    if verb in (Verb.DELETE, Verb.CORDON, Verb.UNCORDON, Verb.DRAIN, Verb.TAINT):
         return
     marks = {**(metadata.get("labels") or {}), **(metadata.get("annotations") or {})}
     for tool, keys in (("Argo CD", _ARGO), ("Flux", _FLUX)):
