@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from countersign.actions.characters import BLANKS, SPACES
+from countersign.actions.other_tools import other_tool
 from countersign.actions.prefixes import CLOSERS, FENCE_BEFORE, check_prefix
 from countersign.actions.prose import SECOND, check_line, check_tail, is_ideograph, refuse_doubt
 from countersign.errors import ParseFailure
@@ -218,7 +219,7 @@ def _no_command(text: str) -> ParseFailure:
         )
     if first in ("docker", "docker-compose", "systemctl", "service", "nginx", "certbot", "truncate", "df", "uptime"):
         return ParseFailure(f"{first} says no host", hint=f"ssh HOST '{' '.join(text.split())[:120]}'")
-    return ParseFailure(
+    return other_tool(text) or ParseFailure(
         "the text has no command: nothing is guessed from a description",
         hint="for example: kubectl rollout restart deployment/api -n prod, or NO_ACTION to change nothing",
     )

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import Final
 
+from countersign.actions.as_patch import is_a_patch
 from countersign.actions.catalogue import BY_COMMAND, CATALOGUE, Arguments, Entry
 from countersign.actions.common_flags import GLOBAL
 from countersign.actions.flags import Flag, Takes, Use, read_flags
@@ -24,6 +25,7 @@ _EXAMPLES: Final = {entry.command: entry.example for entry in CATALOGUE} | {
 
 _REFUSED: Final[dict[str, tuple[str, str | None]]] = {
     "alpha": ("it is experimental", None),
+    "argo": ("it is a plugin", "kubectl patch rollout NAME --type=merge -p '{…}' where the policy allows it"),
     "apply": ("it needs files", "kubectl patch changes fields of a named object"),
     "attach": ("it opens a terminal", "kubectl logs shows what the container printed"),
     "autoscale": (
@@ -111,7 +113,7 @@ def _subcommand(words: Sequence[Word]) -> tuple[tuple[str, ...], list[Word]]:
             continue
         if tuple(command) in COMMANDS:
             return tuple(command), [*rest, *words[position:]]
-        raise _unknown(command)
+        raise is_a_patch(command, [*rest, *words[position:]]) or _unknown(command)
     if rest and not command:
         # Names the flag that is refused, if that is what is wrong.
         read_flags(rest, GLOBAL, command="kubectl", example=CATALOGUE[0].example)

@@ -169,7 +169,7 @@ def _by_name(before: Json, after: Json) -> bool:
 
 
 def _leaves(before: Json, after: Json, at: str) -> Iterator[FieldChange]:
-    """Split a whole mapping, or list of taints, that comes or goes into its fields: others may add theirs beside them."""
+    """Split a mapping, or list of taints, that comes or goes into its fields: others may add theirs beside them."""
     whole = before if after is None else after
     if isinstance(whole, Mapping) and whole and (before is None or after is None):
         for key in sorted(whole):

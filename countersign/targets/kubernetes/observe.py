@@ -87,7 +87,7 @@ def facts_of(live: Mapping[str, Any], kind: str) -> dict[str, Any]:
         "deletionTimestamp": metadata.get("deletionTimestamp"),
         "spec": {
             key: spec[key]
-            for key in ("replicas", "paused", "unschedulable", "minReplicas", "maxReplicas")
+            for key in ("replicas", "paused", "unschedulable", "taints", "suspend", "minReplicas", "maxReplicas")
             if key in spec
         },
         "status": {key: status[key] for key in _COUNTERS if key in status},
