@@ -24,7 +24,8 @@ def is_a_patch(command: Sequence[str], words: Sequence[Word]) -> ParseFailure | 
     object_, value = _object(arguments)
     kind = object_.partition("/")[0]
     if what == "serviceaccount":
-        body, type_ = _service_account(kind, value or "NAME"), "strategic"
+        body: Any = _service_account(kind, value or "NAME")
+        type_ = "strategic"
     else:
         selector = dict(_pair(text) for text in (value or "KEY=VALUE").split(","))
         body, type_ = [{"op": "replace", "path": "/spec/selector", "value": selector}], "json"

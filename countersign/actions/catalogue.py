@@ -28,6 +28,7 @@ class Arguments(Enum):
     OBJECTS_AND_PAIRS = "TYPE/NAME … KEY=VALUE … KEY-"
     OBJECTS_AND_IMAGES = "TYPE/NAME … CONTAINER=IMAGE …"
     NODES = "NODE …"
+    JOB = "NAME --from=cronjob/NAME"
     NODES_AND_TAINTS = "nodes NODE … KEY=VALUE:EFFECT … KEY:EFFECT-"
 
 
@@ -254,6 +255,20 @@ CATALOGUE: Final[tuple[Entry, ...]] = (
         (Flag("overwrite", Takes.SWITCH), FIELD_MANAGER),
         "kubectl taint nodes node-1 maintenance=disk:NoSchedule",
         "Sets taints on nodes, and removes those written with a dash at the end; NoExecute evicts pods.",
+    ),
+    Entry(
+        Verb.CREATE_JOB,
+        ("create", "job"),
+        Arguments.JOB,
+        (
+            Flag("from"),
+            _not("image", "it would run what nobody keeps", hint="make the job from a CronJob: --from=cronjob/NAME"),
+            FIELD_MANAGER,
+            Flag("save-config", Takes.SWITCH, use=Use.IGNORED),
+            Flag("validate", Takes.OPTIONAL, use=Use.IGNORED),
+        ),
+        "kubectl create job report-by-hand --from=cronjob/report -n prod",
+        "Makes a job from a CronJob's template, at once.",
     ),
 )
 

@@ -6,6 +6,7 @@ from typing import Any, assert_never
 from countersign.actions.catalogue import entry_for
 from countersign.actions.hosts import HOST_TOOLS
 from countersign.actions.operation import (
+    CreateJobParameters,
     DeleteParameters,
     DrainParameters,
     HostOperation,
@@ -83,6 +84,8 @@ def explain(reading: Reading) -> str:
         case KubernetesOperation():
             where = f" in namespace {reading.namespace}" if reading.namespace else ""
             what = ", ".join(f"{group.kind} {name}" for group in reading.objects for name in group.names)
+            if isinstance(reading.parameters, CreateJobParameters):
+                what = f"Job {reading.parameters.job} from {what}"
             return f"{entry_for(reading.verb).description} Here: {what}{where}."
         case HostOperation():
             tool = next(tool for tool in HOST_TOOLS if tool.name == reading.tool)
@@ -129,6 +132,8 @@ def _parameters(parameters: Parameters) -> dict[str, Any]:
                 remove=[removal_text(key, effect) for key, effect in removed],
                 overwrite=overwrite,
             )
+        case CreateJobParameters(job):
+            return {"job": job}
         case _:
             assert_never(parameters)
 

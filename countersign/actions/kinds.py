@@ -65,7 +65,14 @@ KINDS: Final[dict[str, Kind]] = {
         Kind("ReplicaSet", "replicasets", "apps", _TEMPLATE | _EDITED | {Verb.SCALE, Verb.DELETE}, ("rs",)),
         Kind("Pod", "pods", "", _EDITED | {Verb.DELETE, Verb.SET_IMAGE}, ("po",)),
         Kind("Job", "jobs", "batch", _EDITED | {Verb.DELETE}),
-        Kind("CronJob", "cronjobs", "batch", _TEMPLATE | _EDITED, ("cj",), versions=("v1", "v1beta1")),
+        Kind(
+            "CronJob",
+            "cronjobs",
+            "batch",
+            _TEMPLATE | _EDITED | {Verb.CREATE_JOB},
+            ("cj",),
+            versions=("v1", "v1beta1"),
+        ),
         Kind("Node", "nodes", "", _EDITED | _NODE, ("no",), namespaced=False),
         Kind(
             "HorizontalPodAutoscaler",

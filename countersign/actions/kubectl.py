@@ -10,7 +10,7 @@ from countersign.actions.common_flags import GLOBAL
 from countersign.actions.flags import Flag, Takes, Use, read_flags
 from countersign.actions.investigations import READ_BY_COMMAND, READ_COMMANDS, read_investigation
 from countersign.actions.kinds import KINDS
-from countersign.actions.objects import read_objects, split_pairs, split_taints
+from countersign.actions.objects import read_objects, source_of_job, split_pairs, split_taints
 from countersign.actions.operation import Investigation, KubernetesOperation
 from countersign.actions.parameters import read_parameters
 from countersign.actions.values import namespace
@@ -35,7 +35,10 @@ _REFUSED: Final[dict[str, tuple[str, str | None]]] = {
     "certificate": ("it grants credentials", None),
     "config": ("the cluster and its credentials are chosen by the cluster block", None),
     "cp": ("it copies files", "kubectl logs shows what the container printed"),
-    "create": ("it makes new objects", "kubectl patch changes fields of a named object"),
+    "create": (
+        "it makes new objects",
+        "kubectl create job NAME --from=cronjob/NAME is possible; kubectl patch changes fields of a named object",
+    ),
     "debug": ("it opens a terminal", "kubectl describe and kubectl logs are possible"),
     "diff": ("it needs files", "kubectl get TYPE/NAME -o yaml shows the object"),
     "edit": ("it opens an editor", "kubectl patch changes fields of a named object"),
@@ -142,7 +145,7 @@ def _refuse_global(flag: Flag) -> None:
 def _unknown(command: Sequence[str]) -> ParseFailure:
     first, last = command[0], command[-1]
     written = " ".join(command)[:60]
-    if len(command) == 1 and first in _REFUSED:
+    if first in _REFUSED and (len(command) == 1 or first == "create"):
         why, hint = _REFUSED[first]
         return ParseFailure(f"kubectl {first} is refused: {why}", hint=hint)
     if command[0] == "auth" and last == "reconcile":
@@ -188,6 +191,8 @@ def _read_operation(entry: Entry, rest: Sequence[Word]) -> KubernetesOperation:
         arguments, pairs = split_pairs(arguments)
     elif entry.arguments is Arguments.NODES_AND_TAINTS:
         arguments, pairs = split_taints(arguments)
+    elif entry.arguments is Arguments.JOB:
+        arguments, pairs = source_of_job(arguments, given, entry)
     first, *others = read_objects(arguments, entry)
     found = given.text("namespace")
     named = namespace(found) if found is not None else None

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from countersign.actions.catalogue import Arguments, Entry
+from countersign.actions.flags import Given
 from countersign.actions.kinds import KINDS, Kind, find_kind, find_version, nearest_kind
 from countersign.actions.operation import Named
 from countersign.actions.values import object_name
@@ -164,6 +165,19 @@ def split_taints(words: Sequence[Word]) -> tuple[list[Word], list[Word]]:
 
 def _is_taint(text: str) -> bool:
     return "=" in text or ":" in text or text.endswith("-")
+
+
+def source_of_job(words: Sequence[Word], given: Given, entry: Entry) -> tuple[list[Word], list[Word]]:
+    """Return the CronJob that --from names, and the Job's name. Raises ParseFailure naming what is missing."""
+    source = given.text("from")
+    if source is None:
+        raise ParseFailure(f"{entry.written} lacks --from", hint=f"for example: {entry.example}")
+    if "/" not in source:
+        raise ParseFailure(f"--from={source[:60]} names no CronJob", hint=f"write --from=cronjob/{source[:60]}")
+    if len(words) != 1:
+        what = "names no job" if not words else f"has {words[1].text[:60]!r} beside the job's name"
+        raise ParseFailure(f"{entry.written} {what}", hint=f"for example: {entry.example}")
+    return [Word(source)], list(words)
 
 
 def split_pairs(words: Sequence[Word]) -> tuple[list[Word], list[Word]]:

@@ -27,6 +27,7 @@ class Verb(StrEnum):
     ANNOTATE = "annotate"
     LABEL = "label"
     TAINT = "taint"
+    CREATE_JOB = "create_job"
 
 
 class PatchType(StrEnum):
@@ -133,6 +134,12 @@ class TaintParameters:
     overwrite: bool = False
 
 
+@dataclass(frozen=True)
+class CreateJobParameters:
+    job: str
+    """The name of the Job that is made; the operation's object is the CronJob."""
+
+
 Parameters = (
     NoParameters
     | UndoParameters
@@ -145,6 +152,7 @@ Parameters = (
     | PatchParameters
     | MetadataParameters
     | TaintParameters
+    | CreateJobParameters
 )
 
 

@@ -6,6 +6,7 @@ from typing import assert_never
 from countersign.actions.catalogue import Arguments, entry_for
 from countersign.actions.kinds import KINDS
 from countersign.actions.operation import (
+    CreateJobParameters,
     DeleteParameters,
     DrainParameters,
     KubernetesOperation,
@@ -34,6 +35,8 @@ def canonical(operation: KubernetesOperation) -> str:
     ]
     if arguments is Arguments.NODES_AND_TAINTS:
         objects = ["nodes", *objects]
+    if isinstance(operation.parameters, CreateJobParameters):
+        objects = [operation.parameters.job, f"--from={objects[0]}"]
     entry = entry_for(operation.verb)
     words = ["kubectl", *entry.command, *objects, *_words(operation.parameters)]
     if operation.namespace is not None:
@@ -88,6 +91,9 @@ def _words(parameters: Parameters) -> list[str]:
                 *(removal_text(key, effect) for key, effect in removed),
                 *_switch("overwrite", overwrite),
             ]
+        case CreateJobParameters():
+            # Its name stands where the objects of other commands stand.
+            return []
         case _:
             assert_never(parameters)
 

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from countersign.actions.catalogue import CATALOGUE, Entry
 from countersign.actions.json_text import QUOTE_LIKE
 from countersign.actions.operation import (
+    CreateJobParameters,
     DeleteParameters,
     DrainParameters,
     KubernetesOperation,
@@ -115,6 +116,8 @@ def parameters_for(verb: Verb) -> st.SearchStrategy[Parameters]:
             return st.builds(
                 PatchParameters, st.sampled_from([PatchType.STRATEGIC, PatchType.MERGE]), objects.map(canonical_json)
             ) | st.builds(PatchParameters, st.just(PatchType.JSON), JSON_PATCHES.map(canonical_json))
+        case Verb.CREATE_JOB:
+            return st.builds(CreateJobParameters, LABELS)
         case Verb.TAINT:
             taints = st.builds(Taint, KEYS, st.sampled_from(["", "a", "a.b-c_D9"]), st.sampled_from(TaintEffect))
             removed = st.tuples(_removed(KEYS).map(lambda keys: keys[0]), st.none() | st.sampled_from(TaintEffect))
@@ -136,10 +139,11 @@ def operations(draw: st.DrawFn, entries: tuple[Entry, ...] = CATALOGUE) -> Kuber
     """An operation of one of the catalogue's entries."""
     entry = draw(st.sampled_from(entries))
     kind = draw(st.sampled_from(entry.kinds))
+    most = 1 if entry.verb is Verb.CREATE_JOB else 3
     return KubernetesOperation(
         verb=entry.verb,
         kind=kind.kind,
-        names=tuple(draw(st.lists(NAMES, min_size=1, max_size=3, unique=True))),
+        names=tuple(draw(st.lists(NAMES, min_size=1, max_size=most, unique=True))),
         namespace=draw(st.none() | LABELS) if kind.namespaced else None,
         parameters=draw(parameters_for(entry.verb)),
     )

@@ -115,6 +115,8 @@ JOBS = (
     Job(
         "untaint", "kubectl taint nodes node-1 maintenance-", "kubectl taint nodes node-1 maintenance=disk:NoSchedule"
     ),
+    Job("create job", "kubectl create job report-by-hand --from=cronjob/nightly-report -n prod"),
+    Job("suspend", """kubectl patch cronjob nightly-report -n prod -p '{"spec":{"suspend":true}}'"""),
     Job("delete pod", "kubectl delete pod {pod} -n prod"),
     Job("two restarts", "kubectl rollout restart deployment/api deployment/web -n prod"),
     Job("drain", "kubectl drain node-2 --ignore-daemonsets --delete-emptydir-data --force"),

@@ -22,6 +22,8 @@ _PLACES: Final[dict[str, ApiKind]] = {
     "ControllerRevision": ApiKind("apps", "controllerrevisions"),  # not an action's object, but undo reads it
     **{name: ApiKind(kind.group, kind.plural, kind.namespaced) for name, kind in KINDS.items()},
 }
+_NOT_IN_EVERY_VERSION: Final = frozenset({"CronJob"})
+"""batch/v1 came before its CronJob (1.21), so the version that the server prefers may not have it."""
 _SETTLED_VERSIONS: Final = {"apps": "v1"}
 """Groups whose version need not be asked: v1 in every cluster since 1.9. Others are what the server prefers."""
 
@@ -68,4 +70,12 @@ def _version(connection: Connection, kind: str, place: ApiKind, asked: str | Non
             f"the cluster does not have version {asked} of {place.group}, so no {kind} of it",
             hint=f"it has {', '.join(served)}; without a version {served[0]} is used",
         )
+    if asked is None and kind in _NOT_IN_EVERY_VERSION and len(served) > 1:
+        return next((version for version in served if _has(connection, place, version)), served[0])
     return asked or served[0]
+
+
+def _has(connection: Connection, place: ApiKind, version: str) -> bool:
+    path = f"/apis/{place.group}/{version}"
+    resources = connection.get(path, what=f"read {place.group}/{version}")["resources"]
+    return any(resource["name"] == place.plural for resource in resources)

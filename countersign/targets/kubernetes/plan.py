@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, assert_never
 
 from countersign.actions.operation import (
+    CreateJobParameters,
     DeleteParameters,
     DrainParameters,
     KubernetesOperation,
@@ -27,6 +28,7 @@ from countersign.targets.kubernetes.connection import Connection
 from countersign.targets.kubernetes.drain import drain_steps
 from countersign.targets.kubernetes.dropping import dropped
 from countersign.targets.kubernetes.kinds import list_path, object_path
+from countersign.targets.kubernetes.plan_create import job_step
 from countersign.targets.kubernetes.plan_delete import delete_options
 from countersign.targets.kubernetes.plan_metadata import with_metadata
 from countersign.targets.kubernetes.plan_node import cordoned
@@ -135,6 +137,9 @@ def _part(subject: _Subject, number: int, at: datetime) -> _Part:
         assert isinstance(parameters, DrainParameters)
         steps, evicted = drain_steps(subject.connection, ref, live, subject.path, parameters, number=number)
         return _Part(steps, evicted)
+    if operation.verb is Verb.CREATE_JOB:
+        assert isinstance(parameters, CreateJobParameters)
+        return _Part((job_step(subject.connection, ref, live, parameters, number=number, at=at),))
     wanted, title = _wanted(subject, at)
     step = change_step(
         subject.connection,
@@ -212,7 +217,7 @@ def _wanted(subject: _Subject, at: datetime) -> tuple[Any, str]:
             assert isinstance(parameters, PatchParameters)
             wanted = patched(subject.connection, subject.path, live, parameters, of=of)
             return wanted, f"patch {of} ({', '.join(_keys(parameters.patch))})"
-        case Verb.DELETE | Verb.DRAIN:
+        case Verb.DELETE | Verb.DRAIN | Verb.CREATE_JOB:
             raise AssertionError(f"{subject.operation.verb} is not a change of fields")
         case _:
             assert_never(subject.operation.verb)

@@ -12,6 +12,7 @@ from countersign.errors import (
 )
 from countersign.targets.kubernetes.budgets import budget_findings
 from countersign.targets.kubernetes.connection import Connection
+from countersign.targets.kubernetes.cronjobs import cronjob_findings
 from countersign.targets.kubernetes.dependents import dependent_findings
 from countersign.targets.kubernetes.kinds import list_path, object_path
 from countersign.targets.kubernetes.requests import Effect
@@ -36,6 +37,8 @@ def preflight(connection: Connection, plan: Plan) -> tuple[Finding, ...]:
         if live is not None:
             findings += state_findings(ref, live, Verb(plan.verb))
             findings += _autoscaler_findings(connection, plan, ref)
+            if ref.kind == "CronJob":
+                findings += cronjob_findings(ref, live, plan.steps, Verb(plan.verb))
             if plan.verb == Verb.DELETE:
                 findings += dependent_findings(connection, ref, live)
     for step in plan.steps:
@@ -64,7 +67,7 @@ def state_findings(ref: ObjectRef, live: Mapping[str, Any], verb: Verb) -> Itera
         yield Finding(
             Severity.WARNING, "rollout_in_progress", f"{ref} has a change that its controller has not seen."
         )
-    if verb in (Verb.DELETE, Verb.CORDON, Verb.UNCORDON, Verb.DRAIN, Verb.TAINT):
+    if verb in (Verb.DELETE, Verb.CORDON, Verb.UNCORDON, Verb.DRAIN, Verb.TAINT, Verb.CREATE_JOB):
         return
     marks = {**(metadata.get("labels") or {}), **(metadata.get("annotations") or {})}
     for tool, keys in (("Argo CD", _ARGO), ("Flux", _FLUX)):
