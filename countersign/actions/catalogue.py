@@ -67,6 +67,8 @@ class Entry:
 _UNSUPPORTED: Final = "it is not supported here"
 _CONTAINERS: Final = Flag("containers", short="c")
 _GRACE: Final = Flag("grace-period", Takes.NUMBER)
+_SELECTOR: Final = Flag("selector", short="l")
+"""Resolved to names when the action is filed (countersign.actions.selection)."""
 _STDIN_OR_FILES: Final = "it would read what is not in the text"
 
 
@@ -85,7 +87,7 @@ CATALOGUE: Final[tuple[Entry, ...]] = (
         Verb.RESTART,
         ("rollout", "restart"),
         Arguments.OBJECTS,
-        (FIELD_MANAGER,),
+        (FIELD_MANAGER, _SELECTOR),
         "kubectl rollout restart deployment/api -n prod",
         "Replaces the workload's pods one after the other.",
         several_kinds=True,
@@ -142,6 +144,7 @@ CATALOGUE: Final[tuple[Entry, ...]] = (
             Flag("cascade", Takes.OPTIONAL, use=Use.IGNORED, only=("", "true", "background")),
             _not("interactive", "nobody is there to answer", short="i", switch=True),
             _not("raw", "it would send a request of its own making"),
+            _SELECTOR,
         ),
         "kubectl delete pod api-6d4cf56db6-x7k2p -n prod",
         "Deletes an object; a pod's controller makes a new one. All but pods and jobs need critical risk.",

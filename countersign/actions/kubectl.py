@@ -1,6 +1,7 @@
 """One kubectl command line: which subcommand it is, and what it reads to."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from difflib import get_close_matches
 from typing import Final
 
@@ -13,6 +14,7 @@ from countersign.actions.kinds import KINDS
 from countersign.actions.objects import read_objects, source_of_job, split_pairs, split_taints
 from countersign.actions.operation import Investigation, KubernetesOperation
 from countersign.actions.parameters import read_parameters
+from countersign.actions.selection import NotNamedYet, Selection, check_selectable, read_selector
 from countersign.actions.values import namespace
 from countersign.actions.words import Word
 from countersign.errors import ParseFailure
@@ -193,10 +195,14 @@ def _read_operation(entry: Entry, rest: Sequence[Word]) -> KubernetesOperation:
         arguments, pairs = split_taints(arguments)
     elif entry.arguments is Arguments.JOB:
         arguments, pairs = source_of_job(arguments, given, entry)
+    selector = read_selector(arguments, given, entry)
+    if selector is not None:
+        # One stands for all until they are named.
+        arguments = [*arguments, Word("x")]
     first, *others = read_objects(arguments, entry)
     found = given.text("namespace")
     named = namespace(found) if found is not None else None
-    return KubernetesOperation(
+    operation = KubernetesOperation(
         verb=entry.verb,
         kind=first.kind,
         names=first.names,
@@ -206,6 +212,10 @@ def _read_operation(entry: Entry, rest: Sequence[Word]) -> KubernetesOperation:
         version=first.version,
         also=tuple(others),
     )
+    if selector is not None:
+        check_selectable(operation.kind, entry)
+        raise NotNamedYet(Selection(replace(operation, names=()), selector))
+    return operation
 
 
 def _refuse_patterns(words: Sequence[Word], entry: Entry) -> None:
