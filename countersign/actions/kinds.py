@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Final
 
+from countersign.actions.custom_kinds import CUSTOM_VERBS, custom_resource, is_custom
 from countersign.actions.operation import Verb
 
 _ROLLED_OUT: Final = frozenset({Verb.RESTART, Verb.UNDO})
@@ -111,7 +112,19 @@ _BY_SPELLING: Final[dict[str, Kind]] = {word: kind for kind in KINDS.values() fo
 
 def find_kind(word: str) -> Kind | None:
     """Return the kind that `word` means without naming a version, in any case as kubectl has it, or None."""
-    return _BY_SPELLING.get(word.lower())
+    known = _BY_SPELLING.get(word.lower())
+    custom = custom_resource(word) if known is None else None
+    return _custom(custom[0]) if custom is not None and custom[1] is None else known
+
+
+def kind_called(name: str) -> Kind:
+    """Return the kind of an operation; one with a group in its name is a custom resource."""
+    return _custom(name) if is_custom(name) else KINDS[name]
+
+
+def _custom(resource: str, *versions: str) -> Kind:
+    name, _, group = resource.partition(".")
+    return Kind(resource, name, group, CUSTOM_VERBS, versions=versions)
 
 
 def find_version(word: str) -> tuple[Kind, str] | None:
@@ -124,7 +137,10 @@ def find_version(word: str) -> tuple[Kind, str] | None:
     if not dot or not _VERSION.fullmatch(version):
         return None
     kind = _BY_SPELLING.get(f"{name}.{group}")
-    return None if kind is None else (kind, version)
+    if kind is not None:
+        return kind, version
+    custom = custom_resource(word)
+    return (_custom(custom[0], version), version) if custom is not None else None
 
 
 def nearest_kind(word: str) -> Kind | None:

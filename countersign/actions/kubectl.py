@@ -8,11 +8,12 @@ from typing import Final
 from countersign.actions.as_patch import is_a_patch
 from countersign.actions.catalogue import BY_COMMAND, CATALOGUE, Arguments, Entry
 from countersign.actions.common_flags import GLOBAL
+from countersign.actions.custom_kinds import is_custom
 from countersign.actions.flags import Flag, Takes, Use, read_flags
 from countersign.actions.investigations import READ_BY_COMMAND, READ_COMMANDS, read_investigation
-from countersign.actions.kinds import KINDS
+from countersign.actions.kinds import kind_called
 from countersign.actions.objects import read_objects, source_of_job, split_pairs, split_taints
-from countersign.actions.operation import Investigation, KubernetesOperation
+from countersign.actions.operation import Investigation, KubernetesOperation, PatchParameters, PatchType
 from countersign.actions.parameters import read_parameters
 from countersign.actions.selection import NotNamedYet, Selection, check_selectable, read_selector
 from countersign.actions.values import namespace
@@ -207,15 +208,27 @@ def _read_operation(entry: Entry, rest: Sequence[Word]) -> KubernetesOperation:
         kind=first.kind,
         names=first.names,
         # kubectl accepts -n for a Node and does not use it.
-        namespace=named if KINDS[first.kind].namespaced else None,
+        namespace=named if kind_called(first.kind).namespaced else None,
         parameters=read_parameters(entry, given, pairs),
         version=first.version,
         also=tuple(others),
     )
+    if is_custom(operation.kind):
+        check_custom(operation)
     if selector is not None:
         check_selectable(operation.kind, entry)
         raise NotNamedYet(Selection(replace(operation, names=()), selector))
     return operation
+
+
+def check_custom(operation: KubernetesOperation) -> None:
+    """Raise ParseFailure for a patch that a custom resource cannot have: the API server merges only."""
+    parameters = operation.parameters
+    if isinstance(parameters, PatchParameters) and parameters.type is not PatchType.MERGE:
+        raise ParseFailure(
+            f"a custom resource ({operation.kind}) is patched with --type=merge alone, not {parameters.type}",
+            hint="add --type=merge, and write lists whole",
+        )
 
 
 def _refuse_patterns(words: Sequence[Word], entry: Entry) -> None:

@@ -4,7 +4,7 @@ import shlex
 from typing import assert_never
 
 from countersign.actions.catalogue import Arguments, entry_for
-from countersign.actions.kinds import KINDS
+from countersign.actions.kinds import kind_called
 from countersign.actions.operation import (
     CreateJobParameters,
     DeleteParameters,
@@ -45,8 +45,9 @@ def canonical(operation: KubernetesOperation) -> str:
 
 
 def _type(group: Named) -> str:
-    kind = KINDS[group.kind]
-    return kind.singular if group.version is None else f"{kind.singular}.{group.version}.{kind.group}"
+    kind = kind_called(group.kind)
+    name = kind.singular.partition(".")[0]
+    return kind.singular if group.version is None else f"{name}.{group.version}.{kind.group}"
 
 
 def _words(parameters: Parameters) -> list[str]:

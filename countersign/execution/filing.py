@@ -61,8 +61,8 @@ def file_request(
     Where the `cluster` is known, its name and its default namespace become part of what is signed: a block that is
     changed later must not move the action elsewhere.
 
-    A selector is resolved to names now, by asking the `cluster`: the action that is filed and signed has the names, and
-    the metadata has the text as it was written.
+    A selector is resolved to names now, by asking the `cluster`: the action that is filed and signed has the names,
+    and the metadata has the text as it was written.
 
     A text that cannot be read is filed all the same, and ends as a parse failure: the requester's words stay on
     record. Raises InvalidInput naming the field.

@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+import yaml
 from pydantic import SecretStr
 
 from countersign.actions import describe_text
@@ -80,8 +81,6 @@ def test_without_a_cluster_it_is_refused_with_what_to_do(office: Office) -> None
 
 
 def _nowhere(kubeconfig: SecretStr | None) -> str:
-    import yaml
-
     assert kubeconfig is not None
     document = yaml.safe_load(kubeconfig.get_secret_value())
     document["clusters"][0]["cluster"]["server"] = "http://127.0.0.1:1"

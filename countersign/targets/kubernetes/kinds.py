@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from typing import Final
 
+from countersign.actions.custom_kinds import is_custom
 from countersign.actions.kinds import KINDS
-from countersign.errors import PermanentTargetError
+from countersign.errors import PermanentTargetError, TargetNotFound
 from countersign.targets.kubernetes.connection import Connection, segment
 
 
@@ -30,6 +31,9 @@ _SETTLED_VERSIONS: Final = {"apps": "v1"}
 
 def api_kind(kind: str) -> ApiKind:
     """Return a kind's place. Raises PermanentTargetError for a kind that this target does not know."""
+    if is_custom(kind):
+        name, _, group = kind.partition(".")
+        return ApiKind(group, name)
     try:
         return _PLACES[kind]
     except KeyError:
@@ -45,6 +49,8 @@ def list_path(connection: Connection, kind: str, namespace: str | None, *, versi
     server does not have it.
     """
     place = api_kind(kind)
+    if is_custom(kind):
+        place, version = _custom(connection, kind, place, version)
     root = "/api/v1" if place.group == "" else f"/apis/{place.group}/{_version(connection, kind, place, version)}"
     if place.namespaced and namespace is not None:
         return f"{root}/namespaces/{segment(namespace)}/{place.plural}"
@@ -73,6 +79,41 @@ def _version(connection: Connection, kind: str, place: ApiKind, asked: str | Non
     if asked is None and kind in _NOT_IN_EVERY_VERSION and len(served) > 1:
         return next((version for version in served if _has(connection, place, version)), served[0])
     return asked or served[0]
+
+
+def canonical_kind(connection: Connection, kind: str, version: str | None) -> str:
+    """Return the one name of a kind: a custom resource's is plural.group, however an action wrote it."""
+    return f"{_custom(connection, kind, api_kind(kind), version)[0].plural}.{api_kind(kind).group}"
+
+
+def _custom(connection: Connection, kind: str, place: ApiKind, version: str | None) -> tuple[ApiKind, str]:
+    """Ask discovery which resource is meant, by its plural, singular, kind or short name, and of which version.
+
+    Raises PermanentTargetError where there is none, or it is cluster-scoped.
+    """
+    for served in (version,) if version else connection.versions(place.group):
+        try:
+            answer = connection.get(f"/apis/{place.group}/{served}", what=f"read {place.group}/{served}")
+        except TargetNotFound:
+            continue
+        for found in answer["resources"]:
+            names = {
+                found["name"],
+                found.get("singularName"),
+                found["kind"].lower(),
+                *(found.get("shortNames") or ()),
+            }
+            if place.plural not in names or "/" in found["name"]:
+                continue
+            if not found["namespaced"]:
+                raise PermanentTargetError(
+                    f"{kind} is cluster-scoped", hint="custom resources are changed inside namespaces only"
+                )
+            return ApiKind(place.group, found["name"]), served
+    raise PermanentTargetError(
+        f"the cluster has no {kind}{f' of version {version}' if version else ''}",
+        hint="kubectl api-resources lists all",
+    )
 
 
 def _has(connection: Connection, place: ApiKind, version: str) -> bool:

@@ -87,7 +87,9 @@ def make_plan(
     versions = {group.kind: group.version for group in operation.objects}
     for ref in resolution.refs:
         number = sum(len(part.steps) for part in parts) + 1
-        path = object_path(connection, ref.kind, ref.namespace, ref.name, version=versions.get(ref.kind))
+        path = object_path(
+            connection, ref.kind, ref.namespace, ref.name, version=versions.get(ref.kind, operation.version)
+        )
         live = connection.get(path, what=f"read {ref}")
         if ref.uid is not None and live["metadata"]["uid"] != ref.uid:
             raise PreconditionFailed(f"{ref} was replaced by another object of that name")

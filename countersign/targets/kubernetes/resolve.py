@@ -1,11 +1,13 @@
 """Find the live objects of an operation: the exact name, else one that it surely stands for, else a refusal."""
 
+from dataclasses import replace
 from typing import Any
 
+from countersign.actions.custom_kinds import is_custom
 from countersign.actions.operation import KubernetesOperation, Named, Verb
 from countersign.errors import PermanentTargetError, PolicyRefused, TargetNotFound
 from countersign.targets.kubernetes.connection import Connection
-from countersign.targets.kubernetes.kinds import api_kind, list_path, object_path
+from countersign.targets.kubernetes.kinds import api_kind, canonical_kind, list_path, object_path
 from countersign.targets.kubernetes.names import matching, nearest
 from countersign.targets.model import Match, ObjectRef, Resolution
 
@@ -22,7 +24,10 @@ def resolve(connection: Connection, operation: KubernetesOperation) -> Resolutio
     namespace = namespace_of(connection, operation)
     refs: list[ObjectRef] = []
     match = Match.EXACT
-    for group in operation.objects:
+    for written in operation.objects:
+        # One name for one kind: it is part of the key by which an object is held.
+        kind = canonical_kind(connection, written.kind, written.version) if is_custom(written.kind) else written.kind
+        group = replace(written, kind=kind)
         for name in group.names:
             exact = operation.verb is Verb.DELETE and group.kind not in _REPLACED
             ref, how = _find(connection, group, namespace, name, exact=exact)
