@@ -28,6 +28,8 @@ class Arguments(Enum):
     OBJECTS_AND_PAIRS = "TYPE/NAME … KEY=VALUE … KEY-"
     OBJECTS_AND_IMAGES = "TYPE/NAME … CONTAINER=IMAGE …"
     NODES = "NODE …"
+    JOB = "NAME --from=cronjob/NAME"
+    NODES_AND_TAINTS = "nodes NODE … KEY=VALUE:EFFECT … KEY:EFFECT-"
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,8 @@ class Entry:
     example: str
     description: str
     """One line for people, starting with a verb."""
+    several_kinds: bool = False
+    """It takes objects of several kinds in one line."""
 
     @property
     def written(self) -> str:
@@ -63,6 +67,8 @@ class Entry:
 _UNSUPPORTED: Final = "it is not supported here"
 _CONTAINERS: Final = Flag("containers", short="c")
 _GRACE: Final = Flag("grace-period", Takes.NUMBER)
+_SELECTOR: Final = Flag("selector", short="l")
+"""Resolved to names when the action is filed (countersign.actions.selection)."""
 _STDIN_OR_FILES: Final = "it would read what is not in the text"
 
 
@@ -81,9 +87,10 @@ CATALOGUE: Final[tuple[Entry, ...]] = (
         Verb.RESTART,
         ("rollout", "restart"),
         Arguments.OBJECTS,
-        (FIELD_MANAGER,),
+        (FIELD_MANAGER, _SELECTOR),
         "kubectl rollout restart deployment/api -n prod",
         "Replaces the workload's pods one after the other.",
+        several_kinds=True,
     ),
     Entry(
         Verb.UNDO,
@@ -137,9 +144,10 @@ CATALOGUE: Final[tuple[Entry, ...]] = (
             Flag("cascade", Takes.OPTIONAL, use=Use.IGNORED, only=("", "true", "background")),
             _not("interactive", "nobody is there to answer", short="i", switch=True),
             _not("raw", "it would send a request of its own making"),
+            _SELECTOR,
         ),
         "kubectl delete pod api-6d4cf56db6-x7k2p -n prod",
-        "Deletes a pod or a job; a pod's controller makes a new one.",
+        "Deletes an object; a pod's controller makes a new one. All but pods and jobs need critical risk.",
     ),
     Entry(
         Verb.SET_IMAGE,
@@ -242,6 +250,28 @@ CATALOGUE: Final[tuple[Entry, ...]] = (
         (Flag("overwrite", Takes.SWITCH), FIELD_MANAGER, RECORD, LOCAL, _LIST, RESOURCE_VERSION),
         "kubectl label pod api-0 quarantine=true -n prod",
         "Sets labels, and removes those written with a dash at the end.",
+    ),
+    Entry(
+        Verb.TAINT,
+        ("taint",),
+        Arguments.NODES_AND_TAINTS,
+        (Flag("overwrite", Takes.SWITCH), FIELD_MANAGER),
+        "kubectl taint nodes node-1 maintenance=disk:NoSchedule",
+        "Sets taints on nodes, and removes those written with a dash at the end; NoExecute evicts pods.",
+    ),
+    Entry(
+        Verb.CREATE_JOB,
+        ("create", "job"),
+        Arguments.JOB,
+        (
+            Flag("from"),
+            _not("image", "it would run what nobody keeps", hint="make the job from a CronJob: --from=cronjob/NAME"),
+            FIELD_MANAGER,
+            Flag("save-config", Takes.SWITCH, use=Use.IGNORED),
+            Flag("validate", Takes.OPTIONAL, use=Use.IGNORED),
+        ),
+        "kubectl create job report-by-hand --from=cronjob/report -n prod",
+        "Makes a job from a CronJob's template, at once.",
     ),
 )
 

@@ -8,9 +8,11 @@ from countersign.errors import ParseFailure
 # Control, format (bidirectional, zero-width, tags), surrogates, private use, unassigned, line separators.
 _HIDDEN: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _NAMED: Final = {"Cc": "a control character", "Cs": "half a surrogate pair", "Cn": "an unassigned character"}
+SPACES: Final = "\u00a0\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"
+"""Spaces of every width, as editors and documents put them in; all stand for an ASCII space."""
+BLANKS: Final = f" \t{SPACES}"
 _FULL_WIDTH: Final = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {
-    0x3000: 0x20,  # ideographic space
-    0x00A0: 0x20,  # no-break space
+    **{ord(space): 0x20 for space in SPACES},
     0x201C: 0x22,
     0x201D: 0x22,
     0x2018: 0x27,
@@ -37,7 +39,7 @@ _BLANK_LOOKING: Final = frozenset("\u115f\u1160\u3164\uffa0\u2800\u034f")
 
 
 def narrow(text: str) -> str:
-    """Return `text` with full-width ASCII, full-width spaces and typographic quotes as ASCII, outside ASCII quotes.
+    """Return `text` with full-width ASCII, other spaces and typographic quotes as ASCII, outside ASCII quotes.
 
     A typographic quote opens a quotation too, so that what stands inside stays as it is.
     """

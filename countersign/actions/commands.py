@@ -11,7 +11,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from countersign.actions import canonical
-from countersign.actions.operation import HostOperation, KubernetesOperation, Operation, SetImageParameters
+from countersign.actions.operation import (
+    CreateJobParameters,
+    HostOperation,
+    KubernetesOperation,
+    Operation,
+    SetImageParameters,
+)
 from countersign.actions.remote import remote_command
 from countersign.errors import InvalidInput
 
@@ -65,6 +71,9 @@ def words_of(text: str) -> list[str]:
 def _kubernetes(operation: KubernetesOperation) -> Template:
     taken = _Taken()
     names = tuple(taken.out("name", name) for name in operation.names)
+    also = tuple(
+        replace(group, names=tuple(taken.out("name", name) for name in group.names)) for group in operation.also
+    )
     parameters = operation.parameters
     if isinstance(parameters, SetImageParameters):
         parameters = SetImageParameters(
@@ -73,8 +82,10 @@ def _kubernetes(operation: KubernetesOperation) -> Template:
                 for container, image in parameters.images
             )
         )
+    if isinstance(parameters, CreateJobParameters):
+        parameters = CreateJobParameters(taken.out("job", parameters.job))
     namespace = None if operation.namespace is None else taken.out("namespace", operation.namespace)
-    marked = canonical(replace(operation, names=names, namespace=namespace, parameters=parameters))
+    marked = canonical(replace(operation, names=names, also=also, namespace=namespace, parameters=parameters))
     return Template(_written(shlex.split(marked)), taken.variables)
 
 

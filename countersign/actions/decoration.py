@@ -9,37 +9,21 @@ import unicodedata
 from dataclasses import dataclass
 from typing import Final
 
-from countersign.actions.prose import (
-    SECOND,
-    check_line,
-    check_tail,
-    has_ideographs,
-    is_ideograph,
-    refuse_doubt,
-    without_symbols,
-)
+from countersign.actions.characters import BLANKS, SPACES
+from countersign.actions.other_tools import other_tool
+from countersign.actions.prefixes import CLOSERS, FENCE_BEFORE, check_prefix
+from countersign.actions.prose import SECOND, check_line, check_tail, is_ideograph, refuse_doubt
 from countersign.errors import ParseFailure
 
 _START: Final = re.compile(
-    r"(?<![A-Za-z0-9_./\\$~=:@-])(?:kubectl(?=\s|$)|ssh(?=[ \t\u3000\u00a0])|ssh://)|(?<=[:=])kubectl(?=\s)"
+    r"(?<![A-Za-z0-9_./\\$~=:@-])(?:kubectl(?=\s|$)|ssh(?=[ \t" + SPACES + r"])|ssh://)|(?<=[:=])kubectl(?=\s)"
 )
 _FENCE: Final = re.compile(r"[ \t]*(?:```|~~~)[A-Za-z0-9+_-]*[ \t]*")
-_FENCE_BEFORE: Final = re.compile(r"(?:```|~~~)(?:[A-Za-z]{0,16}[ \t]+)?$")
-_LIST_MARKER: Final = re.compile(r"(?:[-*•]|[0-9]{1,2}[.)、．]|[\u2460-\u2473])[ \t\u3000]*")
-_LABEL: Final = re.compile(r"([A-Za-z][A-Za-z0-9 _-]{0,60})(:|：)?")
-_ENVIRONMENT: Final = re.compile(r"(?:env[ \t]+)?[A-Za-z_][A-Za-z0-9_]*=\S*")
-_CLOSERS: Final = {"`": "`", "「": "」", "『": "』", "“": "”", "【": "】"}
 _WRAPPERS: Final = (("**", "**"), ('"', '"'), ("'", "'"), ("“", "”"))
-_LABEL_WORDS_TEXT: Final = (
-    "a action answer apply cmd command commands execute executing final fix following here is kubectl "
-    "kubernetes line next operation output please proposed recommendation recommended remediation repair "
-    "response result run running shell solution step suggested suggestion the this to try use 0 1 2 3 4 5 "
-    "6 7 8 9"
-)
-_LABEL_WORDS: Final = frozenset(_LABEL_WORDS_TEXT.split())
 _OPENS_TAIL: Final = frozenset("（【「『")
 _ENDS_SENTENCE: Final = frozenset("。！？…")
 _SEPARATES: Final = frozenset("，、；：,:")
+_SPACE: Final = frozenset(f" {SPACES}")
 _DASHES: Final = frozenset("—–―")
 
 
@@ -61,7 +45,7 @@ def command_in(text: str) -> str:
     if len(found) > 1:
         raise ParseFailure("there is a second command", hint="file each command as its own approval")
     one = found[0]
-    _check_prefix(one.prefix)
+    check_prefix(one.prefix)
     body, tail = (one.body, one.tail) if one.tail else _cut_tail(one.body)
     if tail:
         check_tail(tail, command=body)
@@ -115,8 +99,10 @@ def _is_comment(line: str) -> bool:
 
 def _body(text: str, start: int, prefix: str) -> tuple[str, str, int]:
     """Return the command that starts at `start`, the rest of its line if the command has a closing mark, the end."""
-    fence = _FENCE_BEFORE.search(prefix)
-    closer = "```" if fence else _CLOSERS.get(prefix[-1:], "")
+    fence = FENCE_BEFORE.search(prefix)
+    closer = "```" if fence else CLOSERS.get(prefix[-1:], "")
+    if prefix.endswith("**") and "**" in text[start:]:
+        closer = "**"
     if closer:
         close = text.find(closer, start)
         if close < 0 and fence:
@@ -168,47 +154,6 @@ def _to_line_end(text: str, start: int) -> tuple[str, int]:
     return "".join(out), position
 
 
-def _check_prefix(prefix: str) -> None:
-    """Raise ParseFailure unless what stands before the command is certainly decoration."""
-    text = without_symbols(prefix).strip()
-    found = _FENCE_BEFORE.search(prefix)
-    if found:
-        text = text[: text.rfind(found[0].strip()[:3])].strip()
-    marked = bool(text) and text[-1] in _CLOSERS
-    text = text[:-1].strip() if marked else text
-    text = text.strip("*_ \t")
-    marker = _LIST_MARKER.match(text + " ")
-    if marker and text:
-        text = text[marker.end() :].strip("*_ \t")
-    if not text or (text in ("$", "#") and prefix[-1:] in " \t\u3000\u00a0") or (marked and text in ("$", "#")):
-        return
-    refuse_doubt(text, where="before the command")
-    label = _LABEL.fullmatch(text)
-    if (
-        label
-        and (label[2] or marked)
-        and set(label[1].lower().replace("_", " ").replace("-", " ").split()) <= _LABEL_WORDS
-    ):
-        return
-    if has_ideographs(text) and not set(text) & set(";&|<>`$\\'\"(){}"):
-        ascii_words = any(char.isascii() and char.isalnum() for char in text)
-        if not ascii_words or text[-1] in ":：":
-            return
-    raise _bad_prefix(text)
-
-
-def _bad_prefix(text: str) -> ParseFailure:
-    if text.split(maxsplit=1)[0] in ("sudo", "doas", "su"):
-        return ParseFailure(
-            "sudo before the command is refused: credentials come from the blocks", hint="leave out sudo"
-        )
-    if _ENVIRONMENT.fullmatch(text):
-        return ParseFailure("an environment variable before the command is refused", hint="leave it out")
-    return ParseFailure(
-        f"the command stands inside other text: {text[:60]!r} comes before it", hint="write the command alone"
-    )
-
-
 def _cut_tail(body: str) -> tuple[str, str]:
     """Split the command from an explanation that follows it and cannot be part of it."""
     quote = ""
@@ -227,7 +172,7 @@ def _cut_tail(body: str) -> tuple[str, str]:
         if char in "'\"“‘":
             quote = {"“": "”", "‘": "’"}.get(char, char)
             continue
-        if char in " \t\u3000\u00a0":
+        if char in BLANKS:
             word_start, valued = True, False
             continue
         if _starts_tail(body, index, word_start=word_start):
@@ -245,20 +190,20 @@ def _cut_tail(body: str) -> tuple[str, str]:
 
 def _starts_tail(body: str, index: int, *, word_start: bool) -> bool:
     char = body[index]
-    rest = body[index + 1 :].lstrip(" \t\u3000，。、；：！？")
+    rest = body[index + 1 :].lstrip(f"{BLANKS}，。、；：！？")
     following = rest[:1]
     if is_ideograph(char):
         return word_start
     if char in _OPENS_TAIL:
         return True
     if char in _ENDS_SENTENCE:
-        return not following or not following.isascii() or body[index + 1 : index + 2] in (" ", "\u3000")
+        return not following or not following.isascii() or body[index + 1 : index + 2] in _SPACE
     if char in _SEPARATES and not (char.isascii() and not following):
         return (not following and char in "，、：") or (bool(following) and is_ideograph(following))
     if char == "(":
         return word_start and bool(following) and is_ideograph(following)
     if char in _DASHES:
-        return word_start and (body[index + 1 : index + 2] in (" ", "\u3000", "—") or is_ideograph(following or "a"))
+        return word_start and (body[index + 1 : index + 2] in {*_SPACE, "—"} or is_ideograph(following or "a"))
     return word_start and not char.isascii() and unicodedata.category(char) == "So"
 
 
@@ -274,7 +219,7 @@ def _no_command(text: str) -> ParseFailure:
         )
     if first in ("docker", "docker-compose", "systemctl", "service", "nginx", "certbot", "truncate", "df", "uptime"):
         return ParseFailure(f"{first} says no host", hint=f"ssh HOST '{' '.join(text.split())[:120]}'")
-    return ParseFailure(
+    return other_tool(text) or ParseFailure(
         "the text has no command: nothing is guessed from a description",
         hint="for example: kubectl rollout restart deployment/api -n prod, or NO_ACTION to change nothing",
     )

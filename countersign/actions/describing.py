@@ -6,12 +6,14 @@ from typing import Any, assert_never
 from countersign.actions.catalogue import entry_for
 from countersign.actions.hosts import HOST_TOOLS
 from countersign.actions.operation import (
+    CreateJobParameters,
     DeleteParameters,
     DrainParameters,
     HostOperation,
     Investigation,
     KubernetesOperation,
     MetadataParameters,
+    Named,
     NoParameters,
     Observation,
     Parameters,
@@ -21,9 +23,11 @@ from countersign.actions.operation import (
     SetEnvParameters,
     SetImageParameters,
     SetResourcesParameters,
+    TaintParameters,
     UndoParameters,
 )
 from countersign.actions.reading import read_action
+from countersign.actions.taints import removal_text, taint_text
 from countersign.errors import ParseFailure
 
 
@@ -41,6 +45,8 @@ def describe(reading: Reading) -> dict[str, Any]:
                 "names": list(reading.names),
                 "namespace": reading.namespace,
                 "parameters": _parameters(reading.parameters),
+                **({"version": reading.version} if reading.version else {}),
+                **({"also": [_named(group) for group in reading.also]} if reading.also else {}),
             }
         case HostOperation():
             return {
@@ -77,7 +83,9 @@ def explain(reading: Reading) -> str:
     match reading:
         case KubernetesOperation():
             where = f" in namespace {reading.namespace}" if reading.namespace else ""
-            what = ", ".join(f"{reading.kind} {name}" for name in reading.names)
+            what = ", ".join(f"{group.kind} {name}" for group in reading.objects for name in group.names)
+            if isinstance(reading.parameters, CreateJobParameters):
+                what = f"Job {reading.parameters.job} from {what}"
             return f"{entry_for(reading.verb).description} Here: {what}{where}."
         case HostOperation():
             tool = next(tool for tool in HOST_TOOLS if tool.name == reading.tool)
@@ -88,6 +96,11 @@ def explain(reading: Reading) -> str:
             return f"Observes only, nothing is executed ({marker})."
         case _:
             assert_never(reading)
+
+
+def _named(group: Named) -> dict[str, Any]:
+    version = {"version": group.version} if group.version else {}
+    return {"kind": group.kind, "names": list(group.names), **version}
 
 
 def _parameters(parameters: Parameters) -> dict[str, Any]:
@@ -113,6 +126,14 @@ def _parameters(parameters: Parameters) -> dict[str, Any]:
             return {"type": type_.value, "patch": json.loads(patch)}
         case MetadataParameters(set_, remove, overwrite):
             return _given(set=dict(set_), remove=list(remove), overwrite=overwrite)
+        case TaintParameters(set=taints, remove=removed, overwrite=overwrite):
+            return _given(
+                set=[taint_text(taint) for taint in taints],
+                remove=[removal_text(key, effect) for key, effect in removed],
+                overwrite=overwrite,
+            )
+        case CreateJobParameters(job):
+            return {"job": job}
         case _:
             assert_never(parameters)
 

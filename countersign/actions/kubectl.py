@@ -1,16 +1,21 @@
 """One kubectl command line: which subcommand it is, and what it reads to."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from difflib import get_close_matches
 from typing import Final
 
+from countersign.actions.as_patch import is_a_patch
 from countersign.actions.catalogue import BY_COMMAND, CATALOGUE, Arguments, Entry
 from countersign.actions.common_flags import GLOBAL
+from countersign.actions.custom_kinds import is_custom
 from countersign.actions.flags import Flag, Takes, Use, read_flags
 from countersign.actions.investigations import READ_BY_COMMAND, READ_COMMANDS, read_investigation
-from countersign.actions.objects import read_objects, split_pairs
-from countersign.actions.operation import Investigation, KubernetesOperation
+from countersign.actions.kinds import kind_called
+from countersign.actions.objects import read_objects, source_of_job, split_pairs, split_taints
+from countersign.actions.operation import Investigation, KubernetesOperation, PatchParameters, PatchType
 from countersign.actions.parameters import read_parameters
+from countersign.actions.selection import NotNamedYet, Selection, check_selectable, read_selector
 from countersign.actions.values import namespace
 from countersign.actions.words import Word
 from countersign.errors import ParseFailure
@@ -23,6 +28,7 @@ _EXAMPLES: Final = {entry.command: entry.example for entry in CATALOGUE} | {
 
 _REFUSED: Final[dict[str, tuple[str, str | None]]] = {
     "alpha": ("it is experimental", None),
+    "argo": ("it is a plugin", "kubectl patch rollout NAME --type=merge -p '{…}' where the policy allows it"),
     "apply": ("it needs files", "kubectl patch changes fields of a named object"),
     "attach": ("it opens a terminal", "kubectl logs shows what the container printed"),
     "autoscale": (
@@ -32,7 +38,10 @@ _REFUSED: Final[dict[str, tuple[str, str | None]]] = {
     "certificate": ("it grants credentials", None),
     "config": ("the cluster and its credentials are chosen by the cluster block", None),
     "cp": ("it copies files", "kubectl logs shows what the container printed"),
-    "create": ("it makes new objects", "kubectl patch changes fields of a named object"),
+    "create": (
+        "it makes new objects",
+        "kubectl create job NAME --from=cronjob/NAME is possible; kubectl patch changes fields of a named object",
+    ),
     "debug": ("it opens a terminal", "kubectl describe and kubectl logs are possible"),
     "diff": ("it needs files", "kubectl get TYPE/NAME -o yaml shows the object"),
     "edit": ("it opens an editor", "kubectl patch changes fields of a named object"),
@@ -44,7 +53,6 @@ _REFUSED: Final[dict[str, tuple[str, str | None]]] = {
     "proxy": ("it opens a port", None),
     "replace": ("it needs files", "kubectl patch changes fields of a named object"),
     "run": ("it makes new objects", None),
-    "taint": ("it is not supported", "kubectl cordon NODE keeps new pods off a node"),
 }
 
 _MEANT: Final = {
@@ -111,7 +119,7 @@ def _subcommand(words: Sequence[Word]) -> tuple[tuple[str, ...], list[Word]]:
             continue
         if tuple(command) in COMMANDS:
             return tuple(command), [*rest, *words[position:]]
-        raise _unknown(command)
+        raise is_a_patch(command, [*rest, *words[position:]]) or _unknown(command)
     if rest and not command:
         # Names the flag that is refused, if that is what is wrong.
         read_flags(rest, GLOBAL, command="kubectl", example=CATALOGUE[0].example)
@@ -140,7 +148,7 @@ def _refuse_global(flag: Flag) -> None:
 def _unknown(command: Sequence[str]) -> ParseFailure:
     first, last = command[0], command[-1]
     written = " ".join(command)[:60]
-    if len(command) == 1 and first in _REFUSED:
+    if first in _REFUSED and (len(command) == 1 or first == "create"):
         why, hint = _REFUSED[first]
         return ParseFailure(f"kubectl {first} is refused: {why}", hint=hint)
     if command[0] == "auth" and last == "reconcile":
@@ -184,17 +192,43 @@ def _read_operation(entry: Entry, rest: Sequence[Word]) -> KubernetesOperation:
     pairs: list[Word] = []
     if entry.arguments in (Arguments.OBJECTS_AND_PAIRS, Arguments.OBJECTS_AND_IMAGES):
         arguments, pairs = split_pairs(arguments)
-    kind, names = read_objects(arguments, entry)
+    elif entry.arguments is Arguments.NODES_AND_TAINTS:
+        arguments, pairs = split_taints(arguments)
+    elif entry.arguments is Arguments.JOB:
+        arguments, pairs = source_of_job(arguments, given, entry)
+    selector = read_selector(arguments, given, entry)
+    if selector is not None:
+        # One stands for all until they are named.
+        arguments = [*arguments, Word("x")]
+    first, *others = read_objects(arguments, entry)
     found = given.text("namespace")
     named = namespace(found) if found is not None else None
-    return KubernetesOperation(
+    operation = KubernetesOperation(
         verb=entry.verb,
-        kind=kind.kind,
-        names=names,
+        kind=first.kind,
+        names=first.names,
         # kubectl accepts -n for a Node and does not use it.
-        namespace=named if kind.namespaced else None,
+        namespace=named if kind_called(first.kind).namespaced else None,
         parameters=read_parameters(entry, given, pairs),
+        version=first.version,
+        also=tuple(others),
     )
+    if is_custom(operation.kind):
+        check_custom(operation)
+    if selector is not None:
+        check_selectable(operation.kind, entry)
+        raise NotNamedYet(Selection(replace(operation, names=()), selector))
+    return operation
+
+
+def check_custom(operation: KubernetesOperation) -> None:
+    """Raise ParseFailure for a patch that a custom resource cannot have: the API server merges only."""
+    parameters = operation.parameters
+    if isinstance(parameters, PatchParameters) and parameters.type is not PatchType.MERGE:
+        raise ParseFailure(
+            f"a custom resource ({operation.kind}) is patched with --type=merge alone, not {parameters.type}",
+            hint="add --type=merge, and write lists whole",
+        )
 
 
 def _refuse_patterns(words: Sequence[Word], entry: Entry) -> None:

@@ -1,10 +1,13 @@
-"""Which objects a command names: kubectl's resource builder, for one kind and given names."""
+"""Which objects a command names: kubectl's resource builder, for given kinds and names."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from countersign.actions.catalogue import Arguments, Entry
-from countersign.actions.kinds import KINDS, Kind, find_kind, nearest_kind
+from countersign.actions.flags import Given
+from countersign.actions.kinds import KINDS, Kind, find_kind, find_version, nearest_kind
+from countersign.actions.operation import Named
 from countersign.actions.values import object_name
 from countersign.actions.words import Word
 from countersign.errors import ParseFailure
@@ -15,20 +18,57 @@ _FUNCTION_WORDS: Final = frozenset(
 )
 
 
-def read_objects(words: Sequence[Word], entry: Entry) -> tuple[Kind, tuple[str, ...]]:
-    """Return the one kind and the names that `words` mean. Raises ParseFailure naming what is missing or wrong."""
+@dataclass(frozen=True)
+class _Type:
+    """A kind as it was written."""
+
+    kind: Kind
+    version: str | None = None
+
+
+def read_objects(words: Sequence[Word], entry: Entry) -> tuple[Named, ...]:
+    """Return the objects that `words` mean, by kind. Raises ParseFailure naming what is missing or wrong."""
     texts = [word.text for word in words]
-    kind, names = _nodes(texts, entry) if entry.arguments is Arguments.NODES else _objects(texts, entry)
-    if entry.verb not in kind.verbs:
-        possible = ", ".join(known.kind for known in entry.kinds)
-        raise ParseFailure(f"{entry.written} does not work on a {kind.kind}", hint=f"it works on {possible}")
-    if len(names) > 1:
-        _refuse_prose(names)
-    return kind, tuple(dict.fromkeys(object_name(name, kind=kind.kind) for name in names))
+    match entry.arguments:
+        case Arguments.NODES:
+            found = _nodes(texts, entry)
+        case Arguments.NODES_AND_TAINTS:
+            found = _typed_nodes(texts, entry)
+        case _:
+            found = _objects(texts, entry)
+    by_type: dict[_Type, list[str]] = {}
+    for type_, name in found:
+        if entry.verb not in type_.kind.verbs:
+            possible = ", ".join(known.kind for known in entry.kinds)
+            raise ParseFailure(
+                f"{entry.written} does not work on a {type_.kind.kind}", hint=f"it works on {possible}"
+            )
+        by_type.setdefault(type_, []).append(name)
+    if len(by_type) > 1 and (not entry.several_kinds or len({type_.kind for type_ in by_type}) < len(by_type)):
+        raise ParseFailure(
+            "the objects are of several kinds: " + ", ".join(_shown(type_) for type_ in by_type),
+            hint="file one action for each kind",
+        )
+    if len(found) > 1 and not any("/" in text for text in texts):
+        _refuse_prose([name for _, name in found])
+    return tuple(
+        Named(
+            type_.kind.kind,
+            tuple(dict.fromkeys(object_name(name, kind=type_.kind.kind) for name in names)),
+            type_.version,
+        )
+        for type_, names in by_type.items()
+    )
+
+
+def _shown(type_: _Type) -> str:
+    return type_.kind.kind if type_.version is None else f"{type_.kind.kind} ({type_.version})"
 
 
 def _refuse_prose(names: Sequence[str]) -> None:
     """A sentence after the command would read as further names: `delete pod api-0 if it is stuck`."""
+    # An object may well be called `a`: right after its type, it is hardly the article.
+    names = names[1:] if len(names[0]) == 1 else names
     word = next((name for name in names if name.lower() in _FUNCTION_WORDS), None)
     if word is not None:
         raise ParseFailure(
@@ -37,42 +77,46 @@ def _refuse_prose(names: Sequence[str]) -> None:
         )
 
 
-def _objects(texts: Sequence[str], entry: Entry) -> tuple[Kind, list[str]]:
+def _objects(texts: Sequence[str], entry: Entry) -> list[tuple[_Type, str]]:
     if not texts:
         raise ParseFailure(f"{entry.written} names no object", hint=f"for example: {entry.example}")
     if not any("/" in text for text in texts):
-        kind = _kind(texts[0], entry)
+        type_ = _type(texts[0], entry)
         if len(texts) == 1:
             raise ParseFailure(
-                f"{entry.written} {texts[0]} names no {kind.kind}: every one in the namespace would be meant",
-                hint=f"name it: {kind.singular}/NAME",
+                f"{entry.written} {texts[0]} names no {type_.kind.kind}: every one in the namespace would be meant",
+                hint=f"name it: {type_.kind.singular}/NAME",
             )
-        return kind, list(texts[1:])
-    kinds: list[Kind] = []
-    names: list[str] = []
+        return [(type_, name) for name in texts[1:]]
+    found: list[tuple[_Type, str]] = []
     for text in texts:
-        type_, slash, name = text.partition("/")
+        written, slash, name = text.partition("/")
         if not slash:
+            first = found[0][0].kind.singular if found else "deployment"
             raise ParseFailure(
                 f"{text[:60]!r} stands beside TYPE/NAME, which kubectl does not accept",
-                hint=f"write every object as TYPE/NAME: {kinds[0].singular if kinds else 'deployment'}/{text[:60]}",
+                hint=f"write every object as TYPE/NAME: {first}/{text[:60]}",
             )
         if not name or "/" in name:
             raise ParseFailure(f"{text[:60]!r} is not TYPE/NAME", hint=f"for example: {entry.example}")
-        kinds.append(_kind(type_, entry))
-        names.append(name)
-    if len(set(kinds)) > 1:
-        raise ParseFailure(
-            "the objects are of several kinds: " + ", ".join(dict.fromkeys(kind.kind for kind in kinds)),
-            hint="file one action for each kind",
-        )
-    return kinds[0], names
+        found.append((_type(written, entry), name))
+    return found
 
 
-def _kind(text: str, entry: Entry) -> Kind:
+def _type(text: str, entry: Entry) -> _Type:
     kind = find_kind(text)
     if kind is not None:
-        return kind
+        return _Type(kind)
+    versioned = find_version(text)
+    if versioned is not None:
+        kind, version = versioned
+        if version not in kind.versions:
+            group = kind.group or "the core group"
+            raise ParseFailure(
+                f"{kind.kind} of {group} has no version {version}",
+                hint=f"it has {', '.join(kind.versions)}; {kind.singular} alone is the version the cluster prefers",
+            )
+        return _Type(kind, version)
     if "," in text:
         raise ParseFailure(f"{text[:60]!r} names several kinds", hint="file one action for each kind")
     near = nearest_kind(text)
@@ -82,7 +126,7 @@ def _kind(text: str, entry: Entry) -> Kind:
     )
 
 
-def _nodes(texts: Sequence[str], entry: Entry) -> tuple[Kind, list[str]]:
+def _nodes(texts: Sequence[str], entry: Entry) -> list[tuple[_Type, str]]:
     """Read node names. kubectl takes `node/a` here too; `node a` would be two nodes, which is never meant."""
     node = KINDS["Node"]
     if not texts:
@@ -92,20 +136,59 @@ def _nodes(texts: Sequence[str], entry: Entry) -> tuple[Kind, list[str]]:
             f"{entry.written} takes node names only, so {texts[0]!r} would be a node's name",
             hint=f"write {entry.written} {texts[1][:60]}",
         )
-    names: list[str] = []
+    found: list[tuple[_Type, str]] = []
     for text in texts:
         type_, slash, name = text.partition("/")
         if slash and find_kind(type_) is not node:
             raise ParseFailure(f"{entry.written} does not work on {text[:60]!r}", hint="it works on Node")
-        names.append(name if slash else text)
-    return node, names
+        found.append((_Type(node), name if slash else text))
+    return found
+
+
+def _typed_nodes(texts: Sequence[str], entry: Entry) -> list[tuple[_Type, str]]:
+    """Read `nodes a b`: kubectl taint wants the type, and only that one (kubectl, pkg/cmd/taint)."""
+    if not texts or texts[0].lower() not in ("node", "nodes"):
+        first = texts[0].rpartition("/")[2] if texts else "NODE"
+        raise ParseFailure(
+            f"{entry.written} takes the word nodes and then names",
+            hint=f"write {entry.written} nodes {first[:60]} KEY=VALUE:EFFECT",
+        )
+    if len(texts) == 1:
+        raise ParseFailure(f"{entry.written} names no node", hint=f"for example: {entry.example}")
+    return [(_Type(KINDS["Node"]), name) for name in texts[1:]]
+
+
+def split_taints(words: Sequence[Word]) -> tuple[list[Word], list[Word]]:
+    """Split arguments into nodes and taints, as kubectl does: what has = or : or ends with - is a taint."""
+    return _split(words, _is_taint)
+
+
+def _is_taint(text: str) -> bool:
+    return "=" in text or ":" in text or text.endswith("-")
+
+
+def source_of_job(words: Sequence[Word], given: Given, entry: Entry) -> tuple[list[Word], list[Word]]:
+    """Return the CronJob that --from names, and the Job's name. Raises ParseFailure naming what is missing."""
+    source = given.text("from")
+    if source is None:
+        raise ParseFailure(f"{entry.written} lacks --from", hint=f"for example: {entry.example}")
+    if "/" not in source:
+        raise ParseFailure(f"--from={source[:60]} names no CronJob", hint=f"write --from=cronjob/{source[:60]}")
+    if len(words) != 1:
+        what = "names no job" if not words else f"has {words[1].text[:60]!r} beside the job's name"
+        raise ParseFailure(f"{entry.written} {what}", hint=f"for example: {entry.example}")
+    return [Word(source)], list(words)
 
 
 def split_pairs(words: Sequence[Word]) -> tuple[list[Word], list[Word]]:
     """Split arguments into objects and KEY=VALUE or KEY- pairs, as kubectl does: the objects come first."""
+    return _split(words, _is_pair)
+
+
+def _split(words: Sequence[Word], is_pair: Callable[[str], bool]) -> tuple[list[Word], list[Word]]:
     for index, word in enumerate(words):
-        if _is_pair(word.text):
-            late = next((late for late in words[index:] if not _is_pair(late.text)), None)
+        if is_pair(word.text):
+            late = next((late for late in words[index:] if not is_pair(late.text)), None)
             if late is not None:
                 raise ParseFailure(
                     f"{late.text[:60]!r} stands after the first KEY=VALUE, where only pairs may follow",

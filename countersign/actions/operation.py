@@ -26,6 +26,8 @@ class Verb(StrEnum):
     PATCH = "patch"
     ANNOTATE = "annotate"
     LABEL = "label"
+    TAINT = "taint"
+    CREATE_JOB = "create_job"
 
 
 class PatchType(StrEnum):
@@ -107,6 +109,37 @@ class MetadataParameters:
     overwrite: bool = False
 
 
+class TaintEffect(StrEnum):
+    """What a taint does to pods that do not tolerate it (core/v1 TaintEffect)."""
+
+    NO_SCHEDULE = "NoSchedule"
+    PREFER_NO_SCHEDULE = "PreferNoSchedule"
+    NO_EXECUTE = "NoExecute"
+
+
+@dataclass(frozen=True)
+class Taint:
+    """One taint of a node; `value` may be empty."""
+
+    key: str
+    value: str
+    effect: TaintEffect
+
+
+@dataclass(frozen=True)
+class TaintParameters:
+    set: tuple[Taint, ...] = ()
+    remove: tuple[tuple[str, TaintEffect | None], ...] = ()
+    """(key, effect); None is every effect."""
+    overwrite: bool = False
+
+
+@dataclass(frozen=True)
+class CreateJobParameters:
+    job: str
+    """The name of the Job that is made; the operation's object is the CronJob."""
+
+
 Parameters = (
     NoParameters
     | UndoParameters
@@ -118,12 +151,23 @@ Parameters = (
     | DrainParameters
     | PatchParameters
     | MetadataParameters
+    | TaintParameters
+    | CreateJobParameters
 )
 
 
 @dataclass(frozen=True)
+class Named:
+    """Objects of one kind."""
+
+    kind: str
+    names: tuple[str, ...]
+    version: str | None = None
+
+
+@dataclass(frozen=True)
 class KubernetesOperation:
-    """One mutation of one or several named objects of one kind."""
+    """One mutation of one or several named objects."""
 
     verb: Verb
     kind: str
@@ -132,6 +176,20 @@ class KubernetesOperation:
     namespace: str | None
     """None when the text names none: the cluster block's default applies. Always None for cluster-scoped kinds."""
     parameters: Parameters
+    version: str | None = None
+    """The version of the API that the text names, e.g. "v1" of hpa.v1.autoscaling; requests go to that one."""
+    also: tuple[Named, ...] = ()
+    """Objects of further kinds, where the verb takes several."""
+
+    @property
+    def objects(self) -> tuple[Named, ...]:
+        """All objects, by kind, in the order of the text."""
+        return (Named(self.kind, self.names, self.version), *self.also)
+
+    @property
+    def all_names(self) -> tuple[str, ...]:
+        """The names of all objects, as the text has them."""
+        return tuple(name for group in self.objects for name in group.names)
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from countersign.actions import values
 from countersign.actions.catalogue import Entry
 from countersign.actions.flags import Given
 from countersign.actions.operation import (
+    CreateJobParameters,
     DeleteParameters,
     DrainParameters,
     MetadataParameters,
@@ -22,6 +23,7 @@ from countersign.actions.operation import (
     Verb,
 )
 from countersign.actions.patches import canonical_patch
+from countersign.actions.taints import read_taints
 from countersign.actions.words import Word
 from countersign.errors import ParseFailure
 
@@ -59,6 +61,10 @@ def read_parameters(entry: Entry, given: Given, pairs: Sequence[Word]) -> Parame
             return _patch(entry, given)
         case Verb.ANNOTATE | Verb.LABEL:
             return _metadata(entry, given, pairs)
+        case Verb.TAINT:
+            return read_taints([word.text for word in pairs], overwrite=given.switch("overwrite"), entry=entry)
+        case Verb.CREATE_JOB:
+            return CreateJobParameters(values.job_name(pairs[0].text))
         case _:
             assert_never(entry.verb)
 

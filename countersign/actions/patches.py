@@ -1,23 +1,23 @@
 """The text of a patch: JSON, or YAML as kubectl takes it, turned into canonical JSON.
 
+What begins with a brace or a bracket is JSON, never YAML: in YAML a slip with quotes is a key of another name.
 YAML is read more narrowly than YAML 1.1: what different readers understand differently (yes, 0777, 1:30,
 dates, anchors) is refused, since the one who signed it and the API server must mean the same.
 """
 
-import json
 import re
 from collections.abc import Hashable
-from typing import Any, ClassVar, Final, NoReturn
+from typing import Any, ClassVar, Final
 
 import yaml
 
+from countersign.actions.json_text import SINGLE_QUOTES, TYPOGRAPHIC, WHOLE_VALUES, read_json, unique_keys
 from countersign.actions.operation import PatchType
 from countersign.canonical import canonical_json
 from countersign.errors import ParseFailure
 
 _INT64: Final = 2**63 - 1
 _DEEPEST: Final = 100
-_QUOTE_IT: Final = "quote the value to mean text, or write a whole number, true, false or null"
 _JSON_OPERATIONS: Final = frozenset({"add", "remove", "replace", "test", "move", "copy"})
 _PLAIN_INT: Final = re.compile(r"-?(?:0|[1-9][0-9]{0,18})")
 # Plain scalars that YAML 1.1, YAML 1.2 and Go's reader resolve to different things.
@@ -53,30 +53,12 @@ def _check_nesting(text: str) -> None:
 
 
 def _read(text: str) -> Any:
-    try:
-        return json.loads(text, object_pairs_hook=_object, parse_constant=_no_constant)
-    except ValueError as error:
-        reason = str(error)
+    if text.lstrip().startswith(("{", "[")):
+        return read_json(text, of="the patch")
     try:
         return yaml.load(text, Loader=_Narrow)  # noqa: S506 - a SafeLoader that resolves less
     except yaml.YAMLError:
-        raise ParseFailure(
-            f"the patch is neither JSON nor YAML ({reason[:80]})",
-            hint="""write it in single quotes: -p '{"spec":{"minReplicas":2}}'""",
-        ) from None
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    out: dict[str, Any] = {}
-    for key, value in pairs:
-        if key in out:
-            raise ParseFailure(f"the patch has the key {key[:60]!r} twice in one object", hint="keep one of them")
-        out[key] = value
-    return out
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise ParseFailure(f"the patch has {name}, which JSON does not know", hint=_QUOTE_IT)
+        raise ParseFailure("the patch is neither JSON nor YAML", hint=SINGLE_QUOTES) from None
 
 
 class _Narrow(yaml.SafeLoader):
@@ -101,7 +83,7 @@ class _Narrow(yaml.SafeLoader):
             if not isinstance(key, str):
                 raise ParseFailure("the patch has a key that is not text", hint="quote the key")
         out: dict[Hashable, Any] = {}
-        out.update(_object(pairs))
+        out.update(unique_keys(pairs))
         return out
 
 
@@ -115,9 +97,14 @@ def _scalar(loader: _Narrow, node: yaml.ScalarNode) -> Any:
         return None
     if _PLAIN_INT.fullmatch(text):
         return int(text)
+    if text[0] in TYPOGRAPHIC:
+        raise ParseFailure(
+            f"the patch has {text[:40]!r} in typographic quotes, which are a part of the value to YAML",
+            hint="type plain quotes",
+        )
     if _DOUBTFUL.fullmatch(text) and not _QUANTITY.fullmatch(text):
         raise ParseFailure(
-            f"the patch has the plain value {text[:40]!r}, which readers of YAML disagree on", hint=_QUOTE_IT
+            f"the patch has the plain value {text[:40]!r}, which readers of YAML disagree on", hint=WHOLE_VALUES
         )
     return text
 

@@ -3,13 +3,15 @@
 import shlex
 from typing import assert_never
 
-from countersign.actions.catalogue import entry_for
-from countersign.actions.kinds import KINDS
+from countersign.actions.catalogue import Arguments, entry_for
+from countersign.actions.kinds import kind_called
 from countersign.actions.operation import (
+    CreateJobParameters,
     DeleteParameters,
     DrainParameters,
     KubernetesOperation,
     MetadataParameters,
+    Named,
     NoParameters,
     Parameters,
     PatchParameters,
@@ -17,16 +19,24 @@ from countersign.actions.operation import (
     SetEnvParameters,
     SetImageParameters,
     SetResourcesParameters,
+    TaintParameters,
     UndoParameters,
 )
+from countersign.actions.taints import removal_text, taint_text
 
 
 def canonical(operation: KubernetesOperation) -> str:
     """Return the one kubectl command for `operation`: objects, then values, then flags, quoted for a shell."""
-    kind = KINDS[operation.kind]
+    arguments = entry_for(operation.verb).arguments
     objects = [
-        name if kind.kind == "Node" and _bare(operation) else f"{kind.singular}/{name}" for name in operation.names
+        name if arguments in (Arguments.NODES, Arguments.NODES_AND_TAINTS) else f"{_type(group)}/{name}"
+        for group in operation.objects
+        for name in group.names
     ]
+    if arguments is Arguments.NODES_AND_TAINTS:
+        objects = ["nodes", *objects]
+    if isinstance(operation.parameters, CreateJobParameters):
+        objects = [operation.parameters.job, f"--from={objects[0]}"]
     entry = entry_for(operation.verb)
     words = ["kubectl", *entry.command, *objects, *_words(operation.parameters)]
     if operation.namespace is not None:
@@ -34,8 +44,10 @@ def canonical(operation: KubernetesOperation) -> str:
     return shlex.join(words)
 
 
-def _bare(operation: KubernetesOperation) -> bool:
-    return entry_for(operation.verb).arguments.name == "NODES"
+def _type(group: Named) -> str:
+    kind = kind_called(group.kind)
+    name = kind.singular.partition(".")[0]
+    return kind.singular if group.version is None else f"{name}.{group.version}.{kind.group}"
 
 
 def _words(parameters: Parameters) -> list[str]:
@@ -74,6 +86,15 @@ def _words(parameters: Parameters) -> list[str]:
             return [f"--type={type_.value}", "-p", patch]
         case MetadataParameters(set_, remove, overwrite):
             return [*_pairs(set_, remove), *_switch("overwrite", overwrite)]
+        case TaintParameters(set=taints, remove=removed, overwrite=overwrite):
+            return [
+                *(taint_text(taint) for taint in taints),
+                *(removal_text(key, effect) for key, effect in removed),
+                *_switch("overwrite", overwrite),
+            ]
+        case CreateJobParameters():
+            # Its name stands where the objects of other commands stand.
+            return []
         case _:
             assert_never(parameters)
 

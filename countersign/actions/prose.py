@@ -8,6 +8,8 @@ import re
 import unicodedata
 from typing import Final
 
+from countersign.actions.catalogue import CATALOGUE
+from countersign.actions.notes import describes_only
 from countersign.errors import ParseFailure
 
 SECOND: Final = re.compile(r"(?<![A-Za-z0-9_])(?:kubectl|ssh(?=[ \t]|://))(?![A-Za-z0-9_])", re.IGNORECASE)
@@ -25,7 +27,11 @@ _DOUBT_CHINESE: Final = tuple(_DOUBT_CHINESE_TEXT.split())
 _CONJUNCTIONS: Final = tuple("和與与跟及或並并、再")
 _LATER: Final = ("以及", "還有", "还有", "然後", "然后", "接著", "接着")
 _ASCII_WORD: Final = re.compile(r"[!-~]+")
-_FLAG: Final = re.compile(r"(?:^|[\s(（])-{1,2}[A-Za-z]")
+_FLAG: Final = re.compile(r"(?:^|[\s(（])-{1,2}[A-Za-z]|[\s(（][—–―−‐‑‒]{1,2}[A-Za-z]")
+_DASHED: Final = re.compile(r"[—–―−‐‑‒-]+\s*([A-Za-z][A-Za-z-]*)(?:=\S*|\s+\S+)?\s*")
+_FLAG_NAMES: Final = frozenset(
+    name for entry in CATALOGUE for flag in entry.all_flags for name in (flag.name, flag.short) if name
+)
 _FIRST_WORD: Final = re.compile(r"[a-z0-9_./-]+")
 _EXPLAINS: Final = frozenset({"to", "for", "because", "which", "since", "as"})
 _NEXT_COMMAND: Final = re.compile(r"；\s*[A-Za-z./]")
@@ -89,6 +95,8 @@ def check_line(line: str, *, command: str) -> None:
         return
     found = _BULLET.match(text)
     text = (text[found.end() :] if found else text).strip("*_ \t")
+    if describes_only(text, command=command) and _inert(text, command) is not None:
+        return
     if not is_sentence(text, command=command):
         raise ParseFailure(
             f"the line {line.strip()[:60]!r} is neither part of the command nor certainly an explanation",
@@ -98,13 +106,8 @@ def check_line(line: str, *, command: str) -> None:
 
 def is_sentence(text: str, *, command: str) -> bool:
     """Tell whether `text` can be nothing but an explanation in words."""
-    outside = _outside_ticks(text, command)
-    if outside is None or _ACTIVE & set(outside) or _FLAG.search(outside):
-        return False
-    first = _FIRST_WORD.match(outside.lower())
-    if first and first[0].strip(".-") in _PROGRAMS:
-        return False
-    if any(_is_program(clause[1]) for clause in _CLAUSE.finditer(outside)):
+    outside = _inert(text, command)
+    if outside is None:
         return False
     if has_ideographs(outside):
         return True
@@ -114,6 +117,17 @@ def is_sentence(text: str, *, command: str) -> bool:
     if outside[0].isupper():
         return len(words) >= 3 or outside.endswith(":")
     return outside[0].isalpha() and len(words) >= 3 and outside.endswith((".", "!", ":"))
+
+
+def _inert(text: str, command: str) -> str | None:
+    """Return `text` without `code` that repeats the command; None where a shell could do something with it."""
+    outside = _outside_ticks(text, command)
+    if outside is None or _ACTIVE & set(outside) or _FLAG.search(outside):
+        return None
+    first = _FIRST_WORD.match(outside.lower())
+    if first and first[0].strip(".-") in _PROGRAMS:
+        return None
+    return None if any(_is_program(clause[1]) for clause in _CLAUSE.finditer(outside)) else outside
 
 
 def _is_program(word: str) -> bool:
@@ -136,6 +150,12 @@ def check_tail(tail: str, *, command: str) -> None:
     """Raise ParseFailure unless `tail`, after the command on its line, is certainly an explanation."""
     refuse_doubt(tail, where="after the command")
     text = without_symbols(tail).strip()
+    dashed = _DASHED.fullmatch(text)
+    if dashed and dashed[1] in _FLAG_NAMES:
+        raise ParseFailure(
+            f"{text[:60]!r} has the dash {text[0]} where the hyphens of a flag are meant",
+            hint=f"type {'-' if len(dashed[1]) == 1 else '--'}{text[dashed.start(1) :][:60]}",
+        )
     stripped = text.lstrip("，。、；：！？,.:!?—–―-…（）()「」『』【】[] \t*")
     if not stripped:
         return

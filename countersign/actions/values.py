@@ -74,6 +74,16 @@ def object_name(text: str, *, kind: str) -> str:
     return text
 
 
+def job_name(text: str) -> str:
+    """Check the name of a Job to be made: a DNS-1123 label, since its pods carry it as a label."""
+    if not _LABEL.fullmatch(text):
+        raise ParseFailure(
+            f"{text[:80]!r} cannot be the name of a new Job: lower-case letters, digits and - (at most 63)",
+            hint="for example report-by-hand",
+        )
+    return text
+
+
 def metadata_key(text: str, *, of: str) -> str:
     """Check the key of a label or annotation: an optional DNS prefix and a name of at most 63."""
     prefix, slash, name = text.rpartition("/")

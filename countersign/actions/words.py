@@ -4,6 +4,7 @@ The rules are POSIX's (Shell Command Language, 2.2 Quoting and 2.3 Token Recogni
 would make a shell expand, redirect or start something raises ParseFailure. Reading is linear in the text.
 """
 
+import unicodedata
 from dataclasses import dataclass
 from typing import Final
 
@@ -44,8 +45,8 @@ class Word:
 def split_words(text: str) -> list[Word]:
     """Return the words of one command. A `#` at the start of a word makes the rest of its line a comment.
 
-    Raises ParseFailure for a metacharacter outside quotes, an expansion inside double quotes, an unclosed quote
-    and for characters outside ASCII that are not quoted (no name of Kubernetes or of a host has them).
+    Raises ParseFailure for a metacharacter outside quotes, an expansion inside double quotes, an unclosed quote,
+    a backslash before a letter or digit, and a dash that is no hyphen.
     """
     words: list[Word] = []
     position = 0
@@ -81,6 +82,14 @@ def _word(text: str, position: int) -> tuple[Word, int]:
                     "a backslash stands before a character that it may not escape here",
                     hint="put the value in single quotes",
                 )
+            if char.isalnum():
+                # A shell drops it, so app:1.4.2\\n would be the image app:1.4.2n.
+                raise ParseFailure(
+                    f"\\{char} outside quotes would be a plain {char}: a shell drops the backslash",
+                    hint=r"leave \n out" if char == "n" else "names with a backslash are not supported; leave it out",
+                )
+        elif is_dash(char) and "=" not in out:
+            raise dash(char, text[position:])
         elif char in _GLOB:
             glob = True
         out.append(char)
@@ -125,6 +134,26 @@ def metacharacter(char: str) -> ParseFailure:
         f"shell metacharacter outside quotes: {_WHAT.get(char, repr(char))}",
         hint="write one command; file a second command as its own approval, and put values in single quotes",
     )
+
+
+def is_dash(char: str) -> bool:
+    """Tell whether `char` looks like a hyphen and is none: em dash, en dash, minus, non-breaking hyphen."""
+    return not char.isascii() and (unicodedata.category(char) == "Pd" or char == "\u2212")
+
+
+def dash(char: str, following: str) -> ParseFailure:
+    """Return the failure for a dash where hyphens are meant. `following` starts with it."""
+    word = following.split(maxsplit=1)[0].lstrip(char)[:40]
+    name = unicodedata.name(char).lower()
+    short = len(word.partition("=")[0]) == 1
+    return ParseFailure(
+        f"{char + word!r} has {_article(name)} {name} ({char}) where hyphens are meant",
+        hint=f"type {'one hyphen' if short else 'hyphens'}: {'-' if short else '--'}{word}",
+    )
+
+
+def _article(noun: str) -> str:
+    return "an" if noun[0] in "aeiou" else "a"
 
 
 def _unclosed(quote: str) -> ParseFailure:

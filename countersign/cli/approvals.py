@@ -56,7 +56,10 @@ def file(
     key: Annotated[str | None, typer.Option(help="Idempotency key: the same key files one request.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """File a request to perform ACTION and print its id; say what the action means."""
+    """File a request to perform ACTION and print its id; say what the action means.
+
+    A selector (-l) is resolved to names now, by asking the cluster; the names are what is signed.
+    """
     services, now = open_for_commands(), datetime.now(UTC)
     request = Request(
         action=action,
@@ -77,6 +80,9 @@ def file(
     print(filed.approval.id)
     errors = Console(stderr=True, highlight=False)
     print_reading(errors, filed.reading)
+    if filed.selected is not None:
+        said = text("hint.selected", selector=filed.selected.selector, count=len(filed.selected.names))
+        errors.print(said, style="yellow", markup=False)
     if filed.reading["reading"] == "refused":
         errors.print(text("hint.unparsable"), style="yellow", markup=False)
 

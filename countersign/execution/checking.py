@@ -1,5 +1,6 @@
 """The checks before anything happens: approved and current, signed as it stands, allowed by the policy."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -13,6 +14,7 @@ from countersign.actions.operation import (
     KubernetesOperation,
     Observation,
     Operation,
+    PatchParameters,
     Reading,
 )
 from countersign.errors import ApprovalExpired, NotApproved, Tampered
@@ -33,6 +35,7 @@ from countersign.policy.checks import (
     check_rate,
     check_request,
 )
+from countersign.policy.custom import leaves
 from countersign.policy.operations import INVESTIGATE
 from countersign.policy.risk import RiskLevel
 from countersign.records.approvals import signatures_of
@@ -196,11 +199,19 @@ def _facts(
     return RequestFacts(
         operation=operation,
         risk_level=RiskLevel(approval.risk_level),
+        kinds=tuple(group.kind for group in reading.objects) if isinstance(reading, KubernetesOperation) else (),
+        fields=_fields(reading),
         namespace=namespace,
         host=host,
         automatic=automatic,
         kill_switch=kill_switch,
     )
+
+
+def _fields(reading: Reading) -> tuple[str, ...]:
+    if isinstance(reading, KubernetesOperation) and isinstance(reading.parameters, PatchParameters):
+        return tuple(leaves(json.loads(reading.parameters.patch)))
+    return ()
 
 
 def target_checks(

@@ -1,7 +1,7 @@
 """Taking in a request: what the action reads to is fixed at filing, so that it is part of what gets signed."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -9,6 +9,7 @@ from sqlmodel import Session
 
 from countersign.actions import describe, read_action
 from countersign.errors import InvalidInput, ParseFailure
+from countersign.execution.selecting import Selected, select
 from countersign.policy.document import Policy
 from countersign.policy.risk import RiskLevel as PolicyRisk
 from countersign.policy.signatures import SignedContent
@@ -18,7 +19,7 @@ from countersign.records.tables import Approval
 from countersign.targets.kubernetes.kinds import api_kind
 from countersign.targets.kubernetes.kubeconfig import ClusterSettings
 
-TARGET_FIELDS = ("tool", "kind", "names", "host", "user", "port", "namespace")
+TARGET_FIELDS = ("tool", "kind", "version", "names", "also", "host", "user", "port", "namespace")
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,8 @@ class Filed:
     approval: Approval
     reading: Mapping[str, Any]
     """What the action reads to (countersign.actions.describe); "refused" with reason and hint if it does not."""
+    selected: Selected | None = None
+    """What the action's selector meant, if it had one; the approval has the names."""
 
 
 def file_request(
@@ -58,6 +61,9 @@ def file_request(
     Where the `cluster` is known, its name and its default namespace become part of what is signed: a block that is
     changed later must not move the action elsewhere.
 
+    A selector is resolved to names now, by asking the `cluster`: the action that is filed and signed has the names,
+    and the metadata has the text as it was written.
+
     A text that cannot be read is filed all the same, and ends as a parse failure: the requester's words stay on
     record. Raises InvalidInput naming the field.
     """
@@ -65,6 +71,10 @@ def file_request(
     if expires is not None and expires.tzinfo is not None and expires <= now:
         raise InvalidInput(f"expires_at: {expires.isoformat()} has passed", hint="give a time ahead")
     risk = _risk(request.risk_level)
+    selected = select(request.action, policy=policy, cluster=cluster)
+    if selected is not None:
+        written = {"selected": {"as_written": selected.as_written, "selector": selected.selector}}
+        request = replace(request, action=selected.action, metadata={**request.metadata, **written})
     reading = reading_of(request.action)
     approval = file_approval(
         session,
@@ -85,7 +95,7 @@ def file_request(
         ),
         now=now,
     )
-    return Filed(approval, reading)
+    return Filed(approval, reading, selected)
 
 
 def _risk(value: str) -> RiskLevel:

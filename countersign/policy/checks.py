@@ -13,7 +13,7 @@ from typing import Protocol
 
 from countersign.errors import KillSwitchOn, PolicyRefused, PreflightRefused
 from countersign.policy.document import Policy
-from countersign.policy.operations import READ_ONLY, matches_any
+from countersign.policy.operations import CRITICAL_DELETIONS, READ_ONLY, matches_any
 from countersign.policy.risk import RiskLevel
 
 
@@ -51,6 +51,10 @@ class RequestFacts:
     operation: str
     """A verb, a host tool, or "investigate" (countersign.policy.operations)."""
     risk_level: RiskLevel
+    kinds: tuple[str, ...] = ()
+    """The kinds of the objects that are acted on; none for hosts and investigations. Custom ones have a dot."""
+    fields: tuple[str, ...] = ()
+    """Of a patch: the fields that it changes, as dotted paths."""
     namespace: str | None = None
     """With the cluster's default filled in; None for hosts and cluster-scoped objects."""
     host: str | None = None
@@ -221,6 +225,17 @@ def _operation(policy: Policy, facts: RequestFacts) -> Check:
             f"{facts.operation} is not allowed for a request of {facts.risk_level} risk",
             f"file it as {' or '.join(levels)} risk" if levels else "the policy allows it at no risk level",
         )
+    grave = [kind for kind in facts.kinds if kind in CRITICAL_DELETIONS]
+    if facts.operation == "delete" and grave and facts.risk_level is not RiskLevel.CRITICAL:
+        return Check(
+            Question.OPERATION,
+            False,
+            f"a {grave[0]} is deleted at critical risk only, and this request is of {facts.risk_level} risk",
+            "file it as critical risk, so that whoever signs it knows",
+        )
+    for kind in facts.kinds:
+        if "." in kind and (refused := _custom(policy, facts, kind)) is not None:
+            return refused
     if facts.automatic and not matches_any(facts.operation, policy.auto_approver.operations):
         return Check(
             Question.OPERATION,
@@ -229,6 +244,24 @@ def _operation(policy: Policy, facts: RequestFacts) -> Check:
             "have a person sign it, or add it to auto_approver.operations",
         )
     return Check(Question.OPERATION, True, f"{facts.operation} is allowed for {facts.risk_level} risk")
+
+
+def _custom(policy: Policy, facts: RequestFacts, kind: str) -> Check | None:
+    """Return the refusal of a change to a custom resource that the policy does not list, None where it does."""
+    listed = [entry for entry in policy.custom_resources if entry.means(kind)]
+    if not listed:
+        why = f"{kind} is not among the policy's custom_resources"
+        hint = "list its group and kind there, with the operations and, for patch, the fields that may be changed"
+        return Check(Question.OPERATION, False, why, hint)
+    able = [entry for entry in listed if facts.operation in entry.operations]
+    if not able:
+        why = f"{facts.operation} of {kind} is not among the operations that custom_resources allows"
+        return Check(Question.OPERATION, False, why, f"add {facts.operation} to the operations of its entry")
+    refused = [entry.first_refused(facts.fields) for entry in able]
+    if facts.operation == "patch" and None not in refused:
+        why = f"the field {refused[0]} of {kind} is not among the fields that custom_resources allows"
+        return Check(Question.OPERATION, False, why, "patch less, or add the field to the fields of its entry")
+    return None
 
 
 def _protected(policy: Policy, facts: RequestFacts) -> Check:

@@ -8,6 +8,7 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from countersign.policy.custom import CustomResource
 from countersign.policy.freeze import FreezeWindow
 from countersign.policy.gateway import HostGateway
 from countersign.policy.operations import ALL, DEFAULT_LOW, OperationPatterns
@@ -64,6 +65,8 @@ class Policy(BaseModel):
     """Codes of blocking preflight findings that do not block."""
     blocking_findings: Patterns = ()
     """Codes of preflight warnings that block; this wins over accepted_findings."""
+    custom_resources: tuple[CustomResource, ...] = ()
+    """Kinds of custom resources that may be annotated, labelled or patched, and which of their fields."""
     four_eyes: bool = True
     """Whoever made the request cannot sign it."""
     minimum_signatures: SignaturesPerRisk = SignaturesPerRisk()

@@ -37,10 +37,14 @@ def _known(patterns: tuple[str, ...]) -> tuple[str, ...]:
 
 OperationPatterns = Annotated[tuple[str, ...], AfterValidator(_known)]
 
+CRITICAL_DELETIONS = frozenset({"Deployment", "Lease", "PersistentVolumeClaim", "ReplicaSet", "VolumeAttachment"})
+"""Kinds whose deletion no controller makes good, so a request for it has to be of critical risk."""
+
 ALL: tuple[str, ...] = ("*",)
-# These take something away that may not come back, or (patch) can do anything: not for a request that calls
-# itself low risk, since low risk needs the fewest signatures.
-NOT_LOW_RISK = frozenset({"delete", "drain", "patch", "ssh_docker_prune"})
+# These take something away that may not come back (a taint evicts), or (patch, create_job) can do
+# anything: not for a request
+# that calls itself low risk, since low risk needs the fewest signatures.
+NOT_LOW_RISK = frozenset({"create_job", "delete", "drain", "patch", "taint", "ssh_docker_prune"})
 DEFAULT_LOW = tuple(operation for operation in OPERATIONS if operation not in NOT_LOW_RISK)
 DEFAULT_AUTOMATIC: tuple[str, ...] = (
     "restart",

@@ -61,5 +61,6 @@ def test_a_kind_that_a_verb_does_not_allow_is_refused(entry) -> None:  # type: i
             text = entry.example.replace("deployment/api", f"{kind.singular}/api").replace(
                 "hpa api", f"{kind.singular} api"
             )
+            text = text.replace("cronjob/report", f"{kind.singular}/report")
             text = text.replace(" pod ", f" {kind.singular} ").replace(" node-1", f" {kind.singular}/node-1")
             assert describe_text(text)["reading"] == "refused", text

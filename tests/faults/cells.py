@@ -111,6 +111,12 @@ JOBS = (
     Job("autoscaler", """kubectl patch hpa web -n prod --type=merge -p '{"spec":{"maxReplicas":7}}'"""),
     Job("cordon", "kubectl cordon node-1"),
     Job("uncordon", "kubectl uncordon node-1", "kubectl cordon node-1"),
+    Job("taint", "kubectl taint nodes node-1 maintenance=disk:NoSchedule"),
+    Job(
+        "untaint", "kubectl taint nodes node-1 maintenance-", "kubectl taint nodes node-1 maintenance=disk:NoSchedule"
+    ),
+    Job("create job", "kubectl create job report-by-hand --from=cronjob/nightly-report -n prod"),
+    Job("suspend", """kubectl patch cronjob nightly-report -n prod -p '{"spec":{"suspend":true}}'"""),
     Job("delete pod", "kubectl delete pod {pod} -n prod"),
     Job("two restarts", "kubectl rollout restart deployment/api deployment/web -n prod"),
     Job("drain", "kubectl drain node-2 --ignore-daemonsets --delete-emptydir-data --force"),

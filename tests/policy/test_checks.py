@@ -182,3 +182,17 @@ def test_the_place_is_asked_about_again_under_its_own_name() -> None:
 def test_a_workload_at_zero_counts_as_one_replica() -> None:
     assert failed(check_plan(policy(max_scale_factor=5), PlanFacts("scale", 0, 0, 5))) == set()
     assert failed(check_plan(policy(max_scale_factor=5), PlanFacts("scale", 0, 0, 6))) == {Question.SCALE_FACTOR}
+
+
+@pytest.mark.parametrize("kind", ["Deployment", "ReplicaSet", "PersistentVolumeClaim", "Lease", "VolumeAttachment"])
+def test_what_nothing_makes_again_is_deleted_at_critical_risk_only(kind: str) -> None:
+    facts = RequestFacts("delete", RiskLevel.CRITICAL, kinds=(kind,), namespace="prod")
+    enforce(check_request(Policy(), facts, NOW))
+    for risk in (RiskLevel.MEDIUM, RiskLevel.HIGH):
+        with pytest.raises(
+            PolicyRefused, match=f"{kind} is deleted at critical risk only, .* of {risk} risk"
+        ) as caught:
+            enforce(check_request(Policy(), replace(facts, risk_level=risk), NOW))
+        assert "file it as critical" in str(caught.value.hint)
+        enforce(check_request(Policy(), replace(facts, risk_level=risk, operation="label"), NOW))
+        enforce(check_request(Policy(), replace(facts, risk_level=risk, kinds=("Pod",)), NOW))

@@ -27,7 +27,7 @@ from tests.targets.lossy import is_dry
 
 pytestmark = pytest.mark.contract
 
-WATCHED = ("Deployment", "ReplicaSet", "StatefulSet", "DaemonSet", "Pod", "Job", "Service", "ConfigMap",
+WATCHED = ("Deployment", "ReplicaSet", "StatefulSet", "DaemonSet", "Pod", "Job", "CronJob", "Service", "ConfigMap",
            "HorizontalPodAutoscaler", "PodDisruptionBudget")  # fmt: skip
 COMMANDS = (
     "kubectl rollout restart deployment/api",
@@ -53,6 +53,10 @@ COMMANDS = (
     """kubectl patch deployment api --type=json -p '[{"op":"replace","path":"/spec/replicas","value":3}]'""",
     "kubectl annotate deployment/api note=x",
     "kubectl label pod {pod} tier=web",
+    "kubectl taint nodes {node} maintenance=disk:NoSchedule",
+    "kubectl taint nodes {node} maintenance=disk:NoExecute",
+    "kubectl delete deployment api",
+    "kubectl create job by-hand --from=cronjob/report",
 )
 
 
@@ -79,6 +83,8 @@ def scene(shared_cluster: Cluster) -> Iterator[dict[str, str]]:
                                  "data": {"a": "1"}})  # fmt: skip
     job = {"template": {"spec": {"restartPolicy": "Never", "containers": [{"name": "app", "image": "app:1"}]}}}
     cluster.create("Job", {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "once"}, "spec": job})
+    schedule = {"schedule": "0 3 1 1 *", "jobTemplate": {"spec": job}}
+    cluster.create("CronJob", {"kind": "CronJob", "metadata": {"name": "report"}, "spec": schedule})
     cluster.until(lambda: cluster.items("Pod") and all(_running(pod) for pod in cluster.items("Pod")))
     ready = next(pod for pod in cluster.items("Pod") if pod["metadata"]["labels"].get("app") == "api")
     node = ready["spec"]["nodeName"]

@@ -31,7 +31,8 @@ def shape_of(action: str) -> tuple[str, ...]:
     """
     described = describe(operation_in(action))
     did = str(described.get("operation") or described.get("tool"))
-    return (did, str(described.get("kind") or "Host"), *sorted(_names(described["parameters"])))
+    kinds = [str(described.get("kind") or "Host"), *(group["kind"] for group in described.get("also", ()))]
+    return (did, *kinds, *sorted(_names(described["parameters"])))
 
 
 def likeness(one: str, other: str) -> float:

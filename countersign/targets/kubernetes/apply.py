@@ -10,6 +10,7 @@ from countersign.targets.kubernetes.answers import foreign
 from countersign.targets.kubernetes.believing import asked_of, says_deleted
 from countersign.targets.kubernetes.change import field_of
 from countersign.targets.kubernetes.connection import Connection
+from countersign.targets.kubernetes.created import create
 from countersign.targets.kubernetes.requests import Effect
 from countersign.targets.model import Intent, Plan, Receipt, Step
 
@@ -47,6 +48,8 @@ def apply(
                 return _GONE
             # The Status that an eviction is answered with names no pod (registry/core/pod/storage/eviction.go).
             return _seen_to_end(connection, step, step.before["podPath"])
+        case Effect.CREATE:
+            return create(connection, step, intent)
         case Effect.WAIT_GONE:
             return _wait_gone(connection, step, plan.deadline, pause)
         case other:

@@ -5,8 +5,9 @@ makes the patch. The patch tests the uid, the generation where the API server co
 it changes, so a copy of the request that arrives late changes nothing: once anything else has touched the
 object's spec, its generation is another.
 
-Fields are also kept under names that survive reordering (`/spec/containers/[name=api]/image`), which is what
-`inspect` compares, and only changed fields are kept, so a plan holds no environment values but the changed ones.
+Fields are also kept under names that survive reordering (`/spec/containers/[name=api]/image`, and for a node's taints
+`/spec/taints/[key=disk,effect=NoSchedule]`), which is what `inspect` compares, and only changed fields are kept, so a
+plan holds no environment values but the changed ones.
 """
 
 from collections.abc import Iterator, Mapping
@@ -57,9 +58,8 @@ def difference(before: Mapping[str, Json], after: Mapping[str, Json]) -> Differe
 def field_of(value: Json, at: str) -> Json:
     """Return the field of an object under its stable name, None if absent."""
     for part in at.split("/")[1:]:
-        if part.startswith("[name=") and isinstance(value, list):
-            name = _unescape(part[len("[name=") : -1])
-            value = next((item for item in value if isinstance(item, Mapping) and item.get("name") == name), None)
+        if part.startswith("[") and isinstance(value, list):
+            value = next((item for item in value if _identity(item) == part), None)
         elif isinstance(value, list) and part.isdigit():
             value = value[int(part)] if int(part) < len(value) else None
         elif isinstance(value, Mapping):
@@ -132,21 +132,26 @@ class _Walk:
 
     def named_list(self, before: list[Json], after: list[Json], path: str, at: str) -> None:
         """Change kept items in place, then remove from the end, then append: indexes stay right throughout."""
-        wanted = {item["name"]: item for item in after}
+        wanted = {_identity(item): item for item in after}
         for index, item in enumerate(before):
-            if item["name"] in wanted and wanted[item["name"]] != item:
-                self.tests.append(_test(f"{path}/{index}/name", item["name"]))
-                self.value(item, wanted[item["name"]], f"{path}/{index}", f"{at}/{_named(item)}")
+            name = _identity(item)
+            if name in wanted and wanted[name] != item:
+                for key in _identifying(item):
+                    self.tests.append(_test(f"{path}/{index}/{key}", item[key]))
+                self.value(item, wanted[name], f"{path}/{index}", f"{at}/{name}")
         for index, item in reversed(list(enumerate(before))):
-            if item["name"] not in wanted:
+            if _identity(item) not in wanted:
                 self.tests.append(_test(f"{path}/{index}", item))
                 self.operations.append({"op": "remove", "path": f"{path}/{index}"})
-                self.fields.append(FieldChange(f"{at}/{_named(item)}", item, None))
-        present = {item["name"] for item in before}
+                self.fields.append(FieldChange(f"{at}/{_identity(item)}", item, None))
+        present = {_identity(item) for item in before}
+        if any(_is_taint(item) and _identity(item) not in present for item in after):
+            # A node has no generation, which keeps a second copy from adding an item to other objects' lists.
+            self.tests.append(_test(path, before))
         for index, item in enumerate(after):
-            if item["name"] not in present:
+            if _identity(item) not in present:
                 self.operations.append({"op": "add", "path": f"{path}/{index}", "value": item})
-                self.fields.append(FieldChange(f"{at}/{_named(item)}", None, item))
+                self.fields.append(FieldChange(f"{at}/{_identity(item)}", None, item))
 
 
 def _by_name(before: Json, after: Json) -> bool:
@@ -155,10 +160,8 @@ def _by_name(before: Json, after: Json) -> bool:
         return False
     names: list[list[str]] = []
     for items in (before, after):
-        if not all(isinstance(item, Mapping) and isinstance(item.get("name"), str) for item in items):
-            return False
-        found = [item["name"] for item in items]
-        if len(set(found)) != len(found):
+        found = [name for item in items if (name := _identity(item)) is not None]
+        if len(set(found)) != len(items):
             return False
         names.append(found)
     kept = [name for name in names[0] if name in names[1]]
@@ -166,13 +169,18 @@ def _by_name(before: Json, after: Json) -> bool:
 
 
 def _leaves(before: Json, after: Json, at: str) -> Iterator[FieldChange]:
-    """Split a whole mapping that comes or goes into its fields: others may add theirs beside them."""
+    """Split a mapping, or list of taints, that comes or goes into its fields: others may add theirs beside them."""
     whole = before if after is None else after
     if isinstance(whole, Mapping) and whole and (before is None or after is None):
         for key in sorted(whole):
             old = before.get(key) if before is not None else None
             new = after.get(key) if after is not None else None
             yield from _leaves(old, new, f"{at}/{_escape(key)}")
+    elif isinstance(whole, list) and whole and None in (before, after) and all(map(_is_taint, whole)):
+        for item in whole:
+            yield FieldChange(
+                f"{at}/{_identity(item)}", None if before is None else item, None if after is None else item
+            )
     elif before != after:
         yield FieldChange(at, before, after)
 
@@ -187,8 +195,23 @@ def _test(path: str, value: Json) -> Mapping[str, Json]:
     return {"op": "test", "path": path, "value": value}
 
 
-def _named(item: Mapping[str, Json]) -> str:
-    return f"[name={_escape(item['name'])}]"
+def _identifying(item: Json) -> tuple[str, ...]:
+    """Return the keys by which an item of a list is known: its name, or a taint's key and effect."""
+    if not isinstance(item, Mapping):
+        return ()
+    keys = ("name",) if "name" in item else ("key", "effect") if _is_taint(item) else ()
+    return keys if all(isinstance(item[key], str) for key in keys) else ()
+
+
+def _is_taint(item: Json) -> bool:
+    """Tell a taint by its fields. Tolerations have a key and an effect too, and are not told apart by them."""
+    return isinstance(item, Mapping) and {"key", "effect"} <= item.keys() <= {"key", "effect", "value", "timeAdded"}
+
+
+def _identity(item: Json) -> str | None:
+    """Return the stable name of an item of a list, None where it has none."""
+    keys = _identifying(item)
+    return f"[{','.join(f'{key}={_escape(item[key])}' for key in keys)}]" if keys else None
 
 
 def _escape(key: str) -> str:

@@ -12,6 +12,7 @@ from typing import Final
 from countersign.actions.operation import Verb
 from countersign.targets.criteria import Case, Criterion, Facts, Standing, harm_or_failure, without_blame
 from countersign.targets.kubernetes import pod_health as pods
+from countersign.targets.kubernetes.job_criteria import created_criteria, schedule_criteria, suspends
 from countersign.targets.kubernetes.requests import Effect
 from countersign.targets.kubernetes.rollout_status import KINDS, Progress, keeps_every_pod, rollout_of
 from countersign.targets.kubernetes.steps import OWNER, lets_go
@@ -32,6 +33,11 @@ def criteria(case: Case) -> list[Criterion]:
     found: list[Criterion] = []
     for ref in case.plan.refs:
         steps = [step for step in case.plan.steps if step.ref.key == ref.key]
+        if case.plan.verb == Verb.CREATE_JOB:
+            # The steps are about the Job; its CronJob is only read.
+            made = [each for step in case.plan.steps for each in created_criteria(case, step)]
+            found += [*made, *_inspected(case, list(case.plan.steps))]
+            continue
         judged = [*_of_object(case, ref, steps), *_inspected(case, steps)]
         found += _by_others(case, ref, steps, judged)
     return found
@@ -80,6 +86,8 @@ def _of_object(case: Case, ref: ObjectRef, steps: list[Step]) -> Iterator[Criter
         yield from _drained(case, ref, facts)
     elif ref.kind in KINDS and _rolls(verb, steps):
         yield from _workload(case, _Workload(ref, ref.key, ref.kind, facts))
+    elif any(map(suspends, steps)):
+        yield from schedule_criteria(case, ref, next(filter(suspends, steps)))
     elif ref.kind == "Pod" and verb not in (Verb.LABEL, Verb.ANNOTATE):
         yield from _pod(case, ref, facts)
     if not steps:

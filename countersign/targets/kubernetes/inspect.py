@@ -12,6 +12,7 @@ from countersign.errors import TargetNotFound
 from countersign.targets.kubernetes.apply import still_there
 from countersign.targets.kubernetes.change import field_of
 from countersign.targets.kubernetes.connection import Connection
+from countersign.targets.kubernetes.created import inspect_created
 from countersign.targets.kubernetes.ownership import written_by
 from countersign.targets.kubernetes.requests import FIELD_MANAGER, Effect
 from countersign.targets.kubernetes.steps import lets_go
@@ -33,6 +34,8 @@ def inspect(connection: Connection, plan: Plan, step: Step) -> Inspection:
             return judge_removal(step, still_there(connection, step.request["path"], step.before["uid"]))
         case Effect.EVICT:
             return judge_removal(step, still_there(connection, step.before["podPath"], step.before["uid"]))
+        case Effect.CREATE:
+            return inspect_created(connection, plan, step)
         case Effect.WAIT_GONE:
             left = [
                 pod["name"]

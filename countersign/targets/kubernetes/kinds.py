@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from typing import Final
 
+from countersign.actions.custom_kinds import is_custom
 from countersign.actions.kinds import KINDS
-from countersign.errors import PermanentTargetError
+from countersign.errors import PermanentTargetError, TargetNotFound
 from countersign.targets.kubernetes.connection import Connection, segment
 
 
@@ -22,12 +23,17 @@ _PLACES: Final[dict[str, ApiKind]] = {
     "ControllerRevision": ApiKind("apps", "controllerrevisions"),  # not an action's object, but undo reads it
     **{name: ApiKind(kind.group, kind.plural, kind.namespaced) for name, kind in KINDS.items()},
 }
+_NOT_IN_EVERY_VERSION: Final = frozenset({"CronJob"})
+"""batch/v1 came before its CronJob (1.21), so the version that the server prefers may not have it."""
 _SETTLED_VERSIONS: Final = {"apps": "v1"}
 """Groups whose version need not be asked: v1 in every cluster since 1.9. Others are what the server prefers."""
 
 
 def api_kind(kind: str) -> ApiKind:
     """Return a kind's place. Raises PermanentTargetError for a kind that this target does not know."""
+    if is_custom(kind):
+        name, _, group = kind.partition(".")
+        return ApiKind(group, name)
     try:
         return _PLACES[kind]
     except KeyError:
@@ -36,21 +42,81 @@ def api_kind(kind: str) -> ApiKind:
         ) from None
 
 
-def list_path(connection: Connection, kind: str, namespace: str | None) -> str:
-    """Return the path of a kind's collection; namespace None is all namespaces."""
+def list_path(connection: Connection, kind: str, namespace: str | None, *, version: str | None = None) -> str:
+    """Return the path of a kind's collection; namespace None is all namespaces.
+
+    `version` is one that the action names; None is what the server prefers. Raises PermanentTargetError where the
+    server does not have it.
+    """
     place = api_kind(kind)
-    if place.group == "":
-        root = "/api/v1"
-    else:
-        version = _SETTLED_VERSIONS.get(place.group) or next(iter(connection.versions(place.group)), None)
-        if version is None:
-            raise PermanentTargetError(f"the cluster has no API group {place.group}, so no {kind}")
-        root = f"/apis/{place.group}/{version}"
+    if is_custom(kind):
+        place, version = _custom(connection, kind, place, version)
+    root = "/api/v1" if place.group == "" else f"/apis/{place.group}/{_version(connection, kind, place, version)}"
     if place.namespaced and namespace is not None:
         return f"{root}/namespaces/{segment(namespace)}/{place.plural}"
     return f"{root}/{place.plural}"
 
 
-def object_path(connection: Connection, kind: str, namespace: str | None, name: str) -> str:
+def object_path(
+    connection: Connection, kind: str, namespace: str | None, name: str, *, version: str | None = None
+) -> str:
     """Return the path of one object."""
-    return f"{list_path(connection, kind, namespace)}/{segment(name)}"
+    return f"{list_path(connection, kind, namespace, version=version)}/{segment(name)}"
+
+
+def _version(connection: Connection, kind: str, place: ApiKind, asked: str | None) -> str:
+    settled = _SETTLED_VERSIONS.get(place.group)
+    if settled is not None and asked in (None, settled):
+        return settled
+    served = connection.versions(place.group)
+    if not served:
+        raise PermanentTargetError(f"the cluster has no API group {place.group}, so no {kind}")
+    if asked is not None and asked not in served:
+        raise PermanentTargetError(
+            f"the cluster does not have version {asked} of {place.group}, so no {kind} of it",
+            hint=f"it has {', '.join(served)}; without a version {served[0]} is used",
+        )
+    if asked is None and kind in _NOT_IN_EVERY_VERSION and len(served) > 1:
+        return next((version for version in served if _has(connection, place, version)), served[0])
+    return asked or served[0]
+
+
+def canonical_kind(connection: Connection, kind: str, version: str | None) -> str:
+    """Return the one name of a kind: a custom resource's is plural.group, however an action wrote it."""
+    return f"{_custom(connection, kind, api_kind(kind), version)[0].plural}.{api_kind(kind).group}"
+
+
+def _custom(connection: Connection, kind: str, place: ApiKind, version: str | None) -> tuple[ApiKind, str]:
+    """Ask discovery which resource is meant, by its plural, singular, kind or short name, and of which version.
+
+    Raises PermanentTargetError where there is none, or it is cluster-scoped.
+    """
+    for served in (version,) if version else connection.versions(place.group):
+        try:
+            answer = connection.get(f"/apis/{place.group}/{served}", what=f"read {place.group}/{served}")
+        except TargetNotFound:
+            continue
+        for found in answer["resources"]:
+            names = {
+                found["name"],
+                found.get("singularName"),
+                found["kind"].lower(),
+                *(found.get("shortNames") or ()),
+            }
+            if place.plural not in names or "/" in found["name"]:
+                continue
+            if not found["namespaced"]:
+                raise PermanentTargetError(
+                    f"{kind} is cluster-scoped", hint="custom resources are changed inside namespaces only"
+                )
+            return ApiKind(place.group, found["name"]), served
+    raise PermanentTargetError(
+        f"the cluster has no {kind}{f' of version {version}' if version else ''}",
+        hint="kubectl api-resources lists all",
+    )
+
+
+def _has(connection: Connection, place: ApiKind, version: str) -> bool:
+    path = f"/apis/{place.group}/{version}"
+    resources = connection.get(path, what=f"read {place.group}/{version}")["resources"]
+    return any(resource["name"] == place.plural for resource in resources)

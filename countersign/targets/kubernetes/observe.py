@@ -13,6 +13,7 @@ from countersign.targets.kubernetes.budgets import is_ready, selects
 from countersign.targets.kubernetes.connection import Connection
 from countersign.targets.kubernetes.kinds import list_path, object_path
 from countersign.targets.kubernetes.plan_undo import owned_by
+from countersign.targets.kubernetes.requests import Effect
 from countersign.targets.kubernetes.steps import OWNER, rfc3339
 from countersign.targets.kubernetes.template import containers_of, template_of
 from countersign.targets.model import ObjectRef, Plan, Snapshot
@@ -46,7 +47,7 @@ _COUNTERS: Final = (
 def observe(connection: Connection, plan: Plan, *, at: datetime) -> Snapshot:
     """Return a snapshot of the plan's objects. Raises TransientTargetError when the cluster could not be asked."""
     objects: dict[str, Any] = {}
-    for ref in (*plan.refs, *owners_of(plan)):
+    for ref in (*plan.refs, *owners_of(plan), *made_by(plan)):
         try:
             live = connection.get(object_path(connection, ref.kind, ref.namespace, ref.name), what=f"observe {ref}")
         except TargetNotFound:
@@ -76,6 +77,11 @@ def owners_of(plan: Plan) -> tuple[ObjectRef, ...]:
     return tuple(found.values())
 
 
+def made_by(plan: Plan) -> tuple[ObjectRef, ...]:
+    """Return what the plan makes."""
+    return tuple(step.ref for step in plan.steps if step.request["effect"] == Effect.CREATE.value)
+
+
 def facts_of(live: Mapping[str, Any], kind: str) -> dict[str, Any]:
     """Return the facts of one object that are safe to keep."""
     metadata, spec, status = live["metadata"], live.get("spec") or {}, live.get("status") or {}
@@ -88,7 +94,7 @@ def facts_of(live: Mapping[str, Any], kind: str) -> dict[str, Any]:
         "finalizers": list(metadata.get("finalizers") or ()),
         "spec": {
             key: spec[key]
-            for key in ("replicas", "paused", "unschedulable", "minReplicas", "maxReplicas")
+            for key in ("replicas", "paused", "unschedulable", "taints", "suspend", "minReplicas", "maxReplicas")
             if key in spec
         },
         "status": {key: status[key] for key in _COUNTERS if key in status},

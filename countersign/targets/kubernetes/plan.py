@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, assert_never
 
 from countersign.actions.operation import (
+    CreateJobParameters,
     DeleteParameters,
     DrainParameters,
     KubernetesOperation,
@@ -16,19 +17,24 @@ from countersign.actions.operation import (
     SetEnvParameters,
     SetImageParameters,
     SetResourcesParameters,
+    TaintEffect,
+    TaintParameters,
     UndoParameters,
     Verb,
 )
+from countersign.actions.taints import removal_text, taint_text
 from countersign.errors import PermanentTargetError, PreconditionFailed
 from countersign.targets.kubernetes.connection import Connection
 from countersign.targets.kubernetes.drain import drain_steps
 from countersign.targets.kubernetes.dropping import dropped
 from countersign.targets.kubernetes.kinds import list_path, object_path
+from countersign.targets.kubernetes.plan_create import job_step
 from countersign.targets.kubernetes.plan_delete import delete_options
 from countersign.targets.kubernetes.plan_metadata import with_metadata
 from countersign.targets.kubernetes.plan_node import cordoned
 from countersign.targets.kubernetes.plan_patch import patched
 from countersign.targets.kubernetes.plan_scale import scaled
+from countersign.targets.kubernetes.plan_taint import evicted_by, tainted
 from countersign.targets.kubernetes.plan_template import (
     paused,
     restarted,
@@ -78,9 +84,12 @@ def make_plan(
     was replaced since it was resolved), PreflightRefused, TransientTargetError, PermanentTargetError.
     """
     parts: list[_Part] = []
+    versions = {group.kind: group.version for group in operation.objects}
     for ref in resolution.refs:
         number = sum(len(part.steps) for part in parts) + 1
-        path = object_path(connection, ref.kind, ref.namespace, ref.name)
+        path = object_path(
+            connection, ref.kind, ref.namespace, ref.name, version=versions.get(ref.kind, operation.version)
+        )
         live = connection.get(path, what=f"read {ref}")
         if ref.uid is not None and live["metadata"]["uid"] != ref.uid:
             raise PreconditionFailed(f"{ref} was replaced by another object of that name")
@@ -130,6 +139,9 @@ def _part(subject: _Subject, number: int, at: datetime) -> _Part:
         assert isinstance(parameters, DrainParameters)
         steps, evicted = drain_steps(subject.connection, ref, live, subject.path, parameters, number=number)
         return _Part(steps, evicted)
+    if operation.verb is Verb.CREATE_JOB:
+        assert isinstance(parameters, CreateJobParameters)
+        return _Part((job_step(subject.connection, ref, live, parameters, number=number, at=at),))
     wanted, title = _wanted(subject, at)
     step = change_step(
         subject.connection,
@@ -144,9 +156,21 @@ def _part(subject: _Subject, number: int, at: datetime) -> _Part:
     )
     if step is None:
         return _Part(())
+    if isinstance(parameters, TaintParameters):
+        return _Part((step,), _evicted(subject, parameters))
     if isinstance(parameters, PatchParameters) and (lost := dropped(live, wanted, parameters)):
         step = replace(step, before={**step.before, DROPPED: list(lost)})
     return _measured(step, operation.verb, live, wanted)
+
+
+def _evicted(subject: _Subject, parameters: TaintParameters) -> int:
+    """Return how many pods the taints evict from the node."""
+    if not any(taint.effect is TaintEffect.NO_EXECUTE for taint in parameters.set):
+        return 0
+    query = {"fieldSelector": f"spec.nodeName={subject.ref.name}"}
+    path = list_path(subject.connection, "Pod", None)
+    pods = subject.connection.get(path, query, what=f"list the pods of {subject.ref}")["items"]
+    return evicted_by(parameters.set, pods)
 
 
 def _wanted(subject: _Subject, at: datetime) -> tuple[Any, str]:
@@ -188,14 +212,24 @@ def _wanted(subject: _Subject, at: datetime) -> tuple[Any, str]:
         case Verb.LABEL:
             assert isinstance(parameters, MetadataParameters)
             return with_metadata(live, "labels", parameters, of=of), f"label {of}"
+        case Verb.TAINT:
+            assert isinstance(parameters, TaintParameters)
+            return tainted(live, parameters, of=of), f"taint {of} ({', '.join(_taints(parameters))})"
         case Verb.PATCH:
             assert isinstance(parameters, PatchParameters)
             wanted = patched(subject.connection, subject.path, live, parameters, of=of)
             return wanted, f"patch {of} ({', '.join(_keys(parameters.patch))})"
-        case Verb.DELETE | Verb.DRAIN:
+        case Verb.DELETE | Verb.DRAIN | Verb.CREATE_JOB:
             raise AssertionError(f"{subject.operation.verb} is not a change of fields")
         case _:
             assert_never(subject.operation.verb)
+
+
+def _taints(parameters: TaintParameters) -> list[str]:
+    return [
+        *(taint_text(taint) for taint in parameters.set),
+        *(removal_text(key, effect) for key, effect in parameters.remove),
+    ]
 
 
 def _keys(patch: str) -> list[str]:

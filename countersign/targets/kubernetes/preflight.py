@@ -12,6 +12,8 @@ from countersign.errors import (
 )
 from countersign.targets.kubernetes.budgets import budget_findings
 from countersign.targets.kubernetes.connection import Connection
+from countersign.targets.kubernetes.cronjobs import cronjob_findings
+from countersign.targets.kubernetes.dependents import dependent_findings
 from countersign.targets.kubernetes.kinds import list_path, object_path
 from countersign.targets.kubernetes.observe import facts_of
 from countersign.targets.kubernetes.requests import Effect
@@ -37,6 +39,10 @@ def preflight(connection: Connection, plan: Plan) -> tuple[Finding, ...]:
         if live is not None:
             findings += state_findings(ref, live, Verb(plan.verb))
             findings += _autoscaler_findings(connection, plan, ref)
+            if ref.kind == "CronJob":
+                findings += cronjob_findings(ref, live, plan.steps, Verb(plan.verb))
+            if plan.verb == Verb.DELETE:
+                findings += dependent_findings(connection, ref, live)
     for step in plan.steps:
         findings += image_findings(step)
         findings += dropping_findings(step)
@@ -74,7 +80,7 @@ def state_findings(ref: ObjectRef, live: Mapping[str, Any], verb: Verb) -> Itera
         yield Finding(
             Severity.WARNING, "rollout_in_progress", f"{ref} has a change that its controller has not seen."
         )
-    if verb in (Verb.DELETE, Verb.CORDON, Verb.UNCORDON, Verb.DRAIN):
+    if verb in (Verb.DELETE, Verb.CORDON, Verb.UNCORDON, Verb.DRAIN, Verb.TAINT, Verb.CREATE_JOB):
         return
     marks = {**(metadata.get("labels") or {}), **(metadata.get("annotations") or {})}
     for tool, keys in (("Argo CD", _ARGO), ("Flux", _FLUX)):

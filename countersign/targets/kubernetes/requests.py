@@ -22,6 +22,7 @@ class Effect(StrEnum):
     CHANGE = "change"
     DELETE = "delete"
     EVICT = "evict"
+    CREATE = "create"
     WAIT_GONE = "wait_gone"
 
 
@@ -45,6 +46,8 @@ def real(request: Mapping[str, Any]) -> HttpRequest:
             return HttpRequest("DELETE", request["path"], request["body"])
         case Effect.EVICT:
             return HttpRequest("POST", request["path"], request["body"], query=_managed())
+        case Effect.CREATE:
+            return HttpRequest("POST", request["path"], request["body"], query=_writing())
         case Effect.WAIT_GONE:
             raise PermanentTargetError("a step that waits sends no request")
         case other:
@@ -54,9 +57,9 @@ def real(request: Mapping[str, Any]) -> HttpRequest:
 def dry(request: Mapping[str, Any]) -> HttpRequest | None:
     """Return the same request as a dry run, None for a step that sends none.
 
-    PATCH: the query is where `dryRun` is read (apiserver, endpoints/handlers/patch.go). DELETE: the query is read
-    only where there is no body, so it goes into the DeleteOptions (handlers/delete.go). Eviction: either place
-    counts, and they must agree (registry/core/pod/storage/eviction.go, propagateDryRun).
+    PATCH and POST: the query is where `dryRun` is read (apiserver, endpoints/handlers/patch.go, create.go). DELETE:
+    the query is read only where there is no body, so it goes into the DeleteOptions (handlers/delete.go). Eviction:
+    either place counts, and they must agree (registry/core/pod/storage/eviction.go, propagateDryRun).
     """
     match Effect(request["effect"]):
         case Effect.CHANGE:
@@ -69,6 +72,8 @@ def dry(request: Mapping[str, Any]) -> HttpRequest | None:
             options = {**(body.get("deleteOptions") or {}), "dryRun": [_ALL]}
             query = {**_managed(), "dryRun": _ALL}
             return HttpRequest("POST", request["path"], {**body, "deleteOptions": options}, query=query)
+        case Effect.CREATE:
+            return HttpRequest("POST", request["path"], request["body"], query={**_writing(), "dryRun": _ALL})
         case Effect.WAIT_GONE:
             return None
         case other:
@@ -78,6 +83,11 @@ def dry(request: Mapping[str, Any]) -> HttpRequest | None:
 def change(path: str, body: Any, content_type: str) -> dict[str, Any]:
     """Return a change of fields as a step's request."""
     return {"effect": Effect.CHANGE.value, "method": "PATCH", "path": path, "contentType": content_type, "body": body}
+
+
+def create(path: str, body: Any) -> dict[str, Any]:
+    """Return the making of an object in the collection at `path` as a step's request."""
+    return {"effect": Effect.CREATE.value, "method": "POST", "path": path, "body": body}
 
 
 def _managed() -> dict[str, str]:

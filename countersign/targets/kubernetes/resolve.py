@@ -1,13 +1,18 @@
 """Find the live objects of an operation: the exact name, else one that it surely stands for, else a refusal."""
 
+from dataclasses import replace
 from typing import Any
 
-from countersign.actions.operation import KubernetesOperation
+from countersign.actions.custom_kinds import is_custom
+from countersign.actions.operation import KubernetesOperation, Named, Verb
 from countersign.errors import PermanentTargetError, PolicyRefused, TargetNotFound
 from countersign.targets.kubernetes.connection import Connection
-from countersign.targets.kubernetes.kinds import api_kind, list_path, object_path
+from countersign.targets.kubernetes.kinds import api_kind, canonical_kind, list_path, object_path
 from countersign.targets.kubernetes.names import matching, nearest
 from countersign.targets.model import Match, ObjectRef, Resolution
+
+_REPLACED = frozenset({"Pod", "Job"})
+"""What a deletion under another spelling of the name may find: something else makes these again."""
 
 
 def resolve(connection: Connection, operation: KubernetesOperation) -> Resolution:
@@ -19,14 +24,19 @@ def resolve(connection: Connection, operation: KubernetesOperation) -> Resolutio
     namespace = namespace_of(connection, operation)
     refs: list[ObjectRef] = []
     match = Match.EXACT
-    for name in operation.names:
-        ref, how = _find(connection, operation.kind, namespace, name)
-        match = Match.NORMALISED if how is Match.NORMALISED else match
-        if ref.kind == "Namespace":
-            _require_allowed(connection, ref.name)
-        if ref not in refs:
-            refs.append(ref)
-    return Resolution(refs=tuple(refs), requested=operation.names, match=match)
+    for written in operation.objects:
+        # One name for one kind: it is part of the key by which an object is held.
+        kind = canonical_kind(connection, written.kind, written.version) if is_custom(written.kind) else written.kind
+        group = replace(written, kind=kind)
+        for name in group.names:
+            exact = operation.verb is Verb.DELETE and group.kind not in _REPLACED
+            ref, how = _find(connection, group, namespace, name, exact=exact)
+            match = Match.NORMALISED if how is Match.NORMALISED else match
+            if ref.kind == "Namespace":
+                _require_allowed(connection, ref.name)
+            if ref not in refs:
+                refs.append(ref)
+    return Resolution(refs=tuple(refs), requested=operation.all_names, match=match)
 
 
 def namespace_of(connection: Connection, operation: KubernetesOperation) -> str | None:
@@ -47,22 +57,24 @@ def _require_allowed(connection: Connection, namespace: str) -> None:
         )
 
 
-def _find(connection: Connection, kind: str, namespace: str | None, name: str) -> tuple[ObjectRef, Match]:
-    system = connection.settings.name
+def _find(
+    connection: Connection, group: Named, namespace: str | None, name: str, *, exact: bool
+) -> tuple[ObjectRef, Match]:
+    system, kind, version = connection.settings.name, group.kind, group.version
     what = str(ObjectRef(system, kind, namespace, name))
     try:
-        live = connection.get(object_path(connection, kind, namespace, name), what=f"look {what} up")
+        live = connection.get(object_path(connection, kind, namespace, name, version=version), what=f"look {what} up")
     except (TargetNotFound, PermanentTargetError) as error:
         if isinstance(error, PermanentTargetError) and error.hint is not None:
             raise  # credentials; a name that no object can have is answered without one
     else:
         return _ref(system, kind, namespace, live), Match.EXACT
-    items = connection.get(list_path(connection, kind, namespace), what=f"list {kind}s")["items"]
+    items = connection.get(list_path(connection, kind, namespace, version=version), what=f"list {kind}s")["items"]
     existing = {item["metadata"]["name"]: item for item in items}
     found = matching(name, kind, existing)
-    if len(found) == 1:
+    if len(found) == 1 and not exact:
         return _ref(system, kind, namespace, existing[found[0]]), Match.NORMALISED
-    if found:
+    if len(found) > 1:
         raise TargetNotFound(
             f"{what} does not exist, and the name could mean {' or '.join(found)}",
             candidates=found,

@@ -72,7 +72,7 @@ def change_step(
         before=before,
         wanted={"fields": {field.at: field.after for field in fields}},
     )
-    _refuse_floats(step)
+    refuse_floats(step)
     return step
 
 
@@ -147,7 +147,8 @@ def rfc3339(at: datetime) -> str:
     return at.isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
-def _refuse_floats(step: Step) -> None:
+def refuse_floats(step: Step) -> None:
+    """Raise PermanentTargetError where a plan could not hold the step."""
     try:
         canonical_json([step.request, step.before, step.wanted])
     except TypeError as error:
