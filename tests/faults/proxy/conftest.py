@@ -1,0 +1,52 @@
+"""The cluster of the matrix: the sandbox, or the one that E2E_KUBECONFIG names."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from countersign.sandbox.cluster import SandboxCluster
+from countersign.sandbox.cluster.identity import Identity
+from countersign.sandbox.cluster.seed import default_manifests
+from countersign.sandbox.demo.household import Household
+from tests.contract.api import Api
+from tests.faults.dying import Place
+from tests.faults.ground import Office
+from tests.faults.proxy.cells import representative, whole_matrix
+from tests.faults.proxy.harness import Arena
+
+SETTINGS = {"retry_delay_seconds": 0.02, "late_effect_seconds": 0.05, "notify": False, "verify": False}
+
+
+@pytest.fixture(scope="session")
+def arena_cluster(identity: Identity) -> Iterator[tuple[Api, str]]:
+    """An API without a proxy, and the kubeconfig's text."""
+    named = os.environ.get("E2E_KUBECONFIG")
+    if named:
+        text = Path(named).read_text()
+        with Api(text, os.environ.get("E2E_CONTEXT")) as api:
+            yield api, text
+        return
+    manifests = [each for each in default_manifests() if each["kind"] in ("Namespace", "Node")]
+    with SandboxCluster(manifests=manifests, identity=identity, speed=50) as cluster:
+        with Api(cluster.kubeconfig, None) as api:
+            yield api, cluster.kubeconfig
+
+
+@pytest.fixture
+def arena(arena_cluster: tuple[Api, str], database_url: str, household: Household) -> Iterator[Arena]:
+    api, kubeconfig = arena_cluster
+    place = Place(
+        database_url=database_url, policy=household.policy, kubeconfig=kubeconfig, more_settings=SETTINGS
+    )
+    office = Office(place, household)
+    yield Arena(api, kubeconfig, api.context, office)
+    office.close()
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "lie" in metafunc.fixturenames:
+        whole = metafunc.config.getoption("--whole-matrix", default=False)
+        cells = list(whole_matrix() if whole else representative())
+        metafunc.parametrize("lie", cells, ids=[cell.name for cell in cells])
