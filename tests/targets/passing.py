@@ -56,16 +56,17 @@ class Reply:
 
 
 class PassingProxy:
-    """Passes everything on. A context manager; `context` is the kubeconfig's, by default its current one.
+    """Passes everything on to the cluster of the kubeconfig's current context. A context manager.
 
     Credentials go on as headers, so the kubeconfig's user needs a token.
     """
 
-    def __init__(self, kubeconfig: str, context: str | None = None) -> None:
+    def __init__(self, kubeconfig: str) -> None:
         document = yaml.safe_load(kubeconfig)
-        document["current-context"] = context or document["current-context"]
-        named = {entry["name"]: entry["context"] for entry in document["contexts"]}
-        cluster = next(c for c in document["clusters"] if c["name"] == named[document["current-context"]]["cluster"])
+        context = next(each for each in document["contexts"] if each["name"] == document["current-context"])[
+            "context"
+        ]
+        cluster = next(each for each in document["clusters"] if each["name"] == context["cluster"])
         self._upstream = cluster["cluster"]["server"].rstrip("/")
         # Whom to trust is not this proxy's question: it runs in tests, on loopback.
         self._pool = urllib3.PoolManager(cert_reqs="CERT_NONE", retries=False, timeout=20, maxsize=4)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
 from countersign.sandbox.cluster import SandboxCluster
 from countersign.sandbox.cluster.identity import Identity
@@ -24,24 +25,26 @@ def arena_cluster(identity: Identity) -> Iterator[tuple[Api, str]]:
     """An API without a proxy, and the kubeconfig's text."""
     named = os.environ.get("E2E_KUBECONFIG")
     if named:
-        text = Path(named).read_text()
-        with Api(text, os.environ.get("E2E_CONTEXT")) as api:
+        document = yaml.safe_load(Path(named).read_text())
+        document["current-context"] = os.environ.get("E2E_CONTEXT") or document["current-context"]
+        text = yaml.safe_dump(document)
+        with Api(text, None) as api:
             yield api, text
         return
     manifests = [each for each in default_manifests() if each["kind"] in ("Namespace", "Node")]
-    with SandboxCluster(manifests=manifests, identity=identity, speed=50) as cluster:
-        with Api(cluster.kubeconfig, None) as api:
-            yield api, cluster.kubeconfig
+    with (
+        SandboxCluster(manifests=manifests, identity=identity, speed=50) as cluster,
+        Api(cluster.kubeconfig, None) as api,
+    ):
+        yield api, cluster.kubeconfig
 
 
 @pytest.fixture
 def arena(arena_cluster: tuple[Api, str], database_url: str, household: Household) -> Iterator[Arena]:
     api, kubeconfig = arena_cluster
-    place = Place(
-        database_url=database_url, policy=household.policy, kubeconfig=kubeconfig, more_settings=SETTINGS
-    )
+    place = Place(database_url=database_url, policy=household.policy, kubeconfig=kubeconfig, more_settings=SETTINGS)
     office = Office(place, household)
-    yield Arena(api, kubeconfig, api.context, office)
+    yield Arena(api, kubeconfig, office)
     office.close()
 
 

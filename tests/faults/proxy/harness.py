@@ -8,14 +8,13 @@ from countersign.execution.report import Report
 from countersign.execution.run import Run
 from countersign.execution.services import Services
 from countersign.execution.straight import execute
-from countersign.targets.kubernetes.kubeconfig import ClusterSettings
 from tests.contract.api import Api
 from tests.faults.ground import Office
+from tests.faults.proxy.faults import Fault
 from tests.faults.proxy.jobs import Job
 from tests.faults.proxy.places import Place
 from tests.faults.proxy.proxy import AdversarialProxy, told_the_questions
-from tests.faults.proxy.faults import Fault
-from tests.faults.proxy.scene import Effects, Scene, staged
+from tests.faults.proxy.scene import Effects, staged
 
 
 @dataclass(frozen=True)
@@ -24,7 +23,6 @@ class Arena:
 
     api: Api
     kubeconfig: str
-    context: str
     office: Office
 
 
@@ -43,7 +41,11 @@ class Played:
 
 def play(arena: Arena, job: Job, *meetings: tuple[Place, Fault], timeout: float = 10) -> Played:
     """Execute `job` while the requests at these places meet these faults. `timeout` is the client's, in seconds."""
-    with staged(arena.api, job) as scene, _proxy(arena, scene) as proxy, told_the_questions(proxy):
+    with (
+        staged(arena.api, job) as scene,
+        AdversarialProxy(arena.kubeconfig, subject=scene.path, older=scene.older) as proxy,
+        told_the_questions(proxy),
+    ):
         for place, fault in meetings:
             proxy.meet(place, fault)
         services = _services(arena, proxy, timeout=timeout)
@@ -55,14 +57,10 @@ def play(arena: Arena, job: Job, *meetings: tuple[Place, Fault], timeout: float 
         return Played(report, scene.effects(), proxy.seen, proxy.met, approval_id)
 
 
-def _proxy(arena: Arena, scene: Scene) -> AdversarialProxy:
-    return AdversarialProxy(arena.kubeconfig, arena.context, subject=scene.path, older=scene.older)
-
-
 def _services(arena: Arena, proxy: AdversarialProxy, *, timeout: float) -> Services:
     services = arena.office.services
     return replace(
         services,
         settings=services.settings.model_copy(update={"request_timeout_seconds": timeout}),
-        cluster=ClusterSettings(name="arena", kubeconfig=proxy.kubeconfig),
+        cluster=replace(services.the_cluster(), kubeconfig=proxy.kubeconfig),
     )

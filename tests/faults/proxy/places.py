@@ -1,4 +1,4 @@
-"""Which request of an execution one is: the question that the target was asked, and what is asked of the API for it."""
+"""Which request of an execution one is: what the target was asked, and what it asks the API server for it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,7 +24,9 @@ class Place:
 def place_of(request: Request, *, question: str, subject: str) -> Place:
     """Return the request's place; `subject` is the path of the operation's object."""
     if request.is_dry_run:
-        theirs = request.headers.get("Content-Type", "") != "application/json-patch+json" and request.method == "PATCH"
+        theirs = (
+            request.headers.get("Content-Type", "") != "application/json-patch+json" and request.method == "PATCH"
+        )
         return Place(question, "dry run as written" if theirs else "dry run")
     if request.is_write:
         written = {"PATCH": "change", "PUT": "change", "DELETE": "delete"}.get(request.method)

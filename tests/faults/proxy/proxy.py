@@ -17,10 +17,10 @@ from tests.targets.passing import PassingProxy, Reply, Request
 
 
 class AdversarialProxy(PassingProxy):
-    """Passes on what is not to be met. `subject` is the path of the operation's object, `older` its earlier version."""
+    """Passes on what meets nothing. `subject` is the path of the operation's object, `older` what it was earlier."""
 
-    def __init__(self, kubeconfig: str, context: str | None, *, subject: str, older: Any) -> None:
-        super().__init__(kubeconfig, context)
+    def __init__(self, kubeconfig: str, *, subject: str, older: Any) -> None:
+        super().__init__(kubeconfig)
         self.question = ""
         """What the target is being asked."""
         self.seen: list[Place] = []

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 from tests.contract.api import MERGE, Api, wait_for
@@ -17,7 +18,7 @@ from tests.faults.proxy.jobs import DRAINED, Job, drained_pod
 BYSTANDER = "bystander"
 _END = "end-of-the-cell"
 _CONTROLLERS = (
-    "deployment.kubernetes.io/", "autoscaling.alpha.kubernetes.io/", "node.alpha.kubernetes.io/", "control-plane.alpha",
+    "deployment.kubernetes.io/", "autoscaling.alpha.kubernetes.io/", "node.alpha.kubernetes.io/",
 )  # fmt: skip
 """Annotations that controllers of the cluster write by themselves."""
 
@@ -124,7 +125,9 @@ class Scene:
                 number = (metadata.get("annotations") or {}).get("deployment.kubernetes.io/revision")
                 return seen and (found["spec"].get("paused") or number == str(revision))
             if self.job.resource == "statefulsets":
-                return status.get("observedGeneration") == metadata["generation"] and bool(status.get("updateRevision"))
+                return status.get("observedGeneration") == metadata["generation"] and bool(
+                    status.get("updateRevision")
+                )
             if self.job.resource == "pods":
                 return status.get("phase") == "Running"
             if self.job.resource == "jobs":
@@ -132,7 +135,9 @@ class Scene:
             return True
 
         answer = wait_for(
-            lambda: self.api.get(self.path), lambda got: got.status == 200 and at_rest(got.body), what=f"{self.path} at rest"
+            lambda: self.api.get(self.path),
+            lambda got: got.status == 200 and at_rest(got.body),
+            what=f"{self.path} at rest",
         )
         return answer.ok()
 
@@ -197,7 +202,7 @@ class Scene:
 def _changes(history: list[Any], resource: str) -> int:
     """Return how often the object was changed by anybody but the cluster's own controllers."""
     seen = [_essence(item, resource) for item in history]
-    return sum(before != after for before, after in zip(seen, seen[1:], strict=False))
+    return sum(before != after for before, after in pairwise(seen))
 
 
 def _essence(item: Any, resource: str) -> Any:
