@@ -6,12 +6,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
+from urllib.parse import parse_qs, urlsplit
 
 import urllib3
 import yaml
 from pydantic import SecretStr
 
 _HOP = {"connection", "keep-alive", "transfer-encoding", "content-length", "host", "accept-encoding"}
+
+
+def is_dry(method: str, path: str, body: bytes) -> bool:
+    """Tell whether a real API server stores nothing of this request.
+
+    A DELETE's query counts only where there is no body (apiserver, endpoints/handlers/delete.go).
+    """
+    if method == "DELETE" and body:
+        return bool(json.loads(body).get("dryRun") == ["All"])
+    return parse_qs(urlsplit(path).query).get("dryRun") == ["All"]
 
 
 @dataclass(frozen=True)
@@ -26,17 +37,14 @@ class Request:
     body: bytes
 
     @property
+    def target(self) -> str:
+        """The path with its query."""
+        return f"{self.path}{'?' if self.query else ''}{self.query}"
+
+    @property
     def is_dry_run(self) -> bool:
-        """True for what says that it is one: in the query, or in the DeleteOptions of its body."""
-        if "dryRun=" in self.query:
-            return True
-        try:
-            options = json.loads(self.body or b"null")
-        except ValueError:
-            return False
-        if isinstance(options, dict) and options.get("kind") == "Eviction":
-            options = options.get("deleteOptions")
-        return isinstance(options, dict) and bool(options.get("dryRun"))
+        """True for what leaves no trace, as a real API server reads it."""
+        return is_dry(self.method, self.target, self.body)
 
     @property
     def is_write(self) -> bool:
