@@ -57,7 +57,7 @@ test: install ## every test
 sshd: ## OpenSSH's server for the tests, where apt can install it; it is not started
 	@.ci/install-sshd
 
-faults: install ## lose processes and servers at every point of every operation; prints docs/reliability.md's tables
+faults: install ## lose processes and servers at every point, lie about every request; prints docs/reliability.md's tables
 	$(BIN)/pytest -q -n 2 tests/faults --whole-matrix
 
 MINUTES ?= 10
