@@ -219,7 +219,7 @@ JOBS = (
     Job(
         "drain",
         Verb.DRAIN,
-        "kubectl drain {node} --ignore-daemonsets --force --timeout=4s",
+        "kubectl drain {node} --ignore-daemonsets --force --timeout=30s",
         "nodes",
         _node,
         lambda item: at(item, "spec", "unschedulable") is True,

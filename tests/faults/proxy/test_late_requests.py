@@ -17,7 +17,7 @@ from tests.faults.proxy.places import writes_of
 
 NEED_PREFECT = {"lost_run", "never_started", "abandoned", "open_step"}
 """Parts that start runs or look at them; a settled execution is not theirs."""
-TIMEOUT_SECONDS = 1.0
+TIMEOUT_SECONDS = 2.0
 
 
 class NotCorrected(AssertionError):
