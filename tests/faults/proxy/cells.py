@@ -90,9 +90,6 @@ class Cell:
         if self.opening and fault.form == "another uid's":
             # An object of that name with another uid is what is there after somebody replaced it.
             return Expectation(may_be_unknown=True, has_to_succeed=False)
-        if self.place.what.startswith("versions of") and family is Family.FOREIGN_404:
-            # A group that the API server does not have is a page, too.
-            return Expectation(has_to_succeed=False)
         landed = self.opening == "landed" or (self.is_of_a_write and fault.delivery is not Delivery.NEVER)
         asked_again = family in _TRIED_AGAIN or (
             family is Family.SWAPPED and bool(self.opening or self.is_of_a_write)

@@ -33,11 +33,11 @@ def place_of(request: Request, *, question: str, subject: str) -> Place:
         return Place(question, written or ("evict" if request.path.endswith("/eviction") else "create"))
     if request.path == subject:
         return Place(question, "read")
-    parts = request.path.strip("/").split("/")
-    if parts[0] == "apis" and len(parts) == 2:
-        return Place(question, f"versions of {parts[1]}")
+    if request.path == "/apis":
+        return Place(question, "API groups")
     if request.path == "/api/v1":
         return Place(question, "core resources")
+    parts = request.path.strip("/").split("/")
     core = 2 if parts[0] == "api" else 3
     rest = parts[core + 2 :] if parts[core] == "namespaces" and len(parts) > core + 2 else parts[core:]
     return Place(question, f"list {rest[0]}" if len(rest) == 1 else f"read {rest[0]}")
@@ -54,25 +54,25 @@ _SUPPORT: Mapping[str, tuple[str, ...]] = {
     "undo sts": ("plan: list controllerrevisions", *_FIELDS_CHANGE, *_OF_OTHERS),
     "scale": (
         *_FIELDS_CHANGE,
-        "preflight: versions of autoscaling",
+        "preflight: API groups",
         "preflight: list horizontalpodautoscalers",
         *_OF_DEPLOYMENTS,
     ),
     "delete pod": (
-        "preflight: versions of policy",
+        "preflight: API groups",
         "preflight: list poddisruptionbudgets",
         "observe: read statefulsets",
         *_OF_OTHERS,
     ),
-    "delete job": ("resolve: versions of batch", "plan: versions of batch", *_OF_OTHERS),
+    "delete job": ("resolve: API groups", "plan: API groups", *_OF_OTHERS),
     "cordon": (*_FIELDS_CHANGE, *_OF_OTHERS),
     "uncordon": (*_FIELDS_CHANGE, *_OF_OTHERS),
     "drain": ("plan: list pods", *_FIELDS_CHANGE, "plan: core resources", *_OF_OTHERS, "apply: read pods"),
     "patch, strategic": (*_AS_WRITTEN, *_OF_DEPLOYMENTS),
     "patch, merge": (*_AS_WRITTEN, *_OF_DEPLOYMENTS),
     "autoscaler": (
-        "resolve: versions of autoscaling",
-        "plan: versions of autoscaling",
+        "resolve: API groups",
+        "plan: API groups",
         *_AS_WRITTEN,
         "observe: list events",
     ),
