@@ -131,7 +131,7 @@ class Scene:
             if self.job.resource == "pods":
                 return status.get("phase") == "Running"
             if self.job.resource == "jobs":
-                return bool(status.get("completionTime"))
+                return bool(status.get("startTime"))
             return True
 
         answer = wait_for(
