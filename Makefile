@@ -64,7 +64,7 @@ control-plane: install ## build (minutes, once) and start a real Kubernetes cont
 contract: install ## the contract tests on a real Kubernetes control plane of their own
 	@$(BIN)/python -m tests.contract.control_plane run -- $(BIN)/pytest -q tests/contract
 
-faults: install ## lose processes and servers at every point of every operation; prints docs/reliability.md's tables
+faults: install ## lose processes and servers at every point, lie about every request; prints docs/reliability.md's tables
 	$(BIN)/pytest -q -n 2 tests/faults --whole-matrix
 
 MINUTES ?= 10

@@ -29,8 +29,8 @@ LINGER_SECONDS = 1
 """Of the sandbox host; the default of 12 is for docker's way of stopping a container."""
 
 
-class Ground(ABC):
-    """The records and the people; a subclass has the target."""
+class Office:
+    """The records and the people."""
 
     def __init__(self, place: Place, household: Household) -> None:
         self.place, self.household = place, household
@@ -49,6 +49,10 @@ class Ground(ABC):
     def close(self) -> None:
         """Give the connections back."""
         self.services.engine.dispose()
+
+
+class Ground(Office, ABC):
+    """The records, the people and the target, which a subclass has."""
 
     @abstractmethod
     def prepare(self, job: Job) -> UUID:

@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from tests.faults.cells import HOST_JOBS, HOST_MOMENTS, JOBS, MOMENTS
+from tests.faults.proxy.cells import COLUMNS as PROXY_COLUMNS
+from tests.faults.proxy.cells import ROWS as PROXY_ROWS
 from tests.faults.servers.cells import ROWS, Server
 from tests.faults.steps.cells import ROWS as STEP_ROWS
 from tests.faults.steps.cells import SCENARIOS
@@ -26,6 +28,20 @@ def tables(reports: Reports) -> Iterator[str]:
     yield from table(told, "step", STEP_ROWS, [scenario.name for scenario in SCENARIOS])
     for moments, jobs in ((MOMENTS, JOBS), (HOST_MOMENTS, HOST_JOBS)):
         yield from table(told, "process", [moment.name for moment in moments], [job.name for job in jobs])
+    yield from table(told, "proxy", PROXY_ROWS, PROXY_COLUMNS)
+    yield from wrong_cells(told)
+
+
+def wrong_cells(reports: Reports) -> Iterator[str]:
+    """Yield the cells in which a proxy's lie was believed: what was met, what was reported and what is true."""
+    found = [given["wrong"] for given, _ in reports if "wrong" in given]
+    if not found:
+        return
+    yield ""
+    yield "| operation | request | fault | reported | happened | wrong |"
+    yield "|" + " --- |" * 6
+    for cell in found:
+        yield f"| {' | '.join(str(each).replace('|', '/') for each in cell)} |"
 
 
 def table(reports: Reports, kind: str, rows: Iterable[str], columns: Sequence[str]) -> Iterator[str]:

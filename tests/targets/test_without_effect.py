@@ -23,7 +23,7 @@ from countersign.targets.kubernetes.kinds import list_path
 from countersign.targets.model import Intent, Severity
 from tests.intents import intent_of
 from tests.targets.cluster import Cluster
-from tests.targets.lossy import is_dry
+from tests.targets.passing import is_dry
 
 pytestmark = pytest.mark.contract
 
