@@ -13,6 +13,8 @@ from typing import Any, Final
 
 CREATOR: Final = "twins"
 """The field manager that creates the objects."""
+OWNED: Final = "fields of"
+"""Key in a picture of an object: which fields belong to its creator and which to the actor."""
 _ACTORS: Final = re.compile(r"kubectl.*|countersign")
 _IDENTITY: Final = ("uid", "resourceVersion", "selfLink", "creationTimestamp", "deletionTimestamp")
 _RESTARTED_AT: Final = "kubectl.kubernetes.io/restartedAt"
@@ -37,7 +39,7 @@ def plain(found: Mapping[str, Any], names: Mapping[str, str]) -> Any:
     for owner in metadata.get("ownerReferences") or ():
         owner.pop("uid", None)
     item.pop("status", None)
-    item["fields of"] = owned_fields(managed)
+    item[OWNED] = owned_fields(managed)
     spec = item.get("spec")
     if isinstance(spec, dict):
         _without_allocations(item["kind"], spec)
@@ -102,7 +104,10 @@ def differences(theirs: Picture, ours: Picture) -> dict[str, tuple[Any, Any]]:
 
 
 def unexplained(found: Mapping[str, tuple[Any, Any]], differs: Mapping[str, str]) -> list[str]:
-    """Return a line for each difference that no pattern explains, and for each pattern that explains none."""
+    """Return a line for each difference that no pattern explains, and for each pattern that explains none.
+
+    Not every server keeps managed fields, so a pattern about them may explain none.
+    """
     lines = [
         f"{path}: kubectl {theirs!r}, we {ours!r}"
         for path, (theirs, ours) in found.items()
@@ -111,7 +116,7 @@ def unexplained(found: Mapping[str, tuple[Any, Any]], differs: Mapping[str, str]
     lines += [
         f"{pattern}: does not differ, so leave out: {why}"
         for pattern, why in differs.items()
-        if not any(fnmatchcase(path, pattern) for path in found)
+        if OWNED not in pattern and not any(fnmatchcase(path, pattern) for path in found)
     ]
     return lines
 

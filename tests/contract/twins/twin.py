@@ -58,11 +58,13 @@ class Twin:
                 seen[f"{item.kind}/{self._placeholder(item.name)}"] = plain(live, self.names)
                 if item.kind in _WORKLOADS:
                     seen[f"history of {item.kind}/{item.name}"] = dict(self._history(live))
-        return seen
+        return {**seen, **{f"end of Pod/{name}": {"grace period": seconds} for name, seconds in self._ended().items()}}
 
-    def ends(self) -> dict[str, Any]:
+    def _ended(self) -> dict[str, Any]:
         """Return the grace period with which each of the row's pods that is gone or going was deleted."""
         named = {item.name for item in self._made if item.kind == "Pod"}
+        if not named:
+            return {}
         there = {pod["metadata"]["name"]: pod["metadata"] for pod in self._pods()["items"]}
         leaving = {name for name in named if "deletionTimestamp" in there.get(name, {"deletionTimestamp": ""})}
         out: dict[str, Any] = {}
