@@ -17,6 +17,7 @@ from countersign.targets.kubernetes.connection import ClusterSettings, connect
 from countersign.targets.kubernetes.investigate import kubectl_path
 from countersign.targets.kubernetes.target import KubernetesTarget
 from countersign.targets.model import Severity
+from tests.intents import apply
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ def kubectl(cluster: Cluster, namespace: str, command: str) -> Done:
 def countersign(cluster: Cluster, namespace: str, command: str) -> Done:
     """Perform the command as an execution would.
 
-    A refusal is one that comes before the first request; what goes wrong after it is raised.
+    A refusal is one that comes before the first request, or the server's own; what else goes wrong is raised.
     """
     settings = ClusterSettings(
         "twins", default_namespace=namespace, kubeconfig=SecretStr(cluster.kubeconfig), context=cluster.context
@@ -81,6 +82,9 @@ def countersign(cluster: Cluster, namespace: str, command: str) -> Done:
         blocking = [finding.message for finding in findings if finding.severity is Severity.BLOCKING]
         if blocking:
             return Done(False, "; ".join(blocking))
-        for step in plan.steps:
-            target.apply(plan, step)
+        try:
+            for step in plan.steps:
+                apply(target, plan, step)
+        except PermanentTargetError as error:
+            return Done(False, f"sent, and refused then: {error}", len(plan.steps))
     return Done(True, "; ".join(step.title for step in plan.steps), len(plan.steps))

@@ -1,17 +1,42 @@
 """Two twins for each row, and the cluster that both actors act on."""
 
+import os
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.contract.api import Api
 from tests.contract.twins.actors import Cluster
+from tests.contract.twins.comparing import Twins
+from tests.contract.twins.known import OF_OURS, OF_THE_SANDBOX
 from tests.contract.twins.rows import Row
+from tests.contract.twins.tables import ROWS
 from tests.contract.twins.twin import Twin
 
-Twins = tuple[Twin, Twin]
+
+ON_SANDBOX = "E2E_KUBECONFIG" not in os.environ
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`pytest tests/contract/twins --all-commands`."""
+    parser.addoption("--all-commands", action="store_true", help="every row of the twins on the sandbox too")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Give the comparison its rows; a known fault's rows have to fail."""
+    if "row" in metafunc.fixturenames:
+        every = not ON_SANDBOX or metafunc.config.getoption("--all-commands", default=False)
+        metafunc.parametrize("row", [_parameter(row) for row in ROWS if every or row.sample])
+
+
+def _parameter(row: Row) -> Any:
+    faults = [*OF_OURS, *(OF_THE_SANDBOX if ON_SANDBOX else ())]
+    shown = [fault.what for fault in faults if fault.shown_by(row)]
+    marks = [pytest.mark.xfail(strict=True, reason="; ".join(shown))] if shown else []
+    return pytest.param(row, id=f"{row.title} [{' '.join(row.objects)}]", marks=marks)
 
 
 @pytest.fixture(scope="session")

@@ -30,7 +30,8 @@ def plain(found: Mapping[str, Any], names: Mapping[str, str]) -> Any:
     """Return the object as a person would compare it. `names` are the twin's own names and their placeholders."""
     text = json.dumps(found)
     for name, placeholder in names.items():
-        text = text.replace(name, placeholder)
+        if not name.isdigit():
+            text = text.replace(name, placeholder)
     item = json.loads(_TOKEN_VOLUME.sub("kube-api-access", text))
     metadata = item["metadata"]
     managed = metadata.pop("managedFields", None) or []
@@ -42,12 +43,12 @@ def plain(found: Mapping[str, Any], names: Mapping[str, str]) -> Any:
     item[OWNED] = owned_fields(managed)
     spec = item.get("spec")
     if isinstance(spec, dict):
-        _without_allocations(item["kind"], spec)
+        _without_allocations(item["kind"], spec, names)
     _mask(item)
     return item
 
 
-def owned_fields(managed: list[Any]) -> dict[str, list[str]]:
+def owned_fields(managed: list[Any]) -> dict[str, dict[str, bool]]:
     """Return which fields belong to the creator and which to the actor, whoever that is; controllers are left out."""
     out: dict[str, set[str]] = {}
     for entry in managed:
@@ -55,7 +56,7 @@ def owned_fields(managed: list[Any]) -> dict[str, list[str]]:
         # kubectl writes replicas through the subresource, which newer servers note: it is the same field.
         if manager in ("actor", CREATOR) and entry.get("subresource", "scale") == "scale":
             out.setdefault(manager, set()).update(_paths(entry.get("fieldsV1") or {}, ""))
-    return {manager: sorted(paths) for manager, paths in out.items() if paths}
+    return {manager: dict.fromkeys(sorted(paths), True) for manager, paths in out.items() if paths}
 
 
 def _paths(fields: Mapping[str, Any], at: str) -> Iterator[str]:
@@ -66,14 +67,14 @@ def _paths(fields: Mapping[str, Any], at: str) -> Iterator[str]:
             yield f"{at}/{key}"
 
 
-def _without_allocations(kind: str, spec: dict[str, Any]) -> None:
+def _without_allocations(kind: str, spec: dict[str, Any], names: Mapping[str, str]) -> None:
     if kind == "Service":
         for key in _ALLOCATED:
             if spec.get(key) not in (None, "None", ["None"]):
                 spec[key] = "<allocated>" if isinstance(spec[key], str | int) else ["<allocated>"]
         for port in spec.get("ports") or ():
             if isinstance(port.get("nodePort"), int):
-                port["nodePort"] = "<allocated>"
+                port["nodePort"] = names.get(str(port["nodePort"]), "<allocated>")
     if kind == "Pod" and spec.get("nodeName") != "NODE":
         spec.pop("nodeName", None)
 

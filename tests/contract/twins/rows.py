@@ -1,8 +1,12 @@
 """One row of the tables: objects, a command, what has to become of it, and what may differ and why."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import Any, Final
+
+CRON_JOBS: Final = ("policy/v1",)
+"""What a server has that has CronJobs in batch/v1: both came with 1.21."""
 
 
 class Outcome(Enum):
@@ -14,6 +18,11 @@ class Outcome(Enum):
     ALREADY = "kubectl refuses what already is as wanted; our plan has no steps"
     WE_REFUSE = "kubectl does it, we refuse it on purpose"
     WE_DO = "kubectl refuses it, we do it on purpose"
+
+    @property
+    def on_purpose(self) -> bool:
+        """Is it a difference, so that the row says why?"""
+        return self in (Outcome.ALREADY, Outcome.WE_REFUSE, Outcome.WE_DO)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,10 +46,8 @@ class Row:
     """Groups and versions that the server must have, else the row says nothing there."""
     lacks: tuple[str, ...] = ()
     """Groups and versions that the server must not have."""
-    sandbox: str = ""
-    """What the sandbox does wrong; the row has to fail there."""
-    ours: str = ""
-    """What our client does wrong; the row has to fail everywhere."""
+    sample: bool = False
+    """Is it one of those that stand for the rest, where there is time for some only?"""
 
     @property
     def title(self) -> str:
@@ -48,12 +55,29 @@ class Row:
         return " && ".join([*self.before, self.command])
 
 
-def rows(outcome: Outcome, objects: str, *commands: str | tuple[str, ...], **other: object) -> tuple[Row, ...]:
-    """Return a row for each command on the same objects; of a tuple, the last one is it and kubectl does the others."""
-    made = []
-    for command in commands:
-        *before, last = (command,) if isinstance(command, str) else command
-        made.append(
-            Row(command=last, objects=tuple(objects.split()), outcome=outcome, before=tuple(before), **other)  # type: ignore[arg-type]
+def rows(outcome: Outcome, objects: str, *commands: str | tuple[str, ...], **other: Any) -> tuple[Row, ...]:
+    """Return a row for each command on the same objects, the first one as their sample.
+
+    Of a tuple, the last command is the row's, and kubectl does the others before.
+    """
+    lines = [(command,) if isinstance(command, str) else command for command in commands]
+    return tuple(
+        Row(
+            command=line[-1],
+            objects=tuple(objects.split()),
+            outcome=outcome,
+            before=line[:-1],
+            sample=line is lines[0],
+            **other,
         )
-    return tuple(made)
+        for line in lines
+    )
+
+
+def unmet(row: Row, versions: Callable[[str], list[str]]) -> str:
+    """Return why a server whose API groups have these versions says nothing about the row, or ""."""
+    for groups, wanted in ((row.needs, True), (row.lacks, False)):
+        for group, _, version in (entry.partition("/") for entry in groups):
+            if (version in versions(group)) is not wanted:
+                return f"the server {'lacks' if wanted else 'has'} {group}/{version}"
+    return ""

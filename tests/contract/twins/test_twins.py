@@ -1,65 +1,41 @@
-"""The same command, by the real kubectl on one twin and by us on the other: what it leaves is the same, whole."""
+"""The same command, by the real kubectl on one twin and by us on the other: what it leaves is the same, whole.
 
-import os
+On a real cluster every row; on the sandbox the samples, or every row with --all-commands.
+"""
+
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
 from tests.contract.api import Api
-from tests.contract.twins.actors import Cluster, Done, countersign, kubectl
-from tests.contract.twins.conftest import Twins
-from tests.contract.twins.picture import differences, unexplained
-from tests.contract.twins.rows import Outcome, Row
+from tests.contract.twins.actors import Cluster
+from tests.contract.twins.comparing import Twins, compare
+from tests.contract.twins.known import OF_OURS, OF_THE_SANDBOX
+from tests.contract.twins.rows import Row, unmet
 from tests.contract.twins.tables import ROWS
 
-ON_SANDBOX = "E2E_KUBECONFIG" not in os.environ
+
+def test_kubectl_and_we_leave_the_same(row: Row, api: Api, cluster: Cluster, twins: Callable[[Row], Twins]) -> None:
+    lacking = unmet(row, api.versions)
+    if lacking:
+        pytest.skip(lacking)
+    compare(row, cluster, twins)
 
 
-def _parameter(row: Row) -> Any:
-    fault = row.ours or (row.sandbox if ON_SANDBOX else "")
-    marks = [pytest.mark.xfail(strict=True, reason=fault)] if fault else []
-    return pytest.param(row, id=row.title, marks=marks)
+def test_every_row_is_there_once() -> None:
+    titles = [(row.title, row.objects) for row in ROWS]
+    assert len(set(titles)) == len(titles)
 
 
-@pytest.mark.parametrize("row", [_parameter(row) for row in ROWS])
-def test_kubectl_and_we_leave_the_same(
-    row: Row, api: Api, cluster: Cluster, twins: Callable[[Row], Twins]
-) -> None:
-    for groups, wanted in ((row.needs, True), (row.lacks, False)):
-        for version in groups:
-            group, _, number = version.partition("/")
-            if (number in api.versions(group)) is not wanted:
-                pytest.skip(f"the server {'lacks' if wanted else 'has'} {version}")
-    theirs, ours = twins(row)
-    for twin in (theirs, ours):
-        for command in row.before:
-            done = kubectl(cluster, twin.namespace, twin.text(command))
-            assert done.accepted, f"{command}: {done.said}"
-            twin.settle()
-    untouched = {twin.namespace: twin.picture() for twin in (theirs, ours)}
-    assert not unexplained(differences(untouched[theirs.namespace], untouched[ours.namespace]), {})
-
-    they = kubectl(cluster, theirs.namespace, theirs.text(row.command))
-    we = countersign(cluster, ours.namespace, ours.text(row.command))
-
-    _judge(row.outcome, they, we)
-    after = {twin.namespace: twin.picture() for twin in (theirs, ours)}
-    they_changed = after[theirs.namespace] != untouched[theirs.namespace]
-    if row.outcome is Outcome.CHANGES:
-        assert they_changed, f"kubectl changed nothing: {they.said}"
-    if row.outcome is Outcome.NOTHING:
-        assert not they_changed, differences(untouched[theirs.namespace], after[theirs.namespace])
-    if row.outcome in (Outcome.NOTHING, Outcome.REFUSED, Outcome.ALREADY, Outcome.WE_REFUSE):
-        assert after[ours.namespace] == untouched[ours.namespace]
-    if row.outcome not in (Outcome.WE_REFUSE, Outcome.WE_DO):
-        found = differences(after[theirs.namespace], after[ours.namespace])
-        assert not unexplained(found, row.differs), "\n".join(unexplained(found, row.differs))
+def test_a_difference_on_purpose_has_its_reason() -> None:
+    assert [row.title for row in ROWS if row.outcome.on_purpose and not row.why] == []
+    assert [row.title for row in ROWS if not all(row.differs.values())] == []
 
 
-def _judge(outcome: Outcome, they: Done, we: Done) -> None:
-    said = f"kubectl ({'did it' if they.accepted else 'refused'}): {they.said}\nwe: {we.said}"
-    assert they.accepted is (outcome in (Outcome.CHANGES, Outcome.NOTHING, Outcome.WE_REFUSE)), said
-    assert we.accepted is (outcome not in (Outcome.REFUSED, Outcome.WE_REFUSE)), said
-    if we.accepted:
-        assert (we.steps == 0) is (outcome in (Outcome.NOTHING, Outcome.ALREADY)), said
+def test_every_known_fault_is_shown_by_a_row() -> None:
+    for fault in (*OF_THE_SANDBOX, *OF_OURS):
+        assert fault.titles or fault.objects, fault
+        for title in fault.titles:
+            assert any(row.title == title for row in ROWS), f"no such row: {title}"
+        for name in fault.objects:
+            assert any(name in row.objects for row in ROWS), f"in no row: {name}"

@@ -58,7 +58,10 @@ class Twin:
                 seen[f"{item.kind}/{self._placeholder(item.name)}"] = plain(live, self.names)
                 if item.kind in _WORKLOADS:
                     seen[f"history of {item.kind}/{item.name}"] = dict(self._history(live))
-        return {**seen, **{f"end of Pod/{name}": {"grace period": seconds} for name, seconds in self._ended().items()}}
+        return {
+            **seen,
+            **{f"end of Pod/{name}": {"grace period": seconds} for name, seconds in self._ended().items()},
+        }
 
     def _ended(self) -> dict[str, Any]:
         """Return the grace period with which each of the row's pods that is gone or going was deleted."""
@@ -135,7 +138,10 @@ def _at_rest(kind: str, live: Any) -> bool:
     if kind in (*_WORKLOADS, "PodDisruptionBudget"):
         if status.get("observedGeneration", 0) < metadata.get("generation", 0):
             return False
-        return kind != "Deployment" or live["spec"].get("paused", False) or _REVISION in metadata.get("annotations", {})
+        return (
+            kind != "Deployment" or live["spec"].get("paused", False) or _REVISION in metadata.get("annotations", {})
+        )
     if kind == "Pod":
-        return status.get("phase") != "Pending"
+        # Where no kubelet serves the row's own node, its pods get no status.
+        return status.get("phase") != "Pending" or live["spec"].get("nodeName", "").startswith("node-twin-")
     return kind != "Job" or bool(status.get("startTime"))

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from tests.contract.twins.rows import Outcome, Row, rows
+from tests.contract.twins.rows import CRON_JOBS, Outcome, Row, rows
 
 ROWS: Final[tuple[Row, ...]] = (
     *rows(
@@ -56,7 +56,7 @@ ROWS: Final[tuple[Row, ...]] = (
     *rows(Outcome.CHANGES, "agent", "kubectl annotate ds agent who=me"),
     *rows(Outcome.CHANGES, "rs", "kubectl label rs/rs team=shop"),
     *rows(Outcome.CHANGES, "load", "kubectl label job load team=shop", "kubectl annotate job/load who=me"),
-    *rows(Outcome.CHANGES, "backup", "kubectl annotate cronjob backup who=me"),
+    *rows(Outcome.CHANGES, "backup", "kubectl annotate cronjob backup who=me", needs=CRON_JOBS),
     *rows(Outcome.CHANGES, "web", "kubectl annotate svc web service.example.com/internal=true"),
     *rows(Outcome.CHANGES, "auto auto-metrics", "kubectl label hpa auto auto-metrics team=shop"),
     *rows(Outcome.CHANGES, "budget", "kubectl annotate pdb budget who=me"),

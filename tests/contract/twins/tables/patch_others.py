@@ -89,7 +89,7 @@ _CONFIGURATION: Final = (
         "settings fixed",
         """kubectl patch cm settings --type=merge -p '{"data":{"level":"debug","more":"1"}}'""",
         """kubectl patch configmap settings -p '{"data":{"level":null}}'""",
-        """kubectl patch cm settings --type=json -p '[{"op":"add","path":"/data/a.b~1c","value":"x"},{"op":"remove","path":"/data/greeting"}]'""",
+        """kubectl patch cm settings --type=json -p '[{"op":"add","path":"/data/a.b","value":"x"},{"op":"remove","path":"/data/greeting"}]'""",
         """kubectl patch cm settings -p '{"data":{"application.yaml":"server:\\n  port: 9090\\n"}}'""",
         """kubectl patch cm settings -p '{"binaryData":{"logo":null,"icon":"aGk="}}'""",
         """kubectl patch cm settings -p '{"immutable":true}'""",

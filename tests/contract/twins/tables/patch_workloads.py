@@ -3,7 +3,7 @@
 
 from typing import Final
 
-from tests.contract.twins.rows import Outcome, Row, rows
+from tests.contract.twins.rows import CRON_JOBS, Outcome, Row, rows
 
 _DEPLOYMENTS: Final = (
     *rows(
@@ -86,6 +86,8 @@ _DEPLOYMENTS: Final = (
         "api",
         """kubectl patch deployment api -p '{"spec":{"replicas":-1}}'""",
         """kubectl patch deployment api -p '{"spec":{"replicas":"two"}}'""",
+        """kubectl patch deployment api -p '{"spec":{"replicas":2.0}}'""",
+        """kubectl patch deployment api -p '{\\"spec\\":{\\"replicas\\":5}}'""",
         """kubectl patch deployment api -p '{"spec":{"selector":{"matchLabels":{"app":"other"}}}}'""",
         """kubectl patch deployment api -p '{"spec":{"template":{"metadata":{"labels":{"app":"other"}}}}}'""",
         """kubectl patch deployment api -p '{"spec":{"template":{"spec":{"containers":[{"name":"new"}]}}}}'""",
@@ -152,10 +154,21 @@ _OTHERS: Final = (
         """kubectl patch cj backup -p '{"spec":{"jobTemplate":{"spec":{"template":{"spec":{"containers":[{"name":"dump","image":"postgres:16.1"}]}}}}}}'""",
         """kubectl patch cronjob backup --type=merge -p '{"spec":{"startingDeadlineSeconds":null,"failedJobsHistoryLimit":3}}'""",
         """kubectl patch cronjob backup --type=json -p '[{"op":"replace","path":"/spec/jobTemplate/spec/backoffLimit","value":4}]'""",
-        ("""kubectl patch cronjob backup -p '{"spec":{"suspend":true}}'""", """kubectl patch cronjob backup -p '{"spec":{"suspend":false}}'"""),
+        (
+            """kubectl patch cronjob backup -p '{"spec":{"suspend":true}}'""",
+            """kubectl patch cronjob backup -p '{"spec":{"suspend":false}}'""",
+        ),
+        needs=CRON_JOBS,
     ),
-    *rows(Outcome.NOTHING, "backup", """kubectl patch cronjob backup -p '{"spec":{"suspend":false}}'"""),
-    *rows(Outcome.REFUSED, "backup", """kubectl patch cronjob backup -p '{"spec":{"schedule":"now and then"}}'"""),
+    *rows(
+        Outcome.NOTHING, "backup", """kubectl patch cronjob backup -p '{"spec":{"suspend":false}}'""", needs=CRON_JOBS
+    ),
+    *rows(
+        Outcome.REFUSED,
+        "backup",
+        """kubectl patch cronjob backup -p '{"spec":{"schedule":"now and then"}}'""",
+        needs=CRON_JOBS,
+    ),
     *rows(
         Outcome.CHANGES,
         "load",

@@ -3,7 +3,7 @@
 
 from typing import Final
 
-from tests.contract.twins.rows import Outcome, Row, rows
+from tests.contract.twins.rows import CRON_JOBS, Outcome, Row, rows
 
 _SELECTED: Final = "what a selector or --all means is not known when the action is signed"
 _KINDS: Final = "an operation is about one kind"
@@ -56,8 +56,14 @@ ROWS: Final[tuple[Row, ...]] = (
     ),
     *rows(
         Outcome.WE_REFUSE,
-        "api backup",
+        "backup",
         "kubectl create job manual --from=cronjob/backup",
+        why=_MAKES,
+        needs=CRON_JOBS,
+    ),
+    *rows(
+        Outcome.WE_REFUSE,
+        "api",
         "kubectl create configmap extra --from-literal=a=b",
         "kubectl autoscale deployment api --max=3",
         "kubectl expose deployment api --port=80",
@@ -93,7 +99,7 @@ ROWS: Final[tuple[Row, ...]] = (
         "kubectl set env deployment/api --list",
         "kubectl label deployment api --list",
         "kubectl scale deployment/api --replicas=2 --dry-run=server",
-        "kubectl label deployment api team=shop --local -o name",
+        "kubectl set env deployment/api",
         why="it changes nothing, so it is no action",
     ),
     *rows(
@@ -101,7 +107,6 @@ ROWS: Final[tuple[Row, ...]] = (
         "api",
         """kubectl patch deployment api -p 'spec: {paused: yes}'""",
         """kubectl patch deployment api -p '{"spec":{"replicas":2},"spec":{"replicas":1}}'""",
-        """kubectl patch deployment api -p '{"spec":{"replicas":2.0}}'""",
         """kubectl patch deployment api -p 'spec: {replicas: 0x2}'""",
         why="readers of the text disagree on what it says",
     ),
@@ -110,7 +115,6 @@ ROWS: Final[tuple[Row, ...]] = (
         "api",
         """kubectl patch deployment api -p '{"spec":{"replica":5}}'""",
         """kubectl patch deployment api -p '{"spec":{"replicas":4,"minReadySecond":10}}'""",
-        """kubectl patch deployment api -p '{\\"spec\\":{\\"replicas\\":5}}'""",
         """kubectl patch deployment api --type=json -p '[{"op":"add","path":"/spec/replica","value":5}]'""",
         why="a field that the patch names does not exist, so half of it or nothing would happen",
     ),
