@@ -42,6 +42,9 @@ class Done:
     steps: int | None = None
     """Of our plan."""
 
+    def __str__(self) -> str:
+        return f"{'did it' if self.accepted else 'refused'}: {self.said}"
+
 
 def kubectl(cluster: Cluster, namespace: str, command: str) -> Done:
     """Run the command with the real binary. A refusal is its exit code."""

@@ -52,8 +52,8 @@ def compare(row: Row, cluster: Cluster, make: Callable[[Row], Twins]) -> None:
 
 
 def _judge(outcome: Outcome, they: Done, we: Done) -> None:
-    said = f"\nkubectl {'did it' if they.accepted else 'refused'}: {they.said}\nwe {'did it' if we.accepted else 'refused'}: {we.said}"
-    assert they.accepted is _KUBECTL_DOES[outcome], f"expected: {outcome.value}{said}"
-    assert we.accepted is _WE_DO[outcome], f"expected: {outcome.value}{said}"
+    said = f"expected: {outcome.value}\nkubectl {they}\nwe {we}"
+    assert they.accepted is _KUBECTL_DOES[outcome], said
+    assert we.accepted is _WE_DO[outcome], said
     if we.accepted:
-        assert (we.steps == 0) is (outcome in _NO_STEPS), f"expected: {outcome.value}{said}"
+        assert (we.steps == 0) is (outcome in _NO_STEPS), said

@@ -16,7 +16,6 @@ from tests.contract.twins.rows import Row
 from tests.contract.twins.tables import ROWS
 from tests.contract.twins.twin import Twin
 
-
 ON_SANDBOX = "E2E_KUBECONFIG" not in os.environ
 
 

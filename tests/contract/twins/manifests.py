@@ -30,7 +30,10 @@ class Manifest:
 
 
 def manifest(stem: str, text: Callable[[str], str], namespace: str, serves: Callable[[str], bool]) -> Manifest:
-    """Return the object of a file. `text` puts the twin's names in; the first version that the server has is taken."""
+    """Return the object of a file, in the first of its versions that the server has.
+
+    `text` puts the twin's names in.
+    """
     body = yaml.safe_load(text(_source(stem)))
     versions = body["apiVersion"] if isinstance(body["apiVersion"], list) else [body["apiVersion"]]
     body["apiVersion"] = next((version for version in versions if serves(version)), versions[0])

@@ -21,6 +21,13 @@ _RESTARTED_AT: Final = "kubectl.kubernetes.io/restartedAt"
 _ALLOCATED: Final = ("clusterIP", "clusterIPs", "healthCheckNodePort")
 # The ServiceAccount admission plugin names a pod's token volume by chance.
 _TOKEN_VOLUME: Final = re.compile(r"kube-api-access-[a-z0-9]{5}")
+# autoscaling/v1 has parts of the status as annotations.
+_STATUS_ANNOTATIONS: Final = (
+    "autoscaling.alpha.kubernetes.io/conditions",
+    "autoscaling.alpha.kubernetes.io/current-metrics",
+)
+_CONDITION_TAINT: Final = "node.kubernetes.io/"
+"""Prefix of the taints that the node lifecycle controller makes of a node's conditions and of a cordon."""
 _CONTROLLER_UID: Final = ("controller-uid", "batch.kubernetes.io/controller-uid")
 
 Picture = dict[str, Any]
@@ -40,10 +47,13 @@ def plain(found: Mapping[str, Any], names: Mapping[str, str]) -> Any:
     for owner in metadata.get("ownerReferences") or ():
         owner.pop("uid", None)
     item.pop("status", None)
+    for key in _STATUS_ANNOTATIONS:
+        metadata.get("annotations", {}).pop(key, None)
     item[OWNED] = owned_fields(managed)
     spec = item.get("spec")
     if isinstance(spec, dict):
         _without_allocations(item["kind"], spec, names)
+        _without_condition_taints(spec)
     _mask(item)
     return item
 
@@ -77,6 +87,12 @@ def _without_allocations(kind: str, spec: dict[str, Any], names: Mapping[str, st
                 port["nodePort"] = names.get(str(port["nodePort"]), "<allocated>")
     if kind == "Pod" and spec.get("nodeName") != "NODE":
         spec.pop("nodeName", None)
+
+
+def _without_condition_taints(spec: dict[str, Any]) -> None:
+    taints = [taint for taint in spec.pop("taints", ()) if not taint["key"].startswith(_CONDITION_TAINT)]
+    if taints:
+        spec["taints"] = taints
 
 
 def _mask(value: Any) -> None:

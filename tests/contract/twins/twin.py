@@ -30,6 +30,8 @@ class Twin:
             self._made.append(found)
             self._create(found)
         self.settle()
+        if {"Node", "DaemonSet"} <= {item.kind for item in self._made}:
+            wait_for(self._pods, self._daemon_is_placed, what="the DaemonSet's pod on the node")
         self._pods_at = self._pods()["metadata"]["resourceVersion"]
 
     def text(self, text: str) -> str:
@@ -103,7 +105,8 @@ class Twin:
         wait_for(send, lambda answer: answer.status != 403, what=f"{item.name} to be let in").ok()
 
     def _serves(self, version: str) -> bool:
-        return "/" not in version or version.split("/")[1] in self.api.versions(version.split("/")[0])
+        group, slash, number = version.partition("/")
+        return not slash or number in self.api.versions(group)
 
     def _free_port(self) -> int:
         """Return a node port that the server gave and took back."""
@@ -115,6 +118,11 @@ class Twin:
 
     def _pods(self) -> Any:
         return self.api.get(collection("Pod", "v1", self.namespace)).ok()
+
+    def _daemon_is_placed(self, pods: Any) -> bool:
+        placed = [pod for pod in pods["items"] if pod["spec"].get("nodeName") == f"node-{self.namespace}"]
+        owners = [owner["kind"] for pod in placed for owner in pod["metadata"].get("ownerReferences", ())]
+        return "DaemonSet" in owners
 
     def _history(self, live: Any) -> Iterator[tuple[str, Any]]:
         kind = "ReplicaSet" if live["kind"] == "Deployment" else "ControllerRevision"

@@ -27,21 +27,21 @@ _AUTOSCALERS: Final = (
     *rows(
         Outcome.CHANGES,
         "auto-metrics",
-        """kubectl patch hpa.v2.autoscaling auto-metrics --type=json -p '[{"op":"replace","path":"/spec/metrics/0/resource/target/averageUtilization","value":75}]'""",
-        """kubectl patch hpa.v2.autoscaling/auto-metrics -p '{"spec":{"behavior":{"scaleDown":{"stabilizationWindowSeconds":60}}}}'""",
+        """kubectl patch horizontalpodautoscalers.v2.autoscaling auto-metrics --type=json -p '[{"op":"replace","path":"/spec/metrics/0/resource/target/averageUtilization","value":75}]'""",
+        """kubectl patch horizontalpodautoscaler.v2.autoscaling/auto-metrics -p '{"spec":{"behavior":{"scaleDown":{"stabilizationWindowSeconds":60}}}}'""",
         """kubectl patch hpa auto-metrics --type=merge -p '{"spec":{"behavior":{"scaleUp":{"policies":[{"type":"Pods","value":4,"periodSeconds":30}]}}}}'""",
         needs=_V2,
     ),
     *rows(
         Outcome.CHANGES,
         "auto-metrics",
-        """kubectl patch hpa.v2beta2.autoscaling/auto-metrics -p '{"spec":{"behavior":{"scaleDown":{"stabilizationWindowSeconds":60}}}}'""",
+        """kubectl patch horizontalpodautoscalers.v2beta2.autoscaling/auto-metrics -p '{"spec":{"behavior":{"scaleDown":{"stabilizationWindowSeconds":60}}}}'""",
         needs=_V2BETA2,
     ),
     *rows(
         Outcome.CHANGES,
         "auto",
-        """kubectl patch hpa.v1.autoscaling auto -p '{"spec":{"targetCPUUtilizationPercentage":80}}'""",
+        """kubectl patch horizontalpodautoscalers.v1.autoscaling auto -p '{"spec":{"targetCPUUtilizationPercentage":80}}'""",
     ),
     *rows(
         Outcome.CHANGES,

@@ -15,7 +15,7 @@ ROWS: Final[tuple[Row, ...]] = (
         """kubectl patch svc web -p '{"spec":{"ports":[{"port":443,"$patch":"delete"}]}}'""",
         """kubectl patch svc web -p '{"spec":{"selector":{"version":"v2"}}}'""",
         """kubectl patch svc web --type=merge -p '{"spec":{"selector":null}}'""",
-        """kubectl patch svc web --type=merge -p '{"spec":{"ports":[{"name":"http","port":80,"targetPort":"http"}]}}'""",
+        """kubectl patch svc web --type=merge -p '{"spec":{"ports":[{"name":"http","port":80,"targetPort":8080},{"name":"https","port":443,"targetPort":8443},{"name":"metrics","port":9102,"targetPort":"metrics"}]}}'""",
         """kubectl patch svc web --type=json -p '[{"op":"replace","path":"/spec/ports/1/targetPort","value":9443}]'""",
         """kubectl patch svc web --type=json -p '[{"op":"remove","path":"/spec/ports/2"},{"op":"add","path":"/spec/ports/-","value":{"name":"grpc","port":9000}}]'""",
         """kubectl patch svc web -p '{"spec":{"externalIPs":["192.0.2.10"]}}'""",
@@ -35,14 +35,12 @@ ROWS: Final[tuple[Row, ...]] = (
         """kubectl patch svc edge --type=json -p '[{"op":"replace","path":"/spec/ports/0/targetPort","value":9090}]'""",
         """kubectl patch svc edge -p '{"spec":{"type":"LoadBalancer"}}'""",
         """kubectl patch svc edge -p '{"spec":{"ports":[{"port":8080,"name":"alt"}]}}'""",
-        """kubectl patch svc edge --type=merge -p '{"spec":{"type":"ClusterIP","ports":[{"name":"http","port":80,"targetPort":8080}]}}'""",
         """kubectl patch svc edge -p '{"spec":{"type":"ClusterIP"}}'""",
     ),
     *rows(
         Outcome.CHANGES,
         "dns",
         """kubectl patch svc dns --type=json -p '[{"op":"replace","path":"/spec/ports/1/targetPort","value":5353}]'""",
-        """kubectl patch svc dns --type=merge -p '{"spec":{"ports":[{"name":"dns","port":53,"protocol":"UDP"}]}}'""",
         """kubectl patch svc dns -p '{"spec":{"ports":[{"port":9153,"name":"metrics"}]}}'""",
     ),
     *rows(

@@ -27,7 +27,6 @@ _DEPLOYMENTS: Final = (
         """kubectl patch deployment api --type=merge -p '{"spec":{"minReadySeconds":5,"progressDeadlineSeconds":60}}'""",
         """kubectl patch deployment api --type=merge -p '{"spec":{"strategy":{"type":"Recreate","rollingUpdate":null}}}'""",
         """kubectl patch deployment api --type=merge -p '{"spec":{"template":{"spec":{"initContainers":null}}}}'""",
-        """kubectl patch deployment api --type=merge -p '{"spec":{"template":{"spec":{"containers":[{"name":"app","image":"app:2"},{"name":"proxy","image":"proxy:1"}]}}}}'""",
         """kubectl patch deployment api --type=json -p '[{"op":"replace","path":"/spec/replicas","value":1}]'""",
         """kubectl patch deployment api --type=json -p '[{"op":"remove","path":"/spec/template/spec/containers/0/env/0"}]'""",
         """kubectl patch deployment api --type=json -p '[{"op":"add","path":"/spec/template/spec/containers/0/env/-","value":{"name":"C","value":"3"}}]'""",

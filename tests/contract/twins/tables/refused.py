@@ -43,7 +43,7 @@ ROWS: Final[tuple[Row, ...]] = (
         "kubectl delete deployment api",
         "kubectl delete svc web",
         "kubectl delete configmap settings",
-        "kubectl delete pvc uploads",
+        "kubectl delete pvc uploads --wait=false",
         "kubectl delete rs rs",
         why="what nothing makes anew is not deleted",
     ),
@@ -120,10 +120,13 @@ ROWS: Final[tuple[Row, ...]] = (
     ),
     *rows(
         Outcome.WE_REFUSE,
-        "api",
+        "api web edge dns",
         """kubectl patch deployment api --type=merge -p '{"spec":{"template":{"spec":{"containers":[{"name":"app","image":"app:2"}]}}}}'""",
         """kubectl patch deployment api --type=merge -p '{"spec":{"template":{"spec":{"containers":[{"name":"app","image":"app:1"},{"name":"proxy","image":"proxy:2"}]}}}}'""",
-        why="a merge patch replaces whole lists, so containers and variables that it does not name would go",
+        """kubectl patch svc web --type=merge -p '{"spec":{"ports":[{"name":"http","port":80,"targetPort":"http"}]}}'""",
+        """kubectl patch svc edge --type=merge -p '{"spec":{"type":"ClusterIP","ports":[{"name":"http","port":80,"targetPort":8080}]}}'""",
+        """kubectl patch svc dns --type=merge -p '{"spec":{"ports":[{"name":"dns","port":53,"protocol":"UDP"}]}}'""",
+        why="a merge patch replaces whole lists, so the containers, variables and ports that it does not name would go",
     ),
     *rows(
         Outcome.WE_REFUSE,
@@ -131,6 +134,12 @@ ROWS: Final[tuple[Row, ...]] = (
         "kubectl rollout restart deployment/api --v=1",
         "kubectl scale deployment/api --replicas=2 --as=admin --as-group=system:masters",
         why="the cluster, the identity and the logs are chosen by the cluster block",
+    ),
+    *rows(
+        Outcome.WE_REFUSE,
+        "auto",
+        """kubectl patch hpa.v1.autoscaling auto -p '{"spec":{"maxReplicas":8}}'""",
+        why="kubectl drops the version that stands behind a short name, so it means another one than is written",
     ),
     *rows(
         Outcome.WE_DO,
