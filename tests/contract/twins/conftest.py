@@ -4,14 +4,12 @@ import os
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.contract.api import Api
 from tests.contract.twins.actors import Cluster
 from tests.contract.twins.comparing import Twins
-from tests.contract.twins.known import OF_OURS, OF_THE_SANDBOX
 from tests.contract.twins.rows import Row
 from tests.contract.twins.tables import ROWS
 from tests.contract.twins.twin import Twin
@@ -25,17 +23,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Give the comparison its rows; a known fault's rows have to fail."""
+    """Give the comparison its rows."""
     if "row" in metafunc.fixturenames:
         every = not ON_SANDBOX or metafunc.config.getoption("--all-commands", default=False)
-        metafunc.parametrize("row", [_parameter(row) for row in ROWS if every or row.sample])
-
-
-def _parameter(row: Row) -> Any:
-    faults = [*OF_OURS, *(OF_THE_SANDBOX if ON_SANDBOX else ())]
-    shown = [fault.what for fault in faults if fault.shown_by(row)]
-    marks = [pytest.mark.xfail(strict=True, reason="; ".join(shown))] if shown else []
-    return pytest.param(row, id=f"{row.title} [{' '.join(row.objects)}]", marks=marks)
+        rows = [row for row in ROWS if every or row.sample]
+        metafunc.parametrize("row", rows, ids=[f"{row.title} [{' '.join(row.objects)}]" for row in rows])
 
 
 @pytest.fixture(scope="session")

@@ -74,9 +74,9 @@ def rows(outcome: Outcome, objects: str, *commands: str | tuple[str, ...], **oth
     )
 
 
-def unmet(row: Row, versions: Callable[[str], list[str]]) -> str:
-    """Return why a server whose API groups have these versions says nothing about the row, or ""."""
-    for groups, wanted in ((row.needs, True), (row.lacks, False)):
+def unmet(needs: tuple[str, ...], lacks: tuple[str, ...], versions: Callable[[str], list[str]]) -> str:
+    """Return what a server whose API groups have these versions has too little or too much, or ""."""
+    for groups, wanted in ((needs, True), (lacks, False)):
         for group, _, version in (entry.partition("/") for entry in groups):
             if (version in versions(group)) is not wanted:
                 return f"the server {'lacks' if wanted else 'has'} {group}/{version}"

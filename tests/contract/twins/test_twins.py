@@ -10,16 +10,24 @@ import pytest
 from tests.contract.api import Api
 from tests.contract.twins.actors import Cluster
 from tests.contract.twins.comparing import Twins, compare
-from tests.contract.twins.known import OF_OURS, OF_THE_SANDBOX
+from tests.contract.twins.conftest import ON_SANDBOX
+from tests.contract.twins.known import KNOWN
 from tests.contract.twins.rows import Row, unmet
 from tests.contract.twins.tables import ROWS
 
 
 def test_kubectl_and_we_leave_the_same(row: Row, api: Api, cluster: Cluster, twins: Callable[[Row], Twins]) -> None:
-    lacking = unmet(row, api.versions)
+    lacking = unmet(row.needs, row.lacks, api.versions)
     if lacking:
         pytest.skip(lacking)
-    compare(row, cluster, twins)
+    faults = [fault.what for fault in KNOWN if fault.shown_by(row, on_sandbox=ON_SANDBOX, versions=api.versions)]
+    if not faults:
+        compare(row, cluster, twins)
+        return
+    # Anything may be what a fault shows itself as.
+    with pytest.raises(Exception):  # noqa: B017
+        compare(row, cluster, twins)
+    pytest.xfail("; ".join(faults))
 
 
 def test_every_row_is_there_once() -> None:
@@ -33,7 +41,7 @@ def test_a_difference_on_purpose_has_its_reason() -> None:
 
 
 def test_every_known_fault_is_shown_by_a_row() -> None:
-    for fault in (*OF_THE_SANDBOX, *OF_OURS):
+    for fault in KNOWN:
         assert fault.titles or fault.objects, fault
         for title in fault.titles:
             assert any(row.title == title for row in ROWS), f"no such row: {title}"

@@ -121,7 +121,6 @@ _STORAGE: Final = (
         Outcome.CHANGES,
         "uploads",
         """kubectl patch pvc uploads -p '{"metadata":{"labels":{"team":"shop"},"annotations":{"keep":"true"}}}'""",
-        """kubectl patch pvc uploads --type=merge -p '{"metadata":{"finalizers":null}}'""",
     ),
     *rows(
         Outcome.REFUSED,
