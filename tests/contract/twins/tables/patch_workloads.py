@@ -85,7 +85,6 @@ _DEPLOYMENTS: Final = (
         "api",
         """kubectl patch deployment api -p '{"spec":{"replicas":-1}}'""",
         """kubectl patch deployment api -p '{"spec":{"replicas":"two"}}'""",
-        """kubectl patch deployment api -p '{"spec":{"replicas":2.0}}'""",
         """kubectl patch deployment api -p '{\\"spec\\":{\\"replicas\\":5}}'""",
         """kubectl patch deployment api -p '{"spec":{"selector":{"matchLabels":{"app":"other"}}}}'""",
         """kubectl patch deployment api -p '{"spec":{"template":{"metadata":{"labels":{"app":"other"}}}}}'""",

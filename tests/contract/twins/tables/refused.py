@@ -65,10 +65,16 @@ ROWS: Final[tuple[Row, ...]] = (
         Outcome.WE_REFUSE,
         "api",
         "kubectl create configmap extra --from-literal=a=b",
-        "kubectl autoscale deployment api --max=3",
         "kubectl expose deployment api --port=80",
         "kubectl run shell --image=tools:1",
         why=_MAKES,
+    ),
+    *rows(
+        Outcome.WE_REFUSE,
+        "api",
+        "kubectl autoscale deployment api --max=3",
+        why=_MAKES,
+        needs=("autoscaling/v2",),
     ),
     *rows(
         Outcome.WE_REFUSE,
@@ -108,6 +114,7 @@ ROWS: Final[tuple[Row, ...]] = (
         """kubectl patch deployment api -p 'spec: {paused: yes}'""",
         """kubectl patch deployment api -p '{"spec":{"replicas":2},"spec":{"replicas":1}}'""",
         """kubectl patch deployment api -p 'spec: {replicas: 0x2}'""",
+        """kubectl patch deployment api -p '{"spec":{"replicas":2.0}}'""",
         why="readers of the text disagree on what it says",
     ),
     *rows(
