@@ -54,6 +54,7 @@ class Api:
 
     def __init__(self, kubeconfig: str, context: str | None) -> None:
         document = yaml.safe_load(kubeconfig)
+        self.kubeconfig = kubeconfig
         self.context = context or document["current-context"]
         self._files = tempfile.TemporaryDirectory(prefix="countersign-contract-")
         configuration = Configuration()

@@ -1,0 +1,187 @@
+"""What is known to be at fault: each entry's rows have to fail where it says, until it is mended and taken out."""
+# ruff: noqa: E501 - a command is one line
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+from tests.contract.twins.rows import Row, unmet
+
+
+class Where(Enum):
+    """Which clusters show a fault."""
+
+    SANDBOX = "the sandbox, whose fault it is"
+    REAL = "a real API server, as the sandbox is not strict enough"
+    EVERYWHERE = "both"
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Something that is wrong, and the rows that show it."""
+
+    what: str
+    where: Where
+    titles: tuple[str, ...] = ()
+    objects: tuple[str, ...] = ()
+    """Every row with one of these objects shows it."""
+    needs: tuple[str, ...] = ()
+    lacks: tuple[str, ...] = ()
+    """Groups and versions, as those of a row: the servers that show it."""
+
+    def shown_by(self, row: Row, *, on_sandbox: bool, versions: Callable[[str], list[str]]) -> bool:
+        """Tell whether the row has to fail because of it."""
+        if self.where is (Where.REAL if on_sandbox else Where.SANDBOX):
+            return False
+        named = row.title in self.titles or any(name in row.objects for name in self.objects)
+        return named and not unmet(self.needs, self.lacks, versions)
+
+
+_V2: Final = ("autoscaling/v2",)
+
+_OF_THE_SANDBOX: Final = (
+    Fault(
+        "it refuses a StatefulSet whose containers mount what volumeClaimTemplates name",
+        Where.SANDBOX,
+        objects=("db",),
+    ),
+    Fault("it serves neither PersistentVolumes nor StorageClasses", Where.SANDBOX, objects=("disk", "fast")),
+    Fault(
+        "a strategic patch loses a variable that is there twice",
+        Where.SANDBOX,
+        titles=(
+            "kubectl set env deployment/doubled LEVEL=warning",
+            "kubectl set env deployment/doubled MORE=1",
+            "kubectl set env deployment/doubled OTHER=2",
+        ),
+    ),
+    Fault(
+        "it does not default resourceFieldRef.divisor",
+        Where.SANDBOX,
+        titles=(
+            "kubectl set image deployment/shop app=registry.example.com/shop/app:2.5.0 && kubectl rollout undo deployment/shop",
+            "kubectl set image deployment/shop app=registry.example.com/shop/app:2.5.0 && kubectl set env deployment/shop GREETING- && kubectl rollout undo deployment/shop --to-revision=1",
+        ),
+    ),
+    Fault(
+        "it validates less than a real API server",
+        Where.SANDBOX,
+        titles=(
+            "kubectl set resources deployment/api --limits=pizza=1",
+            """kubectl patch ds agent -p '{"spec":{"updateStrategy":{"rollingUpdate":{"maxUnavailable":0}}}}'""",
+            """kubectl patch cronjob backup -p '{"spec":{"schedule":"now and then"}}'""",
+            """kubectl patch svc web -p '{"spec":{"clusterIP":"10.0.0.250"}}'""",
+            """kubectl patch svc web -p '{"spec":{"type":"Sideways"}}'""",
+            """kubectl patch svc web -p '{"spec":{"ports":[{"port":99999}]}}'""",
+            """kubectl patch svc web -p '{"spec":{"ports":[{"port":81}]}}'""",
+            """kubectl patch svc web -p '{"spec":{"externalTrafficPolicy":"Local"}}'""",
+            """kubectl patch svc edge -p '{"spec":{"ports":[{"port":80,"nodePort":80}]}}'""",
+            """kubectl patch svc web --type=merge -p '{"spec":{"ports":[]}}'""",
+            """kubectl patch ing shop-ingress --type=json -p '[{"op":"replace","path":"/spec/rules/0/http/paths/0/pathType","value":"Sometimes"}]'""",
+            """kubectl patch pdb budget -p '{"spec":{"minAvailable":-1}}'""",
+            """kubectl patch pdb budget -p '{"spec":{"minAvailable":"half"}}'""",
+            """kubectl patch cm settings -p '{"data":{"logo":"text"}}'""",
+            """kubectl patch pvc uploads -p '{"spec":{"resources":{"requests":{"storage":"8Gi"}}}}'""",
+            """kubectl patch pvc uploads -p '{"spec":{"storageClassName":"slow"}}'""",
+            """kubectl patch pvc uploads -p '{"spec":{"resources":{"requests":{"storage":"1Gi"}}}}'""",
+            """kubectl patch node NODE -p '{"spec":{"taints":[{"key":"dedicated","effect":"Sometimes"}]}}'""",
+        ),
+    ),
+    Fault(
+        "it allocates no node ports",
+        Where.SANDBOX,
+        titles=(
+            """kubectl patch svc web -p '{"spec":{"type":"NodePort","ports":[{"port":80,"nodePort":FREEPORT}]}}'""",
+            """kubectl patch svc edge -p '{"spec":{"ports":[{"port":80,"nodePort":FREEPORT}]}}'""",
+        ),
+    ),
+    Fault(
+        "it does not read the protobuf bodies in which kubectl creates and deletes",
+        Where.SANDBOX,
+        titles=(
+            "kubectl create job manual --from=cronjob/backup",
+            "kubectl create configmap extra --from-literal=a=b",
+            "kubectl autoscale deployment api --max=3",
+            "kubectl expose deployment api --port=80",
+            "kubectl run shell --image=tools:1",
+            "kubectl drain NODE --force --disable-eviction",
+        ),
+    ),
+)
+
+_OF_OURS: Final = (
+    Fault(
+        "it sends what the dry run answered, in which allocated ports are dummies and other fields are named too",
+        Where.REAL,
+        titles=(
+            """kubectl patch svc web -p '{"spec":{"type":"NodePort"}}'""",
+            """kubectl patch svc web --type=merge -p '{"spec":{"type":"NodePort"}}'""",
+            """kubectl patch svc web --type=json -p '[{"op":"replace","path":"/spec/type","value":"NodePort"}]'""",
+            """kubectl patch svc web -p '{"spec":{"type":"NodePort","ports":[{"port":80,"nodePort":FREEPORT}]}}'""",
+            """kubectl patch svc web -p '{"spec":{"type":"LoadBalancer"}}'""",
+            """kubectl patch svc web -p '{"spec":{"type":"LoadBalancer","externalTrafficPolicy":"Local","loadBalancerSourceRanges":["192.0.2.0/24"]}}'""",
+            """kubectl patch svc edge -p '{"spec":{"ports":[{"port":8080,"name":"alt"}]}}'""",
+            """kubectl patch svc edge -p '{"spec":{"type":"ClusterIP"}}'""",
+            """kubectl patch daemonset agent -p '{"spec":{"template":{"spec":{"nodeSelector":{"switched-off":"true"}}}}}'""",
+            """kubectl patch ds agent --type=json -p '[{"op":"remove","path":"/spec/template/spec/tolerations"}]'""",
+            """kubectl patch ds agent -p '{"spec":{"template":{"spec":{"volumes":[{"name":"logs","hostPath":{"path":"/var/log/pods"}}]}}}}'""",
+        ),
+    ),
+    Fault(
+        "a patch whose fields the server prunes is taken as already so, or half of it is applied",
+        Where.REAL,
+        titles=(
+            """kubectl patch deployment api -p '{"spec":{"replica":5}}'""",
+            """kubectl patch deployment api -p '{"spec":{"replicas":4,"minReadySecond":10}}'""",
+            """kubectl patch deployment api --type=json -p '[{"op":"add","path":"/spec/replica","value":5}]'""",
+        ),
+        lacks=_V2,
+    ),
+    Fault(
+        "escaped quotes are read as YAML, which makes keys of them",
+        Where.EVERYWHERE,
+        titles=("""kubectl patch deployment api -p '{\\"spec\\":{\\"replicas\\":5}}'""",),
+    ),
+    Fault(
+        "a merge patch may drop containers, variables and ports that it does not name",
+        Where.EVERYWHERE,
+        titles=(
+            """kubectl patch deployment api --type=merge -p '{"spec":{"template":{"spec":{"containers":[{"name":"app","image":"app:2"}]}}}}'""",
+            """kubectl patch deployment api --type=merge -p '{"spec":{"template":{"spec":{"containers":[{"name":"app","image":"app:1"},{"name":"proxy","image":"proxy:2"}]}}}}'""",
+            """kubectl patch svc web --type=merge -p '{"spec":{"ports":[{"name":"http","port":80,"targetPort":"http"}]}}'""",
+            """kubectl patch svc edge --type=merge -p '{"spec":{"type":"ClusterIP","ports":[{"name":"http","port":80,"targetPort":8080}]}}'""",
+            """kubectl patch svc dns --type=merge -p '{"spec":{"ports":[{"name":"dns","port":53,"protocol":"UDP"}]}}'""",
+        ),
+    ),
+    Fault(
+        "a patch without a merge key is answered by 500, which is taken for a server that is down for a moment",
+        Where.EVERYWHERE,
+        titles=(
+            """kubectl patch deployment api -p '{"spec":{"template":{"spec":{"containers":[{"image":"app:2"}]}}}}'""",
+        ),
+    ),
+    Fault(
+        "--ignore-not-found is read and not heeded",
+        Where.EVERYWHERE,
+        titles=("kubectl delete pod no-such --ignore-not-found",),
+    ),
+    Fault(
+        "the version in a kind is read and not used",
+        Where.EVERYWHERE,
+        titles=(
+            """kubectl patch horizontalpodautoscalers.v1.autoscaling auto -p '{"spec":{"targetCPUUtilizationPercentage":80}}'""",
+        ),
+        needs=_V2,
+    ),
+    Fault(
+        "the version in a kind is read and not used",
+        Where.EVERYWHERE,
+        titles=(
+            """kubectl patch horizontalpodautoscalers.v2beta2.autoscaling/auto-metrics -p '{"spec":{"behavior":{"scaleDown":{"stabilizationWindowSeconds":60}}}}'""",
+        ),
+    ),
+)
+
+KNOWN: Final = (*_OF_THE_SANDBOX, *_OF_OURS)
+"""Faults of the sandbox's API server and controllers, and of our client."""
