@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from countersign.cli.cluster_role import rbac
 from countersign.settings import settings
 
 commands = typer.Typer(
@@ -24,3 +25,6 @@ def check(
 
     block = asyncio.run(load_block(KubernetesCluster, name or settings().cluster_block))
     typer.echo(block.check())
+
+
+commands.command("rbac")(rbac)
