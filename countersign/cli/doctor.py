@@ -9,8 +9,13 @@ import typer
 
 from countersign.cli.exit_codes import CONFIGURATION
 from countersign.cli.policy_text import UNCONFIGURED
-from countersign.errors import ConfigurationError, CountersignError
+from countersign.errors import ConfigurationError, CountersignError, TargetNotFound
 from countersign.settings import Settings, load_settings
+
+_GRANT = (
+    "`countersign clusters rbac` prints the role for kubectl apply; or take the operation out of the policy's "
+    "allowed_operations"
+)
 
 
 @dataclass(frozen=True)
@@ -45,7 +50,9 @@ def examine(settings: Settings) -> list[Answer]:
         ("cluster", _cluster),
         ("hosts", _hosts),
     ]
-    return [*(_asked(name, partial(check, settings)) for name, check in checks), *_channels(settings)]
+    answers = [_asked(name, partial(check, settings)) for name, check in checks]
+    reached = next(answer for answer in answers if answer.name == "cluster").fine
+    return [*answers, *(_rights(settings) if reached else ()), *_channels(settings)]
 
 
 def _asked(name: str, check: Callable[[], str]) -> Answer:
@@ -142,6 +149,25 @@ def _cluster(settings: Settings) -> str:
     from blocks.loading import load_block  # noqa: PLC0415
 
     return asyncio.run(load_block(KubernetesCluster, settings.cluster_block)).check()
+
+
+def _rights(settings: Settings) -> list[Answer]:
+    """Say which rights the cluster's user lacks for what the policy allows, one by one."""
+    from blocks import KubernetesCluster  # noqa: PLC0415
+    from blocks.loading import load_block  # noqa: PLC0415
+    from countersign.cli.doctor_rights import rights_missing  # noqa: PLC0415
+
+    cluster = asyncio.run(load_block(KubernetesCluster, settings.cluster_block)).settings()
+    try:
+        missing = rights_missing(settings, cluster)
+    except TargetNotFound:
+        return [Answer("rights", True, f"{cluster.name} does not say what this user may do")]
+    except CountersignError as error:
+        return [Answer("rights", False, error.message, error.hint)]
+    if not missing:
+        return [Answer("rights", True, f"{cluster.name}: this user may do all that the policy's operations need")]
+    answers = [Answer("rights", False, f"{cluster.name}: this user {one}") for one in missing]
+    return [*answers[:-1], replace(answers[-1], hint=_GRANT)]
 
 
 def _hosts(settings: Settings) -> str:
