@@ -1,6 +1,7 @@
 """`countersign doctor`: try every connection and say what to do about what does not work."""
 
 import asyncio
+import base64
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -103,13 +104,19 @@ def _redis(settings: Settings) -> str:
 
 def _prefect(_settings: Settings) -> str:
     import httpx  # noqa: PLC0415
-    from prefect.settings import PREFECT_API_URL  # noqa: PLC0415
+    from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL  # noqa: PLC0415
 
     address = PREFECT_API_URL.value()
     if not address:
         raise ConfigurationError("PREFECT_API_URL is not set", hint="`countersign up` starts a Prefect server here")
     try:
-        answer = httpx.get(f"{address}/admin/version", timeout=5)
+        known = _authorization(PREFECT_API_AUTH_STRING.value())
+        answer = httpx.get(f"{address}/admin/version", timeout=5, headers=known)
+        if answer.status_code == httpx.codes.UNAUTHORIZED:
+            raise ConfigurationError(
+                f"Prefect's API at {address} does not know this user",
+                hint="set PREFECT_API_AUTH_STRING as the server has PREFECT_SERVER_API_AUTH_STRING",
+            )
         answer.raise_for_status()
     except httpx.HTTPError as error:
         raise ConfigurationError(
@@ -117,6 +124,11 @@ def _prefect(_settings: Settings) -> str:
             hint="check PREFECT_API_URL; it ends in /api, for example http://127.0.0.1:4200/api",
         ) from None
     return f"Prefect {answer.json()} answers at {address}"
+
+
+def _authorization(known: str | None) -> dict[str, str]:
+    """Return the header by which Prefect's server knows its clients (HTTP Basic)."""
+    return {"Authorization": f"Basic {base64.b64encode(known.encode()).decode()}"} if known else {}
 
 
 def _workers(_settings: Settings) -> str:
