@@ -47,6 +47,15 @@ def test_systemd_has_nothing_to_say_against_them(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("unit", SERVICES, ids=lambda unit: unit.name)
+def test_the_programs_that_a_service_starts_are_there(unit: Path) -> None:
+    starts = [line.split() for line in unit.read_text().splitlines() if line.startswith("ExecStart=")]
+    assert starts
+    for wrapper, program, *_ in starts:
+        for path in (wrapper.partition("=")[2], program):
+            assert Path(path.replace(INSTALLED, str(PROJECT))).exists(), path
+
+
+@pytest.mark.parametrize("unit", SERVICES, ids=lambda unit: unit.name)
 def test_every_service_is_hardened_and_has_its_secrets_by_credential(unit: Path) -> None:
     lines = set(unit.read_text().splitlines())
     assert lines >= HARDENED
