@@ -26,35 +26,27 @@ def built(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         images.buildah("rmi", "--all", "--force")
 
 
-def test_it_runs_as_nobody_in_particular_and_writes_in_one_folder(built: tuple[Images, str]) -> None:
-    images, container = built
-    script = (
-        "import os, pathlib\n"
-        "print(os.getuid(), os.getgid())\n"
-        "for folder in ('/app', '/app/flows', '/opt/countersign', '/etc', '/var/lib/countersign', '/tmp'):\n"
-        "    print(folder, os.access(folder, os.W_OK))\n"
-    )
-    assert images.run(container, "python", "-c", script).stdout.splitlines() == [
-        "10001 10001",
-        "/app False",
-        "/app/flows False",
-        "/opt/countersign False",
-        "/etc False",
-        "/var/lib/countersign True",
-        "/tmp True",
-    ]
+# What a script finds is told by how it ends: buildah now and then loses what a short one prints.
+_PLACES = """
+import os, pwd
+assert (os.getuid(), os.getgid()) == (10001, 10001)
+assert pwd.getpwuid(10001).pw_name == "countersign"
+for folder in ("/app", "/app/flows", "/opt/countersign", "/etc", "/usr/local"):
+    assert not os.access(folder, os.W_OK), folder
+for folder in ("/var/lib/countersign", "/tmp"):
+    assert os.access(folder, os.W_OK), folder
+"""
+_CONTENT = """
+from importlib.util import find_spec
+assert not [name for name in ("pytest", "mypy", "hatchling", "hadolint", "pip") if find_spec(name)]
+assert all(find_spec(name) for name in ("countersign.worker", "flows.reconcile", "blocks", "prefect"))
+"""
 
 
-def test_it_has_what_runs_and_nothing_of_the_tests(built: tuple[Images, str]) -> None:
+@pytest.mark.parametrize("script", [_PLACES, _CONTENT], ids=["writes-in-two-folders", "has-what-runs"])
+def test_it_is_as_its_file_says(built: tuple[Images, str], script: str) -> None:
     images, container = built
-    script = (
-        "import importlib.util as u; print([n for n in ('pytest', 'mypy', 'hatchling', 'pip') if u.find_spec(n)])"
-    )
-    assert images.run(container, "python", "-c", script).stdout.strip() == "[]"
-    assert (
-        "usage: python -m countersign.worker"
-        in images.run(container, "python", "-m", "countersign.worker", "--help").stdout
-    )
+    images.run(container, "python", "-c", script)
 
 
 def test_an_action_is_executed_from_inside_it(built: tuple[Images, str]) -> None:

@@ -130,7 +130,7 @@ def dry(cluster: Cluster, document: dict[str, Any]) -> str:
     plural = f"{document['kind'].lower()}s".replace("policys", "policies")
     place = f"/namespaces/{cluster.namespace}" if "namespace" in document["metadata"] else ""
     request = HttpRequest("POST", f"{root}{place}/{plural}", document, query={"dryRun": "All"})
-    answer = cluster.connection._request(request, what=f"dry run of {named(document)}")
+    answer = cluster.connection._request(request, what=f"dry run of {named(document)}", about=None)
     return str(answer["kind"])
 
 

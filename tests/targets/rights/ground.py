@@ -72,9 +72,22 @@ def furnished(cluster: Cluster) -> Iterator[set[str]]:
             cluster.create(kind, body)
             if not KINDS[kind].namespaced:
                 undo.callback(_remove, cluster, kind)
-        for kind in ("Deployment", "StatefulSet", "DaemonSet"):
+        for kind in ("Deployment", "StatefulSet"):
             cluster.settled(kind, name_of(kind, cluster.namespace))
+        wait_for_revisions(cluster, 1)
         yield kinds
+
+
+def wait_for_revisions(cluster: Cluster, count: int) -> None:
+    """Wait until the DaemonSet has so many. Its node has no kubelet, so its pods need never be ready."""
+
+    def there() -> bool:
+        agent = cluster.get("DaemonSet", "agent")
+        owners = [item["metadata"]["ownerReferences"][0]["uid"] for item in cluster.items("ControllerRevision")]
+        seen = agent["status"].get("observedGeneration") == agent["metadata"]["generation"]
+        return seen and owners.count(agent["metadata"]["uid"]) >= count
+
+    cluster.until(there)
 
 
 def _remove(cluster: Cluster, kind: str) -> None:

@@ -25,7 +25,6 @@ class Asked:
 
     right: Right
     status: int
-    line: str
 
 
 def asked_of(method: str, url: str, status: int, *, home: str) -> Asked | None:
@@ -55,7 +54,7 @@ def asked_of(method: str, url: str, status: int, *, home: str) -> Asked | None:
         verb = "deletecollection"
     if len(rest) > 2:
         resource = f"{resource}/{rest[2]}"
-    return Asked(Right(group, resource, verb, everywhere=namespace != home), status, f"{method} {url}")
+    return Asked(Right(group, resource, verb, everywhere=namespace != home), status)
 
 
 class RecordingProxy:
@@ -69,6 +68,7 @@ class RecordingProxy:
         self._token = token
         self._home = home
         self.asked: list[Asked] = []
+        self._denied: list[str] = []
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
         document["clusters"][0]["cluster"] = {"server": f"http://127.0.0.1:{self._server.server_address[1]}"}
@@ -84,9 +84,14 @@ class RecordingProxy:
         self._server.server_close()
         self._pool.clear()
 
+    def forget(self) -> None:
+        """Begin anew."""
+        self.asked.clear()
+        self._denied.clear()
+
     def refused(self) -> list[str]:
-        """The requests that were answered with 403."""
-        return [f"{one.line} ({one.right})" for one in self.asked if one.status == 403]
+        """The requests that were answered with 403, discovery and its like among them."""
+        return list(self._denied)
 
     def used(self) -> set[Right]:
         """The rights of the requests that were let through."""
@@ -111,6 +116,8 @@ class RecordingProxy:
                 asked = asked_of(self.command, self.path, answer.status, home=proxy._home)
                 if asked is not None:
                     proxy.asked.append(asked)
+                if answer.status == 403:
+                    proxy._denied.append(f"{self.command} {self.path}")
                 self.send_response(answer.status)
                 for name, value in answer.headers.items():
                     if name.lower() not in _HOP:

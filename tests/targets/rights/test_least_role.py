@@ -41,7 +41,7 @@ from countersign.targets.kubernetes.target import KubernetesTarget
 from countersign.targets.model import Landed, Plan, Severity
 from tests.intents import apply
 from tests.targets.cluster import Cluster
-from tests.targets.rights.ground import furnished, granted, name_of
+from tests.targets.rights.ground import furnished, granted, name_of, wait_for_revisions
 from tests.targets.rights.recorder import RecordingProxy
 
 pytestmark = [
@@ -117,7 +117,7 @@ def wait_for_the_role(cluster: Cluster, proxy: RecordingProxy, operations: Seque
         cluster.until(
             lambda: not missing_rights(connection, operations, namespaces=[cluster.namespace], **asked) or None
         )
-    proxy.asked.clear()
+    proxy.forget()
 
 
 def judge(proxy: RecordingProxy, operation: str, absent: set[tuple[str, str]]) -> None:
@@ -161,7 +161,9 @@ def prepare(cluster: Cluster, verb: Verb) -> None:
         patch = {"spec": {"template": {"metadata": {"annotations": {"second": "revision"}}}}}
         for kind in ("Deployment", "StatefulSet", "DaemonSet"):
             cluster.change(kind, name_of(kind, cluster.namespace), patch)
-            cluster.settled(kind, name_of(kind, cluster.namespace))
+            if kind != "DaemonSet":
+                cluster.settled(kind, name_of(kind, cluster.namespace))
+        wait_for_revisions(cluster, 2)
     if verb is Verb.RESUME:
         cluster.change("Deployment", "api", {"spec": {"paused": True}})
     if verb is Verb.UNCORDON:
