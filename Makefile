@@ -17,7 +17,7 @@ STATE_DIR ?= .countersign
 CONTROL_PLANE_DIR ?= .countersign-control-plane
 
 .DEFAULT_GOAL := help
-.PHONY: help install lock lint types imports check test sshd control-plane contract faults model soak demo up bench register clean
+.PHONY: help install lock lint types imports check test sshd control-plane contract faults image-test model soak demo up bench register clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -35,13 +35,17 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 	$(BIN)/uv pip install --quiet --offline --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $@
 
-lock: ## write requirements.lock afresh
+lock: ## write requirements.lock afresh, and what of it the image has
 	$(BIN)/uv pip compile --quiet --system-certs --universal --generate-hashes --python-version 3.11 \
 	  --upgrade --group dev --no-header --output-file requirements.lock pyproject.toml
+	$(BIN)/uv pip compile --quiet --system-certs --universal --generate-hashes --python-version 3.11 \
+	  --upgrade --constraints requirements.lock --no-header --no-annotate \
+	  --output-file deployments/requirements.lock pyproject.toml
 
-lint: install ## ruff: rules and format
+lint: install ## ruff: rules and format; hadolint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/hadolint deployments/Containerfile
 
 types: install ## mypy, strict
 	$(BIN)/mypy
@@ -70,6 +74,9 @@ faults: install ## lose processes and servers at every point, lie about every re
 MINUTES ?= 10
 soak: install ## hundreds of approvals while everything is killed at random; MINUTES=20 SEED=1
 	$(BIN)/python -m tests.soak --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
+
+image-test: install ## build the image with buildah and run it; needs root, and debootstrap for the base
+	$(BIN)/pytest -q tests/deployments/test_image.py --image
 
 model: install ## play 2,000 lives of approvals in every order of events (make test plays 60)
 	$(BIN)/pytest -q tests/model --examples 2000

@@ -7,6 +7,7 @@ import typer
 
 from countersign.cli import (
     channels,
+    clusters,
     dead_letters,
     demo,
     doctor,
@@ -52,6 +53,7 @@ app.command("doctor")(doctor.run)
 app.command("reconcile")(reconcile.run)
 app.add_typer(approvals)
 app.add_typer(executions)
+app.add_typer(clusters.commands)
 app.add_typer(hosts.commands)
 app.add_typer(keys.commands)
 app.add_typer(channels.commands)

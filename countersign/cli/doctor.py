@@ -1,6 +1,7 @@
 """`countersign doctor`: try every connection and say what to do about what does not work."""
 
 import asyncio
+import base64
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -9,8 +10,13 @@ import typer
 
 from countersign.cli.exit_codes import CONFIGURATION
 from countersign.cli.policy_text import UNCONFIGURED
-from countersign.errors import ConfigurationError, CountersignError
+from countersign.errors import ConfigurationError, CountersignError, TargetNotFound
 from countersign.settings import Settings, load_settings
+
+_GRANT = (
+    "`countersign clusters rbac` prints the role for kubectl apply; or take the operation out of the policy's "
+    "allowed_operations"
+)
 
 
 @dataclass(frozen=True)
@@ -45,7 +51,9 @@ def examine(settings: Settings) -> list[Answer]:
         ("cluster", _cluster),
         ("hosts", _hosts),
     ]
-    return [*(_asked(name, partial(check, settings)) for name, check in checks), *_channels(settings)]
+    answers = [_asked(name, partial(check, settings)) for name, check in checks]
+    reached = next(answer for answer in answers if answer.name == "cluster").fine
+    return [*answers, *(_rights(settings) if reached else ()), *_channels(settings)]
 
 
 def _asked(name: str, check: Callable[[], str]) -> Answer:
@@ -96,13 +104,19 @@ def _redis(settings: Settings) -> str:
 
 def _prefect(_settings: Settings) -> str:
     import httpx  # noqa: PLC0415
-    from prefect.settings import PREFECT_API_URL  # noqa: PLC0415
+    from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL  # noqa: PLC0415
 
     address = PREFECT_API_URL.value()
     if not address:
         raise ConfigurationError("PREFECT_API_URL is not set", hint="`countersign up` starts a Prefect server here")
     try:
-        answer = httpx.get(f"{address}/admin/version", timeout=5)
+        known = _authorization(PREFECT_API_AUTH_STRING.value())
+        answer = httpx.get(f"{address}/admin/version", timeout=5, headers=known)
+        if answer.status_code == httpx.codes.UNAUTHORIZED:
+            raise ConfigurationError(
+                f"Prefect's API at {address} does not know this user",
+                hint="set PREFECT_API_AUTH_STRING as the server has PREFECT_SERVER_API_AUTH_STRING",
+            )
         answer.raise_for_status()
     except httpx.HTTPError as error:
         raise ConfigurationError(
@@ -110,6 +124,11 @@ def _prefect(_settings: Settings) -> str:
             hint="check PREFECT_API_URL; it ends in /api, for example http://127.0.0.1:4200/api",
         ) from None
     return f"Prefect {answer.json()} answers at {address}"
+
+
+def _authorization(known: str | None) -> dict[str, str]:
+    """Return the header by which Prefect's server knows its clients (HTTP Basic)."""
+    return {"Authorization": f"Basic {base64.b64encode(known.encode()).decode()}"} if known else {}
 
 
 def _workers(_settings: Settings) -> str:
@@ -142,6 +161,25 @@ def _cluster(settings: Settings) -> str:
     from blocks.loading import load_block  # noqa: PLC0415
 
     return asyncio.run(load_block(KubernetesCluster, settings.cluster_block)).check()
+
+
+def _rights(settings: Settings) -> list[Answer]:
+    """Say which rights the cluster's user lacks for what the policy allows, one by one."""
+    from blocks import KubernetesCluster  # noqa: PLC0415
+    from blocks.loading import load_block  # noqa: PLC0415
+    from countersign.cli.doctor_rights import rights_missing  # noqa: PLC0415
+
+    cluster = asyncio.run(load_block(KubernetesCluster, settings.cluster_block)).settings()
+    try:
+        missing = rights_missing(settings, cluster)
+    except TargetNotFound:
+        return [Answer("rights", True, f"{cluster.name} does not say what this user may do")]
+    except CountersignError as error:
+        return [Answer("rights", False, error.message, error.hint)]
+    if not missing:
+        return [Answer("rights", True, f"{cluster.name}: this user may do all that the policy's operations need")]
+    answers = [Answer("rights", False, f"{cluster.name}: this user {one}") for one in missing]
+    return [*answers[:-1], replace(answers[-1], hint=_GRANT)]
 
 
 def _hosts(settings: Settings) -> str:

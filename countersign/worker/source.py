@@ -6,6 +6,7 @@ the old. Modules that the file imports are Python's to cache: a change there nee
 """
 
 import threading
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.util import cache_from_source, find_spec
 from pathlib import Path
@@ -48,7 +49,9 @@ class FlowSource:
             if known is not None and known[0] == stamp:
                 return known[1]
             # Python takes compiled code for current within the same second: two edits in one would show the first.
-            Path(cache_from_source(str(file))).unlink(missing_ok=True)
+            # Where it cannot be removed (a read-only image), nobody edits either.
+            with suppress(OSError):
+                Path(cache_from_source(str(file))).unlink()
             flow: AnyFlow = load_flow_from_entrypoint(entrypoint, use_placeholder_flow=False)
             self._loaded[entrypoint] = (stamp, flow)
             return flow

@@ -49,6 +49,13 @@ def test_a_changed_file_is_imported_again(tmp_path: Path) -> None:
     assert answer(source, deployed) == 2
 
 
+def test_compiled_code_that_cannot_be_removed_is_no_obstacle(tmp_path: Path) -> None:
+    (tmp_path / "f.py").write_text(TEXT.format(1))
+    # Nobody may remove anything from what is no folder; a read-only image refuses in the same place.
+    (tmp_path / "__pycache__").write_text("")
+    assert answer(FlowSource(), deployment("f.py:answer", path=tmp_path)) == 1
+
+
 def test_a_file_that_broke_and_was_mended_is_loaded_again(tmp_path: Path) -> None:
     file = tmp_path / "f.py"
     file.write_text("import nothing_of_this_name\n")

@@ -23,14 +23,16 @@ def budget_findings(connection: Connection, plan: Plan) -> Iterable[Finding]:
             continue
         try:
             live = connection.get(object_path(connection, step.ref.kind, step.ref.namespace, step.ref.name))
-            if step.ref.namespace not in cache:
-                path = list_path(connection, "PodDisruptionBudget", step.ref.namespace)
-                cache[step.ref.namespace] = connection.get(path, what="list the budgets")["items"]
         except TargetNotFound:
             continue
-        except PermanentTargetError:
-            yield Finding(Severity.INFO, "pdb_not_readable", "Budgets cannot be read here, so none was considered.")
-            return
+        if step.ref.namespace not in cache:
+            try:
+                path = list_path(connection, "PodDisruptionBudget", step.ref.namespace)
+                cache[step.ref.namespace] = connection.get(path, what="list the budgets")["items"]
+            except (PermanentTargetError, TargetNotFound):
+                text = f"The PodDisruptionBudgets for {step.ref} cannot be read, so nothing is known of any."
+                yield Finding(Severity.WARNING, "pdb_not_readable", text)
+                return
         budgets = cache[step.ref.namespace]
         yield from deletion_findings(step, live, budgets) if deletes_pod else scale_findings(step, live, budgets)
 

@@ -163,7 +163,8 @@ def _autoscaler_findings(connection: Connection, plan: Plan, ref: ObjectRef) -> 
     try:
         items = connection.get(list_path(connection, "HorizontalPodAutoscaler", ref.namespace))["items"]
     except (PermanentTargetError, TargetNotFound):
-        yield Finding(Severity.INFO, "hpa_not_readable", "Autoscalers cannot be read here, so none was considered.")
+        text = f"The autoscalers for {ref} cannot be read, so nothing is known of any."
+        yield Finding(Severity.WARNING, "hpa_not_readable", text)
         return
     yield from autoscaler_findings(ref, wanted, items)
 

@@ -1,0 +1,60 @@
+"""A protection that cannot be asked about is a finding, which the policy can block on."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from countersign.actions.operation import DeleteParameters, ScaleParameters, Verb
+from countersign.errors import PreflightRefused
+from countersign.policy.checks import decide_findings, enforce
+from countersign.policy.document import Policy
+from countersign.policy.loading import load_policy
+from countersign.sandbox.cluster import Effect, Fault, SandboxCluster
+from countersign.targets.model import Finding, Severity
+from tests.targets.cluster import Cluster
+
+
+@pytest.fixture
+def sandbox() -> Iterator[SandboxCluster]:
+    with SandboxCluster() as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def cluster(sandbox: SandboxCluster) -> Iterator[Cluster]:
+    with Cluster(sandbox.kubeconfig) as cluster:
+        cluster.new_namespace()
+        cluster.workload(replicas=1)
+        yield cluster
+
+
+def forbid(sandbox: SandboxCluster, resource: str, code: int = 403) -> None:
+    sandbox.faults.add(Fault(effect=Effect.ERROR, path=f"/{resource}$", method="GET", code=code, count=None))
+
+
+def scaled_down(cluster: Cluster) -> tuple[Finding, ...]:
+    operation = cluster.operation(Verb.SCALE, "Deployment", "api", parameters=ScaleParameters(0))
+    return cluster.target.preflight(cluster.plan(operation))
+
+
+@pytest.mark.parametrize("code", [403, 404])
+@pytest.mark.parametrize(
+    ("resource", "finding"),
+    [("poddisruptionbudgets", "pdb_not_readable"), ("horizontalpodautoscalers", "hpa_not_readable")],
+)
+def test_what_cannot_be_read_is_warned_about(
+    sandbox: SandboxCluster, cluster: Cluster, resource: str, finding: str, code: int
+) -> None:
+    forbid(sandbox, resource, code)
+    (found,) = scaled_down(cluster)
+    assert (found.severity, found.code) == (Severity.WARNING, finding)
+    enforce(decide_findings(Policy(), [found]))
+    with pytest.raises(PreflightRefused):
+        enforce(decide_findings(load_policy(f"blocking_findings: [{finding}]"), [found]))
+
+
+def test_a_deletion_whose_budgets_cannot_be_read_is_warned_about(sandbox: SandboxCluster, cluster: Cluster) -> None:
+    forbid(sandbox, "poddisruptionbudgets")
+    name = cluster.items("Pod")[0]["metadata"]["name"]
+    plan = cluster.plan(cluster.operation(Verb.DELETE, "Pod", name, parameters=DeleteParameters()))
+    assert [found.code for found in cluster.target.preflight(plan)] == ["pdb_not_readable"]
