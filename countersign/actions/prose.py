@@ -33,6 +33,7 @@ _FLAG_NAMES: Final = frozenset(
     name for entry in CATALOGUE for flag in entry.all_flags for name in (flag.name, flag.short) if name
 )
 _FIRST_WORD: Final = re.compile(r"[a-z0-9_./-]+")
+_LOWER_WORD: Final = re.compile(r"[a-z][a-z0-9_./-]*")
 _EXPLAINS: Final = frozenset({"to", "for", "because", "which", "since", "as"})
 _NEXT_COMMAND: Final = re.compile(r"；\s*[A-Za-z./]")
 _CLAUSE: Final = re.compile(r"；\s*([A-Za-z0-9_./-]+)")
@@ -110,7 +111,9 @@ def is_sentence(text: str, *, command: str) -> bool:
     if outside is None:
         return False
     if has_ideographs(outside):
-        return True
+        # A word that only looks like a program's may be the rest of a command that was broken in two.
+        word = _LOWER_WORD.match(outside)
+        return word is None or word[0] in command
     words = outside.split()
     if not words:
         return False

@@ -121,6 +121,12 @@ OF_VERB: Final[Mapping[Verb, tuple[Declared, ...]]] = {
         Declared("list", (Phase.OBSERVE,), "pods", of=frozenset({"Pod"})),
         *_SURVIVED,
     ),
+    Verb.TAINT: (*_CHANGED, Declared("list", (Phase.PLAN,), "pods", everywhere=True)),
+    Verb.CREATE_JOB: (
+        Declared("get", (Phase.PLAN, Phase.PREFLIGHT, Phase.INSPECT, Phase.OBSERVE), "jobs.batch"),
+        Declared("create", (Phase.PREFLIGHT, Phase.APPLY), "jobs.batch"),
+        Declared("list", (Phase.OBSERVE,), "pods"),
+    ),
     Verb.DRAIN: (
         *_CHANGED,
         Declared("list", (Phase.PLAN,), "pods", everywhere=True),
