@@ -112,53 +112,28 @@ _OF_THE_SANDBOX: Final = (
 
 _OF_OURS: Final = (
     Fault(
-        "it sends what the dry run answered, in which allocated ports are dummies and other fields are named too",
+        "an added item of a list is compared whole with the answer, into which the server puts what it allocates",
         Where.REAL,
-        titles=(
-            """kubectl patch svc web -p '{"spec":{"type":"NodePort"}}'""",
-            """kubectl patch svc web --type=merge -p '{"spec":{"type":"NodePort"}}'""",
-            """kubectl patch svc web --type=json -p '[{"op":"replace","path":"/spec/type","value":"NodePort"}]'""",
-            """kubectl patch svc web -p '{"spec":{"type":"NodePort","ports":[{"port":80,"nodePort":FREEPORT}]}}'""",
-            """kubectl patch svc web -p '{"spec":{"type":"LoadBalancer"}}'""",
-            """kubectl patch svc web -p '{"spec":{"type":"LoadBalancer","externalTrafficPolicy":"Local","loadBalancerSourceRanges":["192.0.2.0/24"]}}'""",
-            """kubectl patch svc edge -p '{"spec":{"ports":[{"port":8080,"name":"alt"}]}}'""",
-            """kubectl patch svc edge -p '{"spec":{"type":"ClusterIP"}}'""",
-            """kubectl patch daemonset agent -p '{"spec":{"template":{"spec":{"nodeSelector":{"switched-off":"true"}}}}}'""",
-            """kubectl patch ds agent --type=json -p '[{"op":"remove","path":"/spec/template/spec/tolerations"}]'""",
-            """kubectl patch ds agent -p '{"spec":{"template":{"spec":{"volumes":[{"name":"logs","hostPath":{"path":"/var/log/pods"}}]}}}}'""",
-        ),
+        titles=("""kubectl patch svc edge -p '{"spec":{"ports":[{"port":8080,"name":"alt"}]}}'""",),
     ),
     Fault(
-        "a patch whose fields the server prunes is taken as already so, or half of it is applied",
-        Where.REAL,
-        titles=(
-            """kubectl patch deployment api -p '{"spec":{"replica":5}}'""",
-            """kubectl patch deployment api -p '{"spec":{"replicas":4,"minReadySecond":10}}'""",
-            """kubectl patch deployment api --type=json -p '[{"op":"add","path":"/spec/replica","value":5}]'""",
-        ),
-        lacks=_V2,
-    ),
-    Fault(
-        "escaped quotes are read as YAML, which makes keys of them",
-        Where.EVERYWHERE,
-        titles=("""kubectl patch deployment api -p '{\\"spec\\":{\\"replicas\\":5}}'""",),
-    ),
-    Fault(
-        "a merge patch may drop containers, variables and ports that it does not name",
+        "ports of a Service are told apart by their number alone, not by their protocol",
         Where.EVERYWHERE,
         titles=(
-            """kubectl patch deployment api --type=merge -p '{"spec":{"template":{"spec":{"containers":[{"name":"app","image":"app:2"}]}}}}'""",
-            """kubectl patch deployment api --type=merge -p '{"spec":{"template":{"spec":{"containers":[{"name":"app","image":"app:1"},{"name":"proxy","image":"proxy:2"}]}}}}'""",
-            """kubectl patch svc web --type=merge -p '{"spec":{"ports":[{"name":"http","port":80,"targetPort":"http"}]}}'""",
-            """kubectl patch svc edge --type=merge -p '{"spec":{"type":"ClusterIP","ports":[{"name":"http","port":80,"targetPort":8080}]}}'""",
+            """kubectl patch svc dns -p '{"spec":{"ports":[{"port":9153,"name":"metrics"}]}}'""",
             """kubectl patch svc dns --type=merge -p '{"spec":{"ports":[{"name":"dns","port":53,"protocol":"UDP"}]}}'""",
         ),
     ),
     Fault(
-        "a patch without a merge key is answered by 500, which is taken for a server that is down for a moment",
+        "what a patch sets to false is not in the answer, and taken for a field that does not exist",
         Where.EVERYWHERE,
+        titles=("""kubectl patch svc peers --type=merge -p '{"spec":{"publishNotReadyAddresses":false}}'""",),
+    ),
+    Fault(
+        "a server's default that a merge patch replaces is taken for something that it drops",
+        Where.REAL,
         titles=(
-            """kubectl patch deployment api -p '{"spec":{"template":{"spec":{"containers":[{"image":"app:2"}]}}}}'""",
+            """kubectl patch hpa auto-metrics --type=merge -p '{"spec":{"behavior":{"scaleUp":{"policies":[{"type":"Pods","value":4,"periodSeconds":30}]}}}}'""",
         ),
     ),
     Fault(

@@ -71,6 +71,8 @@ def owned_fields(managed: list[Any]) -> dict[str, dict[str, bool]]:
 
 def _paths(fields: Mapping[str, Any], at: str) -> Iterator[str]:
     for key, inner in fields.items():
+        if f"{at}/{key}" == "/f:status":
+            continue
         if inner:
             yield from _paths(inner, f"{at}/{key}")
         else:
