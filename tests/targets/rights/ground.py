@@ -133,7 +133,10 @@ def _body(kind: str, namespace: str) -> dict[str, Any]:
         case "PersistentVolume":
             return {"spec": {**_VOLUME, "capacity": {"storage": "1Gi"}, "hostPath": {"path": "/nowhere"}}}
         case "Node":
-            return {"metadata": {"name": namespace, "labels": {"test": namespace}}}
+            # A scheduler puts nothing on a node that has no room.
+            room = {"cpu": "4", "memory": "8Gi", "pods": "20"}
+            metadata = {"name": namespace, "labels": {"test": namespace}}
+            return {"metadata": metadata, "status": {"allocatable": room, "capacity": room}}
         case "StorageClass":
             return {"provisioner": "example.com/none"}
     return {}

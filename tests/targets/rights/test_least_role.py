@@ -172,12 +172,16 @@ def prepare(cluster: Cluster, verb: Verb) -> None:
         spec = {"containers": [{"name": "app", "image": "app:1"}], "terminationGracePeriodSeconds": 0}
         body = {"metadata": {"name": "stray"}, "spec": {**spec, "nodeName": cluster.namespace}}
         cluster.create("Pod", body)
-        cluster.until(partial(pod_of, cluster, "DaemonSet"))
+        cluster.until(lambda: any(owner_kind(pod) == "DaemonSet" for pod in on_node(cluster)))
 
 
 def pod_of(cluster: Cluster, owner: str) -> str | None:
     names = (str(pod["metadata"]["name"]) for pod in cluster.items("Pod") if owner_kind(pod) == owner)
     return next(names, None)
+
+
+def on_node(cluster: Cluster) -> list[Any]:
+    return [pod for pod in cluster.items("Pod") if pod["spec"].get("nodeName") == cluster.namespace]
 
 
 def owner_kind(pod: Any) -> str | None:
