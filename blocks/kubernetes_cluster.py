@@ -7,7 +7,9 @@ from pydantic import Field, model_validator
 
 from blocks.form import FORM, Secret, SecretText, Text, mistakes
 from countersign.errors import ConfigurationError
+from countersign.settings import load_settings
 from countersign.targets.kubernetes.kubeconfig import ClusterSettings, kubeconfig_document
+from countersign.targets.kubernetes.kubeconfig_rules import allowances_of
 
 
 class KubernetesCluster(Block):
@@ -103,12 +105,13 @@ class KubernetesCluster(Block):
             server=self.server,
             token=self.token,
             ca_certificate=self.ca_certificate,
+            allowed=allowances_of(load_settings()),
         )
 
     def check(self) -> str:
         """Connect and say what was found. Raises ConfigurationError saying what is wrong."""
         # The client takes a quarter of a second to import, and every Prefect process imports the blocks.
-        from countersign.targets.kubernetes.connection import check  # noqa: PLC0415
+        from countersign.targets.kubernetes.facts import check  # noqa: PLC0415
 
         facts = check(self.settings())
         rights = {
@@ -116,4 +119,8 @@ class KubernetesCluster(Block):
             False: f"may not patch Deployments in {self.default_namespace}: give it a role that allows it",
             None: "does not say what it may do",
         }[facts.can_patch]
-        return f"{self.cluster_name}: Kubernetes {facts.version} at {facts.server_host} answers; this user {rights}."
+        account = facts.account or "this user"
+        return (
+            f"{self.cluster_name}: Kubernetes {facts.version} at {facts.server_host} answers (context "
+            f"{facts.context}, namespace {facts.namespace}); {account} {rights}."
+        )

@@ -134,11 +134,17 @@ class SSHHosts(Block):
             per_host=self.per_host,
         )
 
-    def check(self) -> str:
-        """Log in to every host. Raises ConfigurationError with a sentence for each one that does not work."""
+    def check(self, only: str | None = None) -> str:
+        """Log in to every host, or to `only` that one.
+
+        Raises ConfigurationError with a sentence for each one that does not work, or where there is no such host.
+        """
         from countersign.targets.hosts.ssh import Sessions  # noqa: PLC0415 - as above
 
         fleet = self.settings()
+        hosts = [host for host in fleet.hosts if only in (None, host.name)]
+        if not hosts:
+            raise ConfigurationError(f"there is no host {only!r}", hint=f"there are {', '.join(fleet.names)}")
 
         def problem(host: HostSettings) -> str | None:
             try:
@@ -149,12 +155,14 @@ class SSHHosts(Block):
             return None
 
         with Sessions(fleet) as sessions, ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
-            wrong = [said for said in pool.map(problem, fleet.hosts) if said is not None]
+            wrong = [said for said in pool.map(problem, hosts) if said is not None]
         if wrong:
             raise ConfigurationError(
-                f"{len(wrong)} of {len(fleet.hosts)} hosts cannot be used: {'; '.join(wrong)}",
+                f"{len(wrong)} of {len(hosts)} hosts cannot be used: {'; '.join(wrong)}",
                 hint="mend the hosts in the SSHHosts block",
             )
+        if only is not None:
+            return f"{self.fleet_name}: {only} shows its pinned key and accepts the login."
         return f"{self.fleet_name}: every host ({len(fleet.hosts)}) shows its pinned key and accepts the login."
 
     def _own_keys(self) -> dict[str, SecretStr]:

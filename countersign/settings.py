@@ -5,14 +5,22 @@ Durations are seconds. Secrets are SecretStr, so no repr or log shows them.
 
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from countersign.errors import ConfigurationError
 
 Seconds = Annotated[float, Field(gt=0)]
+
+
+def _listed(value: Any) -> Any:
+    return tuple(filter(None, (part.strip() for part in value.split(",")))) if isinstance(value, str) else value
+
+
+Listed = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)]
+"""Names with commas between them."""
 
 
 class Settings(BaseSettings):
@@ -29,7 +37,19 @@ class Settings(BaseSettings):
     state_dir: Path = Field(default=Path(".countersign"), description="where `countersign up` keeps its data")
     policy_file: Path | None = Field(default=None, description="policy document (YAML); the block wins over it")
     policy_block: str | None = Field(default=None, description="name of the PolicyDocument block")
-    cluster_block: str = Field(default="default", description="name of the KubernetesCluster block")
+    cluster_block: str | None = Field(
+        default=None,
+        description="name of the default cluster's KubernetesCluster block; "
+        "unset, what `countersign clusters default` says, else the block named default",
+    )
+    allowed_exec_plugins: Listed = Field(
+        default=(), description="commands that kubeconfigs may run for credentials, e.g. aws,kubelogin"
+    )
+    allow_token_file: bool = Field(default=False, description="whether kubeconfigs may name a tokenFile")
+    allow_proxy_url: bool = Field(default=False, description="whether kubeconfigs may name a proxy-url")
+    allow_insecure_tls: bool = Field(
+        default=False, description="whether kubeconfigs may say insecure-skip-tls-verify: true"
+    )
     hosts_block: str = Field(default="default", description="name of the SSHHosts block")
     channels_block: str = Field(default="default", description="name of the NotificationChannels block")
     notify: bool = Field(default=True, description="whether people are told how executions ended")

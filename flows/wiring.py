@@ -11,7 +11,8 @@ from prefect.settings import PREFECT_UI_URL
 from pydantic import SecretStr
 from sqlalchemy import Engine
 
-from blocks import KubernetesCluster, NotificationChannels, PolicyDocument, SSHHosts
+from blocks import NotificationChannels, PolicyDocument, SSHHosts
+from blocks.clusters import load_clusters
 from blocks.loading import BlockMissing, load_block
 from blocks.notification_blocks import addresses_of
 from countersign.errors import ConfigurationError, TransientTargetError
@@ -22,7 +23,6 @@ from countersign.policy.loading import default_policy, load_policy_file
 from countersign.records.database import check_schema, connect
 from countersign.settings import Settings, settings
 from countersign.targets.hosts.fleet import FleetSettings
-from countersign.targets.kubernetes.kubeconfig import ClusterSettings
 from flows.threads import in_thread
 
 POLICY_SECONDS = 10.0
@@ -42,8 +42,8 @@ async def open_services() -> Services:
     """
     current = settings()
     engine = await in_thread(_engine, current)
-    (policy, secrets), cluster, fleet, channels = await asyncio.gather(
-        _policy(current), _cluster(current), _fleet(current), _channels(current)
+    (policy, secrets), clusters, fleet, channels = await asyncio.gather(
+        _policy(current), load_clusters(current), _fleet(current), _channels(current)
     )
     return Services(
         settings=current,
@@ -51,7 +51,7 @@ async def open_services() -> Services:
         policy=policy,
         reread_policy=_reread(current),
         signing_secrets=secrets,
-        cluster=cluster,
+        clusters=clusters,
         fleet=fleet,
         channels=channels,
     )
@@ -92,13 +92,6 @@ def _reread(current: Settings) -> Callable[[], Policy]:
         return policy
 
     return reread
-
-
-async def _cluster(current: Settings) -> ClusterSettings | ConfigurationError:
-    try:
-        return (await load_block(KubernetesCluster, current.cluster_block)).settings()
-    except ConfigurationError as error:
-        return error
 
 
 async def _fleet(current: Settings) -> FleetSettings | ConfigurationError:

@@ -36,7 +36,7 @@ class Template:
 
 
 def template_of(operation: Operation) -> Template:
-    """Return the operation with its namespace, names, containers, images and host taken out."""
+    """Return the operation with its cluster, namespace, names, containers, images and host taken out."""
     match operation:
         case KubernetesOperation():
             return _kubernetes(operation)
@@ -85,7 +85,10 @@ def _kubernetes(operation: KubernetesOperation) -> Template:
     if isinstance(parameters, CreateJobParameters):
         parameters = CreateJobParameters(taken.out("job", parameters.job))
     namespace = None if operation.namespace is None else taken.out("namespace", operation.namespace)
-    marked = canonical(replace(operation, names=names, also=also, namespace=namespace, parameters=parameters))
+    cluster = None if operation.cluster is None else taken.out("cluster", operation.cluster)
+    marked = canonical(
+        replace(operation, names=names, also=also, namespace=namespace, parameters=parameters, cluster=cluster)
+    )
     return Template(_written(shlex.split(marked)), taken.variables)
 
 

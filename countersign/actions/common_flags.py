@@ -4,7 +4,9 @@ from typing import Final
 
 from countersign.actions.flags import Flag, Takes, Use
 
-CLUSTER_HINT: Final = "leave it out: the cluster and its credentials are chosen by the cluster block"
+CLUSTER_HINT: Final = (
+    "leave it out: the cluster and its credentials are those of a cluster block; --context NAME says which"
+)
 _ELSEWHERE: Final = "it would reach another cluster or act as somebody else"
 _UNBOUNDED: Final = "what it selects is not known when the action is signed, so its blast radius is unbounded"
 _NAME_THEM: Final = "name the objects, for example: deployment/api deployment/web"
@@ -16,8 +18,12 @@ def _refused(name: str, why: str, *, short: str = "", takes: Takes = Takes.TEXT,
 
 NAMESPACE: Final = Flag("namespace", short="n")
 
+# Both mean one of the clusters that are connected here, by the name it has here.
+CLUSTER_FLAGS: Final = ("context", "cluster")
+
 GLOBAL: Final = (
     NAMESPACE,
+    *(Flag(name) for name in CLUSTER_FLAGS),
     *(
         _refused(name, _ELSEWHERE, hint=CLUSTER_HINT)
         for name in (
@@ -28,8 +34,6 @@ GLOBAL: Final = (
             "certificate-authority",
             "client-certificate",
             "client-key",
-            "cluster",
-            "context",
             "kubeconfig",
             "kuberc",
             "password",

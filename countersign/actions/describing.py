@@ -47,6 +47,7 @@ def describe(reading: Reading) -> dict[str, Any]:
                 "parameters": _parameters(reading.parameters),
                 **({"version": reading.version} if reading.version else {}),
                 **({"also": [_named(group) for group in reading.also]} if reading.also else {}),
+                **_cluster(reading.cluster),
             }
         case HostOperation():
             return {
@@ -57,8 +58,8 @@ def describe(reading: Reading) -> dict[str, Any]:
                 "port": reading.port,
                 "parameters": dict(reading.parameters),
             }
-        case Investigation(argv):
-            return {"reading": "investigation", "argv": list(argv)}
+        case Investigation(argv, cluster):
+            return {"reading": "investigation", "argv": list(argv), **_cluster(cluster)}
         case Observation(marker):
             return {"reading": "observation", "marker": marker}
         case _:
@@ -86,12 +87,14 @@ def explain(reading: Reading) -> str:
             what = ", ".join(f"{group.kind} {name}" for group in reading.objects for name in group.names)
             if isinstance(reading.parameters, CreateJobParameters):
                 what = f"Job {reading.parameters.job} from {what}"
-            return f"{entry_for(reading.verb).description} Here: {what}{where}."
+            on = f" on cluster {reading.cluster}" if reading.cluster else ""
+            return f"{entry_for(reading.verb).description} Here: {what}{where}{on}."
         case HostOperation():
             tool = next(tool for tool in HOST_TOOLS if tool.name == reading.tool)
             return f"{tool.description} Here: on {reading.host}."
-        case Investigation(argv):
-            return f"Reads only, changes nothing: kubectl {' '.join(argv)}"
+        case Investigation(argv, cluster):
+            on = f" (on cluster {cluster})" if cluster else ""
+            return f"Reads only, changes nothing: kubectl {' '.join(argv)}{on}"
         case Observation(marker):
             return f"Observes only, nothing is executed ({marker})."
         case _:
@@ -101,6 +104,10 @@ def explain(reading: Reading) -> str:
 def _named(group: Named) -> dict[str, Any]:
     version = {"version": group.version} if group.version else {}
     return {"kind": group.kind, "names": list(group.names), **version}
+
+
+def _cluster(name: str | None) -> dict[str, str]:
+    return {} if name is None else {"cluster": name}
 
 
 def _parameters(parameters: Parameters) -> dict[str, Any]:

@@ -56,6 +56,8 @@ class Given:
 
     arguments: list[Word] = field(default_factory=list)
     values: dict[str, list[str]] = field(default_factory=dict)
+    places: dict[str, list[int]] = field(default_factory=dict)
+    """Of each flag, the positions of the words that it was written with."""
 
     def text(self, name: str) -> str | None:
         """Return a flag's value, None when it was not given."""
@@ -93,6 +95,7 @@ def read_flags(words: Sequence[Word], flags: Iterable[Flag], *, command: str, ex
         pending = (
             _long(text, long, command, example) if text.startswith("--") else _short(text, short, command, example)
         )
+        begins = position - 1
         for flag, value in pending:
             found = value
             if found is None and flag.takes in (Takes.TEXT, Takes.NUMBER, Takes.DURATION):
@@ -103,6 +106,7 @@ def read_flags(words: Sequence[Word], flags: Iterable[Flag], *, command: str, ex
                 found = words[position].text
                 position += 1
             _note(given, flag, found, command)
+            given.places.setdefault(flag.name, []).extend(range(begins, position))
     return given
 
 

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from countersign.actions.common_flags import FILES, GLOBAL
+from countersign.actions.common_flags import CLUSTER_FLAGS, FILES, GLOBAL
+from countersign.actions.contexts import named_cluster
 from countersign.actions.flags import Flag, Given, Takes, Use, read_flags
 from countersign.actions.operation import Investigation
 from countersign.actions.values import namespace, whole_number
@@ -243,7 +244,11 @@ def read_investigation(entry: ReadCommand, rest: Sequence[Word]) -> Investigatio
             whole_number(text, of=f"--{name}")
     _refuse_patterns(rest, given)
     _check_output(entry, given)
-    return Investigation((*entry.command, *(word.text for word in rest)))
+    named = named_cluster(given)
+    # The document that kubectl gets has one context, by whatever name.
+    without = {place for name in CLUSTER_FLAGS for place in given.places.get(name, ())}
+    words = (word.text for place, word in enumerate(rest) if place not in without)
+    return Investigation((*entry.command, *words), named)
 
 
 def _refuse_patterns(rest: Sequence[Word], given: Given) -> None:

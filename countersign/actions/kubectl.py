@@ -8,6 +8,7 @@ from typing import Final
 from countersign.actions.as_patch import is_a_patch
 from countersign.actions.catalogue import BY_COMMAND, CATALOGUE, Arguments, Entry
 from countersign.actions.common_flags import GLOBAL
+from countersign.actions.contexts import named_cluster
 from countersign.actions.custom_kinds import is_custom
 from countersign.actions.flags import Flag, Takes, Use, read_flags
 from countersign.actions.investigations import READ_BY_COMMAND, READ_COMMANDS, read_investigation
@@ -36,7 +37,7 @@ _REFUSED: Final[dict[str, tuple[str, str | None]]] = {
         """to change the bounds: kubectl patch hpa NAME -p '{"spec":{"minReplicas":2,"maxReplicas":5}}'""",
     ),
     "certificate": ("it grants credentials", None),
-    "config": ("the cluster and its credentials are chosen by the cluster block", None),
+    "config": ("the cluster and its credentials are those of a cluster block", "--context NAME says which"),
     "cp": ("it copies files", "kubectl logs shows what the container printed"),
     "create": (
         "it makes new objects",
@@ -212,6 +213,7 @@ def _read_operation(entry: Entry, rest: Sequence[Word]) -> KubernetesOperation:
         parameters=read_parameters(entry, given, pairs),
         version=first.version,
         also=tuple(others),
+        cluster=named_cluster(given),
     )
     if is_custom(operation.kind):
         check_custom(operation)

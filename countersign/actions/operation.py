@@ -180,6 +180,8 @@ class KubernetesOperation:
     """The version of the API that the text names, e.g. "v1" of hpa.v1.autoscaling; requests go to that one."""
     also: tuple[Named, ...] = ()
     """Objects of further kinds, where the verb takes several."""
+    cluster: str | None = None
+    """None when the text names none: the request says which, or it is the default one."""
 
     @property
     def objects(self) -> tuple[Named, ...]:
@@ -210,6 +212,8 @@ class Investigation:
     """A read-only kubectl command, run by the real binary with this argument list (without "kubectl")."""
 
     argv: tuple[str, ...]
+    cluster: str | None = None
+    """The cluster that the text names; it is not among `argv`."""
 
 
 @dataclass(frozen=True)

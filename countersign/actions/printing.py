@@ -41,6 +41,8 @@ def canonical(operation: KubernetesOperation) -> str:
     words = ["kubectl", *entry.command, *objects, *_words(operation.parameters)]
     if operation.namespace is not None:
         words += ["-n", operation.namespace]
+    if operation.cluster is not None:
+        words += ["--context", operation.cluster]
     return shlex.join(words)
 
 

@@ -22,7 +22,7 @@ from countersign.cli.rendering import (
     print_requests,
 )
 from countersign.errors import InvalidInput, NotApproved
-from countersign.execution.filing import Request, file_request, reading_of
+from countersign.execution.filing import Request, file_request, placed, reading_of
 from countersign.execution.report import Report
 from countersign.execution.signing import sign_approval
 from countersign.masking import masked
@@ -53,6 +53,9 @@ def file(
     expires_in: Annotated[float | None, typer.Option(help="Minutes until the request expires.", min=0.1)] = None,
     incident: Annotated[str | None, typer.Option(help="The incident it is for.")] = None,
     playbook: Annotated[str | None, typer.Option(help="The playbook it comes from.")] = None,
+    cluster: Annotated[
+        str | None, typer.Option(help="The cluster it is for; the action's --context, else the default one.")
+    ] = None,
     key: Annotated[str | None, typer.Option(help="Idempotency key: the same key files one request.")] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -71,9 +74,10 @@ def file(
         matched_playbook_id=playbook,
         expires_at=None if expires_in is None else now + timedelta(minutes=expires_in),
         idempotency_key=key,
+        cluster=cluster,
     )
     with transaction(services.engine) as session:
-        filed = file_request(session, request, policy=services.policy, now=now, cluster=services.known_cluster())
+        filed = file_request(session, request, policy=services.policy, now=now, clusters=services.clusters)
     if as_json:
         print(json.dumps({"id": str(filed.approval.id), **filed.reading}, ensure_ascii=False))
         return
@@ -110,7 +114,7 @@ def _decide(approval_id: str, signer: str, key: Path, decision: Decision, commen
         if not yes:
             console = Console(highlight=False)
             console.print(approval.action, style="bold", markup=False)
-            print_reading(console, reading_of(approval.action))
+            print_reading(console, placed(reading_of(approval.action), approval.target))
             if not sys.stdin.isatty() or not typer.confirm(f"{decision.value} as {signer}?"):
                 raise InvalidInput("not confirmed, nothing was signed", hint="answer y, or pass --yes")
         approval = sign_approval(

@@ -8,10 +8,14 @@ from functools import partial
 
 import typer
 
+from countersign.cli.clusters_saved import saved_clusters
 from countersign.cli.exit_codes import CONFIGURATION
 from countersign.cli.policy_text import UNCONFIGURED
 from countersign.errors import ConfigurationError, CountersignError, TargetNotFound
+from countersign.execution.clusters import ADD
 from countersign.settings import Settings, load_settings
+from countersign.targets.kubernetes.kubeconfig import ClusterSettings
+from countersign.targets.kubernetes.kubeconfig_rules import allowances_of
 
 _GRANT = (
     "`countersign clusters rbac` prints the role for kubectl apply; or take the operation out of the policy's "
@@ -48,12 +52,13 @@ def examine(settings: Settings) -> list[Answer]:
         ("prefect", _prefect),
         ("workers", _workers),
         ("policy", _policy),
-        ("cluster", _cluster),
-        ("hosts", _hosts),
     ]
-    answers = [_asked(name, partial(check, settings)) for name, check in checks]
-    reached = next(answer for answer in answers if answer.name == "cluster").fine
-    return [*answers, *(_rights(settings) if reached else ()), *_channels(settings)]
+    return [
+        *(_asked(name, partial(check, settings)) for name, check in checks),
+        *_clusters(settings),
+        _asked("hosts", partial(_hosts, settings)),
+        *_channels(settings),
+    ]
 
 
 def _asked(name: str, check: Callable[[], str]) -> Answer:
@@ -156,20 +161,35 @@ def _policy(settings: Settings) -> str:
     )
 
 
-def _cluster(settings: Settings) -> str:
-    from blocks import KubernetesCluster  # noqa: PLC0415
-    from blocks.loading import load_block  # noqa: PLC0415
+def _clusters(settings: Settings) -> list[Answer]:
+    """Connect to every cluster, and say what kubeconfigs may do and which of them does it."""
+    try:
+        clusters = saved_clusters(settings)
+    except ConfigurationError as error:
+        return [Answer("cluster", False, error.message, error.hint)]
+    if not clusters:
+        return [Answer("cluster", False, "no cluster is connected", f"{ADD} (docs/clusters.md)")]
+    answers: list[Answer] = []
+    for cluster in clusters:
+        found = _asked("cluster", cluster.check)
+        answers.append(found)
+        if found.fine and cluster.saved is not None:
+            answers += _rights(settings, cluster.saved.settings())
+    if not any(cluster.is_default for cluster in clusters):
+        said = "none is the default one, so every request has to name one"
+        answers.append(Answer("cluster", True, said))
+    allowed = allowances_of(settings).said
+    uses = [f"{cluster.name} uses {', '.join(cluster.uses)}" for cluster in clusters if cluster.uses]
+    if allowed or uses:
+        said = f"kubeconfigs may have {', '.join(allowed) or 'nothing special'}; {'; '.join(uses) or 'none does'}"
+        answers.append(Answer("cluster", True, said))
+    return answers
 
-    return asyncio.run(load_block(KubernetesCluster, settings.cluster_block)).check()
 
-
-def _rights(settings: Settings) -> list[Answer]:
+def _rights(settings: Settings, cluster: ClusterSettings) -> list[Answer]:
     """Say which rights the cluster's user lacks for what the policy allows, one by one."""
-    from blocks import KubernetesCluster  # noqa: PLC0415
-    from blocks.loading import load_block  # noqa: PLC0415
     from countersign.cli.doctor_rights import rights_missing  # noqa: PLC0415
 
-    cluster = asyncio.run(load_block(KubernetesCluster, settings.cluster_block)).settings()
     try:
         missing = rights_missing(settings, cluster)
     except TargetNotFound:

@@ -13,10 +13,10 @@ from countersign.targets.kubernetes.reviewing import Missing, missing_rights
 from countersign.targets.kubernetes.rights import OPERATIONS
 
 
-def operations_in_question(settings: Settings) -> tuple[str, ...]:
-    """Return the operations that the policy allows at any risk; all of them where it cannot be read."""
+def operations_in_question(settings: Settings, cluster: str) -> tuple[str, ...]:
+    """Return the operations that the policy allows on `cluster` at any risk; all of them where it cannot be read."""
     try:
-        return allowed_operations(load_policy(read_policy_text(settings).text))
+        return allowed_operations(load_policy(read_policy_text(settings).text).at_cluster(cluster))
     except ConfigurationError:
         return OPERATIONS
 
@@ -30,4 +30,6 @@ def allowed_operations(policy: Policy) -> tuple[str, ...]:
 def rights_missing(settings: Settings, cluster: ClusterSettings) -> tuple[Missing, ...]:
     """Ask the cluster what its credentials lack. Raises TargetNotFound where it has no such reviews, TargetError."""
     with connect(cluster, request_timeout=settings.request_timeout_seconds) as connection:
-        return missing_rights(connection, operations_in_question(settings), namespaces=cluster.allowed_namespaces)
+        return missing_rights(
+            connection, operations_in_question(settings, cluster.name), namespaces=cluster.allowed_namespaces
+        )

@@ -1,10 +1,15 @@
 """`countersign hosts`: the hosts' keys, and whether the hosts can be used."""
 
 import asyncio
+import json
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.console import Console
 
+from countersign.cli.rendering import print_columns
 from countersign.errors import InvalidInput, NotFound, Refused, TargetNotFound
 from countersign.settings import settings
 from countersign.targets.hosts.fleet import FleetSettings, HostSettings
@@ -79,10 +84,80 @@ def pin(
 
 
 @commands.command()
-def check(block: Block = None) -> None:
-    """Log in to every host of the block and say which cannot be used."""
+def add(
+    name: Annotated[str, typer.Argument(help="How actions call the host.", metavar="NAME")],
+    address: Annotated[str | None, typer.Option("--address", help="DNS name or IP address; else the name.")] = None,
+    port: Annotated[int, typer.Option("--port", "-p", min=1, max=65535)] = 22,
+    user: Annotated[str | None, typer.Option("--user", help="Whom to log in as; else the block's user.")] = None,
+    key: Annotated[
+        Path | None, typer.Option("--key", help="File with the private key; else the key that all hosts share.")
+    ] = None,
+    environment: Annotated[str, typer.Option("--environment", help="What a project may touch.")] = "default",
+    group: Annotated[list[str] | None, typer.Option("--group", help="A group it is in; may be given again.")] = None,
+    jump: Annotated[str | None, typer.Option("--jump", "-J", help="The host that it is reached through.")] = None,
+    sudo: Annotated[bool, typer.Option(help="Run what needs root with sudo -n.")] = True,
+    expected: Fingerprint = None,
+    block: Block = None,
+) -> None:
+    """Log in to a host, after its key's fingerprint was confirmed, and save it in the block if that works."""
+    from countersign.cli.hosts_saved import WantedHost, add_host  # noqa: PLC0415 - Prefect takes two seconds
+
+    wanted = WantedHost(
+        name=name,
+        address=address,
+        port=port,
+        user=user,
+        key=key,
+        environment=environment,
+        groups=tuple(group or ()),
+        jump=jump,
+        sudo=sudo,
+        fingerprint=expected,
+    )
+    typer.echo(add_host(wanted, block or settings().hosts_block))
+
+
+@commands.command()
+def remove(
+    name: Annotated[str, typer.Argument(help="The host's name in the block.", metavar="NAME")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    block: Block = None,
+) -> None:
+    """Forget a host."""
+    from countersign.cli.hosts_saved import remove_host  # noqa: PLC0415 - Prefect takes two seconds
+
+    if not yes and not (sys.stdin.isatty() and typer.confirm(f"Forget {name}?")):
+        raise InvalidInput("not confirmed, nothing was removed", hint="answer y, or pass --yes")
+    typer.echo(remove_host(name, block or settings().hosts_block))
+
+
+@commands.command("list")
+def list_(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False, block: Block = None) -> None:
+    """List the hosts of the block; logs in to none."""
     _, fleet = _load(block)
-    typer.echo(fleet.check())
+    hosts = fleet.settings().hosts
+    if as_json:
+        shown = ("name", "address", "port", "user", "environment", "groups", "jump", "sudo", "host_keys")
+        print(json.dumps([{each: getattr(host, each) for each in shown} for host in hosts], ensure_ascii=False))
+        return
+    rows = (
+        (one.name, f"{one.address}:{one.port}", one.user, one.environment, " ".join(one.groups), one.jump or "")
+        for one in hosts
+    )
+    heads = ("name", "address", "user", "environment", "groups", "through")
+    print_columns(Console(highlight=False), [heads, *rows])
+
+
+@commands.command()
+def check(
+    name: Annotated[str | None, typer.Argument(help="The host's name; all of them unless said.")] = None,
+    block: Block = None,
+) -> None:
+    """Log in to a host, or to every host of the block, and say which cannot be used. Exit code 3 if one cannot."""
+    _, fleet = _load(block)
+    if name is not None:
+        _named(fleet.settings(), name)
+    typer.echo(fleet.check(name))
 
 
 def confirm(name: str, shown: str, *, expected: str | None) -> None:

@@ -20,6 +20,7 @@ from countersign.actions.operation import (
 from countersign.errors import ApprovalExpired, NotApproved, Tampered
 from countersign.execution.filing import parameters_of, signed_content, target_of
 from countersign.execution.own_steps import steps_hashes_of
+from countersign.execution.scope import policy_for
 from countersign.execution.services import Services
 from countersign.policy.approval import RecordedSignature, VerifiedApproval, verify_approval
 from countersign.policy.checks import (
@@ -74,8 +75,10 @@ def check_reading(services: Services, approval: Approval, description: Mapping[s
             "The action names no namespace, and no cluster was known when it was filed: nobody signed where it acts.",
             hint="file it with -n NAMESPACE",
         )
+    if signed.get("cluster") is not None and description.get("cluster") not in (None, signed["cluster"]):
+        raise _not_as_signed("target")
     plain = target_of(description)
-    placed = target_of(description, services.the_cluster()) if "cluster" in signed else plain
+    placed = target_of(description, services.clusters.signed(signed)) if "cluster" in signed else plain
     if approval.parameters != parameters_of(description):
         raise _not_as_signed("parameters")
     if signed == placed:
@@ -109,7 +112,7 @@ def verified_signatures(services: Services, approval: Approval) -> VerifiedAppro
         recorded,
         approval_id=approval.id,
         required=approval.required_signatures,
-        policy=services.policy,
+        policy=policy_for(services, approval),
         secrets=services.signing_secrets,
         requested_by=approval.requested_by,
     )
@@ -138,7 +141,8 @@ def request_checks(
     facts = _facts(services, approval, reading, automatic=automatic, kill_switch=_recorded_kill_switch(services))
     if facts is None:
         return ()
-    return (*check_request(services.policy, facts, now), *_playbook_checks(services, approval, automatic=automatic))
+    policy = policy_for(services, approval)
+    return (*check_request(policy, facts, now), *_playbook_checks(services, approval, automatic=automatic))
 
 
 def _playbook_checks(services: Services, approval: Approval, *, automatic: bool) -> tuple[Check, ...]:
@@ -193,7 +197,7 @@ def _facts(
         case Investigation():
             operation, namespace, host = INVESTIGATE, None, None
         case KubernetesOperation():
-            operation, namespace, host = reading.verb.value, services.namespace_of(reading), None
+            operation, namespace, host = reading.verb.value, _namespace_of(services, approval, reading), None
         case HostOperation():
             operation, namespace, host = reading.tool, None, reading.host
     return RequestFacts(
@@ -214,6 +218,13 @@ def _fields(reading: Reading) -> tuple[str, ...]:
     return ()
 
 
+def _namespace_of(services: Services, approval: Approval, operation: KubernetesOperation) -> str | None:
+    """Return the namespace that `operation` is about; None for objects that have none."""
+    if not api_kind(operation.kind).namespaced:
+        return None
+    return operation.namespace or services.clusters.signed(approval.target).default_namespace
+
+
 def target_checks(
     services: Services,
     approval: Approval,
@@ -227,23 +238,23 @@ def target_checks(
 
     Another spelling of a name must get around neither a protection nor a limit.
     """
-    facts = _facts(services, approval, operation)
+    facts, policy = _facts(services, approval, operation), policy_for(services, approval)
     assert facts is not None
     places: list[Check] = []
     for ref in resolution.refs:
         # Who changes a namespace's labels changes what holds in it, so the object is where its contents are.
         namespace = ref.name if ref.kind == "Namespace" else ref.namespace
         place = replace(facts, host=ref.name) if facts.host else replace(facts, namespace=namespace)
-        places += [check for check in check_place(services.policy, place, now) if not check.passed]
+        places += [check for check in check_place(policy, place, now) if not check.passed]
     since = now - timedelta(hours=1)
     with transaction(services.engine) as session:
         counts = [
             count_recent_executions(session, ref.key, since, except_for=owned.execution_id) for ref in resolution.refs
         ]
-    return (*places, check_rate(services.policy, facts.operation, max(counts, default=0)))
+    return (*places, check_rate(policy, facts.operation, max(counts, default=0)))
 
 
-def plan_checks(services: Services, plan: Plan, *, now: datetime) -> tuple[Check, ...]:
+def plan_checks(services: Services, approval: Approval, plan: Plan, *, now: datetime) -> tuple[Check, ...]:
     """Ask the policy about the size and the reach of the plan. One that sends nothing is not asked about."""
     if not plan.steps:
         return ()
@@ -255,7 +266,8 @@ def plan_checks(services: Services, plan: Plan, *, now: datetime) -> tuple[Check
     )
     own = {ref.namespace for ref in plan.refs}
     reached = {step.ref.namespace for step in plan.steps if step.ref.namespace and step.ref.namespace not in own}
-    return (*check_plan(services.policy, facts), *check_disturbed(services.policy, reached, now))
+    policy = policy_for(services, approval)
+    return (*check_plan(policy, facts), *check_disturbed(policy, reached, now))
 
 
 def kill_switch_check(services: Services) -> Check:

@@ -3,12 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from sqlmodel import Session
 
 from countersign.actions import describe, read_action
 from countersign.errors import InvalidInput, ParseFailure
+from countersign.execution.clusters import NO_CLUSTERS, Clusters, choose_cluster
 from countersign.execution.selecting import Selected, select
 from countersign.policy.document import Policy
 from countersign.policy.risk import RiskLevel as PolicyRisk
@@ -19,7 +21,7 @@ from countersign.records.tables import Approval
 from countersign.targets.kubernetes.kinds import api_kind
 from countersign.targets.kubernetes.kubeconfig import ClusterSettings
 
-TARGET_FIELDS = ("tool", "kind", "version", "names", "also", "host", "user", "port", "namespace")
+TARGET_FIELDS = ("tool", "kind", "version", "names", "also", "host", "user", "port", "namespace", "cluster")
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,8 @@ class Request:
     expires_at: datetime | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
     idempotency_key: str | None = None
+    cluster: str | None = None
+    """The cluster that is meant; None is the one that the action names, else the default one."""
 
 
 @dataclass(frozen=True)
@@ -45,37 +49,42 @@ class Filed:
 
     approval: Approval
     reading: Mapping[str, Any]
-    """What the action reads to (countersign.actions.describe); "refused" with reason and hint if it does not."""
+    """What the action reads to (countersign.actions.describe), and on which cluster; "refused" with reason and hint
+    if it does not."""
     selected: Selected | None = None
     """What the action's selector meant, if it had one; the approval has the names."""
 
 
 def file_request(
-    session: Session, request: Request, *, policy: Policy, now: datetime, cluster: ClusterSettings | None = None
+    session: Session, request: Request, *, policy: Policy, now: datetime, clusters: Clusters = NO_CLUSTERS
 ) -> Filed:
     """Put `request` on record as a pending approval and say what its action means.
 
     The policy's minimum of signatures for the risk is filed with it, so that it is not called approved with fewer
     than will be asked for.
 
-    Where the `cluster` is known, its name and its default namespace become part of what is signed: a block that is
-    changed later must not move the action elsewhere.
+    Where the cluster is known, its name and its default namespace become part of what is signed: a block or a
+    default that is changed later must not move the action elsewhere.
 
-    A selector is resolved to names now, by asking the `cluster`: the action that is filed and signed has the names,
+    A selector is resolved to names now, by asking the cluster: the action that is filed and signed has the names,
     and the metadata has the text as it was written.
 
     A text that cannot be read is filed all the same, and ends as a parse failure: the requester's words stay on
-    record. Raises InvalidInput naming the field.
+    record. Raises InvalidInput naming the field, ConfigurationError where the cluster that is named cannot be used.
     """
     expires = request.expires_at
     if expires is not None and expires.tzinfo is not None and expires <= now:
         raise InvalidInput(f"expires_at: {expires.isoformat()} has passed", hint="give a time ahead")
     risk = _risk(request.risk_level)
-    selected = select(request.action, policy=policy, cluster=cluster)
+    selected = select(
+        request.action, policy=policy, choose=partial(cluster_of, asked=request.cluster, clusters=clusters)
+    )
     if selected is not None:
         written = {"selected": {"as_written": selected.as_written, "selector": selected.selector}}
         request = replace(request, action=selected.action, metadata={**request.metadata, **written})
     reading = reading_of(request.action)
+    cluster = cluster_of(reading, request.cluster, clusters)
+    policy = policy.at_cluster(cluster.name if cluster else None)
     approval = file_approval(
         session,
         NewApproval(
@@ -95,7 +104,39 @@ def file_request(
         ),
         now=now,
     )
-    return Filed(approval, reading, selected)
+    return Filed(approval, placed(reading, approval.target), selected)
+
+
+def cluster_of(reading: Mapping[str, Any], asked: str | None, clusters: Clusters) -> ClusterSettings | None:
+    """Return the cluster that a request is about, None where it is about none or none can be told.
+
+    Raises InvalidInput (two different ones, an unknown one, a host's action), ConfigurationError.
+    """
+    if reading.get("host") is not None and asked is not None:
+        raise InvalidInput(
+            f"cluster: the action is one on the host {reading['host']}, not on a cluster", hint="leave it out"
+        )
+    in_action = reading.get("cluster")
+    if clusters.problem is not None and (in_action, asked) != (None, None):
+        raise clusters.problem
+    name = choose_cluster(
+        in_action=in_action, asked=asked, default=clusters.default, known=frozenset(clusters.by_name)
+    )
+    if not _on_cluster(reading) or name is None:
+        return None
+    if (in_action, asked) != (None, None):
+        return clusters.named(name)
+    found = clusters.by_name.get(name)
+    return found if isinstance(found, ClusterSettings) else None
+
+
+def placed(reading: Mapping[str, Any], target: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    """Return `reading` with the cluster and the namespace that the request was filed for, for people to see."""
+    return {**reading, **{name: target[name] for name in ("cluster", "namespace") if target and name in target}}
+
+
+def _on_cluster(reading: Mapping[str, Any]) -> bool:
+    return reading.get("kind") is not None or reading["reading"] == "investigation"
 
 
 def _risk(value: str) -> RiskLevel:
@@ -117,7 +158,7 @@ def target_of(reading: Mapping[str, Any], cluster: ClusterSettings | None = None
     """Return the part of a reading that says on what it acts, with what the text leaves to `cluster`."""
     target = {name: reading[name] for name in TARGET_FIELDS if reading.get(name) is not None}
     kind = reading.get("kind")
-    if cluster is not None and (kind is not None or reading["reading"] == "investigation"):
+    if cluster is not None and _on_cluster(reading):
         target["cluster"] = cluster.name
         if kind is not None and api_kind(kind).namespaced:
             target.setdefault("namespace", cluster.default_namespace)

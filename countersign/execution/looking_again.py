@@ -62,7 +62,7 @@ def _look(services: Services, due: LookedAtAgain) -> Finding | None:
         for step in plan.steps
         if step.changes and results[step.key] is StepResult.NOT_LANDED and step.key not in told
     ]
-    with open_target(services, operation, OnBehalfOf(approval, owned)) as target:
+    with open_target(services, operation, OnBehalfOf(approval, owned), planned_for=plan.system) as target:
         late = [step for step in asked if _took_effect(target, plan, step)]
     if not late:
         _over(services, due)

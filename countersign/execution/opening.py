@@ -7,7 +7,7 @@ from threading import Event
 from typing import assert_never
 
 from countersign.actions.operation import HostOperation, KubernetesOperation
-from countersign.errors import Refused
+from countersign.errors import ConfigurationError, Refused
 from countersign.execution.checking import verified_signatures
 from countersign.execution.services import Services
 from countersign.policy.gateway import HostGateway
@@ -23,8 +23,9 @@ from countersign.targets.hosts.ssh import Sessions
 from countersign.targets.hosts.target import HostTarget
 from countersign.targets.hosts.tools.model import Scope
 from countersign.targets.kubernetes.connection import connect
+from countersign.targets.kubernetes.kubeconfig import ClusterSettings
 from countersign.targets.kubernetes.target import KubernetesTarget
-from countersign.targets.model import Target
+from countersign.targets.model import Plan, Target
 
 AGENT_ROLE = "executor"
 
@@ -43,23 +44,70 @@ def open_target(
     operation: KubernetesOperation | HostOperation,
     behalf: OnBehalfOf,
     *,
+    planned_for: str | None,
     stop: Event | None = None,
 ) -> Iterator[Target]:
     """Open the target of `operation` and close it afterwards. Nothing is sent by opening it; `stop` ends long waits.
+
+    A cluster is the one that the approval was signed for. Where there is a plan, `planned_for` is its system, and no
+    other one is opened: there, an object that the plan deletes is "gone", and nothing would be known of the one that
+    was meant.
 
     Raises ConfigurationError.
     """
     match operation:
         case KubernetesOperation():
             settings = services.settings
-            with connect(services.the_cluster(), request_timeout=settings.request_timeout_seconds) as connection:
+            cluster = cluster_to_open(services, behalf.approval, planned_for)
+            with connect(cluster, request_timeout=settings.request_timeout_seconds) as connection:
                 limit = int(settings.drain_timeout_seconds)
                 yield KubernetesTarget(connection, drain_timeout_seconds=limit, stop=stop)
         case HostOperation():
+            _require_fleet(services, planned_for)
             with ExitStack() as closing:
                 yield _host_target(services, behalf, closing)
         case _:
             assert_never(operation)
+
+
+def is_known(services: Services, plan: Plan) -> bool:
+    """Tell whether the cluster or the hosts that `plan` was made for are configured.
+
+    Raises ConfigurationError where that cannot be told.
+    """
+    if _on_hosts(plan):
+        return services.the_fleet().name == plan.system
+    if services.clusters.problem is not None:
+        raise services.clusters.problem
+    return plan.system in services.clusters.by_name
+
+
+def require_known(services: Services, plan: Plan) -> None:
+    """Raise ConfigurationError where the cluster or the hosts that `plan` was made for are not configured."""
+    if _on_hosts(plan):
+        _require_fleet(services, plan.system)
+    else:
+        services.clusters.planned(plan.system)
+
+
+def _on_hosts(plan: Plan) -> bool:
+    return any(ref.kind == "Host" for ref in plan.refs)
+
+
+def cluster_to_open(services: Services, approval: Approval, planned_for: str | None) -> ClusterSettings:
+    """Return the cluster that `approval` was signed for, and its plan made for. Raises ConfigurationError."""
+    if planned_for is None:
+        return services.clusters.signed(approval.target)
+    return services.clusters.planned(planned_for)
+
+
+def _require_fleet(services: Services, planned_for: str | None) -> None:
+    fleet = services.the_fleet()
+    if planned_for is not None and fleet.name != planned_for:
+        raise ConfigurationError(
+            f"The plan was made for the hosts {planned_for!r}; the block now means {fleet.name!r}.",
+            hint="restore the block, or look at the target and settle the execution by hand",
+        )
 
 
 def _host_target(services: Services, behalf: OnBehalfOf, closing: ExitStack) -> HostTarget:

@@ -18,7 +18,6 @@ from countersign.actions import describe, read_action
 from countersign.actions.operation import HostOperation, Investigation, KubernetesOperation, Observation
 from countersign.errors import (
     ApprovalExpired,
-    ConfigurationError,
     CountersignError,
     NotApproved,
     ParseFailure,
@@ -28,14 +27,16 @@ from countersign.errors import (
     TargetHeld,
 )
 from countersign.execution import checking, planning
+from countersign.execution.clusters import ClusterGone
 from countersign.execution.concluding import conclude
 from countersign.execution.known import Known
-from countersign.execution.opening import OnBehalfOf, open_target
+from countersign.execution.opening import OnBehalfOf, cluster_to_open, open_target
 from countersign.execution.performing import Performance, lease_needed, progress_of
 from countersign.execution.points import At, unnoticed
 from countersign.execution.probing import BEFORE_SECONDS, answers_json, ask_all, names_in, probes_for
 from countersign.execution.progress import NOTHING, Progress
 from countersign.execution.report import Report
+from countersign.execution.scope import policy_for
 from countersign.execution.services import Services
 from countersign.execution.settling import first_report, put_on_record
 from countersign.logging import get_logger
@@ -47,7 +48,7 @@ from countersign.records.claims import Claim, ClaimResult
 from countersign.records.database import transaction
 from countersign.records.holds import HeldBy
 from countersign.records.owned import Owned
-from countersign.records.queries import get_execution
+from countersign.records.queries import execution_of, get_execution
 from countersign.records.states import ApprovalStatus, EventStatus
 from countersign.records.tables import Approval
 from countersign.targets.kubernetes.connection import connect
@@ -103,15 +104,23 @@ class Run:
         """
         with transaction(self.services.engine) as session:
             approval = get_approval(session, self.approval_id)
+            begun = execution_of(session, self.approval_id)
         if approval.status not in (ApprovalStatus.APPROVED, ApprovalStatus.EXECUTING):
             return
-        with suppress(ParseFailure):
-            match read_action(approval.action):
-                case KubernetesOperation() | Investigation():
-                    with connect(self.services.the_cluster(), request_timeout=1):
-                        pass
-                case HostOperation():
-                    self.services.the_fleet()
+        planned_for = begun.plan["system"] if begun is not None and begun.plan is not None else None
+        try:
+            with suppress(ParseFailure):
+                match read_action(approval.action):
+                    case KubernetesOperation() | Investigation():
+                        cluster = cluster_to_open(self.services, approval, planned_for)
+                        with connect(cluster, request_timeout=1):
+                            pass
+                    case HostOperation():
+                        self.services.the_fleet()
+        except ClusterGone:
+            # What was begun there is settled by what is on record.
+            if approval.status is ApprovalStatus.APPROVED:
+                raise
 
     def claim(self) -> Report | RunningElsewhere | None:
         """Make the execution this run's (None), or return the report of what became of it, or who is at it.
@@ -241,13 +250,13 @@ class Run:
         operation = known.reading
         assert isinstance(operation, KubernetesOperation | HostOperation)
         self._ask_about_target(operation, resolution)
-        with self._target(operation) as target:
+        with self._target(operation, known.plan) as target:
             made = target.plan(operation, resolution, at=datetime.now(UTC))
             known.plan = plan = planning.store(services.engine, known.owned, made)
-            size = checking.plan_checks(services, plan, now=datetime.now(UTC))
+            size = checking.plan_checks(services, known.approval, plan, now=datetime.now(UTC))
             self._note(size)
             known.findings = target.preflight(plan)
-            enforce(decide_findings(services.policy, known.findings))
+            enforce(decide_findings(policy_for(services, known.approval), known.findings))
             known.before = target.observe(plan)
         planning.keep_before(services.engine, known.owned, known.before, asked=self._asked_before(plan))
         self._tell("plan_made", count=len(plan.steps), targets=", ".join(map(str, plan.refs)))
@@ -255,7 +264,8 @@ class Run:
 
     def _asked_before(self, plan: Plan) -> Mapping[str, Any] | None:
         """Ask the policy's probes about the time before the effect, for as long as it does not hold the action up."""
-        probes, _unknown = probes_for(self.services.policy, plan, names_in(self.known.approval.details))
+        approval = self.known.approval
+        probes, _unknown = probes_for(policy_for(self.services, approval), plan, names_in(approval.details))
         return answers_json(ask_all(probes, at_most=BEFORE_SECONDS)) if probes else None
 
     # --- the effect -----------------------------------------------------------------------------------
@@ -269,11 +279,11 @@ class Run:
             checking.check_approved(self.services, known.approval, dry_run=False)
         if isinstance(known.reading, Investigation):
             self._may_send()
-            known.evidence = self.services.investigate(known.reading)
+            cluster = self.services.clusters.signed(known.approval.target)
+            known.evidence = self.services.investigate(known.reading, cluster)
         if not isinstance(known.reading, KubernetesOperation | HostOperation) or known.plan is None:
             return NOTHING
-        self._require_same_system(known.reading, known.plan)
-        with self._target(known.reading) as target:
+        with self._target(known.reading, known.plan) as target:
             return Performance(
                 engine=self.services.engine,
                 owned=known.owned,
@@ -356,23 +366,16 @@ class Run:
         """Raise KillSwitchOn, from a reading of this moment."""
         enforce([checking.kill_switch_check(self.services)])
 
-    def _target(self, operation: KubernetesOperation | HostOperation) -> AbstractContextManager[Target]:
+    def _target(
+        self, operation: KubernetesOperation | HostOperation, plan: Plan | None = None
+    ) -> AbstractContextManager[Target]:
         return open_target(
-            self.services, operation, OnBehalfOf(self.known.approval, self.known.owned), stop=self.stop
+            self.services,
+            operation,
+            OnBehalfOf(self.known.approval, self.known.owned),
+            planned_for=plan.system if plan else None,
+            stop=self.stop,
         )
-
-    def _require_same_system(self, operation: KubernetesOperation | HostOperation, plan: Plan) -> None:
-        """Raise ConfigurationError where the block means another system than the one that the plan was made for.
-
-        There, an object that the plan deletes is "gone", and nothing would be known of the one that was meant.
-        """
-        services = self.services
-        configured = services.the_cluster() if isinstance(operation, KubernetesOperation) else services.the_fleet()
-        if configured.name != plan.system:
-            raise ConfigurationError(
-                f"The plan was made for {plan.system}; the block now means {configured.name}.",
-                hint="restore the block, or look at the target and settle the execution by hand",
-            )
 
     def _note(self, answers: Iterable[Check]) -> None:
         """Keep the policy's answers for the report, in place of earlier ones to the same questions; enforce them."""

@@ -1,7 +1,10 @@
 """From a selector to names, once, when an action is filed: the list is what is signed and what runs."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
+from countersign.actions import describe
 from countersign.actions.reading import MAX_CHARACTERS, read_action
 from countersign.actions.selection import NotNamedYet, Selection
 from countersign.errors import CountersignError, InvalidInput, ParseFailure, PolicyRefused
@@ -26,10 +29,13 @@ class Selected:
     names: tuple[str, ...]
 
 
-def select(action: str, *, policy: Policy, cluster: ClusterSettings | None) -> Selected | None:
+def select(
+    action: str, *, policy: Policy, choose: Callable[[Mapping[str, Any]], ClusterSettings | None]
+) -> Selected | None:
     """Return what `action` means by its selector now; None where it has none.
 
-    Raises InvalidInput where the cluster cannot be asked, where nothing is selected or too much.
+    `choose` returns the cluster that a reading is about. Raises InvalidInput where the cluster cannot be asked, where
+    nothing is selected or too much, and what `choose` raises.
     """
     try:
         read_action(action)
@@ -39,6 +45,7 @@ def select(action: str, *, policy: Policy, cluster: ClusterSettings | None) -> S
         return None
     else:
         return None
+    cluster = choose(describe(selection.operation))
     if cluster is None:
         raise InvalidInput(
             f"action: -l {selection.selector} is resolved to names when it is filed, and no cluster is configured",
@@ -55,7 +62,9 @@ def select(action: str, *, policy: Policy, cluster: ClusterSettings | None) -> S
             f"{cluster.name} could not be asked: {error.message}",
             hint="write the names, or file it again once the cluster can be reached",
         ) from error
-    return _checked(selection, action, names, namespace=namespace, limit=policy.max_affected_pods)
+    return _checked(
+        selection, action, names, namespace=namespace, limit=policy.at_cluster(cluster.name).max_affected_pods
+    )
 
 
 def _names(connection: Connection, selection: Selection) -> tuple[str, tuple[str, ...]]:

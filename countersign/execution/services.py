@@ -6,14 +6,14 @@ from dataclasses import dataclass, field
 from pydantic import SecretStr
 from sqlalchemy import Engine
 
-from countersign.actions.operation import Investigation, KubernetesOperation
+from countersign.actions.operation import Investigation
 from countersign.errors import ConfigurationError
 from countersign.execution.channels import Channels
+from countersign.execution.clusters import NO_CLUSTERS, Clusters
 from countersign.policy.document import Policy
 from countersign.settings import Settings
 from countersign.targets.hosts.fleet import FleetSettings
 from countersign.targets.kubernetes.investigate import Evidence, run_investigation
-from countersign.targets.kubernetes.kinds import api_kind
 from countersign.targets.kubernetes.kubeconfig import ClusterSettings
 
 
@@ -28,39 +28,15 @@ class Services:
     """Reads the policy again, for the kill switch immediately before the effect."""
     signing_secrets: Mapping[str, SecretStr] = field(default_factory=dict)
     """HMAC secrets by key id."""
-    cluster: ClusterSettings | ConfigurationError | None = None
-    """An error is raised by whatever needs the cluster, and by nothing else."""
+    clusters: Clusters = NO_CLUSTERS
     fleet: FleetSettings | ConfigurationError | None = None
-    """The same for the hosts."""
+    """An error is raised by whatever needs the hosts, and by nothing else."""
     channels: Channels | ConfigurationError | None = None
     """The same for those who are told how executions ended; None where nobody is."""
 
-    def investigate(self, investigation: Investigation) -> Evidence:
-        """Run a read-only kubectl command against the cluster."""
-        return run_investigation(
-            self.the_cluster(), investigation.argv, timeout=self.settings.investigation_timeout_seconds
-        )
-
-    def namespace_of(self, operation: KubernetesOperation) -> str | None:
-        """Return the namespace that `operation` is about; None for objects that have none."""
-        if not api_kind(operation.kind).namespaced:
-            return None
-        return operation.namespace or self.the_cluster().default_namespace
-
-    def known_cluster(self) -> ClusterSettings | None:
-        """Return the cluster's settings, None where there are none that can be used."""
-        return self.cluster if isinstance(self.cluster, ClusterSettings) else None
-
-    def the_cluster(self) -> ClusterSettings:
-        """Return the cluster's settings. Raises ConfigurationError where none are configured."""
-        if isinstance(self.cluster, ConfigurationError):
-            raise self.cluster
-        if self.cluster is None:
-            raise ConfigurationError(
-                "No cluster is configured.",
-                hint=f'save a KubernetesCluster block named "{self.settings.cluster_block}" (see docs/operations.md)',
-            )
-        return self.cluster
+    def investigate(self, investigation: Investigation, cluster: ClusterSettings) -> Evidence:
+        """Run a read-only kubectl command against `cluster`."""
+        return run_investigation(cluster, investigation.argv, timeout=self.settings.investigation_timeout_seconds)
 
     def the_fleet(self) -> FleetSettings:
         """Return the hosts' settings. Raises ConfigurationError where none are configured."""

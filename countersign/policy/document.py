@@ -8,36 +8,19 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from countersign.policy.clusters import ClusterRule
 from countersign.policy.custom import CustomResource
 from countersign.policy.freeze import FreezeWindow
 from countersign.policy.gateway import HostGateway
-from countersign.policy.operations import ALL, DEFAULT_LOW, OperationPatterns
+from countersign.policy.operations import OperationsPerRisk, matches_any
 from countersign.policy.probes import Probe
 from countersign.policy.problem import problem
-from countersign.policy.risk import Count, PerRisk, RiskLevel
+from countersign.policy.risk import Count, RiskLevel, SignaturesPerRisk
 from countersign.policy.rollback import RollbackRule
 from countersign.policy.signers import AutoApprover, Signer, identity
 
 Patterns = tuple[Annotated[str, Field(min_length=1, max_length=253)], ...]
 SYSTEM_NAMESPACES = ("kube-system", "kube-public", "kube-node-lease")
-
-
-class OperationsPerRisk(PerRisk[OperationPatterns]):
-    """Which operations a request of each risk level may ask for (names or patterns such as ssh_*)."""
-
-    low: OperationPatterns = DEFAULT_LOW
-    medium: OperationPatterns = ALL
-    high: OperationPatterns = ALL
-    critical: OperationPatterns = ALL
-
-
-class SignaturesPerRisk(PerRisk[Count]):
-    """How many signatures a request of each risk level needs at least, whatever it says itself."""
-
-    low: Count = 1
-    medium: Count = 1
-    high: Count = 2
-    critical: Count = 2
 
 
 class Policy(BaseModel):
@@ -77,6 +60,8 @@ class Policy(BaseModel):
     """What is taken back by itself when verification finds that it did harm."""
     probes: tuple[Probe, ...] = ()
     """What is asked beside the target to verify an action."""
+    per_cluster: tuple[ClusterRule, ...] = ()
+    """The first rule that fits a cluster holds there, in place of the values above."""
 
     @model_validator(mode="after")
     def _one_owner_per_key(self) -> Self:
@@ -105,6 +90,19 @@ class Policy(BaseModel):
                 f"add an entry to signers: name: {self.auto_approver.signer}, hmac: <key id>",
             )
         return self
+
+    def at_cluster(self, cluster: str | None) -> Self:
+        """Return the policy as it holds on `cluster`, or on hosts (None)."""
+        rule = next((each for each in self.per_cluster if cluster is not None and each.fits(cluster)), None)
+        windows = (window.on(cluster) for window in self.freeze_windows)
+        return self.model_copy(
+            update={
+                "freeze_windows": tuple(window for window in windows if window is not None),
+                "probes": tuple(probe for probe in self.probes if matches_any(cluster or "", probe.clusters)),
+                "rollback": self.rollback.on(cluster),
+                **(rule.given if rule is not None else {}),
+            }
+        )
 
     def signer_with_key(self, key_id: str) -> Signer | None:
         """Return the entry whose key has this id."""

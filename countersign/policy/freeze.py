@@ -64,7 +64,7 @@ Zone = Annotated[str, BeforeValidator(_zone)]
 
 
 class FreezeWindow(BaseModel):
-    """A time in which nothing in scope is changed. Without namespaces and hosts, everything is in scope."""
+    """A time in which nothing in scope is changed. Without clusters, namespaces and hosts, everything is in scope."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
@@ -78,6 +78,8 @@ class FreezeWindow(BaseModel):
     to_time: Clock | None = Field(default=None, alias="to")
     """The first minute after the window; on the next day when it is not later than `from`."""
     timezone: Zone = "UTC"
+    clusters: tuple[str, ...] = ()
+    """Narrows the window to these clusters, and there to `namespaces` if some are named."""
     namespaces: tuple[str, ...] = ()
     hosts: tuple[str, ...] = ()
 
@@ -97,6 +99,16 @@ class FreezeWindow(BaseModel):
         elif self.start >= self.end:
             raise problem("the window ends before it starts", "give an end after start")
         return self
+
+    def on(self, cluster: str | None) -> Self | None:
+        """Return the window as it holds on `cluster`, or on hosts (None); None where it does not."""
+        if not self.clusters:
+            return self
+        if cluster is None:
+            return self if self.hosts else None
+        if not matches_any(cluster, self.clusters):
+            return None
+        return self if self.namespaces else self.model_copy(update={"hosts": ()})
 
     def covers(self, *, namespace: str | None, host: str | None) -> bool:
         """Tell whether something in `namespace` or on `host` is in scope."""

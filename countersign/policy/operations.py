@@ -10,6 +10,7 @@ from pydantic import AfterValidator
 from countersign.actions import hosts as actions_hosts
 from countersign.actions.operation import Verb
 from countersign.policy.problem import problem
+from countersign.policy.risk import PerRisk
 
 INVESTIGATE = "investigate"
 """A read-only kubectl command."""
@@ -56,3 +57,12 @@ DEFAULT_AUTOMATIC: tuple[str, ...] = (
     "ssh_reload_nginx",
     INVESTIGATE,
 )
+
+
+class OperationsPerRisk(PerRisk[OperationPatterns]):
+    """Which operations a request of each risk level may ask for (names or patterns such as ssh_*)."""
+
+    low: OperationPatterns = DEFAULT_LOW
+    medium: OperationPatterns = ALL
+    high: OperationPatterns = ALL
+    critical: OperationPatterns = ALL

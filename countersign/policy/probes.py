@@ -91,6 +91,8 @@ class Probe(_Part):
     http: HttpProbe | None = None
     prometheus: PrometheusProbe | None = None
     operations: OperationPatterns = ALL
+    clusters: Patterns = ("*",)
+    """Hosts are on none and fit only *."""
     namespaces: Patterns = ("*",)
     """Of Kubernetes objects; hosts and cluster-wide objects have none and fit only *."""
     targets: Patterns = ("*",)

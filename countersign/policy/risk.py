@@ -44,3 +44,12 @@ class PerRisk(BaseModel, Generic[Value]):
                 return self.high
             case RiskLevel.CRITICAL:
                 return self.critical
+
+
+class SignaturesPerRisk(PerRisk[Count]):
+    """How many signatures a request of each risk level needs at least, whatever it says itself."""
+
+    low: Count = 1
+    medium: Count = 1
+    high: Count = 2
+    critical: Count = 2

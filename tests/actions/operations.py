@@ -146,4 +146,5 @@ def operations(draw: st.DrawFn, entries: tuple[Entry, ...] = CATALOGUE) -> Kuber
         names=tuple(draw(st.lists(NAMES, min_size=1, max_size=most, unique=True))),
         namespace=draw(st.none() | LABELS) if kind.namespaced else None,
         parameters=draw(parameters_for(entry.verb)),
+        cluster=draw(st.none() | LABELS),
     )

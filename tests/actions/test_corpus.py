@@ -62,7 +62,7 @@ def test_hints_name_the_nearest_command_that_would_have_parsed() -> None:
         ("kubectl scale deploy/api --replica=3", "--replicas"),
         ("kubectl rollout restart deploymet/api", "deployment"),
         ("kubectl autoscale deploy api --max=3", "kubectl patch hpa"),
-        ("kubectl --context x get pods", "cluster block"),
+        ("kubectl --kubeconfig x get pods", "--context NAME"),
         ("kubectl rollout undo deploy/api --dry-run=client", "dry_run"),
         ("ssh web-1 'systemctl stop nginx'", "systemctl restart"),
         ("ssh web-1 'docker compose restart cart'", "-p PROJECT"),

@@ -10,6 +10,7 @@ import yaml
 from pydantic import SecretStr
 from sqlalchemy import Engine
 
+from countersign.execution.clusters import only
 from countersign.execution.filing import Request, file_request
 from countersign.execution.report import Report
 from countersign.execution.run import Run
@@ -39,8 +40,8 @@ class Office:
         """File `action` and have it signed by as many people as it takes."""
         request = replace(Request(action=action, requested_by="carol", risk_level=risk), **fields)
         with transaction(self.services.engine) as session:
-            now, cluster = datetime.now(UTC), self.services.known_cluster()
-            filed = file_request(session, request, policy=self.services.policy, now=now, cluster=cluster)
+            now, clusters = datetime.now(UTC), self.services.clusters
+            filed = file_request(session, request, policy=self.services.policy, now=now, clusters=clusters)
             approval = filed.approval
             for name in PEOPLE[: approval.required_signatures]:
                 key = self.household.keys[name]
@@ -98,6 +99,6 @@ def office(engine: Engine, household: Household, cluster: SandboxCluster) -> Off
         policy=policy,
         reread_policy=lambda: policy,
         signing_secrets={},
-        cluster=ClusterSettings(name="sandbox", kubeconfig=SecretStr(cluster.kubeconfig)),
+        clusters=only(ClusterSettings(name="sandbox", kubeconfig=SecretStr(cluster.kubeconfig))),
     )
     return Office(services, household, cluster)

@@ -8,6 +8,7 @@ from pydantic import SecretStr
 from sqlalchemy import text
 
 from countersign.errors import ConfigurationError, PolicyRefused, StaleFence, Stopped
+from countersign.execution.clusters import Clusters, only
 from countersign.execution.run import Run
 from countersign.execution.straight import execute
 from countersign.records.database import transaction
@@ -99,7 +100,9 @@ def test_the_policys_kill_switch_stops_between_two_steps(office: Office) -> None
 
 def test_a_worker_without_a_cluster_takes_nothing_over(office: Office) -> None:
     dead = killed(office, RESTART, at="sent:")
-    without = replace(office, services=replace(office.services, cluster=ConfigurationError("Prefect is away.")))
+    without = replace(
+        office, services=replace(office.services, clusters=Clusters(problem=ConfigurationError("Prefect is away.")))
+    )
     with pytest.raises(ConfigurationError, match="Prefect is away"):
         without.run(dead.approval_id, worker="w2")
     assert office.run(dead.approval_id, worker="w3").outcome == "success"
@@ -109,7 +112,7 @@ def test_a_plan_is_not_performed_on_another_cluster(office: Office) -> None:
     dead = killed(office, "kubectl delete pod db-1 -n prod", at="intent:")
     with SandboxCluster() as other:
         elsewhere = ClusterSettings(name="elsewhere", kubeconfig=SecretStr(other.kubeconfig))
-        moved = replace(office, services=replace(office.services, cluster=elsewhere))
+        moved = replace(office, services=replace(office.services, clusters=only(elsewhere)))
         report = moved.run(dead.approval_id, worker="w2")
     assert not report.success
     assert report.outcome == "unknown"
@@ -212,8 +215,8 @@ def test_an_observation_is_a_success_also_while_the_kill_switch_is_on(office: Of
 
 
 def test_a_namespace_object_is_refused_where_the_block_does_not_allow_its_namespace(office: Office) -> None:
-    cluster = replace(office.services.the_cluster(), default_namespace="prod", allowed_namespaces=("prod",))
-    narrow = replace(office, services=replace(office.services, cluster=cluster))
+    cluster = replace(office.services.clusters.the_default(), default_namespace="prod", allowed_namespaces=("prod",))
+    narrow = replace(office, services=replace(office.services, clusters=only(cluster)))
     report = narrow.perform("kubectl label namespace staging reviewed=yes")
     assert (report.outcome, report.code) == ("blocked", "policy")
     assert office.cluster.requests.mutations() == []

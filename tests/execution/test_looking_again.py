@@ -32,7 +32,7 @@ def until(look: Callable[[], Any]) -> Any:
 
 
 def replicas(office: Office) -> int:
-    with connect(office.services.the_cluster(), request_timeout=5) as connection:
+    with connect(office.services.clusters.the_default(), request_timeout=5) as connection:
         live = connection.get("/apis/apps/v1/namespaces/prod/deployments/worker")
     return int(live["spec"]["replicas"])
 

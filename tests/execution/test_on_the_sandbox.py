@@ -8,6 +8,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import text
 
+from countersign.execution.clusters import NO_CLUSTERS, only
 from countersign.execution.report import Report
 from countersign.execution.run import Run
 from countersign.records.approvals import get_approval
@@ -57,7 +58,7 @@ ACTIONS = (
 def a_pod(office: Office) -> str:
     from countersign.targets.kubernetes.connection import connect  # noqa: PLC0415
 
-    with connect(office.services.the_cluster(), request_timeout=5) as connection:
+    with connect(office.services.clusters.the_default(), request_timeout=5) as connection:
         pods = connection.get("/api/v1/namespaces/prod/pods")["items"]
     return str(next(pod["metadata"]["name"] for pod in pods if pod["metadata"]["name"].startswith("api-")))
 
@@ -247,15 +248,17 @@ def test_a_target_that_stays_held_says_who_holds_it(office: Office) -> None:
 
 def test_a_cluster_block_that_was_changed_after_signing_does_not_move_the_action(office: Office) -> None:
     approval_id = office.approved("kubectl rollout restart deployment/api")
-    cluster = office.services.the_cluster()
-    moved = replace(office, services=replace(office.services, cluster=replace(cluster, default_namespace="prod")))
+    cluster = office.services.clusters.the_default()
+    moved = replace(
+        office, services=replace(office.services, clusters=only(replace(cluster, default_namespace="prod")))
+    )
     report = refused(moved, approval_id, code="not_approved")
     assert "namespace default" in report.message
     assert "namespace prod" in report.message
 
 
 def test_an_action_whose_namespace_nobody_signed_is_not_performed(office: Office) -> None:
-    unplaced = replace(office, services=replace(office.services, cluster=None))
+    unplaced = replace(office, services=replace(office.services, clusters=NO_CLUSTERS))
     approval_id = unplaced.approved("kubectl rollout restart deployment/api")
     report = refused(office, approval_id, code="not_approved")
     assert "names no namespace" in report.message

@@ -9,6 +9,7 @@ from pydantic import SecretStr
 
 from countersign.actions import describe_text
 from countersign.errors import InvalidInput
+from countersign.execution.clusters import NO_CLUSTERS, only
 from countersign.execution.filing import Filed, Request, file_request
 from countersign.policy.document import Policy
 from countersign.records.approvals import get_approval
@@ -19,17 +20,18 @@ from tests.execution.conftest import Office
 
 
 def file(office: Office, action: str, *, cluster: ClusterSettings | None, policy: Policy | None = None) -> Filed:
+    clusters = NO_CLUSTERS if cluster is None else only(cluster)
     request = Request(action=action, requested_by="carol", risk_level="medium", metadata={"ticket": "7"})
     with transaction(office.services.engine) as session:
         filed = file_request(
-            session, request, policy=policy or office.services.policy, now=datetime.now(UTC), cluster=cluster
+            session, request, policy=policy or office.services.policy, now=datetime.now(UTC), clusters=clusters
         )
         session.expunge(filed.approval)
         return filed
 
 
 def pods(office: Office, selector: str) -> list[str]:
-    with connect(office.services.the_cluster(), request_timeout=10) as connection:
+    with connect(office.services.clusters.the_default(), request_timeout=10) as connection:
         found = connection.get(list_path(connection, "Pod", "prod"), {"labelSelector": selector})["items"]
     return sorted(item["metadata"]["name"] for item in found)
 
@@ -38,7 +40,7 @@ def test_what_is_filed_and_signed_is_the_list(office: Office) -> None:
     names = pods(office, "app=api")
     assert names
     written = "kubectl delete pods -l app=api -n prod"
-    filed = file(office, written, cluster=office.services.known_cluster())
+    filed = file(office, written, cluster=office.services.clusters.the_default())
     assert filed.selected is not None
     assert list(filed.selected.names) == names
     assert filed.reading["names"] == names
@@ -60,20 +62,25 @@ def test_the_names_are_acted_on_and_nothing_else(office: Office) -> None:
 
 def test_a_selector_that_finds_nothing_files_nothing(office: Office) -> None:
     with pytest.raises(InvalidInput, match="no Pod in namespace prod has app=nothing"):
-        file(office, "kubectl delete pod -l app=nothing -n prod", cluster=office.services.known_cluster())
+        file(office, "kubectl delete pod -l app=nothing -n prod", cluster=office.services.clusters.the_default())
 
 
 def test_the_policy_limits_how_many_a_selector_may_find(office: Office) -> None:
     few = Policy.model_validate({"max_affected_pods": 0})
     with pytest.raises(InvalidInput, match="0 are allowed at once") as caught:
-        file(office, "kubectl delete pod -l app=api -n prod", cluster=office.services.known_cluster(), policy=few)
+        file(
+            office,
+            "kubectl delete pod -l app=api -n prod",
+            cluster=office.services.clusters.the_default(),
+            policy=few,
+        )
     assert "max_affected_pods" in str(caught.value.hint)
 
 
 def test_without_a_cluster_it_is_refused_with_what_to_do(office: Office) -> None:
     with pytest.raises(InvalidInput, match="no cluster is configured"):
         file(office, "kubectl delete pod -l app=api -n prod", cluster=None)
-    known = office.services.the_cluster()
+    known = office.services.clusters.the_default()
     away = replace(known, kubeconfig=SecretStr(_nowhere(known.kubeconfig)))
     with pytest.raises(InvalidInput, match="could not be asked") as caught:
         file(office, "kubectl delete pod -l app=api -n prod", cluster=away)

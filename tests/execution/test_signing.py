@@ -25,8 +25,11 @@ def filed(office: Office) -> Iterator[tuple[Session, Approval]]:
     """A pending request, and the session that holds it."""
     with transaction(office.services.engine) as session:
         request = Request(action=ACTION, requested_by="carol", risk_level="medium")
-        policy, cluster = office.services.policy, office.services.known_cluster()
-        yield session, file_request(session, request, policy=policy, now=datetime.now(UTC), cluster=cluster).approval
+        policy, clusters = office.services.policy, office.services.clusters
+        yield (
+            session,
+            file_request(session, request, policy=policy, now=datetime.now(UTC), clusters=clusters).approval,
+        )
 
 
 @pytest.mark.parametrize("decision", list(Decision))

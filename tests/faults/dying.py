@@ -10,6 +10,7 @@ from pydantic import SecretStr
 
 from countersign.errors import StaleFence
 from countersign.execution.channels import Channels
+from countersign.execution.clusters import NO_CLUSTERS, only
 from countersign.execution.run import Run
 from countersign.execution.services import Services
 from countersign.execution.straight import execute
@@ -36,15 +37,15 @@ class Place:
     def services(self, *, lease_seconds: float) -> Services:
         """Return services that share nothing with any other but the database, Valkey and the target."""
         known = load_policy(self.policy)
-        cluster = None
+        clusters = NO_CLUSTERS
         if self.kubeconfig is not None:
-            cluster = ClusterSettings(name="sandbox", kubeconfig=SecretStr(self.kubeconfig))
+            clusters = only(ClusterSettings(name="sandbox", kubeconfig=SecretStr(self.kubeconfig)))
         return Services(
             settings=_settings(lease_seconds=lease_seconds, redis_url=self.redis_url, **self.more_settings),
             engine=connect(SecretStr(self.database_url), timeout=5),
             policy=known,
             reread_policy=lambda: known,
-            cluster=cluster,
+            clusters=clusters,
             fleet=self.fleet,
             channels=self.channels or Channels(),
         )

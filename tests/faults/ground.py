@@ -103,7 +103,7 @@ class ClusterGround(Ground):
             assert done.outcome == "success", done.message
         action = job.action
         if "{pod}" in action:
-            with open_connection(self.services.the_cluster(), request_timeout=5) as connection:
+            with open_connection(self.services.clusters.the_default(), request_timeout=5) as connection:
                 pods = connection.get("/api/v1/namespaces/prod/pods")["items"]
             names = [pod["metadata"]["name"] for pod in pods]
             action = action.replace("{pod}", next(name for name in names if name.startswith("api-")))

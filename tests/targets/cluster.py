@@ -12,6 +12,7 @@ from pydantic import SecretStr
 from countersign.actions.operation import KubernetesOperation, NoParameters, Parameters, Verb
 from countersign.targets.kubernetes.connection import ClusterSettings, Connection, connect
 from countersign.targets.kubernetes.kinds import list_path, object_path
+from countersign.targets.kubernetes.kubeconfig_rules import Allowances
 from countersign.targets.kubernetes.requests import HttpRequest
 from countersign.targets.kubernetes.target import KubernetesTarget
 from countersign.targets.model import Plan, Receipt, Step
@@ -48,7 +49,13 @@ class Cluster:
 
     def settings(self, **changed: Any) -> ClusterSettings:
         return ClusterSettings(
-            "c", **{"default_namespace": self.namespace, "kubeconfig": self.proxy.kubeconfig, **changed}
+            "c",
+            **{
+                "default_namespace": self.namespace,
+                "kubeconfig": self.proxy.kubeconfig,
+                "allowed": Allowances(insecure_tls=True),
+                **changed,
+            },
         )
 
     def _connect(self) -> None:

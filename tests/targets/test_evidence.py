@@ -11,7 +11,8 @@ from pydantic import SecretStr
 from countersign.actions.operation import NoParameters, SetEnvParameters, Verb
 from countersign.errors import PolicyRefused
 from countersign.targets.kubernetes import investigate
-from countersign.targets.kubernetes.connection import ClusterSettings, check
+from countersign.targets.kubernetes.connection import ClusterSettings
+from countersign.targets.kubernetes.facts import check
 from countersign.targets.kubernetes.investigate import OUTPUT_LIMIT, TIMED_OUT, run_investigation
 from tests.targets.cluster import Cluster
 

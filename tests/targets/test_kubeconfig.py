@@ -8,7 +8,8 @@ import yaml
 from pydantic import SecretStr
 
 from countersign.errors import ConfigurationError
-from countersign.targets.kubernetes.connection import ClusterSettings, check, connect
+from countersign.targets.kubernetes.connection import ClusterSettings, connect
+from countersign.targets.kubernetes.facts import check
 from countersign.targets.kubernetes.kubeconfig import kubeconfig_document
 
 TOKEN = "a-very-secret-token"

@@ -1,14 +1,16 @@
 """Pinning a host's key: shown, compared by a person, then kept in the block."""
 
 import asyncio
+import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner, Result
 
 from countersign.cli import app
 from countersign.cli.hosts import NotConfirmed, confirm
-from countersign.errors import GateRefused, InvalidInput, NotFound, TransientTargetError
+from countersign.errors import ConfigurationError, GateRefused, InvalidInput, NotFound, TransientTargetError
 from countersign.sandbox.hosts.host import SandboxHost
 from countersign.sandbox.hosts.keys import new_key
 from countersign.sandbox.hosts.ports import free_port
@@ -119,3 +121,51 @@ def test_a_confirmed_key_is_kept_in_the_block_and_a_refused_one_is_not(
     turned_away = hosts("pin", "web-1", "--fingerprint", fingerprint(standin.host_key))
     assert isinstance(turned_away.exception, GateRefused)
     assert standin.wire.accepted == reached
+
+
+@pytest.mark.stack
+def test_hosts_are_added_listed_checked_and_removed(
+    prefect_api: str, standin: SandboxHost, jump: SandboxHost, tmp_path: Path
+) -> None:
+    def hosts(*words: str, answer: str = "") -> Result:
+        return CliRunner().invoke(app, ["hosts", *words, "--block", "grown"], input=answer)
+
+    keys = {}
+    for host in (standin, jump):
+        keys[host] = tmp_path / f"{host.port}"
+        keys[host].write_text(host.private_key.get_secret_value())
+    web = ("add", "web-1", "--address", "127.0.0.1", "--port", str(standin.port), "--user", standin.user)
+    unconfirmed = hosts(*web, "--key", str(keys[standin]), answer="n\n")
+    assert isinstance(unconfirmed.exception, NotConfirmed)
+    trusted = ("--fingerprint", fingerprint(standin.host_key))
+    assert "--key is needed" in str(hosts(*web, *trusted).exception)
+    assert isinstance(hosts(*web, "--key", str(keys[jump]), *trusted).exception, ConfigurationError)
+    assert isinstance(hosts("list").exception, ConfigurationError), "nothing was saved"
+
+    added = hosts(*web, "--key", str(keys[standin]), *trusted)
+    assert added.exit_code == 0, added.output
+    assert "web-1 shows its pinned key and accepts the login" in added.output
+    assert isinstance(hosts(*web, *trusted).exception, InvalidInput)
+    beside = ("add", "bastion", "--address", "127.0.0.1", "--port", str(jump.port), "--user", jump.user)
+    own = ("--key", str(keys[jump]), "--fingerprint", fingerprint(jump.host_key))
+    assert hosts(*beside, *own).exit_code == 0
+    behind = ("add", "web-2", "--address", "127.0.0.1", "--port", str(standin.port), "--user", standin.user)
+    assert "there is no host 'gate'" in str(hosts(*behind, *trusted, "--jump", "gate").exception)
+    through = hosts(*behind, *trusted, "--jump", "bastion", "--environment", "production", "--group", "web")
+    assert through.exit_code == 0, through.output
+
+    listed = json.loads(hosts("list", "--json").stdout)
+    assert [(one["name"], one["jump"], one["environment"]) for one in listed] == [
+        ("web-1", None, "default"),
+        ("bastion", None, "default"),
+        ("web-2", "bastion", "production"),
+    ]
+    assert standin.private_key.get_secret_value() not in hosts("list").output
+    assert "web-2 shows its pinned key" in hosts("check", "web-2").output
+    assert isinstance(hosts("check", "web-3").exception, NotFound)
+
+    assert isinstance(hosts("remove", "web-1").exception, InvalidInput), "nobody confirmed"
+    assert "jumps through 'bastion'" in str(hosts("remove", "bastion", "--yes").exception)
+    for name in ("web-2", "bastion", "web-1"):
+        assert hosts("remove", name, "--yes").exit_code == 0
+    assert isinstance(hosts("list").exception, ConfigurationError), "with the last host its key is gone"

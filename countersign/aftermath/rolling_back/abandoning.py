@@ -10,7 +10,7 @@ from threading import Event
 
 from countersign.actions import describe, read_action
 from countersign.actions.operation import HostOperation, KubernetesOperation
-from countersign.aftermath.rolling_back.deciding import Against, system_of
+from countersign.aftermath.rolling_back.deciding import Against
 from countersign.aftermath.rolling_back.not_making import not_made
 from countersign.errors import ConfigurationError, CountersignError, StaleFence, TransientTargetError
 from countersign.execution.concluding import conclude
@@ -70,14 +70,10 @@ def _find_out(services: Services, known: Known, plan: Plan) -> CountersignError 
     """Ask about every request without an answer; return why it cannot be told, None where it can."""
     if not progress_of(services.engine, known.owned.execution_id, plan).uncertain:
         return None
-    system = system_of(services, plan)
-    if system != plan.system:
-        raise ConfigurationError(
-            f"The rollback was planned for {plan.system}; the block now means {system}.", hint="restore the block"
-        )
     assert isinstance(known.reading, KubernetesOperation | HostOperation), "what has a plan is an operation"
     try:
-        with open_target(services, known.reading, OnBehalfOf(known.approval, known.owned)) as target:
+        behalf = OnBehalfOf(known.approval, known.owned)
+        with open_target(services, known.reading, behalf, planned_for=plan.system) as target:
             Performance(
                 engine=services.engine,
                 owned=known.owned,

@@ -15,13 +15,13 @@ from countersign.actions import read_action
 from countersign.actions.operation import HostOperation, KubernetesOperation
 from countersign.aftermath.rolling_back.looking import has_recovered
 from countersign.aftermath.subject import Done, Skipped, StepEnd, Subject
-from countersign.aftermath.verifying.cases import generations_made, on_hosts
+from countersign.aftermath.verifying.cases import generations_made
 from countersign.aftermath.verifying.collecting import inspect_all
 from countersign.errors import Refused
 from countersign.execution import checking
-from countersign.execution.opening import OnBehalfOf, open_target
+from countersign.execution.opening import OnBehalfOf, is_known, open_target
 from countersign.execution.performing import progress_of
-from countersign.execution.services import Services
+from countersign.execution.scope import policy_for
 from countersign.policy.checks import enforce
 from countersign.records.owned import Owned
 from countersign.records.states import StepName, Verdict
@@ -57,7 +57,7 @@ def decide(subject: Subject) -> Decided | Against | StepEnd:
     if (verdict := verified.get("verdict")) != Verdict.WORSE:
         summary = text("rollback.not_worse", verdict=text(f"verdict.{verdict}"))
         return Done({"rolled_back": False, "summary": summary})
-    rule = subject.services.reread_policy().rollback
+    rule = policy_for(subject.services, subject.approval, subject.services.reread_policy()).rollback
     if not rule.allows(plan.verb, tuple(ref.namespace for ref in plan.refs)):
         return Skipped(text("rollback.not_allowed", operation=plan.verb))
     settled_at, within = subject.execution.settled_at, subject.services.settings.rollback_within_seconds
@@ -66,24 +66,19 @@ def decide(subject: Subject) -> Decided | Against | StepEnd:
     refusal = _not_allowed(subject)
     if refusal is not None:
         return Against(refusal)
-    system = system_of(subject.services, plan)
-    if system != plan.system:
-        return Against(text("rollback.other_system", planned=plan.system, found=system))
-    with opened(subject, subject.execution.owned) as target:
+    if not is_known(subject.services, plan):
+        return Against(text("rollback.other_system", planned=plan.system))
+    with opened(subject, subject.execution.owned, plan) as target:
         return _by_the_target(subject, plan, target)
 
 
-def system_of(services: Services, plan: Plan) -> str:
-    """Return the name of the system that the blocks mean now."""
-    return services.the_fleet().name if on_hosts(plan) else services.the_cluster().name
-
-
 @contextmanager
-def opened(subject: Subject, owned: Owned) -> Iterator[Target]:
-    """Open the target of the action, on behalf of the execution `owned`."""
+def opened(subject: Subject, owned: Owned, plan: Plan) -> Iterator[Target]:
+    """Open the target that `plan` is for, on behalf of the execution `owned`. Raises ConfigurationError."""
     operation = read_action(subject.approval.action)
     assert isinstance(operation, KubernetesOperation | HostOperation), "what has a plan is an operation"
-    with open_target(subject.services, operation, OnBehalfOf(subject.approval, owned)) as target:
+    behalf = OnBehalfOf(subject.approval, owned)
+    with open_target(subject.services, operation, behalf, planned_for=plan.system) as target:
         yield target
 
 

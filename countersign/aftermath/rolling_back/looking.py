@@ -17,6 +17,7 @@ from countersign.aftermath.verifying.judging import judge
 from countersign.errors import Stopped
 from countersign.execution.performing import progress_of
 from countersign.execution.probing import ask_all, names_in, probes_for
+from countersign.execution.scope import policy_for
 from countersign.policy.probes import Probe
 from countersign.records.database import transaction
 from countersign.records.evidence import evidence_of
@@ -35,7 +36,8 @@ def has_recovered(subject: Subject, target: Target, plan: Plan, seen: Mapping[st
     """
     with transaction(subject.engine) as session:
         baseline = evidence_of(session, subject.execution_id).get(EvidencePhase.BEFORE)
-    probes, _unknown = probes_for(subject.services.reread_policy(), plan, names_in(subject.approval.details))
+    policy = policy_for(subject.services, subject.approval, subject.services.reread_policy())
+    probes, _unknown = probes_for(policy, plan, names_in(subject.approval.details))
     # As if no further sample came: what is not well at this look counts.
     case = replace(case_of(plan, baseline, progress_of(subject.engine, subject.execution_id, plan)), over=True)
     case = replace(case, inspections=seen)

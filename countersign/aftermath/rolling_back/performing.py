@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from threading import Event, Thread
 
 from countersign.actions import describe, read_action
-from countersign.aftermath.rolling_back.deciding import Decided, decide, opened, system_of
+from countersign.aftermath.rolling_back.deciding import Decided, decide, opened
 from countersign.aftermath.rolling_back.not_making import not_made
 from countersign.aftermath.subject import Subject
 from countersign.errors import (
@@ -22,6 +22,7 @@ from countersign.errors import (
 from countersign.execution import checking
 from countersign.execution.concluding import conclude
 from countersign.execution.known import Known
+from countersign.execution.opening import require_known
 from countersign.execution.performing import Performance, lease_needed, progress_of
 from countersign.execution.planning import stored_plan
 from countersign.execution.settling import put_on_record
@@ -47,11 +48,7 @@ def finish(subject: Subject, owned: Owned, *, taken_over: bool, at: Callable[[st
     """
     plan = stored_plan(subject.engine, owned)
     assert plan is not None, "a rollback is made with its plan"
-    system = system_of(subject.services, plan)
-    if system != plan.system:
-        raise ConfigurationError(
-            f"The rollback was planned for {plan.system}; the block now means {system}.", hint="restore the block"
-        )
+    require_known(subject.services, plan)
     reading = read_action(subject.approval.action)
     known = Known(subject.approval, owned, reading=reading, description=describe(reading), plan=plan)
     # The worker's own stop, and the loss of the lease: either keeps the next request from being sent.
@@ -84,7 +81,7 @@ class _Attempts:
         progress = progress_of(self.subject.engine, self.known.owned.execution_id, self.plan)
         try:
             if progress.uncertain:
-                with opened(self.subject, self.known.owned) as target:
+                with opened(self.subject, self.known.owned, self.plan) as target:
                     progress = self._performance(target, attempt=1, last=True).find_out()
         except (StaleFence, Stopped, ConfigurationError, TransientTargetError):
             raise
@@ -102,7 +99,7 @@ class _Attempts:
             last = attempt > settings.retry_attempts or not _time_for_another(self.subject)
             self.known.attempts = attempt
             try:
-                with opened(self.subject, self.known.owned) as target:
+                with opened(self.subject, self.known.owned, self.plan) as target:
                     self._performance(target, attempt=attempt, last=last).perform()
             except (StaleFence, Stopped, DatabaseUnavailable):
                 raise

@@ -8,6 +8,7 @@ from countersign.aftermath.subject import Subject
 from countersign.aftermath.verifying.collecting import Window
 from countersign.errors import Stopped
 from countersign.execution.probing import ProbeAnswer, answers_from_json, ask_all, names_in, probes_for, seconds_of
+from countersign.execution.scope import policy_for
 from countersign.policy.probes import Probe
 from countersign.records.tables import EvidenceSnapshot
 from countersign.targets.criteria import Criterion, Standing
@@ -24,7 +25,9 @@ class Asking:
 
     def __init__(self, subject: Subject, plan: Plan, baseline: EvidenceSnapshot | None, window: Window) -> None:
         self._subject, self._window = subject, window
-        self._probes, self._unknown = probes_for(subject.services.policy, plan, names_in(subject.approval.details))
+        self._probes, self._unknown = probes_for(
+            policy_for(subject.services, subject.approval), plan, names_in(subject.approval.details)
+        )
         self._before = answers_from_json(baseline.verification if baseline else None)
         self._looks: dict[str, list[Look]] = {probe.name: [] for probe in self._probes}
 

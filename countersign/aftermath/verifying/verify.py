@@ -22,7 +22,7 @@ from countersign.aftermath.verifying.collecting import Collected, collect, windo
 from countersign.aftermath.verifying.difference import difference, difference_json
 from countersign.aftermath.verifying.judging import Judgement, judge
 from countersign.errors import GateRefused, PermanentTargetError
-from countersign.execution.opening import OnBehalfOf, open_target
+from countersign.execution.opening import OnBehalfOf, is_known, open_target
 from countersign.execution.performing import progress_of
 from countersign.execution.probing import ProbeAnswer, answers_json
 from countersign.execution.progress import NOTHING, Progress
@@ -57,10 +57,8 @@ def verify(subject: Subject) -> StepEnd:
         return Skipped(reason or text("verify.no_plan"))
     with transaction(subject.engine) as session:
         baseline = evidence_of(session, subject.execution_id).get(EvidencePhase.BEFORE)
-    system = _system(subject.services, plan)
-    if system != plan.system:
-        other = text("verify.other_system", planned=plan.system, found=system)
-        return _end(subject, _Answer(_untold(other)), baseline)
+    if not is_known(subject.services, plan):
+        return _end(subject, _Answer(_untold(text("verify.other_system", planned=plan.system))), baseline)
     late = _is_late(subject, _now())
     try:
         with target_of(subject.services, subject.approval, subject.execution, plan) as target:
@@ -109,16 +107,13 @@ def _nothing_to_verify(subject: Subject, progress: Progress) -> str | None:
     return None
 
 
-def _system(services: Services, plan: Plan) -> str:
-    return services.the_fleet().name if on_hosts(plan) else services.the_cluster().name
-
-
 @contextmanager
 def target_of(services: Services, approval: Approval, execution: Execution, plan: Plan) -> Iterator[Target]:
     """Open the target that `plan` is for. Raises ConfigurationError."""
     operation = read_action(approval.action)
     assert isinstance(operation, KubernetesOperation | HostOperation), "what has a plan is an operation"
-    with open_target(services, operation, OnBehalfOf(approval, execution.owned)) as target:
+    behalf = OnBehalfOf(approval, execution.owned)
+    with open_target(services, operation, behalf, planned_for=plan.system) as target:
         yield target
 
 

@@ -9,7 +9,7 @@ from countersign.targets.kubernetes.connection import Connection, connect
 def fill_in(services: Services, actions: Sequence[str]) -> list[str]:
     """Put a pod of prod's worker and a node without a database pod into the actions' places."""
     settings = services.settings
-    with connect(services.the_cluster(), request_timeout=settings.request_timeout_seconds) as connection:
+    with connect(services.clusters.the_default(), request_timeout=settings.request_timeout_seconds) as connection:
         names = {"worker_pod": _pod(connection), "node": _node(connection)}
     return [_filled(action, names) for action in actions]
 

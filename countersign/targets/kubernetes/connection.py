@@ -11,11 +11,10 @@ import json
 import ssl
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import urllib3
 from kubernetes.client import ApiClient, Configuration
@@ -25,17 +24,14 @@ from kubernetes.config.kube_config import load_kube_config_from_dict
 
 from countersign.errors import (
     ConfigurationError,
-    PermanentTargetError,
-    TargetError,
-    TargetNotFound,
 )
 from countersign.targets.kubernetes.answers import error_of_exception, error_of_status, foreign
 from countersign.targets.kubernetes.believing import Asked, asked_of, doubt, groups_of
-from countersign.targets.kubernetes.kubeconfig import ClusterSettings, kubeconfig_document
+from countersign.targets.kubernetes.kubeconfig import ClusterSettings, usable_document
 from countersign.targets.kubernetes.requests import HttpRequest, dry, real
 from countersign.targets.model import Intent, Spent, Step
 
-__all__ = ["ClusterFacts", "ClusterSettings", "Connection", "check", "connect"]
+__all__ = ["ClusterSettings", "Connection", "connect"]
 
 _FILES: Final = ("certificate-authority", "client-certificate", "client-key")
 
@@ -53,7 +49,7 @@ class Connection:
         self.request_timeout = request_timeout
         self._groups: Mapping[str, tuple[str, ...]] | None = None
         self._spent = Spent()
-        document = kubeconfig_document(settings)
+        document = usable_document(settings)
         self.server: str = document["clusters"][0]["cluster"]["server"]
         self.context: str = document["current-context"]
         configuration = Configuration()
@@ -130,6 +126,12 @@ class Connection:
             raise foreign("ask for rights", "it is no review", mutation=False)
         return answer
 
+    def who(self, version: str) -> Any:
+        """Ask whose these credentials are: SelfSubjectReview of authentication.k8s.io, of which nothing is stored."""
+        path = f"/apis/authentication.k8s.io/{version}/selfsubjectreviews"
+        body = {"apiVersion": f"authentication.k8s.io/{version}", "kind": "SelfSubjectReview"}
+        return self._request(HttpRequest("POST", path, body), what="ask for the account", about=None)
+
     def versions(self, group: str) -> tuple[str, ...]:
         """Return the versions that the server has of an API group, its preferred one first; () if none."""
         if self._groups is None:
@@ -190,53 +192,14 @@ def connect(settings: ClusterSettings, *, request_timeout: float) -> Connection:
     return Connection(settings, request_timeout=request_timeout)
 
 
-@dataclass(frozen=True)
-class ClusterFacts:
-    """What `check` found."""
-
-    version: str
-    context: str
-    server_host: str
-    can_patch: bool | None
-    """May these credentials patch Deployments in the default namespace? None: the server does not say."""
-
-
-def check(settings: ClusterSettings, *, request_timeout: float = 10) -> ClusterFacts:
-    """Really connect, read the version and the default namespace. Raises ConfigurationError saying what is wrong."""
-    with connect(settings, request_timeout=request_timeout) as connection:
-        host = urlsplit(connection.server).netloc.rpartition("@")[2]
-        try:
-            version = connection.get("/version", what=f"connect to {host}").get("gitVersion", "unknown")
-            can_patch = _can_patch(connection)
-        except PermanentTargetError as error:
-            raise ConfigurationError(
-                f"cluster {settings.name!r}: {error.message}", hint="check the token or the client certificate"
-            ) from None
-        except TargetError as error:
-            raise ConfigurationError(
-                f"cluster {settings.name!r}: {error.message}",
-                hint=error.hint or "check the server's address and port",
-            ) from None
-        return ClusterFacts(version=version, context=connection.context, server_host=host, can_patch=can_patch)
-
-
-def _can_patch(connection: Connection) -> bool | None:
-    namespace = connection.settings.default_namespace
-    # Any authenticated user may list what the default namespace holds only with rights, so ask for rights.
-    asked = {"namespace": namespace, "verb": "patch", "group": "apps", "resource": "deployments"}
-    try:
-        answer = connection.review(asked)
-    except TargetNotFound:
-        return None
-    return bool(answer.get("status", {}).get("allowed"))
-
-
 def _tls(configuration: Configuration) -> ssl.SSLContext:
     """Return TLS as the kubeconfig wants it. Raises OSError for certificates or keys that cannot be read."""
     context = ssl.create_default_context(cafile=configuration.ssl_ca_cert)
     # Authorities made for clusters often lack extensions that newer Pythons insist on.
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     if not configuration.verify_ssl:
+        # A setting allows it and `countersign doctor` tells of it; a warning for each request tells nothing more.
+        urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     if configuration.cert_file:

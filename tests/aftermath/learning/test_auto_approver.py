@@ -60,7 +60,7 @@ def alone(office: Office, playbook: str | None) -> Report:
     request = Request(ACTION, "auto_approve:latency", risk_level="low", matched_playbook_id=playbook)
     with transaction(services.engine) as session:
         filed = file_request(
-            session, request, policy=services.policy, now=datetime.now(UTC), cluster=services.known_cluster()
+            session, request, policy=services.policy, now=datetime.now(UTC), clusters=services.clusters
         )
         value = sign_hmac(
             signed_content(filed.approval),

@@ -17,6 +17,7 @@ from sqlalchemy import Engine, text
 
 from countersign.aftermath.running import run_step, run_steps
 from countersign.execution import performing
+from countersign.execution.clusters import only
 from countersign.execution.services import Services
 from countersign.records.database import transaction
 from countersign.records.dead_letters import open_letters, replay_letters
@@ -178,9 +179,8 @@ def test_a_step_that_failed_at_every_attempt_leaves_no_hold(lenient: Office, eng
             )
         )
         session.execute(LEASE_IS_LONG_OVER)
-    cluster = lenient.services.cluster
-    assert cluster is not None
-    elsewhere = replace(lenient.services, cluster=replace(cluster, name="another"))
+    another = only(replace(lenient.services.clusters.the_default(), name="another"))
+    elsewhere = replace(lenient.services, clusters=another)
     assert run_step(elsewhere, execution_id, StepName.ROLL_BACK, runner="r1") is StepStatus.DEAD
     with transaction(engine) as session:
         session.execute(LEASE_IS_LONG_OVER)

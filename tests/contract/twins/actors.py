@@ -15,6 +15,7 @@ from countersign.actions.operation import KubernetesOperation
 from countersign.errors import ParseFailure, PermanentTargetError, Refused, TargetNotFound
 from countersign.targets.kubernetes.connection import ClusterSettings, connect
 from countersign.targets.kubernetes.investigate import kubectl_path
+from countersign.targets.kubernetes.kubeconfig_rules import Allowances
 from countersign.targets.kubernetes.target import KubernetesTarget
 from countersign.targets.model import Severity
 from tests.intents import apply
@@ -70,7 +71,11 @@ def countersign(cluster: Cluster, namespace: str, command: str) -> Done:
     A refusal is one that comes before the first request, or the server's own; what else goes wrong is raised.
     """
     settings = ClusterSettings(
-        "twins", default_namespace=namespace, kubeconfig=SecretStr(cluster.kubeconfig), context=cluster.context
+        "twins",
+        default_namespace=namespace,
+        kubeconfig=SecretStr(cluster.kubeconfig),
+        context=cluster.context,
+        allowed=Allowances(insecure_tls=True),
     )
     with connect(settings, request_timeout=20) as connection:
         target = KubernetesTarget(connection)

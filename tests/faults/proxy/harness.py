@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from uuid import UUID
 
+from countersign.execution.clusters import only
 from countersign.execution.report import Report
 from countersign.execution.run import Run
 from countersign.execution.services import Services
@@ -62,5 +63,5 @@ def _services(arena: Arena, proxy: AdversarialProxy, *, timeout: float) -> Servi
     return replace(
         services,
         settings=services.settings.model_copy(update={"request_timeout_seconds": timeout}),
-        cluster=replace(services.the_cluster(), kubeconfig=proxy.kubeconfig),
+        clusters=only(replace(services.clusters.the_default(), kubeconfig=proxy.kubeconfig)),
     )

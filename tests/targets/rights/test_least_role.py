@@ -35,6 +35,7 @@ from countersign.actions.operation import (
 from countersign.errors import PermanentTargetError, TargetNotFound
 from countersign.targets.kubernetes.connection import ClusterSettings, Connection, connect
 from countersign.targets.kubernetes.investigate import run_investigation
+from countersign.targets.kubernetes.kubeconfig_rules import Allowances
 from countersign.targets.kubernetes.reviewing import missing_rights
 from countersign.targets.kubernetes.rights import INVESTIGATE, needs_of
 from countersign.targets.kubernetes.target import KubernetesTarget
@@ -107,7 +108,11 @@ def kinds(cluster: Cluster) -> Iterator[set[str]]:
 
 def settings_as(cluster: Cluster, kubeconfig: SecretStr) -> ClusterSettings:
     return ClusterSettings(
-        "c", default_namespace=cluster.namespace, allowed_namespaces=(cluster.namespace,), kubeconfig=kubeconfig
+        "c",
+        default_namespace=cluster.namespace,
+        allowed_namespaces=(cluster.namespace,),
+        kubeconfig=kubeconfig,
+        allowed=Allowances(insecure_tls=True),
     )
 
 
