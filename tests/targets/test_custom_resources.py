@@ -1,6 +1,7 @@
 """Custom resources on a cluster that has their definitions: Argo Rollouts, Argo CD Applications, Certificates."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -43,17 +44,34 @@ def definition(group: str, version: str, kind: str, plural: str, short: list[str
 def defined(shared_cluster: Cluster) -> Iterator[None]:
     if not shared_cluster.connection.versions("apiextensions.k8s.io"):
         pytest.skip("this cluster has no custom resource definitions")
+    _undefine(shared_cluster)
     for parts in DEFINITIONS:
         shared_cluster.write("POST", CRDS, definition(*parts), what="define")
     for group, version, _kind, plural, _short, _scope in DEFINITIONS:
         shared_cluster.until(lambda g=group, v=version, p=plural: served(shared_cluster, g, v, p))
     yield
+    _undefine(shared_cluster)
+
+
+def _undefine(cluster: Cluster) -> None:
+    """Take the definitions away, also those that a run which was broken off left behind."""
     for group, _version, _kind, plural, _short, _scope in DEFINITIONS:
-        shared_cluster.write("DELETE", f"{CRDS}/{plural}.{group}", None, what="clean up")
+        path = f"{CRDS}/{plural}.{group}"
+        with suppress(TargetNotFound):
+            cluster.write("DELETE", path, None, what="clean up")
+        cluster.until(lambda path=path: _is_gone(cluster, path))
+
+
+def _is_gone(cluster: Cluster, path: str) -> bool:
+    try:
+        cluster.connection.get(path)
+    except TargetNotFound:
+        return True
+    return False
 
 
 def served(cluster: Cluster, group: str, version: str, plural: str) -> bool:
-    cluster.connection._groups = None
+    cluster.connection._groups = None  # asked once for each execution
     try:
         answer = cluster.connection.get(f"/apis/{group}/{version}")
         cluster.connection.get(f"/apis/{group}/{version}/{plural}")

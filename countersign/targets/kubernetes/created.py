@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from countersign.errors import PermanentTargetError, TargetNotFound
+from countersign.errors import PermanentTargetError, PreconditionFailed, TargetNotFound
+from countersign.targets.kubernetes.answers import foreign
 from countersign.targets.kubernetes.connection import Connection
 from countersign.targets.kubernetes.plan_create import MARK, jobs_told_of
 from countersign.targets.model import Inspection, Intent, Landed, Plan, Receipt, Step
@@ -16,13 +17,15 @@ EVENTS_LAST: Final = timedelta(minutes=50)
 def create(connection: Connection, step: Step, intent: Intent) -> Receipt:
     """Send the request that makes the object. A refusal is looked at: a repeated delivery is told AlreadyExists."""
     try:
-        metadata = connection.send(step, intent)["metadata"]
-    except PermanentTargetError:
+        answer = connection.send(step, intent)
+    except (PermanentTargetError, PreconditionFailed):
         live = _live(connection, step)
         if live is None or mark_of(live) != step.wanted["mark"]:
             raise
-        metadata = live["metadata"]
-    return Receipt({key: metadata.get(key) for key in ("uid", "resourceVersion")})
+        answer = live
+    if mark_of(answer) != step.wanted["mark"]:
+        raise foreign(step.title, "it does not show what was to be made", mutation=True)
+    return Receipt({key: answer["metadata"].get(key) for key in ("uid", "resourceVersion")})
 
 
 def inspect_created(connection: Connection, plan: Plan, step: Step) -> Inspection:

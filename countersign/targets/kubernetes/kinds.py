@@ -5,7 +5,7 @@ from typing import Final
 
 from countersign.actions.custom_kinds import is_custom
 from countersign.actions.kinds import KINDS
-from countersign.errors import PermanentTargetError, TargetNotFound
+from countersign.errors import PermanentTargetError
 from countersign.targets.kubernetes.connection import Connection, segment
 
 
@@ -91,11 +91,10 @@ def _custom(connection: Connection, kind: str, place: ApiKind, version: str | No
 
     Raises PermanentTargetError where there is none, or it is cluster-scoped.
     """
-    for served in (version,) if version else connection.versions(place.group):
-        try:
-            answer = connection.get(f"/apis/{place.group}/{served}", what=f"read {place.group}/{served}")
-        except TargetNotFound:
+    for served in connection.versions(place.group):
+        if version not in (None, served):
             continue
+        answer = connection.get(f"/apis/{place.group}/{served}", what=f"read {place.group}/{served}")
         for found in answer["resources"]:
             names = {
                 found["name"],
