@@ -6,7 +6,6 @@ countersign.errors, and `settle` turns what is known then into the outcome. Noth
 
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager, suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from threading import Event
 from typing import Any, assert_never
@@ -17,16 +16,15 @@ from sqlalchemy.exc import SQLAlchemyError
 from countersign.actions import describe, read_action
 from countersign.actions.operation import HostOperation, Investigation, KubernetesOperation, Observation
 from countersign.errors import (
-    ApprovalExpired,
     CountersignError,
-    NotApproved,
     ParseFailure,
     PlanOutdated,
     StaleFence,
     Stopped,
     TargetHeld,
 )
-from countersign.execution import checking, planning
+from countersign.execution import bystanding, checking, planning
+from countersign.execution.bystanding import RunningElsewhere
 from countersign.execution.clusters import ClusterGone
 from countersign.execution.concluding import conclude
 from countersign.execution.known import Known
@@ -57,15 +55,6 @@ from countersign.texts import text
 
 logger = get_logger(__name__)
 ACTOR, ROLE = "countersign", "executor"
-
-
-@dataclass(frozen=True)
-class RunningElsewhere:
-    """Another run holds the execution and its lease."""
-
-    approval: Approval
-    execution_id: UUID
-    worker: str
 
 
 class Run:
@@ -344,16 +333,7 @@ class Run:
 
     def still_running(self, elsewhere: RunningElsewhere) -> Report:
         """Return the report of a run that waited for another one's result and did not get it in time."""
-        seconds = round(self.services.settings.follow_seconds)
-        return Report(
-            approval_id=str(self.approval_id),
-            action=masked(elsewhere.approval.action),
-            outcome="executing",
-            success=False,
-            message=text("message.followed_running", worker=elsewhere.worker, seconds=seconds),
-            performed_by_this_run=False,
-            execution_id=str(elsewhere.execution_id),
-        )
+        return bystanding.still_running(elsewhere, waited_seconds=self.services.settings.follow_seconds)
 
     def _ask_about_target(self, operation: KubernetesOperation | HostOperation, resolution: Resolution) -> None:
         self._note(
@@ -391,16 +371,7 @@ class Run:
     def _not_claimable(self, approval: Approval, claim: Claim) -> Report:
         reason = claim.reason or text("message.not_claimable", status=text(f"approval_status.{approval.status}"))
         self._tell("not_started", EventStatus.WARNING, approval=approval, description=reason)
-        return Report(
-            approval_id=str(approval.id),
-            action=masked(approval.action),
-            outcome="blocked",
-            success=False,
-            message=reason,
-            hint=text("hint.not_claimable"),
-            code=(ApprovalExpired if approval.status is ApprovalStatus.EXPIRED else NotApproved).code,
-            performed_by_this_run=False,
-        )
+        return bystanding.not_claimable(approval, reason)
 
     def _tell(
         self,
