@@ -331,3 +331,43 @@ def test_a_host_that_cannot_be_reached_is_tried_again_and_then_a_failure(there: 
     report = settled(there.perform(RESTART), "failed", "transient")
     assert "cannot be reached" in report.message
     assert there.host.calls == ()
+
+
+def test_a_supervisors_own_restart_before_sending_is_no_failure(there: HostOffice) -> None:
+    restarts = []
+
+    def supervisor(point: str) -> None:
+        if point.startswith("intent:") and not restarts:
+            restarts.append(point)
+            with there.host.state() as state:
+                state["units"]["nginx.service"]["InvocationID"] = "f" * 32
+
+    approval_id = there.office.approved(RESTART, requested_by=ADMINISTRATOR)
+    report = settled(there.run(approval_id, at=supervisor), "success")
+    assert restarts
+    assert there.host.effects == ("restart nginx.service",)
+    assert [step.attempts for step in report.steps] == [1], "what was kept back is no attempt"
+
+
+def test_a_service_that_never_stays_as_planned_is_not_planned_for_ever(there: HostOffice) -> None:
+    planned = []
+
+    def supervisor(point: str) -> None:
+        if point == "planned":
+            planned.append(point)
+        if point.startswith("intent:"):
+            with there.host.state() as state:
+                state["units"]["nginx.service"]["InvocationID"] = f"{len(planned):032x}"
+
+    approval_id = there.office.approved(RESTART, requested_by=ADMINISTRATOR)
+    report = there.run(approval_id, at=supervisor)
+    assert (report.outcome, len(planned)) == ("failed", 2)
+    assert there.host.effects == ()
+
+
+def test_a_prune_with_nothing_to_prune_is_a_success(there: HostOffice) -> None:
+    settled(there.perform("ssh web-1 'docker image prune -f'"), "success")
+    report = settled(there.perform("ssh web-1 'docker image prune -f'"), "success")
+    assert report.steps == ()
+    assert [finding.code for finding in report.findings] == ["nothing_to_do"]
+    assert len([effect for effect in there.host.effects if effect.startswith("prune")]) == 1
