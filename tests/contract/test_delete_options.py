@@ -55,7 +55,7 @@ def test_a_dry_run_is_dry_in_the_query_alone_and_in_the_options(
 def test_options_that_do_not_exist_are_refused(ns: Namespace, body: Any, query: dict[str, str], code: int) -> None:
     found = ns.create("configmaps", configmap())
     # Older servers call a body that they cannot read a mistake of their own.
-    unread = code == 400 and body is not None and minor(ns.api) < 36
+    unread = code == 400 and body is not None and minor(ns.api) < 35
     assert ns.delete("configmaps", "settings", body, **query).status == (500 if unread else code)
     assert ns.read("configmaps", "settings") == found
 

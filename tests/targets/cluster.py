@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from itertools import count
 from typing import Any, Self
@@ -10,6 +11,7 @@ from uuid import uuid4
 from pydantic import SecretStr
 
 from countersign.actions.operation import KubernetesOperation, NoParameters, Parameters, Verb
+from countersign.errors import TargetNotFound
 from countersign.targets.kubernetes.connection import ClusterSettings, Connection, connect
 from countersign.targets.kubernetes.kinds import list_path, object_path
 from countersign.targets.kubernetes.kubeconfig_rules import Allowances
@@ -43,7 +45,8 @@ class Cluster:
 
     def __exit__(self, *_: object) -> None:
         for namespace in self._made:
-            self.write("DELETE", f"/api/v1/namespaces/{namespace}", None, what="clean up")
+            with suppress(TargetNotFound):
+                self.write("DELETE", f"/api/v1/namespaces/{namespace}", None, what="clean up")
         self.connection.close()
         self.proxy.__exit__()
 

@@ -14,7 +14,7 @@ from countersign.errors import (
     TargetNotFound,
     TransientTargetError,
 )
-from countersign.targets.kubernetes.answers import JSON_PATCH, error_of_exception, error_of_status
+from countersign.targets.kubernetes.answers import JSON_PATCH, error_of_exception, error_of_status, warnings_in
 from countersign.targets.kubernetes.believing import asked_of
 
 ABOUT = asked_of("/apis/apps/v1/namespaces/prod/deployments/api")
@@ -62,6 +62,14 @@ def foreign(status: int, body: bytes, *, mutation: bool) -> Exception:
 )
 def test_a_status_has_one_meaning(found: Exception, meaning: type[Exception]) -> None:
     assert type(found) is meaning
+
+
+def test_warnings_are_read_from_their_headers() -> None:
+    value = '299 - "unknown field \\"spec.replica\\"", 299 - "autoscaling/v2beta2 is deprecated"'
+    assert warnings_in({"warning": value, "Content-Type": "x"}) == [
+        'unknown field "spec.replica"',
+        "autoscaling/v2beta2 is deprecated",
+    ]
 
 
 FOREIGN = [

@@ -14,6 +14,7 @@ from countersign.actions.operation import (
     Verb,
 )
 from countersign.targets.kubernetes.budgets import deletion_findings, selects
+from countersign.targets.kubernetes.preflight import warning_finding
 from countersign.targets.kubernetes.steps import delete_step
 from countersign.targets.model import Finding, ObjectRef, Severity
 from tests.targets.cluster import Cluster
@@ -167,3 +168,22 @@ def test_a_budget_protects_ready_pods(ready: bool, allowed: int, expected: set[A
 )
 def test_selectors_match_as_the_api_matches(selector: Any, matches: bool) -> None:
     assert selects(selector, {"app": "api"}) is matches
+
+
+def test_a_namespace_that_is_being_deleted_is_told(cluster: Cluster) -> None:
+    cluster.workload(replicas=1)
+    # A finalizer holds the object, and so the namespace, for as long as the test looks.
+    cluster.change("Deployment", "api", {"metadata": {"finalizers": ["example.org/hold"]}})
+    plan = cluster.plan(cluster.operation(Verb.SCALE, "Deployment", "api", parameters=ScaleParameters(2)))
+    assert "namespace_terminating" not in [found.code for found in cluster.target.preflight(plan)]
+    cluster.write("DELETE", f"/api/v1/namespaces/{cluster.namespace}", None, what="somebody")
+    found = cluster.until(lambda: [f for f in cluster.target.preflight(plan) if f.code == "namespace_terminating"])
+    assert cluster.namespace in found[0].message
+    cluster.change("Deployment", "api", {"metadata": {"finalizers": None}})
+
+
+def test_a_field_that_the_server_drops_blocks(cluster: Cluster) -> None:
+    cluster.workload(replicas=1)
+    plan = cluster.plan(cluster.operation(Verb.SCALE, "Deployment", "api", parameters=ScaleParameters(2)))
+    assert warning_finding(plan.steps[0], 'unknown field "spec.replica"').severity is Severity.BLOCKING
+    assert warning_finding(plan.steps[0], "policy/v1beta1 is deprecated").severity is Severity.WARNING

@@ -6,6 +6,7 @@ The rules are conservative. An answer that the API machinery may give after the 
 
 import json
 import math
+import re
 import ssl
 from collections.abc import Mapping
 from typing import Any
@@ -28,6 +29,7 @@ JSON_PATCH = "application/json-patch+json"
 BUDGET_RETRY_SECONDS = 5.0
 """kubectl drain asks again after 5 s when a PodDisruptionBudget refuses an eviction."""
 _MESSAGE_LIMIT = 600
+_WARNING = re.compile(r'299 \S+ "((?:[^"\\]|\\.)*)"')
 
 
 def error_of_status(
@@ -77,6 +79,16 @@ def error_of_status(
             return AmbiguousTargetError(text)
         return TransientTargetError(text, retry_after=_retry_after(headers, details))
     return PermanentTargetError(text)
+
+
+def warnings_in(headers: Mapping[str, str]) -> list[str]:
+    """Return the texts of an answer's Warning headers: `299 - "unknown field \\"spec.replica\\""`."""
+    return [
+        match[1].replace('\\"', '"')[:_MESSAGE_LIMIT]
+        for name, value in headers.items()
+        if name.lower() == "warning"
+        for match in _WARNING.finditer(value)
+    ]
 
 
 def foreign(what: str, why: str, *, mutation: bool) -> TargetError:

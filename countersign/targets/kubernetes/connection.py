@@ -25,7 +25,7 @@ from kubernetes.config.kube_config import load_kube_config_from_dict
 from countersign.errors import (
     ConfigurationError,
 )
-from countersign.targets.kubernetes.answers import error_of_exception, error_of_status, foreign
+from countersign.targets.kubernetes.answers import error_of_exception, error_of_status, foreign, warnings_in
 from countersign.targets.kubernetes.believing import Asked, asked_of, doubt, groups_of
 from countersign.targets.kubernetes.kubeconfig import ClusterSettings, usable_document
 from countersign.targets.kubernetes.requests import HttpRequest, dry, real
@@ -49,6 +49,7 @@ class Connection:
         self.request_timeout = request_timeout
         self._groups: Mapping[str, tuple[str, ...]] | None = None
         self._spent = Spent()
+        self._warnings: list[str] = []
         document = usable_document(settings)
         self.server: str = document["clusters"][0]["cluster"]["server"]
         self.context: str = document["current-context"]
@@ -141,6 +142,11 @@ class Connection:
             self._groups = dict(groups)
         return self._groups.get(group, ())
 
+    def warnings(self) -> tuple[str, ...]:
+        """Return what the server has warned of since the last time (Warning headers, RFC 9111), each once."""
+        found, self._warnings = tuple(dict.fromkeys(self._warnings)), []
+        return found
+
     def _server_timeout(self) -> str:
         # The server must give up before the client does, else a refused request may still be worked on.
         return f"{max(1, int(self.request_timeout * 0.8))}s"
@@ -164,6 +170,7 @@ class Connection:
             data = response.read()  # type: ignore[no-untyped-call]
         except (urllib3.exceptions.HTTPError, ApiException, OSError) as error:
             raise error_of_exception(error, what=what, mutation=mutation) from None
+        self._warnings += warnings_in(response.headers)
         if not 200 <= response.status < 300:
             raise error_of_status(
                 response.status,

@@ -34,6 +34,9 @@ def preflight(connection: Connection, plan: Plan) -> tuple[Finding, ...]:
     if not plan.steps:
         return (Finding(Severity.INFO, "nothing_to_do", "Everything already is as wanted; nothing will be sent."),)
     findings: list[Finding] = []
+    connection.warnings()  # what was warned of until here was about reading
+    for namespace in sorted({ref.namespace for ref in plan.refs if ref.namespace}):
+        findings += _namespace_findings(connection, namespace)
     for ref in plan.refs:
         live = _read(connection, ref)
         if live is not None:
@@ -47,8 +50,29 @@ def preflight(connection: Connection, plan: Plan) -> tuple[Finding, ...]:
         findings += image_findings(step)
         findings += dropping_findings(step)
         findings += _dry_run(connection, step)
+        findings += [warning_finding(step, said) for said in connection.warnings()]
     findings += budget_findings(connection, plan)
     return tuple(findings)
+
+
+def warning_finding(step: Step, said: str) -> Finding:
+    """Return what a server's warning about a request amounts to: a field that it drops makes it another request."""
+    if "unknown field" in said or "duplicate field" in said:
+        return Finding(Severity.BLOCKING, "field_dropped", f"{step.title}: the server would drop it: {said}")
+    return Finding(Severity.WARNING, "server_warning", f"{step.title}: the server warns: {said}")
+
+
+def _namespace_findings(connection: Connection, namespace: str) -> Iterable[Finding]:
+    try:
+        live = connection.get(object_path(connection, "Namespace", None, namespace), what=f"read {namespace}")
+    except (TargetNotFound, PermanentTargetError):
+        return  # not allowed to read namespaces: nothing is claimed about it
+    if live["metadata"].get("deletionTimestamp"):
+        yield Finding(
+            Severity.WARNING,
+            "namespace_terminating",
+            f"The namespace {namespace} is being deleted: everything in it goes, and nothing new can be made there.",
+        )
 
 
 def state_findings(ref: ObjectRef, live: Mapping[str, Any], verb: Verb) -> Iterable[Finding]:

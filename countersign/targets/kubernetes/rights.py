@@ -205,8 +205,8 @@ def _rights(operation: str, *, secrets: bool) -> Iterator[tuple[Right, tuple[Pha
         if operation != INVESTIGATE:
             yield Right("", "events", "list", everywhere=not kind.namespaced), (Phase.OBSERVE,)
             if kind.namespaced:
-                # Whether the namespace exists, where nothing of that kind does.
-                yield Right("", "namespaces", "get"), (Phase.RESOLVE,)
+                # Whether the namespace exists, where nothing of that kind does, and whether it is being deleted.
+                yield Right("", "namespaces", "get"), (Phase.RESOLVE, Phase.PREFLIGHT)
 
 
 def _right(declared: Declared, kind: Kind) -> Right:
