@@ -1,7 +1,6 @@
 """Custom resources on a cluster that has their definitions: Argo Rollouts, Argo CD Applications, Certificates."""
 
 from collections.abc import Iterator
-from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -57,7 +56,7 @@ def _undefine(cluster: Cluster) -> None:
     """Take the definitions away, also those that a run which was broken off left behind."""
     for group, _version, _kind, plural, _short, _scope in DEFINITIONS:
         path = f"{CRDS}/{plural}.{group}"
-        with suppress(TargetNotFound):
+        if not _is_gone(cluster, path):
             cluster.write("DELETE", path, None, what="clean up")
         cluster.until(lambda path=path: _is_gone(cluster, path))
 
