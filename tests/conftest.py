@@ -15,6 +15,8 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as examples
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from redis import Redis
 from sqlalchemy import Engine
@@ -27,6 +29,10 @@ from countersign.settings import Settings, settings
 from tests.databases import Databases
 from tests.planted import shown_by
 from tests.prefect_server import serve_prefect
+
+# How long an example takes says how busy the machine is, and nothing about the code.
+examples.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+examples.load_profile("untimed")
 
 AMBIENT = (
     "COUNTERSIGN_",

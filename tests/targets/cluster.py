@@ -12,6 +12,7 @@ from pydantic import SecretStr
 
 from countersign.actions.operation import KubernetesOperation, NoParameters, Parameters, Verb
 from countersign.errors import TargetNotFound
+from countersign.targets.kubernetes.believing import asked_of
 from countersign.targets.kubernetes.connection import ClusterSettings, Connection, connect
 from countersign.targets.kubernetes.kinds import list_path, object_path
 from countersign.targets.kubernetes.kubeconfig_rules import Allowances
@@ -83,7 +84,7 @@ class Cluster:
     def write(self, method: str, path: str, body: Any, *, what: str, content_type: str = "application/json") -> Any:
         """Change the cluster as somebody else does, past everything that Countersign asks of itself."""
         return self.connection._request(
-            HttpRequest(method, path, body, content_type), what=what, about=None, mutation=True
+            HttpRequest(method, path, body, content_type), what=what, about=asked_of(path, body), mutation=True
         )
 
     def path(self, kind: str, name: str) -> str:

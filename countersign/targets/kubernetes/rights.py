@@ -119,11 +119,18 @@ OF_VERB: Final[Mapping[Verb, tuple[Declared, ...]]] = {
         Declared("delete", (Phase.PREFLIGHT, Phase.APPLY)),
         Declared("list", (Phase.PREFLIGHT,), "poddisruptionbudgets.policy", of=frozenset({"Pod"})),
         Declared("list", (Phase.OBSERVE,), "pods", of=frozenset({"Pod"})),
+        # What uses a claim or an attachment.
+        Declared("list", (Phase.PREFLIGHT,), "pods", of=frozenset({"PersistentVolumeClaim"})),
+        Declared(
+            "get", (Phase.PREFLIGHT,), "persistentvolumes", everywhere=True, of=frozenset({"PersistentVolumeClaim"})
+        ),
+        Declared("get", (Phase.PREFLIGHT,), "nodes", everywhere=True, of=frozenset({"VolumeAttachment"})),
         *_SURVIVED,
     ),
     Verb.TAINT: (*_CHANGED, Declared("list", (Phase.PLAN,), "pods", everywhere=True)),
     Verb.CREATE_JOB: (
         Declared("get", (Phase.PLAN, Phase.PREFLIGHT, Phase.INSPECT, Phase.OBSERVE), "jobs.batch"),
+        Declared("list", (Phase.PLAN, Phase.INSPECT), "events"),
         Declared("create", (Phase.PREFLIGHT, Phase.APPLY), "jobs.batch"),
         Declared("list", (Phase.OBSERVE,), "pods"),
     ),
