@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from countersign.sandbox.cluster import claims, services
+from countersign.sandbox.cluster import claims, quotas, services
 from countersign.sandbox.cluster.store import Object, Store
 
 
@@ -14,6 +14,7 @@ def carried(resource: str, before: Object, item: dict[str, Any]) -> None:
 
 def admit_new(store: Store, resource: str, item: dict[str, Any], *, dry_run: bool) -> None:
     """Complete an object that is about to be stored, in place. Raises StatusError for what it cannot have."""
+    quotas.admit(store, resource, item)
     if resource == "services":
         services.allocate(store, item, dry_run=dry_run)
 

@@ -9,6 +9,7 @@ from countersign.sandbox.cluster.pod_validation import LABEL, NOT_NEGATIVE, SAYS
 from countersign.sandbox.cluster.selectors import matches
 from countersign.sandbox.cluster.services import service_changes, service_problems
 from countersign.sandbox.cluster.status import Cause, forbidden_change, invalid_value, required
+from countersign.sandbox.cluster.taints import taint_problems
 
 _SUBDOMAIN = re.compile(r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$")
 _QUALIFIED = re.compile(r"^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$")
@@ -40,6 +41,8 @@ def problems(resource: str, item: Mapping[str, Any]) -> list[Cause]:
         found += _template(spec, ("Never", "OnFailure"))
     elif resource == "pods":
         found += pod_spec(spec, "spec")
+    elif resource == "nodes":
+        found += taint_problems(spec)
     elif resource == "services":
         found += service_problems(spec)
     elif resource == "persistentvolumeclaims":

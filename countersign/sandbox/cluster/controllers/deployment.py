@@ -180,6 +180,14 @@ def _count(world: World, item: Object, sets: list[Object], new: Object | None) -
     reason = "MinimumReplicasAvailable" if least else "MinimumReplicasUnavailable"
     text = "Deployment has minimum availability." if least else "Deployment does not have minimum availability."
     known = condition(before.get("conditions"), "Available", least, reason, text, lastUpdateTime=now())
+    failed = [
+        each for one in sets for each in one["status"].get("conditions") or () if each["type"] == "ReplicaFailure"
+    ]
+    known = [each for each in known if each["type"] != "ReplicaFailure"]
+    if failed:
+        reason, text = failed[0]["reason"], failed[0]["message"]
+        told = condition(before.get("conditions"), "ReplicaFailure", True, reason, text, lastUpdateTime=now())
+        known += [each for each in told if each["type"] == "ReplicaFailure"]
     status["conditions"] = _progress(world, item, known, status=status, before=before, new=new)
     world.set_status(_RESOURCE, item, status)
 

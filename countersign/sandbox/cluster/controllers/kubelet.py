@@ -7,6 +7,7 @@ from countersign.sandbox.cluster.behaviours import Behaviour, Conduct
 from countersign.sandbox.cluster.conditions import condition
 from countersign.sandbox.cluster.controllers.world import World, is_ready
 from countersign.sandbox.cluster.store import Object, now
+from countersign.sandbox.cluster.taints import EVICTING, REFUSING, tolerated
 
 BEHAVIOUR = "sandbox.countersign/behaviour"
 """Annotation of a pod that says how its containers fare, whatever their images are called."""
@@ -30,7 +31,12 @@ def sync_pod(world: World, pod: Object) -> None:
     elif not pod["spec"].get("nodeName"):
         _schedule(world, pod)
     elif pod["status"].get("phase") not in ("Succeeded", "Failed"):
-        _live(world, pod)
+        node = world.store.get("nodes", "", pod["spec"]["nodeName"])
+        if node is not None and not tolerated(node, pod["spec"], EVICTING):
+            world.event(pod, "Normal", "TaintManagerEviction", "Marking for deletion Pod")
+            world.delete("pods", pod)
+        else:
+            _live(world, pod)
 
 
 def _stop(world: World, pod: Object) -> None:
@@ -60,7 +66,9 @@ def _schedule(world: World, pod: Object) -> None:
     fitting = [
         node["metadata"]["name"]
         for node in world.store.list("nodes")
-        if _takes_pods(node) and wanted.items() <= (node["metadata"].get("labels") or {}).items()
+        if _takes_pods(node)
+        and tolerated(node, pod["spec"], REFUSING)
+        and wanted.items() <= (node["metadata"].get("labels") or {}).items()
     ]
     if not fitting:
         total = len(world.store.list("nodes"))

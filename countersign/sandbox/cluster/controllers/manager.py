@@ -13,6 +13,7 @@ from countersign.sandbox.cluster.controllers.deployment import sync_deployment
 from countersign.sandbox.cluster.controllers.garbage import collect, sync_deletion, sync_namespace
 from countersign.sandbox.cluster.controllers.job import sync_job
 from countersign.sandbox.cluster.controllers.kubelet import sync_pod
+from countersign.sandbox.cluster.controllers.quota import sync_quota
 from countersign.sandbox.cluster.controllers.replicaset import sync_replicaset
 from countersign.sandbox.cluster.controllers.statefulset import sync_statefulset
 from countersign.sandbox.cluster.controllers.volumes import sync_claim
@@ -37,6 +38,7 @@ _SYNCS: dict[str, Callable[[World, Object], None]] = {
     "horizontalpodautoscalers.autoscaling": sync_autoscaler,
     "namespaces": sync_namespace,
     "persistentvolumeclaims": sync_claim,
+    "resourcequotas": sync_quota,
 }
 
 
@@ -97,11 +99,13 @@ class Manager:
         elif commit.resource == "nodes":
             self._enqueue_all("daemonsets.apps", None)
             for pod in self._store.list("pods"):
-                if not pod["spec"].get("nodeName"):
+                if pod["spec"].get("nodeName") in (None, "", metadata["name"]):
                     self._enqueue(("pods", pod["metadata"]["namespace"], pod["metadata"]["name"]))
         elif commit.resource in ("deployments.apps", "statefulsets.apps"):
             self._enqueue_all("horizontalpodautoscalers.autoscaling", namespace)
             self._enqueue_all("poddisruptionbudgets.policy", namespace)
+        if commit.resource != "events":
+            self._enqueue_all("resourcequotas", namespace)
         terminating = self._store.get("namespaces", "", namespace)
         if terminating is not None and terminating["metadata"].get("deletionTimestamp"):
             self._enqueue(("namespaces", "", namespace))

@@ -1,5 +1,8 @@
 """ReplicaSets: as many pods as wanted."""
 
+from typing import Any
+
+from countersign.sandbox.cluster.conditions import condition
 from countersign.sandbox.cluster.controllers.world import (
     World,
     controller_reference,
@@ -10,9 +13,11 @@ from countersign.sandbox.cluster.controllers.world import (
     random_suffix,
 )
 from countersign.sandbox.cluster.selectors import labels_of, matches
+from countersign.sandbox.cluster.status import StatusError
 from countersign.sandbox.cluster.store import Object
 
 _RESOURCE = "replicasets.apps"
+_RETRY_SECONDS = 1.0
 
 
 def sync_replicaset(world: World, item: Object) -> None:
@@ -21,9 +26,16 @@ def sync_replicaset(world: World, item: Object) -> None:
     _release_and_adopt(world, item)
     pods = [pod for pod in world.owned(item, "pods") if is_active(pod)]
     missing = spec["replicas"] - len(pods)
+    failure: str | None = None
     for _ in range(missing):
         name = f"{item['metadata']['name']}-{random_suffix()}"
-        pod = world.create("pods", metadata["namespace"], pod_from(spec["template"], item, name, {}))
+        try:
+            pod = world.create("pods", metadata["namespace"], pod_from(spec["template"], item, name, {}))
+        except StatusError as error:
+            failure = error.message
+            world.event(item, "Warning", "FailedCreate", f"Error creating: {failure}")
+            world.later(_RESOURCE, item, _RETRY_SECONDS, background=True)
+            break
         world.event(item, "Normal", "SuccessfulCreate", f"Created pod: {name}")
         pods.append(pod)
     if missing < 0:
@@ -42,8 +54,14 @@ def sync_replicaset(world: World, item: Object) -> None:
             "readyReplicas": sum(is_ready(pod) for pod in pods) or None,
             "availableReplicas": sum(is_available(world, _RESOURCE, item, pod) for pod in pods) or None,
             "observedGeneration": metadata["generation"],
+            "conditions": _failed(item, failure) if failure else None,
         },
     )
+
+
+def _failed(item: Object, why: str) -> list[dict[str, Any]]:
+    known = (item.get("status") or {}).get("conditions")
+    return condition(known, "ReplicaFailure", True, "FailedCreate", why)
 
 
 def _release_and_adopt(world: World, item: Object) -> None:
