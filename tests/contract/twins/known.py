@@ -113,7 +113,7 @@ _OF_THE_SANDBOX: Final = (
 _OF_OURS: Final = (
     Fault(
         "an added item of a list is compared whole with the answer, into which the server puts what it allocates",
-        Where.REAL,
+        Where.EVERYWHERE,
         titles=("""kubectl patch svc edge -p '{"spec":{"ports":[{"port":8080,"name":"alt"}]}}'""",),
     ),
     Fault(
@@ -140,21 +140,6 @@ _OF_OURS: Final = (
         "--ignore-not-found is read and not heeded",
         Where.EVERYWHERE,
         titles=("kubectl delete pod no-such --ignore-not-found",),
-    ),
-    Fault(
-        "the version in a kind is read and not used",
-        Where.EVERYWHERE,
-        titles=(
-            """kubectl patch horizontalpodautoscalers.v1.autoscaling auto -p '{"spec":{"targetCPUUtilizationPercentage":80}}'""",
-        ),
-        needs=_V2,
-    ),
-    Fault(
-        "the version in a kind is read and not used",
-        Where.EVERYWHERE,
-        titles=(
-            """kubectl patch horizontalpodautoscalers.v2beta2.autoscaling/auto-metrics -p '{"spec":{"behavior":{"scaleDown":{"stabilizationWindowSeconds":60}}}}'""",
-        ),
     ),
 )
 
