@@ -137,6 +137,13 @@ _OF_OURS: Final = (
         ),
     ),
     Fault(
+        "a patch without a merge key is answered by 500, which is taken for a server that is down for a moment",
+        Where.EVERYWHERE,
+        titles=(
+            """kubectl patch deployment api -p '{"spec":{"template":{"spec":{"containers":[{"image":"app:2"}]}}}}'""",
+        ),
+    ),
+    Fault(
         "--ignore-not-found is read and not heeded",
         Where.EVERYWHERE,
         titles=("kubectl delete pod no-such --ignore-not-found",),
