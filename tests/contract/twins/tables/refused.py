@@ -131,6 +131,12 @@ ROWS: Final[tuple[Row, ...]] = (
         why="the cluster, the identity and the logs are chosen by the cluster block",
     ),
     *rows(
+        Outcome.WE_REFUSE,
+        "api",
+        """kubectl patch deployment api -p '{"status":{"replicas":9}}'""",
+        why="the status is the controllers', and the server drops what a patch says of it",
+    ),
+    *rows(
         Outcome.WE_DO,
         "node scratchy",
         "kubectl drain NODE --force --delete-local-data",
