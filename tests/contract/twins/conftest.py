@@ -46,9 +46,8 @@ def twins(api: Api) -> Iterator[Callable[[Row], Twins]]:
     made: list[Twin] = []
 
     def make(row: Row) -> Twins:
-        texts = "\n".join((*row.before, row.command))
         for side in ("kubectl", "ours"):
-            made.append(Twin(api, f"twin-{uuid.uuid4().hex[:8]}-{side}", row.objects, texts))
+            made.append(Twin(api, f"twin-{uuid.uuid4().hex[:8]}-{side}", row))
         return made[0], made[1]
 
     yield make

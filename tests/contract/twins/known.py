@@ -42,58 +42,17 @@ _V2: Final = ("autoscaling/v2",)
 
 _OF_THE_SANDBOX: Final = (
     Fault(
-        "it refuses a StatefulSet whose containers mount what volumeClaimTemplates name",
-        Where.SANDBOX,
-        objects=("db",),
-    ),
-    Fault("it serves neither PersistentVolumes nor StorageClasses", Where.SANDBOX, objects=("disk", "fast")),
-    Fault(
-        "a strategic patch loses a variable that is there twice",
-        Where.SANDBOX,
-        titles=(
-            "kubectl set env deployment/doubled LEVEL=warning",
-            "kubectl set env deployment/doubled MORE=1",
-            "kubectl set env deployment/doubled OTHER=2",
-        ),
-    ),
-    Fault(
-        "it does not default resourceFieldRef.divisor",
-        Where.SANDBOX,
-        titles=(
-            "kubectl set image deployment/shop app=registry.example.com/shop/app:2.5.0 && kubectl rollout undo deployment/shop",
-            "kubectl set image deployment/shop app=registry.example.com/shop/app:2.5.0 && kubectl set env deployment/shop GREETING- && kubectl rollout undo deployment/shop --to-revision=1",
-        ),
-    ),
-    Fault(
         "it validates less than a real API server",
         Where.SANDBOX,
         titles=(
             "kubectl set resources deployment/api --limits=pizza=1",
             """kubectl patch ds agent -p '{"spec":{"updateStrategy":{"rollingUpdate":{"maxUnavailable":0}}}}'""",
             """kubectl patch cronjob backup -p '{"spec":{"schedule":"now and then"}}'""",
-            """kubectl patch svc web -p '{"spec":{"clusterIP":"10.0.0.250"}}'""",
-            """kubectl patch svc web -p '{"spec":{"type":"Sideways"}}'""",
-            """kubectl patch svc web -p '{"spec":{"ports":[{"port":99999}]}}'""",
-            """kubectl patch svc web -p '{"spec":{"ports":[{"port":81}]}}'""",
-            """kubectl patch svc web -p '{"spec":{"externalTrafficPolicy":"Local"}}'""",
-            """kubectl patch svc edge -p '{"spec":{"ports":[{"port":80,"nodePort":80}]}}'""",
-            """kubectl patch svc web --type=merge -p '{"spec":{"ports":[]}}'""",
             """kubectl patch ing shop-ingress --type=json -p '[{"op":"replace","path":"/spec/rules/0/http/paths/0/pathType","value":"Sometimes"}]'""",
             """kubectl patch pdb budget -p '{"spec":{"minAvailable":-1}}'""",
             """kubectl patch pdb budget -p '{"spec":{"minAvailable":"half"}}'""",
             """kubectl patch cm settings -p '{"data":{"logo":"text"}}'""",
-            """kubectl patch pvc uploads -p '{"spec":{"resources":{"requests":{"storage":"8Gi"}}}}'""",
-            """kubectl patch pvc uploads -p '{"spec":{"storageClassName":"slow"}}'""",
-            """kubectl patch pvc uploads -p '{"spec":{"resources":{"requests":{"storage":"1Gi"}}}}'""",
             """kubectl patch node NODE -p '{"spec":{"taints":[{"key":"dedicated","effect":"Sometimes"}]}}'""",
-        ),
-    ),
-    Fault(
-        "it allocates no node ports",
-        Where.SANDBOX,
-        titles=(
-            """kubectl patch svc web -p '{"spec":{"type":"NodePort","ports":[{"port":80,"nodePort":FREEPORT}]}}'""",
-            """kubectl patch svc edge -p '{"spec":{"ports":[{"port":80,"nodePort":FREEPORT}]}}'""",
         ),
     ),
     Fault(
@@ -108,12 +67,17 @@ _OF_THE_SANDBOX: Final = (
             "kubectl drain NODE --force --disable-eviction",
         ),
     ),
+    Fault(
+        "a strategic patch changes who owns a variable that is there twice",
+        Where.SANDBOX,
+        titles=("kubectl set env deployment/doubled LEVEL=warning",),
+    ),
 )
 
 _OF_OURS: Final = (
     Fault(
         "an added item of a list is compared whole with the answer, into which the server puts what it allocates",
-        Where.REAL,
+        Where.EVERYWHERE,
         titles=("""kubectl patch svc edge -p '{"spec":{"ports":[{"port":8080,"name":"alt"}]}}'""",),
     ),
     Fault(
@@ -127,7 +91,17 @@ _OF_OURS: Final = (
     Fault(
         "what a patch sets to false is not in the answer, and taken for a field that does not exist",
         Where.EVERYWHERE,
-        titles=("""kubectl patch svc peers --type=merge -p '{"spec":{"publishNotReadyAddresses":false}}'""",),
+        titles=(
+            """kubectl patch svc peers --type=merge -p '{"spec":{"publishNotReadyAddresses":false}}'""",
+            """kubectl patch node NODE -p '{"spec":{"unschedulable":false}}'""",
+        ),
+    ),
+    Fault(
+        "variables that are there twice are given one value",
+        Where.EVERYWHERE,
+        titles=(
+            """kubectl patch deployment doubled -p '{"spec":{"template":{"spec":{"containers":[{"name":"app","env":[{"name":"OTHER","value":"2"}]}]}}}}'""",
+        ),
     ),
     Fault(
         "a server's default that a merge patch replaces is taken for something that it drops",
@@ -137,24 +111,16 @@ _OF_OURS: Final = (
         ),
     ),
     Fault(
+        "a patch without a merge key is answered by 500, which is taken for a server that is down for a moment",
+        Where.EVERYWHERE,
+        titles=(
+            """kubectl patch deployment api -p '{"spec":{"template":{"spec":{"containers":[{"image":"app:2"}]}}}}'""",
+        ),
+    ),
+    Fault(
         "--ignore-not-found is read and not heeded",
         Where.EVERYWHERE,
         titles=("kubectl delete pod no-such --ignore-not-found",),
-    ),
-    Fault(
-        "the version in a kind is read and not used",
-        Where.EVERYWHERE,
-        titles=(
-            """kubectl patch horizontalpodautoscalers.v1.autoscaling auto -p '{"spec":{"targetCPUUtilizationPercentage":80}}'""",
-        ),
-        needs=_V2,
-    ),
-    Fault(
-        "the version in a kind is read and not used",
-        Where.EVERYWHERE,
-        titles=(
-            """kubectl patch horizontalpodautoscalers.v2beta2.autoscaling/auto-metrics -p '{"spec":{"behavior":{"scaleDown":{"stabilizationWindowSeconds":60}}}}'""",
-        ),
     ),
 )
 

@@ -28,6 +28,9 @@ _STATUS_ANNOTATIONS: Final = (
 )
 _CONDITION_TAINT: Final = "node.kubernetes.io/"
 """Prefix of the taints that the node lifecycle controller makes of a node's conditions and of a cordon."""
+_CONTROLLERS_TOO: Final = ("/f:status", "/f:spec/f:taints")
+"""Managed fields that controllers take over at their own time."""
+_UID_KEY: Final = re.compile(r'k:{"uid":"[^"]*"}')
 _CONTROLLER_UID: Final = ("controller-uid", "batch.kubernetes.io/controller-uid")
 
 Picture = dict[str, Any]
@@ -71,12 +74,13 @@ def owned_fields(managed: list[Any]) -> dict[str, dict[str, bool]]:
 
 def _paths(fields: Mapping[str, Any], at: str) -> Iterator[str]:
     for key, inner in fields.items():
-        if f"{at}/{key}" == "/f:status":
+        path = f"{at}/{_UID_KEY.sub('<uid>', key)}"
+        if path in _CONTROLLERS_TOO:
             continue
         if inner:
-            yield from _paths(inner, f"{at}/{key}")
+            yield from _paths(inner, path)
         else:
-            yield f"{at}/{key}"
+            yield path
 
 
 def _without_allocations(kind: str, spec: dict[str, Any], names: Mapping[str, str]) -> None:

@@ -36,6 +36,8 @@ class Row:
     objects: tuple[str, ...]
     """Files of `objects/`, without their ending, in the order of their creation."""
     outcome: Outcome
+    makes: tuple[tuple[str, str, str], ...] = ()
+    """Kind, version and name of what the command itself makes."""
     before: tuple[str, ...] = ()
     """What kubectl does on both twins first."""
     why: str = ""

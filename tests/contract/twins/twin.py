@@ -6,6 +6,7 @@ from typing import Any, Final
 from tests.contract.api import Answer, Api, wait_for
 from tests.contract.twins.manifests import Manifest, collection, manifest
 from tests.contract.twins.picture import CREATOR, Picture, plain
+from tests.contract.twins.rows import Row
 
 _REVISION: Final = "deployment.kubernetes.io/revision"
 _WORKLOADS: Final = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet")
@@ -15,23 +16,24 @@ _PROBE: Final = "probe"
 class Twin:
     """A namespace of its own; a node of its own if the row has one."""
 
-    def __init__(self, api: Api, namespace: str, objects: tuple[str, ...], texts: str) -> None:
-        """`texts` are the row's commands: what they name is made."""
+    def __init__(self, api: Api, namespace: str, row: Row) -> None:
         self.api = api
         self.namespace = namespace
         self.names = {f"node-{namespace}": "NODE", namespace: "NAMESPACE"}
         body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace, "labels": {"tier": "web"}}}
         self._made = [Manifest("Namespace", namespace, body, "/api/v1/namespaces")]
         self._create(self._made[0])
-        if "FREEPORT" in texts:
+        if "FREEPORT" in row.command:
             self.names[str(self._free_port())] = "FREEPORT"
-        for stem in objects:
+        for stem in row.objects:
             found = manifest(stem, self.text, namespace, self._serves)
             self._made.append(found)
             self._create(found)
         self.settle()
         if {"Node", "DaemonSet"} <= {item.kind for item in self._made}:
             wait_for(self._pods, self._daemon_is_placed, what="the DaemonSet's pod on the node")
+        for kind, version, name in row.makes:
+            self._made.append(Manifest(kind, name, {"metadata": {}}, collection(kind, version, namespace)))
         self._pods_at = self._pods()["metadata"]["resourceVersion"]
 
     def text(self, text: str) -> str:

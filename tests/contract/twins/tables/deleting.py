@@ -1,8 +1,8 @@
-"""delete, of pods and jobs."""
+"""delete, and create job."""
 
 from typing import Final
 
-from tests.contract.twins.rows import Outcome, Row, rows
+from tests.contract.twins.rows import CRON_JOBS, Outcome, Row, rows
 
 _FOUND_FIRST: Final = "kubectl deletes what it finds; we look everything up before anything is sent"
 
@@ -52,6 +52,17 @@ ROWS: Final[tuple[Row, ...]] = (
         "kubectl delete job/load job/import",
         "kubectl delete jobs.batch load import --wait=false",
         "kubectl delete job load --cascade=background",
+    ),
+    *rows(Outcome.CHANGES, "api worker", "kubectl delete deployment api", "kubectl delete deployment/worker"),
+    *rows(Outcome.CHANGES, "rs", "kubectl delete rs rs"),
+    *rows(Outcome.CHANGES, "uploads", "kubectl delete pvc uploads --wait=false"),
+    *rows(
+        Outcome.CHANGES,
+        "backup",
+        "kubectl create job manual --from=cronjob/backup",
+        makes=(("Job", "batch/v1", "manual"),),
+        differs={"Job/manual/*countersign*": "a mark of ours says which approval made it, so that it is made once"},
+        needs=CRON_JOBS,
     ),
     *rows(
         Outcome.NOTHING,

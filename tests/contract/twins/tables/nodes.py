@@ -1,4 +1,4 @@
-"""cordon, uncordon, drain."""
+"""cordon, uncordon, drain, taint."""
 
 from typing import Final
 
@@ -36,6 +36,33 @@ ROWS: Final[tuple[Row, ...]] = (
         "kubectl drain NODE --ignore-daemonsets --force",
     ),
     *rows(Outcome.CHANGES, "node guarded lenient", "kubectl drain NODE --force --timeout=60s"),
+    *rows(
+        Outcome.CHANGES,
+        "node",
+        "kubectl taint nodes NODE maintenance=true:NoSchedule",
+        "kubectl taint node NODE maintenance:NoExecute",
+        "kubectl taint nodes NODE dedicated=ops:NoExecute",
+        differs={"Node/NODE/spec/taints/*": "kubectl puts a new taint first, we last; their order says nothing"},
+    ),
+    *rows(
+        Outcome.CHANGES,
+        "node",
+        "kubectl taint nodes NODE dedicated=ops:NoSchedule --overwrite",
+        "kubectl taint nodes NODE dedicated-",
+        "kubectl taint nodes NODE dedicated:NoSchedule-",
+    ),
+    *rows(
+        Outcome.REFUSED,
+        "node",
+        "kubectl taint nodes NODE dedicated=ops:NoSchedule",
+        "kubectl taint nodes NODE maintenance=true:Sometimes",
+    ),
+    *rows(
+        Outcome.ALREADY,
+        "node",
+        "kubectl taint nodes NODE no-such-",
+        why="it is not there, as was wanted",
+    ),
     *rows(Outcome.NOTHING, "spare", "kubectl cordon NODE-spare", "kubectl drain NODE-spare"),
     *rows(Outcome.NOTHING, "node", "kubectl uncordon NODE"),
     *rows(Outcome.REFUSED, "node x", "kubectl drain NODE", differs=_LOOKED_FIRST),

@@ -17,6 +17,8 @@ _AUTOSCALERS: Final = (
         """kubectl patch hpa/auto --type=json -p '[{"op":"replace","path":"/spec/maxReplicas","value":12}]'""",
         """kubectl patch horizontalpodautoscaler auto -p '{"spec":{"scaleTargetRef":{"name":"other"}}}'""",
         """kubectl patch hpa auto --type=merge -p '{"spec":{"minReplicas":null}}'""",
+        # kubectl drops the version behind a short name, so both mean the same for what all versions have.
+        """kubectl patch hpa.v1.autoscaling auto -p '{"spec":{"maxReplicas":8}}'""",
     ),
     *rows(
         Outcome.CHANGES,

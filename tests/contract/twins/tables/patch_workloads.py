@@ -74,7 +74,6 @@ _DEPLOYMENTS: Final = (
         """kubectl patch deployment api -p '{"spec":{"paused":false}}'""",
         """kubectl patch deployment api -p '{"spec":{"template":{"spec":{"nodeSelector":null}}}}'""",
         """kubectl patch deployment api -p '{"spec":{"template":{"spec":{"containers":[{"name":"app","resources":{"limits":{"cpu":"1000m"}}}]}}}}'""",
-        """kubectl patch deployment api -p '{"status":{"replicas":9}}'""",
         """kubectl patch deployment api --type=merge -p '{}'""",
         """kubectl patch deployment api --type=merge -p '{"metadata":{"labels":{"tier":"web","gone":null}}}'""",
         """kubectl patch deployment api --type=json -p '[{"op":"test","path":"/spec/replicas","value":0}]'""",

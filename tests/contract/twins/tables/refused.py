@@ -3,7 +3,7 @@
 
 from typing import Final
 
-from tests.contract.twins.rows import CRON_JOBS, Outcome, Row, rows
+from tests.contract.twins.rows import Outcome, Row, rows
 
 _SELECTED: Final = "what a selector or --all means is not known when the action is signed"
 _KINDS: Final = "an operation is about one kind"
@@ -31,7 +31,6 @@ ROWS: Final[tuple[Row, ...]] = (
     *rows(
         Outcome.WE_REFUSE,
         "api cache one load",
-        "kubectl rollout restart deployment/api statefulset/cache",
         "kubectl scale deployment/api statefulset/cache --replicas=1",
         "kubectl delete pod/one job/load",
         "kubectl label deployment,statefulset --all team=shop",
@@ -39,12 +38,9 @@ ROWS: Final[tuple[Row, ...]] = (
     ),
     *rows(
         Outcome.WE_REFUSE,
-        "api settings web uploads rs",
-        "kubectl delete deployment api",
+        "settings web",
         "kubectl delete svc web",
         "kubectl delete configmap settings",
-        "kubectl delete pvc uploads --wait=false",
-        "kubectl delete rs rs",
         why="what nothing makes anew is not deleted",
     ),
     *rows(
@@ -53,13 +49,6 @@ ROWS: Final[tuple[Row, ...]] = (
         "kubectl delete job load --cascade=orphan",
         "kubectl delete job load --cascade=foreground",
         why="what becomes of the pods is not what a deletion here says",
-    ),
-    *rows(
-        Outcome.WE_REFUSE,
-        "backup",
-        "kubectl create job manual --from=cronjob/backup",
-        why=_MAKES,
-        needs=CRON_JOBS,
     ),
     *rows(
         Outcome.WE_REFUSE,
@@ -86,7 +75,6 @@ ROWS: Final[tuple[Row, ...]] = (
     *rows(
         Outcome.WE_REFUSE,
         "node api web x",
-        "kubectl taint nodes NODE maintenance=true:NoSchedule",
         "kubectl set serviceaccount deployment/api default",
         "kubectl set selector svc web app=shop",
         "kubectl drain NODE --force --pod-selector=app=none",
@@ -144,9 +132,9 @@ ROWS: Final[tuple[Row, ...]] = (
     ),
     *rows(
         Outcome.WE_REFUSE,
-        "auto",
-        """kubectl patch hpa.v1.autoscaling auto -p '{"spec":{"maxReplicas":8}}'""",
-        why="kubectl drops the version that stands behind a short name, so it means another one than is written",
+        "api",
+        """kubectl patch deployment api -p '{"status":{"replicas":9}}'""",
+        why="the status is the controllers', and the server drops what a patch says of it",
     ),
     *rows(
         Outcome.WE_DO,

@@ -45,6 +45,12 @@ ROWS: Final[tuple[Row, ...]] = (
         (_SHOP, "kubectl rollout undo deployment/shop"),
         (_SHOP, "kubectl set env deployment/shop GREETING-", "kubectl rollout undo deployment/shop --to-revision=1"),
     ),
+    *rows(
+        Outcome.CHANGES,
+        "api cache agent",
+        "kubectl rollout restart deployment/api statefulset/cache",
+        "kubectl rollout restart deploy/api sts/cache ds/agent",
+    ),
     *rows(Outcome.CHANGES, "frozen", "kubectl rollout resume deployment/frozen"),
     *rows(
         Outcome.CHANGES,
