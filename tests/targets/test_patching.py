@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from countersign.actions.operation import PatchParameters, PatchType
-from countersign.targets.kubernetes.change import difference
+from countersign.targets.kubernetes.change import as_answered, difference, shows
 from countersign.targets.kubernetes.dropping import dropped
 from countersign.targets.kubernetes.fields import unknown_fields
 from countersign.targets.kubernetes.patching import not_as_named, same, with_patch
@@ -70,6 +70,40 @@ def test_an_item_with_two_names_is_found_by_its_merge_key() -> None:
     assert with_patch(live, answered, patch(STRATEGIC, body)) == answered
 
 
+def test_names_that_are_there_twice_keep_their_order() -> None:
+    env = [{"name": "LEVEL", "value": "info"}, {"name": "OTHER", "value": "1"}, {"name": "LEVEL", "value": "debug"}]
+    live = {"spec": {"env": env}}
+    answered = deepcopy(live)
+    answered["spec"]["env"][1]["value"] = "2"
+    body = {"spec": {"env": [{"name": "OTHER", "value": "2"}]}}
+    assert with_patch(live, answered, patch(STRATEGIC, body)) == answered
+
+
+def test_a_port_for_udp_is_not_the_one_for_tcp() -> None:
+    ports = [{"name": "dns", "port": 53, "protocol": "UDP"}, {"name": "dns-tcp", "port": 53, "protocol": "TCP"}]
+    live = {"spec": {"ports": ports}}
+    answered = {"spec": {"ports": [*ports, {"name": "metrics", "port": 9153, "protocol": "TCP"}]}}
+    body = {"spec": {"ports": [{"port": 9153, "name": "metrics"}]}}
+    assert with_patch(live, answered, patch(STRATEGIC, body))["spec"]["ports"] == [
+        *ports,
+        {"port": 9153, "name": "metrics"},
+    ]
+    parameters = patch(MERGE, {"spec": {"ports": [{"name": "dns", "port": 53, "protocol": "UDP"}]}})
+    assert dropped(live, with_patch(live, live, parameters), parameters) == ("spec.ports[port=53/TCP]",)
+
+
+def test_of_an_added_item_only_what_is_sent_is_waited_for() -> None:
+    live = service()
+    answered = deepcopy(live)
+    answered["spec"]["ports"].append({"name": "alt", "port": 82, "protocol": "TCP", "nodePort": 32769})
+    wanted = with_patch(live, answered, patch(STRATEGIC, {"spec": {"ports": [{"port": 82, "name": "alt"}]}}))
+    (field,) = as_answered(difference(live, wanted).fields, answered)
+    assert field.after == {"name": "alt", "port": 82}
+    answered["spec"]["ports"][-1]["nodePort"] = 30001
+    assert shows(answered, field.at, field.after)
+    assert not shows(live, field.at, field.after)
+
+
 def test_what_a_directive_is_about_is_taken_whole() -> None:
     live = {"spec": {"strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1}}}}
     answered = {"spec": {"strategy": {"type": "Recreate"}}}
@@ -120,6 +154,8 @@ def test_labels_annotations_and_data_have_any_names() -> None:
         (patch(MERGE, {"metadata": {"finalizers": ["b"]}}), {"metadata": {"finalizers": ["a", "b"]}},
          ["metadata.finalizers"]),
         (patch(MERGE, {"metadata": {"finalizers": None}}), {"metadata": {}}, []),
+        (patch(MERGE, {"spec": {"unschedulable": False, "replicas": 0, "args": []}}), {"spec": {}}, []),
+        (patch(MERGE, {"spec": {"unschedulable": False}}), {"spec": {"unschedulable": True}}, ["spec.unschedulable"]),
     ],
 )  # fmt: skip
 def test_what_the_answer_does_not_have_is_named(

@@ -74,6 +74,9 @@ def error_of_status(
         if content_type == JSON_PATCH and not details.get("causes"):
             return PreconditionFailed(text)
         return PermanentTargetError(text)
+    if status == 500 and "does not contain declared merge key" in text:
+        # A strategic patch that cannot be applied (apimachinery, strategicpatch/errors.go); nothing was stored.
+        return PermanentTargetError(text, hint="name the item that is meant: containers have a name")
     if status >= 500:
         if mutation:
             return AmbiguousTargetError(text)

@@ -8,7 +8,7 @@ from typing import Any, Final, assert_never
 from countersign.errors import AmbiguousTargetError, PermanentTargetError, TargetError, TargetNotFound
 from countersign.targets.kubernetes.answers import foreign
 from countersign.targets.kubernetes.believing import asked_of, says_deleted
-from countersign.targets.kubernetes.change import field_of
+from countersign.targets.kubernetes.change import shows
 from countersign.targets.kubernetes.connection import Connection
 from countersign.targets.kubernetes.created import create
 from countersign.targets.kubernetes.requests import Effect
@@ -61,7 +61,7 @@ def _changed(step: Step, answer: Mapping[str, Any]) -> Mapping[str, Any]:
     wanted: Mapping[str, Any] = step.wanted["fields"]
     if answer["metadata"]["uid"] != step.before["uid"]:
         raise foreign(step.title, "it is about another object of that name", mutation=True)
-    missing = [at for at, value in wanted.items() if field_of(answer, at) != value]
+    missing = [at for at, value in wanted.items() if not shows(answer, at, value)]
     if missing:
         raise foreign(step.title, f"it does not show the change of {', '.join(missing[:3])}", mutation=True)
     return answer

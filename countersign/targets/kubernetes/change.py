@@ -94,8 +94,27 @@ def generation_test(generation: int) -> Mapping[str, Json]:
 
 
 def as_answered(fields: tuple[FieldChange, ...], answered: Json) -> tuple[FieldChange, ...]:
-    """Return `fields` with the values that the server's answer has for them (it rewrites 1000m as 1)."""
-    return tuple(FieldChange(field.at, field.before, field_of(answered, field.at)) for field in fields)
+    """Return `fields` with the values that the server's answer has for them (it rewrites 1000m as 1).
+
+    Of what is added whole, only what is sent counts: the rest is the server's (defaults, a port that it allocates).
+    """
+    return tuple(
+        FieldChange(field.at, field.before, part_of(field_of(answered, field.at), field.after)) for field in fields
+    )
+
+
+def part_of(value: Json, like: Json) -> Json:
+    """Return as much of `value` as `like` has fields."""
+    if isinstance(value, Mapping) and isinstance(like, Mapping):
+        return {key: part_of(value.get(key), inner) for key, inner in like.items()}
+    if isinstance(value, list) and isinstance(like, list) and len(value) == len(like):
+        return [part_of(item, inner) for item, inner in zip(value, like, strict=True)]
+    return value
+
+
+def shows(value: Json, at: str, wanted: Json) -> bool:
+    """Return whether an object has what is wanted of a field."""
+    return bool(part_of(field_of(value, at), wanted) == wanted)
 
 
 def _settable(value: Mapping[str, Json]) -> dict[str, Json]:

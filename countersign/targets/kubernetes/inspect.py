@@ -10,7 +10,7 @@ from typing import Any, assert_never
 
 from countersign.errors import TargetNotFound
 from countersign.targets.kubernetes.apply import still_there
-from countersign.targets.kubernetes.change import field_of
+from countersign.targets.kubernetes.change import field_of, shows
 from countersign.targets.kubernetes.connection import Connection
 from countersign.targets.kubernetes.created import inspect_created
 from countersign.targets.kubernetes.ownership import written_by
@@ -75,7 +75,7 @@ def judge_change(step: Step, live: Mapping[str, Any], *, made_at: str) -> Inspec
     }
     if metadata["uid"] != before["uid"]:
         return Inspection(Landed.UNCLEAR, f"{step.ref} was replaced by another object of that name", seen)
-    if seen["fields"] == wanted:
+    if all(shows(live, at, value) for at, value in wanted.items()):
         return Inspection(Landed.YES, "every changed field is as wanted", seen)
     if _counted(step) and metadata.get("generation") == before["generation"] + 1:
         # One change since, and it was not ours, which would show. Ours cannot come any more: it tests the generation.

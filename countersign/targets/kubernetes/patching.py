@@ -5,9 +5,11 @@ what the patch names is taken from it: the rest is the server's to decide when t
 """
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Final
 
 import jsonpatch
@@ -20,6 +22,9 @@ _MERGE_KEYS: Final = (
     "mountPath", "devicePath", "containerPort", "port", "ip", "topologyKey", "uid", "name", "key", "type",
 )  # fmt: skip
 """What strategic merges tell list items apart by (patchMergeKey in k8s.io/api), the more particular ones first."""
+
+
+_ZERO: Final[tuple[Json, ...]] = (False, 0, "", [], {})
 
 
 @dataclass(frozen=True)
@@ -52,7 +57,7 @@ def with_patch(live: Mapping[str, Json], answered: Mapping[str, Json], parameter
 def not_as_named(answered: Mapping[str, Json], parameters: PatchParameters) -> tuple[Leaf, ...]:
     """Return what the patch names and the server's answer does not have with that value."""
     patch = json.loads(parameters.patch)
-    leaves = _json_leaves(patch) if parameters.type is PatchType.JSON else _leaves(patch, ())
+    leaves = json_leaves(patch) if parameters.type is PatchType.JSON else _leaves(patch, ())
     # A strategic patch may add to a list of plain values (finalizers), the others replace it.
     adds = parameters.type is PatchType.STRATEGIC
     return tuple(leaf for leaf in leaves if not _holds(answered, leaf, adds=adds))
@@ -89,21 +94,41 @@ def _projected(live: Json, answered: Json, patch: Json) -> Json:
                 result[field] = deepcopy(answered[field])
         return result
     if isinstance(patch, list) and isinstance(answered, list) and all(isinstance(item, Mapping) for item in patch):
-        return [_item(live if isinstance(live, list) else [], item, patch) for item in answered]
+        return _items(live if isinstance(live, list) else [], answered, patch)
     return deepcopy(answered)
 
 
-def _item(live: list[Json], answered: Json, patch: list[Json]) -> Json:
-    """Return one item of a merged list: as it was, or with what its part of the patch names."""
+def _items(live: list[Json], answered: list[Json], patch: list[Json]) -> list[Json]:
+    """Return a merged list: each item as it was, or with what its part of the patch names.
+
+    Names may be there twice (a port for UDP and for TCP, a variable that is set again): the n-th is the n-th.
+    """
+    met: Counter[Json] = Counter()
+    found = []
+    for item in answered:
+        name = identity(item)
+        before = next(islice((old for old in live if identity(old) == name), met[name], None), None)
+        met[name] += 1
+        found.append(item if name is None or item == before else _item(before, item, patch))
+    return found
+
+
+def _item(before: Json, answered: Json, patch: list[Json]) -> Json:
     key = merge_key(answered)
-    if key is None:
-        return answered
-    before = next((item for item in live if merge_key(item) == key and item[key] == answered[key]), None)
-    part = next((item for item in patch if item.get(key) == answered[key]), None)
+    part = next((item for item in patch if key in item and item[key] == answered[key]), None)
     if part is None:
         return answered if before is None else before
     found = _projected(before, answered, part)
     return {field: value for field, value in found.items() if field in answered}
+
+
+def identity(item: Json) -> tuple[str, str, str] | None:
+    """Return what tells a list's item apart from the others, None where nothing does. A port has a protocol, too."""
+    key = merge_key(item)
+    if key is None:
+        return None
+    protocol = item.get("protocol", "TCP") if key in ("port", "containerPort") else ""
+    return key, str(item[key]), str(protocol)
 
 
 def merge_key(item: Json) -> str | None:
@@ -126,7 +151,7 @@ def _leaves(patch: Json, path: tuple[str, ...]) -> Iterator[Leaf]:
         yield Leaf(path, patch)
 
 
-def _json_leaves(operations: list[Mapping[str, Json]]) -> Iterator[Leaf]:
+def json_leaves(operations: list[Mapping[str, Json]]) -> Iterator[Leaf]:
     """Yield what `add` and `replace` name. Later operations may move or remove it again, so only the last counts."""
     named: dict[tuple[str, ...], Json] = {}
     for each in operations:
@@ -142,10 +167,18 @@ def _json_leaves(operations: list[Mapping[str, Json]]) -> Iterator[Leaf]:
             yield from _leaves(value, tuple(f"[{part}]" if part.isdigit() or part == "-" else part for part in path))
 
 
+def nested(leaf: Leaf) -> Json:
+    """Return a leaf as the merge patch that would name it."""
+    value = leaf.value
+    for part in reversed(leaf.path):
+        value = [value] if part.startswith("[") else {part: value}
+    return value
+
+
 def _holds(answered: Json, leaf: Leaf, *, adds: bool) -> bool:
     found = value_at(answered, leaf.path)
-    if leaf.value in (None, [], {}):
-        return True  # absence, for which the server may put a default
+    if leaf.value is None or (found is None and leaf.value in _ZERO):
+        return True  # absence, for which the server may put a default; a zero value is left out of answers
     if adds and isinstance(found, list) and isinstance(leaf.value, list):
         return all(value in found for value in leaf.value)
     return found is not None and same(found, leaf.value)

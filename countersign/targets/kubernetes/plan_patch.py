@@ -14,7 +14,7 @@ from countersign.errors import AmbiguousTargetError, PermanentTargetError, Preco
 from countersign.targets.kubernetes.answers import JSON_PATCH
 from countersign.targets.kubernetes.connection import Connection
 from countersign.targets.kubernetes.fields import UnknownField, unknown_fields
-from countersign.targets.kubernetes.patching import not_as_named, value_at, with_patch
+from countersign.targets.kubernetes.patching import json_leaves, nested, not_as_named, value_at, with_patch
 from countersign.targets.kubernetes.requests import change
 
 _CONTENT_TYPES: Final[Mapping[PatchType, str]] = {
@@ -50,7 +50,10 @@ def patched(
 
 
 def _unknown(parameters: PatchParameters, body: Any, *objects: Mapping[str, Any]) -> tuple[UnknownField, ...]:
-    return () if parameters.type is PatchType.JSON else unknown_fields(body, *objects)
+    if parameters.type is not PatchType.JSON:
+        return unknown_fields(body, *objects)
+    found = (unknown_fields(nested(leaf), *objects) for leaf in json_leaves(body))
+    return tuple(dict.fromkeys(each for unknown in found for each in unknown))
 
 
 def _no_fields(of: str, unknown: tuple[UnknownField, ...]) -> PreflightRefused | None:

@@ -52,7 +52,7 @@ _OF_THE_SANDBOX: Final = (
             """kubectl patch pdb budget -p '{"spec":{"minAvailable":-1}}'""",
             """kubectl patch pdb budget -p '{"spec":{"minAvailable":"half"}}'""",
             """kubectl patch cm settings -p '{"data":{"logo":"text"}}'""",
-            """kubectl patch node NODE -p '{"spec":{"taints":[{"key":"dedicated","effect":"Sometimes"}]}}'""",
+            """kubectl patch pv disk-NAMESPACE -p '{"spec":{"nfs":{"server":"other.example.com"}}}'""",
         ),
     ),
     Fault(
@@ -75,48 +75,6 @@ _OF_THE_SANDBOX: Final = (
 )
 
 _OF_OURS: Final = (
-    Fault(
-        "an added item of a list is compared whole with the answer, into which the server puts what it allocates",
-        Where.EVERYWHERE,
-        titles=("""kubectl patch svc edge -p '{"spec":{"ports":[{"port":8080,"name":"alt"}]}}'""",),
-    ),
-    Fault(
-        "ports of a Service are told apart by their number alone, not by their protocol",
-        Where.EVERYWHERE,
-        titles=(
-            """kubectl patch svc dns -p '{"spec":{"ports":[{"port":9153,"name":"metrics"}]}}'""",
-            """kubectl patch svc dns --type=merge -p '{"spec":{"ports":[{"name":"dns","port":53,"protocol":"UDP"}]}}'""",
-        ),
-    ),
-    Fault(
-        "what a patch sets to false is not in the answer, and taken for a field that does not exist",
-        Where.EVERYWHERE,
-        titles=(
-            """kubectl patch svc peers --type=merge -p '{"spec":{"publishNotReadyAddresses":false}}'""",
-            """kubectl patch node NODE -p '{"spec":{"unschedulable":false}}'""",
-        ),
-    ),
-    Fault(
-        "variables that are there twice are given one value",
-        Where.EVERYWHERE,
-        titles=(
-            """kubectl patch deployment doubled -p '{"spec":{"template":{"spec":{"containers":[{"name":"app","env":[{"name":"OTHER","value":"2"}]}]}}}}'""",
-        ),
-    ),
-    Fault(
-        "a server's default that a merge patch replaces is taken for something that it drops",
-        Where.REAL,
-        titles=(
-            """kubectl patch hpa auto-metrics --type=merge -p '{"spec":{"behavior":{"scaleUp":{"policies":[{"type":"Pods","value":4,"periodSeconds":30}]}}}}'""",
-        ),
-    ),
-    Fault(
-        "a patch without a merge key is answered by 500, which is taken for a server that is down for a moment",
-        Where.EVERYWHERE,
-        titles=(
-            """kubectl patch deployment api -p '{"spec":{"template":{"spec":{"containers":[{"image":"app:2"}]}}}}'""",
-        ),
-    ),
     Fault(
         "--ignore-not-found is read and not heeded",
         Where.EVERYWHERE,
