@@ -31,6 +31,7 @@ from countersign.records.holds import acquire, holder_of
 from countersign.records.incidents import resolve_incident, stuck_incidents, version_of
 from countersign.records.journal import entries, record_answer, record_intent
 from countersign.records.ledger import bury_exhausted, steps_due, steps_ready, take_step
+from countersign.records.looking_again import to_look_at_again
 from countersign.records.operation_log import close_settled, log_of, open_log, open_logs
 from countersign.records.outcomes import Outcome
 from countersign.records.owned import Owned
@@ -176,6 +177,7 @@ QUESTIONS: dict[str, Callable[[Session], object]] = {
     "never started": never_started,
     "abandoned": abandoned,
     "unknown": unknown_outcomes,
+    "look again": to_look_at_again,
     "abandoned rollbacks": abandoned_rollbacks,
     "take over an abandoned rollback": lambda s: take_over_abandoned(
         s, number(FINISHED + 30), worker="w", lease_seconds=9
