@@ -1,7 +1,8 @@
 """Which cluster a request is about: from what names one, the default and what is known, to one or a refusal."""
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
@@ -12,8 +13,11 @@ from countersign.targets.kubernetes.kubeconfig import ClusterSettings
 NAMES = st.sampled_from(["prod", "staging", "eu", "prd"])
 KNOWN = st.frozensets(NAMES)
 MAYBE = st.none() | NAMES
+# A busy machine is no finding.
+unhurried = hypothesis_settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
+@unhurried
 @given(MAYBE, MAYBE, MAYBE, KNOWN)
 def test_what_is_named_is_meant_or_refused_and_the_default_only_where_nothing_is(
     in_action: str | None, asked: str | None, default: str | None, known: frozenset[str]
@@ -35,6 +39,7 @@ def test_what_is_named_is_meant_or_refused_and_the_default_only_where_nothing_is
         assert chosen == default
 
 
+@unhurried
 @given(MAYBE, MAYBE, KNOWN)
 def test_the_default_never_decides_about_a_named_one(
     in_action: str | None, asked: str | None, known: frozenset[str]
@@ -59,6 +64,7 @@ def settings(name: str) -> ClusterSettings:
     return ClusterSettings(name, server="https://127.0.0.1:1", token=SecretStr("t"))
 
 
+@unhurried
 @given(st.dictionaries(st.sampled_from("abcd"), NAMES), st.none() | st.sampled_from("abcd"))
 def test_no_cluster_is_taken_for_another_one(names: dict[str, str], chosen: str | None) -> None:
     """Blocks a to d call their clusters by any names: one name is one cluster, or nobody's."""
