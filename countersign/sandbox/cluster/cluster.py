@@ -24,7 +24,7 @@ from countersign.sandbox.cluster.store import Store
 from countersign.sandbox.cluster.watching import Watches
 from countersign.sandbox.cluster.writing import Writer
 
-_START_SECONDS = 30
+_START_SECONDS = 120
 
 
 class SandboxCluster:
@@ -105,9 +105,11 @@ class SandboxCluster:
 
     def __enter__(self) -> Self:
         self._thread.start()
-        self._ready.wait(_START_SECONDS)
+        started = self._ready.wait(_START_SECONDS)
         if self._failure is not None:
             raise self._failure
+        if not started:
+            raise TimeoutError(f"the sandbox cluster did not start within {_START_SECONDS} s")
         return self
 
     def __exit__(
