@@ -33,6 +33,7 @@ NAMES: Final = {
     "Ingress": "front",
     "NetworkPolicy": "closed",
     "PersistentVolumeClaim": "data",
+    "Lease": "leader",
 }
 _CONTAINERS: Final = [{"name": "app", "image": "app:1"}]
 _ROLE_PLACES: Final = {
@@ -129,7 +130,7 @@ def _body(kind: str, namespace: str) -> dict[str, Any]:
         case "NetworkPolicy":
             return {"spec": {"podSelector": {}}}
         case "PersistentVolumeClaim":
-            return {"spec": {**_VOLUME, "resources": {"requests": {"storage": "1Gi"}}}}
+            return {"spec": {**_VOLUME, "volumeName": namespace, "resources": {"requests": {"storage": "1Gi"}}}}
         case "PersistentVolume":
             return {"spec": {**_VOLUME, "capacity": {"storage": "1Gi"}, "hostPath": {"path": "/nowhere"}}}
         case "Node":
@@ -137,6 +138,9 @@ def _body(kind: str, namespace: str) -> dict[str, Any]:
             room = {"cpu": "4", "memory": "8Gi", "pods": "20"}
             metadata = {"name": namespace, "labels": {"test": namespace}}
             return {"metadata": metadata, "status": {"allocatable": room, "capacity": room}}
+        case "VolumeAttachment":
+            source = {"persistentVolumeName": namespace}
+            return {"spec": {"attacher": "example.com", "nodeName": namespace, "source": source}}
         case "StorageClass":
             return {"provisioner": "example.com/none"}
     return {}

@@ -17,6 +17,7 @@ from pydantic import SecretStr
 
 from countersign.actions.kinds import KINDS, kinds_for
 from countersign.actions.operation import (
+    CreateJobParameters,
     DeleteParameters,
     DrainParameters,
     KubernetesOperation,
@@ -29,6 +30,9 @@ from countersign.actions.operation import (
     SetEnvParameters,
     SetImageParameters,
     SetResourcesParameters,
+    Taint,
+    TaintEffect,
+    TaintParameters,
     UndoParameters,
     Verb,
 )
@@ -58,6 +62,8 @@ _PARAMETERS: Final[dict[Verb, Parameters]] = {
     Verb.DRAIN: DrainParameters(force=True, ignore_daemonsets=True, delete_emptydir_data=True),
     Verb.ANNOTATE: MetadataParameters(set=(("who", "me"),)),
     Verb.LABEL: MetadataParameters(set=(("who", "me"),)),
+    Verb.TAINT: TaintParameters(set=(Taint("spare", "", TaintEffect.NO_EXECUTE),)),
+    Verb.CREATE_JOB: CreateJobParameters("once-more"),
 }
 MERGE: Final = "application/merge-patch+json"
 
@@ -152,7 +158,8 @@ def test_an_operation_has_every_right_that_it_uses_and_uses_every_one(
         wait_for_the_role(cluster, proxy, [verb.value])
         with connect(settings_as(cluster, proxy.kubeconfig), request_timeout=10) as connection:
             acting = Acting(cluster, connection, verb)
-            for kind in kinds_for(verb):
+            # Pods first: other deletions take their controllers away.
+            for kind in sorted(kinds_for(verb), key=lambda kind: kind.kind != "Pod"):
                 if kind.kind in kinds and kind.kind != "Secret":
                     acting.miss(kind.kind)
                     perform(acting, kind.kind)
