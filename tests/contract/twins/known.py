@@ -29,6 +29,8 @@ class Fault:
     needs: tuple[str, ...] = ()
     lacks: tuple[str, ...] = ()
     """Groups and versions, as those of a row: the servers that show it."""
+    takes_the_cluster_along: bool = False
+    """The rows are not run where it shows."""
 
     def shown_by(self, row: Row, *, on_sandbox: bool, versions: Callable[[str], list[str]]) -> bool:
         """Tell whether the row has to fail because of it."""
@@ -66,6 +68,20 @@ _OF_THE_SANDBOX: Final = (
             "kubectl run shell --image=tools:1",
             "kubectl drain NODE --force --disable-eviction",
         ),
+    ),
+    Fault(
+        "it does not default resourceFieldRef.divisor",
+        Where.SANDBOX,
+        titles=(
+            "kubectl set image deployment/shop app=registry.example.com/shop/app:2.5.0 && kubectl rollout undo deployment/shop",
+            "kubectl set image deployment/shop app=registry.example.com/shop/app:2.5.0 && kubectl set env deployment/shop GREETING- && kubectl rollout undo deployment/shop --to-revision=1",
+        ),
+    ),
+    Fault(
+        "its scale subresource takes more replicas than 32 bits hold, and its controllers begin to make them",
+        Where.SANDBOX,
+        titles=("kubectl scale deployment/api --replicas=99999999999",),
+        takes_the_cluster_along=True,
     ),
     Fault(
         "a strategic patch changes who owns a variable that is there twice",
