@@ -1,6 +1,7 @@
 """Play one cell: an execution through the proxy, and what the cluster itself says about it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from uuid import UUID
 
@@ -42,6 +43,13 @@ class Played:
 
 def play(arena: Arena, job: Job, *meetings: tuple[Place, Fault], timeout: float = 10) -> Played:
     """Execute `job` while the requests at these places meet these faults. `timeout` is the client's, in seconds."""
+    with playing(arena, job, *meetings, timeout=timeout) as played:
+        return played
+
+
+@contextmanager
+def playing(arena: Arena, job: Job, *meetings: tuple[Place, Fault], timeout: float = 10) -> Iterator[Played]:
+    """Do what `play` does, and keep the scene while the caller looks at it."""
     with (
         staged(arena.api, job) as scene,
         AdversarialProxy(arena.kubeconfig, subject=scene.path, older=scene.older) as proxy,
@@ -55,7 +63,7 @@ def play(arena: Arena, job: Job, *meetings: tuple[Place, Fault], timeout: float 
             report = execute(Run(services, approval_id, worker="proxied"))
         finally:
             proxy.end()
-        return Played(report, scene.effects(), proxy.seen, proxy.met, approval_id)
+        yield Played(report, scene.effects(), proxy.seen, proxy.met, approval_id)
 
 
 def _services(arena: Arena, proxy: AdversarialProxy, *, timeout: float) -> Services:
