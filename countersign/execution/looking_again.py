@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from countersign.actions import read_action
 from countersign.actions.operation import HostOperation, KubernetesOperation
-from countersign.errors import CountersignError
+from countersign.errors import CountersignError, OutcomeUnknown
 from countersign.execution.opening import OnBehalfOf, open_target
 from countersign.execution.performing import progress_of
 from countersign.execution.planning import stored_plan
@@ -17,9 +17,10 @@ from countersign.records.approvals import get_approval
 from countersign.records.database import transaction
 from countersign.records.findings import Finding
 from countersign.records.looking_again import LookedAtAgain, correct, looked_enough, to_look_at_again
+from countersign.records.outcomes import Outcome
 from countersign.records.owned import Owned
 from countersign.records.queries import get_execution
-from countersign.targets.model import Landed, Plan, Step, Target
+from countersign.targets.model import Inspection, Landed, Plan, Step
 from countersign.texts import text
 
 logger = get_logger(__name__)
@@ -55,24 +56,22 @@ def _look(services: Services, due: LookedAtAgain) -> Finding | None:
     if plan is None or not isinstance(operation, KubernetesOperation | HostOperation):
         _over(services, due)
         return None
-    results = progress_of(services.engine, due.execution_id, plan).results
+    given_up = progress_of(services.engine, due.execution_id, plan).given_up
     told = {step.key for step in before.steps if step.result == StepResult.LANDED.value}
-    asked = [
-        step
-        for step in plan.steps
-        if step.changes and results[step.key] is StepResult.NOT_LANDED and step.key not in told
-    ]
+    asked = [step for step in plan.steps if step.changes and step.key in given_up and step.key not in told]
     with open_target(services, operation, OnBehalfOf(approval, owned), planned_for=plan.system) as target:
-        late = [step for step in asked if _took_effect(target, plan, step)]
+        seen = {step.key: target.inspect(plan, step) for step in asked}
+    late = [step for step in asked if seen[step.key].landed is Landed.YES and _ours(seen[step.key]) is not False]
     if not late:
         _over(services, due)
         return None
-    report = _corrected(before, plan, {*told, *(step.key for step in late)})
+    certain = all(_ours(seen[step.key]) for step in late)
+    report = _corrected(before, plan, late, {*told, *(step.key for step in late)}, certain=certain)
     with transaction(services.engine) as session:
         first = correct(
             session,
             due.execution_id,
-            whole=report.success,
+            outcome=Outcome(report.outcome),
             report=report.model_dump(mode="json"),
             title=text("timeline.landed_late", targets=", ".join(str(step.ref) for step in late)),
             reason=report.message,
@@ -89,28 +88,31 @@ def _over(services: Services, due: LookedAtAgain) -> None:
             looked_enough(session, due.execution_id)
 
 
-def _took_effect(target: Target, plan: Plan, step: Step) -> bool:
-    """Return whether the step's effect is there, and not known to be somebody else's doing since."""
-    seen = target.inspect(plan, step)
-    return seen.landed is Landed.YES and seen.seen.get("ours") is not False
+def _ours(seen: Inspection) -> bool | None:
+    """Return whether our request made it so; None where nobody can tell (an object that is gone names nobody)."""
+    ours = seen.seen.get("ours")
+    return ours if ours is None else bool(ours)
 
 
-def _corrected(before: Report, plan: Plan, landed: set[str]) -> Report:
+def _corrected(before: Report, plan: Plan, late: Sequence[Step], landed: set[str], *, certain: bool) -> Report:
     steps: Sequence[Step] = [step for step in plan.steps if step.changes]
     whole = all(step.key in landed for step in steps)
+    outcome = Outcome.UNKNOWN if not certain else Outcome.SUCCESS if whole else Outcome.FAILED
     reason = text("message.landed_late", landed=len(landed), count=len(steps))
+    if not certain:
+        reason = text("message.maybe_landed_late", targets=", ".join(str(step.ref) for step in late))
     shown = tuple(
         step.model_copy(update={"result": StepResult.LANDED.value}) if step.key in landed else step
         for step in before.steps
     )
     return before.model_copy(
         update={
-            "outcome": "success" if whole else "failed",
-            "success": whole,
+            "outcome": outcome.value,
+            "success": outcome.is_success,
             "message": reason,
-            "hint": None if whole else before.hint,
-            "code": None if whole else before.code,
-            "steps": shown,
+            "hint": None if outcome.is_success else before.hint if certain else text("hint.unknown"),
+            "code": None if outcome.is_success else before.code if certain else OutcomeUnknown.code,
+            "steps": shown if certain else before.steps,
             "found_out": FoundOut(by="countersign", reason=reason, at=datetime.now(UTC), before=before.message),
         }
     )

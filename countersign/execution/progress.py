@@ -32,6 +32,8 @@ class Progress:
     """Requests that may have left, by Step.key."""
     details: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """The last answer of each landed step, by Step.key."""
+    given_up: frozenset[str] = frozenset()
+    """Steps that have not landed, a request of which had no answer: it may still be under way. By Step.key."""
 
     @property
     def anything_sent(self) -> bool:
@@ -67,6 +69,11 @@ def progress_through(plan: Plan, journal: Mapping[str, StepProgress]) -> Progres
             for step in plan.steps
             if step.key in journal and journal[step.key].landed
         },
+        frozenset(
+            step.key
+            for step in plan.steps
+            if step.key in journal and journal[step.key].given_up and not journal[step.key].landed
+        ),
     )
 
 

@@ -67,16 +67,14 @@ def settle_as(
 
 
 def _may_still_land(known: Known, conclusion: Conclusion, progress: Progress) -> bool:
-    """Return whether a request that is not known to have landed may still do so: a proxy, or the API server itself,
-    may have kept it. A command on a host ends with its time limit, which the host was watched for.
+    """Return whether a request that had no answer may still land: a proxy or the API server may have kept it.
+    A command on a host ends with its time limit, which the host was watched for.
     """
     if conclusion.outcome not in (Outcome.FAILED, Outcome.BLOCKED, Outcome.CANCELLED):
         return False
     if known.plan is None or any(ref.kind == "Host" for ref in known.plan.refs):
         return False
-    return any(
-        result is StepResult.NOT_LANDED and progress.attempts.get(key, 0) for key, result in progress.results.items()
-    )
+    return bool(progress.given_up)
 
 
 def _word(conclusion: Conclusion) -> str:

@@ -71,6 +71,8 @@ class StepProgress:
     last_answer: Answer | None
     detail: Mapping[str, Any]
     """Of the last answer."""
+    given_up: bool = False
+    """A request had no answer, and the target showed nothing of it when it was asked: it may still be under way."""
 
 
 def record_intent(
@@ -156,14 +158,21 @@ def progress(journal: Sequence[JournalEntry]) -> dict[str, StepProgress]:
         match entry.kind:
             case EntryKind.INTENT:
                 after = StepProgress(
-                    entry.step, before.attempts + 1, before.landed, True, before.last_answer, before.detail
+                    entry.step,
+                    before.attempts + 1,
+                    before.landed,
+                    True,
+                    before.last_answer,
+                    before.detail,
+                    before.given_up,
                 )
             case EntryKind.ANSWER:
                 landed = before.landed or entry.answer is Answer.LANDED
                 still_open = entry.answer is Answer.UNCLEAR and not landed
                 # What never left was no attempt.
                 attempts = max(0, before.attempts - (entry.answer is Answer.NOT_SENT))
-                after = StepProgress(entry.step, attempts, landed, still_open, entry.answer, entry.payload)
+                given_up = before.given_up or entry.answer is Answer.NOT_LANDED
+                after = StepProgress(entry.step, attempts, landed, still_open, entry.answer, entry.payload, given_up)
         found[entry.step] = after
     return found
 

@@ -34,11 +34,11 @@ DUE = text("""
 # Nothing more can come: the time was over before this look.
 ENOUGH = text("UPDATE execution SET look_again_until = NULL WHERE id = :execution_id")
 
-# Correct what is on record. A whole effect needs no further look.
+# Correct what is on record. A whole effect needs no further look, and what nobody can tell no other one.
 CORRECT = text("""
     UPDATE execution
     SET outcome = :outcome, report = :report,
-        look_again_until = CASE WHEN :whole THEN NULL ELSE look_again_until END
+        look_again_until = CASE WHEN :is_over THEN NULL ELSE look_again_until END
     WHERE id = :execution_id AND look_again_until IS NOT NULL AND outcome IN ('failed', 'blocked', 'cancelled')
     RETURNING approval_id, rolls_back
 """).bindparams(bindparam("report", type_=JSONB))
@@ -78,14 +78,20 @@ def looked_enough(session: Session, execution_id: UUID) -> None:
 
 
 def correct(
-    session: Session, execution_id: UUID, *, whole: bool, report: Mapping[str, Any], title: str, reason: str
+    session: Session, execution_id: UUID, *, outcome: Outcome, report: Mapping[str, Any], title: str, reason: str
 ) -> bool:
-    """Put on record that an execution had its `whole` effect after all, or more of it, and tell the timeline.
+    """Put on record that an execution had its whole effect after all (success), more of it (failed), or perhaps
+    (unknown), and tell the timeline.
 
     False where somebody else has just done so.
     """
-    outcome = Outcome.SUCCESS if whole else Outcome.FAILED
-    asked = {"execution_id": execution_id, "outcome": outcome.value, "report": told_json(report), "whole": whole}
+    whole = outcome is Outcome.SUCCESS
+    asked = {
+        "execution_id": execution_id,
+        "outcome": outcome.value,
+        "report": told_json(report),
+        "is_over": outcome is not Outcome.FAILED,
+    }
     row = session.execute(CORRECT, asked).one_or_none()
     if row is None:
         return False
@@ -102,6 +108,6 @@ def correct(
         description=reason,
         actor="countersign",
         actor_role="executor",
-        once_key=f"landed_late:{execution_id}:{'whole' if whole else reason}",
+        once_key=f"landed_late:{execution_id}:{outcome.value}:{'' if whole else reason}",
     )
     return True

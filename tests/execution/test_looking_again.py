@@ -12,6 +12,7 @@ from countersign.execution.looking_again import look_again
 from countersign.execution.report import Report
 from countersign.records.approvals import get_approval
 from countersign.records.database import transaction
+from countersign.records.looking_again import to_look_at_again
 from countersign.records.queries import execution_of
 from countersign.records.states import ApprovalStatus
 from countersign.records.timeline import events_of
@@ -101,6 +102,31 @@ def test_what_somebody_else_did_meanwhile_is_not_taken_for_it(
     hurried.cluster.faults.release(fault)
     assert replicas(hurried) == wanted
     assert look_again(hurried.services) == []
+
+
+def test_a_request_that_was_refused_is_not_looked_at_again(hurried: Office) -> None:
+    hurried.cluster.faults.add(Fault(effect=Effect.ERROR, code=403))
+    report = hurried.perform(SCALE.format(2 if replicas(hurried) != 2 else 3), risk="high")
+    assert report.outcome == "failed", report.message
+    with transaction(hurried.services.engine) as session:
+        assert list(to_look_at_again(session)) == []
+
+
+def test_an_object_that_is_gone_later_names_nobody(hurried: Office) -> None:
+    with connect(hurried.services.clusters.the_default(), request_timeout=5) as connection:
+        pods = connection.get("/api/v1/namespaces/prod/pods")["items"]
+    pod = next(each["metadata"]["name"] for each in pods if each["metadata"]["name"].startswith("api-"))
+    fault = hurried.cluster.faults.add(Fault(effect=Effect.PAUSE_BEFORE))
+    report = hurried.perform(f"kubectl delete pod {pod} -n prod", risk="high")
+    assert report.outcome == "failed", report.message
+    hurried.cluster.faults.release(fault)
+    (finding,) = until(lambda: look_again(hurried.services))
+    with transaction(hurried.services.engine) as session:
+        execution = execution_of(session, get_approval(session, finding.subject).id)  # type: ignore[arg-type]
+        assert execution is not None
+        corrected = Report.model_validate(execution.report)
+    assert (execution.outcome, corrected.outcome, corrected.code) == ("unknown", "unknown", "unknown")
+    assert pod in corrected.message
 
 
 def test_nothing_is_looked_at_for_longer_than_a_request_lives(

@@ -39,7 +39,9 @@ def inspect_created(connection: Connection, plan: Plan, step: Step) -> Inspectio
 def judge_created(step: Step, live: Mapping[str, Any] | None, told: Sequence[str] | None) -> Inspection:
     """Judge by the object of that name, None if there is none, and by the uids that events tell of."""
     if live is not None and mark_of(live) == step.wanted["mark"]:
-        return Inspection(Landed.YES, f"{step.ref} was made by this request", {"uid": live["metadata"]["uid"]})
+        return Inspection(
+            Landed.YES, f"{step.ref} was made by this request", {"uid": live["metadata"]["uid"], "ours": True}
+        )
     present = {live["metadata"]["uid"]} if live is not None else set()
     seen = {"uid": next(iter(present), None), "told": None if told is None else list(told)}
     if told is None or step.before["seen"] is None:

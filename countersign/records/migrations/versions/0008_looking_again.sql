@@ -8,7 +8,7 @@ CREATE INDEX ix_execution_look_again_until ON execution (look_again_until) WHERE
 
 -- An execution's fence never falls. Its plan may be made anew only while no request can have left. A settled
 -- execution stays as it is, but for two findings: an unknown outcome was a success or a failure; and what ended
--- without its whole effect had more of it after all, seen while it was still looked at.
+-- without its whole effect had more of it after all, or perhaps, seen while it was still looked at.
 CREATE OR REPLACE FUNCTION execution_moves_forward() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF (NEW.id, NEW.approval_id, NEW.dry_run, NEW.started_at) IS DISTINCT FROM
@@ -31,7 +31,7 @@ BEGIN
        AND NOT (NEW.fence = OLD.fence AND NEW.settled_at = OLD.settled_at AND (
            (OLD.outcome = 'unknown' AND NEW.outcome IN ('success', 'failed'))
            OR (OLD.look_again_until IS NOT NULL AND OLD.outcome IN ('failed', 'blocked', 'cancelled')
-               AND NEW.outcome IN ('success', 'failed'))
+               AND NEW.outcome IN ('success', 'failed', 'unknown'))
        )) THEN
         RAISE EXCEPTION 'execution % is settled as %', OLD.id, OLD.outcome
             USING ERRCODE = 'integrity_constraint_violation';
