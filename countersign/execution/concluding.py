@@ -16,11 +16,11 @@ from countersign.errors import (
     TargetNotFound,
 )
 from countersign.execution.known import Known
-from countersign.execution.progress import Progress
+from countersign.execution.progress import NOTHING, Progress
 from countersign.records.outcomes import Outcome
 from countersign.targets.hosts.tools.model import Scope
 from countersign.targets.hosts.tools.registry import TOOLS
-from countersign.targets.model import Plan
+from countersign.targets.model import DOUBT, Plan
 from countersign.texts import text
 
 
@@ -58,7 +58,7 @@ def _unknown(error: CountersignError | None) -> Conclusion:
 def _after_sending(error: CountersignError | None, known: Known, progress: Progress) -> Conclusion:
     count = len(progress.results)
     if progress.complete and known.plan is not None:
-        return _diagnosed(known.plan) if _only_read(known) else _success(known.plan)
+        return _diagnosed(known.plan) if _only_read(known) else _success(known.plan, progress)
     error = error or InternalError("The run ended before every step had landed.")
     reason = error.message
     if progress.landed:
@@ -131,8 +131,12 @@ def _diagnosed(plan: Plan) -> Conclusion:
     return Conclusion(Outcome.INVESTIGATED, text("message.diagnosed", targets=", ".join(map(str, plan.refs))))
 
 
-def _success(plan: Plan) -> Conclusion:
+def _success(plan: Plan, progress: Progress = NOTHING) -> Conclusion:
     targets = ", ".join(map(str, plan.refs))
     if not plan.steps:
         return Conclusion(Outcome.SUCCESS, text("message.already_so", targets=targets))
-    return Conclusion(Outcome.SUCCESS, text("message.success", count=len(plan.steps), targets=targets))
+    # What was seen after a lost answer may have another cause, too.
+    seen = (detail.get("seen") or {} for detail in progress.details.values())
+    doubts = dict.fromkeys(str(each[DOUBT]) for each in seen if each.get(DOUBT))
+    message = text("message.success", count=len(plan.steps), targets=targets)
+    return Conclusion(Outcome.SUCCESS, " ".join([message, *doubts]))

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 from uuid import UUID
 
 from countersign.actions.operation import Operation
@@ -165,6 +165,10 @@ def plan_from_json(value: Mapping[str, Any]) -> Plan:
         made_at=value["made_at"],
         deadline_seconds=value["deadline_seconds"],
     )
+
+
+DOUBT: Final = "doubt"
+"""Key in Inspection.seen: a sentence about what else may have done what was seen."""
 
 
 class Landed(StrEnum):

@@ -371,3 +371,10 @@ def test_a_prune_with_nothing_to_prune_is_a_success(there: HostOffice) -> None:
     assert report.steps == ()
     assert [finding.code for finding in report.findings] == ["nothing_to_do"]
     assert len([effect for effect in there.host.effects if effect.startswith("prune")]) == 1
+
+
+def test_after_a_lost_answer_it_is_told_what_the_supervisor_may_have_done(there: HostOffice) -> None:
+    there.host.fault("cut", "systemctl", "restart", when="after")
+    report = settled(there.perform(RESTART), "success")
+    assert "supervisor" in report.message
+    assert "supervisor" not in settled(there.perform(RESTART), "success").message

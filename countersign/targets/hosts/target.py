@@ -31,6 +31,7 @@ from countersign.targets.hosts.sudo import sudo_findings
 from countersign.targets.hosts.tools.model import Command, Facts, Scope, Tool
 from countersign.targets.hosts.watching import watch
 from countersign.targets.model import (
+    DOUBT,
     Finding,
     Impact,
     Inspection,
@@ -46,6 +47,7 @@ from countersign.targets.model import (
     Spent,
     Step,
 )
+from countersign.texts import text
 
 IssueKey = Callable[[KeyBinding], None]
 """Writes an approval key (keys.ApprovalKeys.write). Only who holds the execution's claim may pass one."""
@@ -181,7 +183,12 @@ class HostTarget:
         tool = self._gateway.admit(call)
         reader = HostReader(self._sessions, call.host)
         with self._gateway.on_record(call):
-            return watch(tool, reader, call.parameters, step.before, linger=self._fleet.linger_seconds)
+            found = watch(tool, reader, call.parameters, step.before, linger=self._fleet.linger_seconds)
+        if tool.supervised and found.landed is Landed.YES:
+            # Nobody saw it happen: the request had no answer.
+            doubt = text("doubt.supervisor", host=call.host.name)
+            return Inspection(found.landed, found.reason, {**found.seen, DOUBT: doubt})
+        return found
 
     def observe(self, plan: Plan) -> Snapshot:
         """Take the tool's facts, whether they are healthy, and the host's load."""

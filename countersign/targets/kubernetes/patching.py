@@ -137,7 +137,10 @@ def merge_key(item: Json) -> str | None:
 
 
 def _leaves(patch: Json, path: tuple[str, ...]) -> Iterator[Leaf]:
-    if isinstance(patch, Mapping) and "$patch" not in patch:
+    if isinstance(patch, Mapping) and patch:
+        if patch.get("$patch") == "delete":
+            return
+        # What else a directive carries has to be there afterwards: a server may drop it where nothing was before.
         for key, value in patch.items():
             if not key.startswith("$"):
                 yield from _leaves(value, (*path, key))
@@ -145,9 +148,8 @@ def _leaves(patch: Json, path: tuple[str, ...]) -> Iterator[Leaf]:
         for number, item in enumerate(patch):
             key = merge_key(item)
             part = f"[{key}={item[key]}]" if key else f"[{number}]"
-            if "$patch" not in item:
-                yield from _leaves(item, (*path, part))
-    elif not isinstance(patch, Mapping):
+            yield from _leaves(item, (*path, part))
+    else:
         yield Leaf(path, patch)
 
 

@@ -34,4 +34,5 @@ TOOL = Tool(
     wanted={"containers.started_at": "later than before, for each", "containers.status": "running"},
     unhealthy=lambda facts: not_running(facts["containers"]),
     lingers=True,
+    supervised=True,
 )

@@ -35,4 +35,5 @@ TOOL = Tool(
     wanted={"container.started_at": "later than before", "container.status": "running"},
     unhealthy=lambda facts: not_running([facts["container"]]),
     lingers=True,
+    supervised=True,
 )

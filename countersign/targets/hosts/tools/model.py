@@ -101,6 +101,8 @@ class Tool:
     """The success criterion after the effect: what is wrong with the thing acted on, or None."""
     lingers: bool = False
     """The effect may still come after its command has ended: a daemon or another process does the work."""
+    supervised: bool = False
+    """Something on the host does the same by itself (systemd's Restart=, docker's restart policy)."""
 
 
 def landed(reason: str, seen: Facts) -> Inspection:

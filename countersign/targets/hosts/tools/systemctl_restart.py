@@ -94,4 +94,5 @@ TOOL = Tool(
     wanted={"InvocationID": "another one than before", "ActiveState": "active"},
     against=_against,
     unhealthy=_unhealthy,
+    supervised=True,
 )
