@@ -24,21 +24,47 @@ _MERGE_KEYS: Final = (
 """What strategic merges tell list items apart by (patchMergeKey in k8s.io/api), the more particular ones first."""
 
 
+_PORTS: Final = ("port", "containerPort")
+"""Of one number there may be two, for TCP and for UDP."""
 _ZERO: Final[tuple[Json, ...]] = (False, 0, "", [], {})
+
+
+@dataclass(frozen=True)
+class Item:
+    """One item of a list that is merged by key."""
+
+    key: str
+    name: str
+    protocol: str | None = None
+
+    def __str__(self) -> str:
+        return f"[{self.key}={self.name}{f'/{self.protocol}' if self.protocol else ''}]"
+
+    def is_it(self, value: Json) -> bool:
+        """Return whether a list's item is this one."""
+        if not isinstance(value, Mapping) or str(value.get(self.key)) != self.name:
+            return False
+        return self.protocol is None or value.get("protocol", "TCP") == self.protocol
+
+
+Part = str | int | Item
+"""A field, the place in a list (-1 is its end), or an item by its key."""
 
 
 @dataclass(frozen=True)
 class Leaf:
     """One value that a patch names."""
 
-    path: tuple[str, ...]
+    path: tuple[Part, ...]
     value: Json
     """None: the field is to be absent."""
 
     @property
     def shown(self) -> str:
         """The field as people write it: spec.template.spec.containers[name=app].image."""
-        return "".join(part if part.startswith("[") else f".{part}" for part in self.path).lstrip(".")
+        shown = (f".{part}" if isinstance(part, str) else str(part) if isinstance(part, Item) else f"[{part}]"
+                 for part in self.path)  # fmt: skip
+        return "".join(shown).lstrip(".")
 
 
 def with_patch(live: Mapping[str, Json], answered: Mapping[str, Json], parameters: PatchParameters) -> Json:
@@ -57,9 +83,9 @@ def with_patch(live: Mapping[str, Json], answered: Mapping[str, Json], parameter
 def not_as_named(answered: Mapping[str, Json], parameters: PatchParameters) -> tuple[Leaf, ...]:
     """Return what the patch names and the server's answer does not have with that value."""
     patch = json.loads(parameters.patch)
-    leaves = json_leaves(patch) if parameters.type is PatchType.JSON else _leaves(patch, ())
-    # A strategic patch may add to a list of plain values (finalizers), the others replace it.
+    # A strategic patch merges lists by key and may add to one of plain values (finalizers), the others replace them.
     adds = parameters.type is PatchType.STRATEGIC
+    leaves = json_leaves(patch) if parameters.type is PatchType.JSON else _leaves(patch, (), keyed=adds)
     return tuple(leaf for leaf in leaves if not _holds(answered, leaf, adds=adds))
 
 
@@ -127,7 +153,7 @@ def identity(item: Json) -> tuple[str, str, str] | None:
     key = merge_key(item)
     if key is None:
         return None
-    protocol = item.get("protocol", "TCP") if key in ("port", "containerPort") else ""
+    protocol = item.get("protocol", "TCP") if key in _PORTS else ""
     return key, str(item[key]), str(protocol)
 
 
@@ -136,21 +162,27 @@ def merge_key(item: Json) -> str | None:
     return next((key for key in _MERGE_KEYS if key in item), None) if isinstance(item, Mapping) else None
 
 
-def _leaves(patch: Json, path: tuple[str, ...]) -> Iterator[Leaf]:
+def _leaves(patch: Json, path: tuple[Part, ...], *, keyed: bool) -> Iterator[Leaf]:
     if isinstance(patch, Mapping) and patch:
         if patch.get("$patch") == "delete":
             return
         # What else a directive carries has to be there afterwards: a server may drop it where nothing was before.
         for key, value in patch.items():
             if not key.startswith("$"):
-                yield from _leaves(value, (*path, key))
+                yield from _leaves(value, (*path, key), keyed=keyed)
     elif isinstance(patch, list) and patch and all(isinstance(item, Mapping) for item in patch):
         for number, item in enumerate(patch):
-            key = merge_key(item)
-            part = f"[{key}={item[key]}]" if key else f"[{number}]"
-            yield from _leaves(item, (*path, part))
+            yield from _leaves(item, (*path, _part(item, number, keyed=keyed)), keyed=keyed)
     else:
         yield Leaf(path, patch)
+
+
+def _part(item: Mapping[str, Json], number: int, *, keyed: bool) -> Part:
+    """Return how a leaf's path names a list's item: by its key, or where the list is replaced by its place."""
+    key = merge_key(item)
+    if not keyed or key is None:
+        return number
+    return Item(key, str(item[key]), str(item["protocol"]) if key in _PORTS and "protocol" in item else None)
 
 
 def json_leaves(operations: list[Mapping[str, Json]]) -> Iterator[Leaf]:
@@ -166,14 +198,15 @@ def json_leaves(operations: list[Mapping[str, Json]]) -> Iterator[Leaf]:
     for path, value in named.items():
         # An index means another item once something before it was taken out.
         if not (moved and any(part.isdigit() or part == "-" for part in path)):
-            yield from _leaves(value, tuple(f"[{part}]" if part.isdigit() or part == "-" else part for part in path))
+            inside = tuple(-1 if part == "-" else int(part) if part.isdigit() else part for part in path)
+            yield from _leaves(value, inside, keyed=False)
 
 
 def nested(leaf: Leaf) -> Json:
     """Return a leaf as the merge patch that would name it."""
     value = leaf.value
     for part in reversed(leaf.path):
-        value = [value] if part.startswith("[") else {part: value}
+        value = {part: value} if isinstance(part, str) else [value]
     return value
 
 
@@ -186,22 +219,18 @@ def _holds(answered: Json, leaf: Leaf, *, adds: bool) -> bool:
     return found is not None and same(found, leaf.value)
 
 
-def value_at(value: Json, path: tuple[str, ...]) -> Json:
+def value_at(value: Json, path: tuple[Part, ...]) -> Json:
     """Return the value at a leaf's path, None where there is none."""
     for part in path:
-        if part.startswith("[") and isinstance(value, list):
-            inside = part[1:-1]
-            key, named, wanted = inside.partition("=")
-            if named:
-                value = next((i for i in value if isinstance(i, Mapping) and str(i.get(key)) == wanted), None)
-            elif inside == "-":
-                value = value[-1] if value else None
-            else:
-                value = value[int(inside)] if int(inside) < len(value) else None
-        elif isinstance(value, Mapping):
-            value = value.get(part)
+        if isinstance(part, str):
+            value = value.get(part) if isinstance(value, Mapping) else None
+        elif not isinstance(value, list):
+            # A map may have numbers for keys.
+            value = value.get(str(part)) if isinstance(value, Mapping) else None
+        elif isinstance(part, Item):
+            value = next((item for item in value if part.is_it(item)), None)
         else:
-            return None
+            value = value[part] if -len(value) <= part < len(value) else None
     return value
 
 
