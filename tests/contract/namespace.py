@@ -28,6 +28,10 @@ class Namespace:
             return "/apis/apps/v1"
         if resource == "jobs":
             return "/apis/batch/v1"
+        if resource == "cronjobs":
+            # batch/v1 has them since 1.21, while it had jobs before.
+            served = {each["name"] for each in self.api.get("/apis/batch/v1").ok()["resources"]}
+            return "/apis/batch/" + ("v1" if resource in served else "v1beta1")
         if resource == "poddisruptionbudgets":
             return "/apis/" + self.api.first_version("policy", "v1", "v1beta1")
         if resource == "horizontalpodautoscalers":

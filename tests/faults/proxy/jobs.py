@@ -10,7 +10,7 @@ from typing import Any
 from countersign.actions.operation import PatchType, Verb
 from tests.contract.objects import Object, configmap, container, deployment, job, pod, statefulset
 
-SUBJECT = "shop"
+SUBJECT, MADE = "shop", "made"
 RESTARTED_AT = "kubectl.kubernetes.io/restartedAt"
 OLD, NEW = "registry.invalid/shop:1", "registry.invalid/shop:2"
 
@@ -32,6 +32,8 @@ class Job:
     change: Mapping[str, Any] | None = None
     """A merge patch made beforehand."""
     patch_type: PatchType | None = None
+    also: str | None = None
+    """Plural of what else it acts on: pods that are evicted, a job that is made."""
 
     @property
     def name_of_subject(self) -> str:
@@ -75,6 +77,11 @@ def _autoscaler(name: str) -> Object:
 
 def _node(name: str, **spec: Any) -> Object:
     return {"apiVersion": "v1", "kind": "Node", "metadata": {"name": name}, "spec": spec}
+
+
+def _cronjob(name: str) -> Object:
+    spec = {"schedule": "0 3 1 1 *", "suspend": True, "jobTemplate": {"spec": job()["spec"]}}
+    return {"kind": "CronJob", "metadata": {"name": name}, "spec": spec}
 
 
 def _image(item: Any) -> Any:
@@ -217,12 +224,30 @@ JOBS = (
         lambda item: not at(item, "spec", "unschedulable"),
     ),
     Job(
+        "taint",
+        Verb.TAINT,
+        "kubectl taint nodes {node} dedicated=db:PreferNoSchedule",
+        "nodes",
+        _node,
+        lambda item: any(each["key"] == "dedicated" for each in at(item, "spec", "taints") or ()),
+    ),
+    Job(
+        "create job",
+        Verb.CREATE_JOB,
+        f"kubectl create job {MADE} --from=cronjob/shop -n {{ns}}",
+        "cronjobs",
+        _cronjob,
+        lambda item: False,
+        also="jobs",
+    ),
+    Job(
         "drain",
         Verb.DRAIN,
         "kubectl drain {node} --ignore-daemonsets --force --timeout=30s",
         "nodes",
         _node,
         lambda item: at(item, "spec", "unschedulable") is True,
+        also="pods",
     ),
     _patch(PatchType.STRATEGIC, '{"spec":{"minReadySeconds":1}}', 1),
     _patch(PatchType.MERGE, '{"spec":{"minReadySeconds":2}}', 2),

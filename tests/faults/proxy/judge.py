@@ -57,4 +57,4 @@ def effect_of(step: StepReport) -> str | None:
     if verb == "wait":
         return None
     name = rest.rpartition("/")[2]
-    return f"{verb} {name}" if verb in ("delete", "evict") else "change"
+    return f"{verb} {name}" if verb in ("create", "delete", "evict") else "change"

@@ -65,6 +65,15 @@ _SUPPORT: Mapping[str, tuple[str, ...]] = {
         *_OF_OTHERS,
     ),
     "delete job": ("resolve: API groups", "plan: API groups", *_OF_OTHERS),
+    "taint": (*_FIELDS_CHANGE, *_OF_OTHERS),
+    "create job": (
+        "resolve: API groups",
+        "plan: API groups",
+        "plan: read jobs",
+        "plan: list events",
+        "observe: list events",
+        "observe: read jobs",
+    ),
     "cordon": (*_FIELDS_CHANGE, *_OF_OTHERS),
     "uncordon": (*_FIELDS_CHANGE, *_OF_OTHERS),
     "drain": ("plan: list pods", *_FIELDS_CHANGE, "plan: core resources", *_OF_OTHERS, "apply: read pods"),
@@ -78,6 +87,10 @@ _SUPPORT: Mapping[str, tuple[str, ...]] = {
     ),
     "label": (*_FIELDS_CHANGE, "observe: list events"),
 }
+_INSPECTIONS: Mapping[str, tuple[str, ...]] = {
+    "evict": ("inspect: read pods",),
+    "create": ("inspect: read jobs", "inspect: list events"),
+}
 _ALWAYS = ("resolve: read", "plan: read", "preflight: read", "preflight: dry run", "observe: read")
 
 
@@ -88,16 +101,19 @@ def _place(text: str) -> Place:
 def reads_of(job: Job) -> tuple[Place, ...]:
     """Return the places of what is asked of the API besides writes and inspections; a test compares with a run."""
     support = _SUPPORT.get(job.name, (*_FIELDS_CHANGE, *_OF_DEPLOYMENTS))
-    return tuple(_place(text) for text in (*_ALWAYS, *support))
+    namespace = () if job.resource == "nodes" else ("preflight: read namespaces",)
+    return tuple(_place(text) for text in (*_ALWAYS, *namespace, *support))
 
 
 def writes_of(job: Job) -> tuple[Place, ...]:
     """Return the places of the requests that have the effects."""
     if job.removes:
         return (_place("apply: delete"),)
+    if job.also == "jobs":
+        return (_place("apply: create"),)
     return (_place("apply: change"), _place("apply: evict")) if job.name == "drain" else (_place("apply: change"),)
 
 
-def inspection_of(write: Place) -> Place:
-    """Return the place at which the target is asked what became of `write`."""
-    return _place("inspect: read pods" if write.what == "evict" else "inspect: read")
+def inspections_of(write: Place) -> tuple[Place, ...]:
+    """Return the places at which the target is asked what became of `write`."""
+    return tuple(_place(text) for text in _INSPECTIONS.get(write.what, ("inspect: read",)))

@@ -96,7 +96,7 @@ class AdversarialProxy(PassingProxy):
         """Return what the API server would answer, from requests without an effect."""
         if not request.is_write:
             return self.deliver(request)
-        if request.method == "PATCH":
+        if request.method == "PATCH" or place_of(request, question="", subject="").what == "create":
             return self.deliver(replace(request, query=f"{request.query}&dryRun=All"))
         path = request.path.removesuffix("/eviction")
         headers = {key: value for key, value in request.headers.items() if key.lower() != "content-type"}

@@ -13,7 +13,8 @@ from typing import Any
 
 from tests.contract.api import MERGE, Api, wait_for
 from tests.contract.namespace import Namespace
-from tests.faults.proxy.jobs import DRAINED, Job, drained_pod
+from tests.contract.objects import job as a_job
+from tests.faults.proxy.jobs import DRAINED, MADE, Job, drained_pod
 
 BYSTANDER = "bystander"
 _END = "end-of-the-cell"
@@ -21,6 +22,8 @@ _CONTROLLERS = (
     "deployment.kubernetes.io/", "autoscaling.alpha.kubernetes.io/", "node.alpha.kubernetes.io/",
 )  # fmt: skip
 """Annotations that controllers of the cluster write by themselves."""
+_BY_CONDITION = "node.kubernetes.io/"
+"""Taints that the node controller sets."""
 
 
 @dataclass
@@ -51,14 +54,16 @@ class Scene:
     @property
     def collections(self) -> tuple[str, ...]:
         """The resources that are watched."""
-        return (self.job.resource, "pods") if self.job.name == "drain" else (self.job.resource,)
+        return (self.job.resource, self.job.also) if self.job.also else (self.job.resource,)
 
     @property
     def wanted(self) -> frozenset[str]:
         """The effects of the action."""
         if self.job.removes:
             return frozenset({f"delete {self.name}"})
-        evicted = [f"evict {name}" for name in DRAINED] if self.job.name == "drain" else []
+        if self.job.also == "jobs":
+            return frozenset({f"create {MADE}"})
+        evicted = [f"evict {name}" for name in DRAINED] if self.job.also == "pods" else []
         return frozenset({"change", *evicted})
 
     def make(self) -> None:
@@ -67,7 +72,9 @@ class Scene:
         self.api.request("POST", "/api/v1/namespaces", {"metadata": metadata}).ok()
         for name in (self.name, self._bystander(self.job.resource)):
             self._create(name)
-        if self.job.name == "drain":
+        if self.job.also == "jobs":
+            self.ns.create("jobs", a_job(BYSTANDER))
+        if self.job.also == "pods":
             for name in (*DRAINED, BYSTANDER):
                 self.ns.create_pod(drained_pod(name, self.name if name in DRAINED else self._bystander("nodes")))
         first = self._settled()
@@ -108,7 +115,7 @@ class Scene:
         if resource == "nodes":
             self.api.request("POST", self._path(resource), made).ok()
             return
-        if resource == "horizontalpodautoscalers":
+        if "apiVersion" not in made:
             made["apiVersion"] = self.ns.path(resource).removeprefix("/apis/").partition("/namespaces")[0]
         if self.job.resource == "pods" and name == BYSTANDER:
             self.ns.create_pod(drained_pod(name, "nowhere"))
@@ -183,7 +190,14 @@ class Scene:
     ) -> None:
         going = any(item is None or item["metadata"].get("deletionTimestamp") for item in history)
         changes = _changes(history, resource)
-        if name == self.name and resource == self.job.resource and not self.job.removes:
+        if self.job.also == "jobs":
+            if name == MADE:
+                times[f"create {name}"] += 1
+                if not going:
+                    done.add(f"create {name}")
+            elif changes or going:
+                others.append(f"{resource}/{name}")
+        elif name == self.name and resource == self.job.resource and not self.job.removes:
             times["change"] += changes
             if history[-1] is not None and self.job.is_done(history[-1]):
                 done.add("change")
@@ -191,7 +205,7 @@ class Scene:
             times[f"delete {name}"] += going
             if going:
                 done.add(f"delete {name}")
-        elif resource == "pods" and self.job.name == "drain" and name in DRAINED:
+        elif resource == "pods" and self.job.also == "pods" and name in DRAINED:
             times[f"evict {name}"] += going
             if going:
                 done.add(f"evict {name}")
@@ -210,7 +224,7 @@ def _essence(item: Any, resource: str) -> Any:
         return None
     metadata, spec = item["metadata"], {**(item.get("spec") or {})}
     if resource == "nodes":
-        spec.pop("taints", None)
+        spec["taints"] = [each for each in spec.get("taints") or () if not each["key"].startswith(_BY_CONDITION)]
     if resource == "pods":
         spec = {}
     labels = {key: value for key, value in (metadata.get("labels") or {}).items() if key != _END}
