@@ -232,7 +232,7 @@ class Performance:
         """
         try:
             return self.target.inspect(self.plan, step)
-        except (PermanentTargetError, TargetNotFound) as error:
+        except (PermanentTargetError, PreconditionFailed, TargetNotFound) as error:
             raise TransientTargetError(f"{step.title}: the target cannot be asked: {error.message}") from error
 
     def _record(self, step: Step, answer: Answer, reason: str, detail: Mapping[str, object] = NO_DETAIL) -> None:

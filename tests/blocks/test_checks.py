@@ -33,7 +33,8 @@ class _Answers(BaseHTTPRequestHandler):
         self.rfile.read(int(self.headers.get("Content-Length") or 0))
         known = self.headers.get("Authorization") == f"Bearer {SECRET}"
         failure = {"kind": "Status", "status": "Failure", "reason": "Unauthorized", "message": "Unauthorized"}
-        answer = {"gitVersion": "v1.33.0", "status": {"allowed": self.path.startswith("/version")}}
+        kind = "SelfSubjectAccessReview" if self.command == "POST" else "Info"
+        answer = {"kind": kind, "gitVersion": "v1.33.0", "status": {"allowed": self.path.startswith("/version")}}
         body = json.dumps(answer if known else failure).encode()
         self.send_response(200 if known else 401)
         self.send_header("Content-Type", "application/json")

@@ -62,7 +62,7 @@ def test_a_secret_of_several_lines_is_not_put_into_a_field_of_one_line(kind: typ
         ({"in_cluster": True, "token": SECRET}, "in_cluster and token are given"),
         ({"kubeconfig": kubeconfig(), "token": SECRET}, "token and ca_certificate need a server"),
         ({"kubeconfig": f"a: [{SECRET}"}, "is not readable YAML (line 1)"),
-        ({"kubeconfig": "/root/.kube/config"}, "paste the file's text, not its path"),
+        ({"kubeconfig": "/root/.kube/config"}, "paste a kubeconfig file's text, not its path"),
         (
             {"kubeconfig": kubeconfig(), "context": "red"},
             "'red' is not in the kubeconfig; known contexts: blue, green",

@@ -24,7 +24,7 @@ def cluster(office: Office) -> Iterator[Cluster]:  # noqa: F811
         found.new_namespace()
         found.create("Node", {"metadata": {"name": f"n-{found.namespace}"}})
         yield found
-        found.connection.write("DELETE", found.path("Node", f"n-{found.namespace}"), None, what="clean up")
+        found.write("DELETE", found.path("Node", f"n-{found.namespace}"), None, what="clean up")
     _use(office, own)
 
 

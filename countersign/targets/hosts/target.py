@@ -140,8 +140,8 @@ class HostTarget:
     def apply(self, plan: Plan, step: Step, intent: Intent) -> Receipt:
         """Pass the gates, consume the key, compare the facts with the plan's, send what `intent` has on record.
 
-        Raises GateRefused; PlanOutdated where the host is not as it was planned for, a supervisor's own restart among
-        the reasons; PermanentTargetError where it refused; TransientTargetError, AmbiguousTargetError.
+        Raises GateRefused; PlanOutdated where the effect is there already, by a supervisor's own restart for example;
+        PermanentTargetError where the host changed otherwise or refused; TransientTargetError, AmbiguousTargetError.
         """
         self._spent.spend(intent, step)
         call = self._step_call(plan, step, Purpose.APPLY)
@@ -245,10 +245,16 @@ def _lines(host: HostSettings, commands: Sequence[Command]) -> list[str]:
 def _require_unchanged(tool: Tool, call: ToolCall, step: Step, now: Facts) -> None:
     """Refuse to send unless the host still is what the plan was made for."""
     found = tool.judge(step.before, now)
-    if found.landed is not Landed.NO:
-        raise PlanOutdated(
-            f"Nothing was sent to {call.host.name}: {found.reason}.", hint="look at the host, then plan again"
-        )
+    match found.landed:
+        case Landed.YES:
+            # Something else did it, a supervisor's own restart among the reasons: a new plan says what is left to do.
+            raise PlanOutdated(f"Nothing was sent to {call.host.name}: {found.reason}.")
+        case Landed.UNCLEAR:
+            raise PermanentTargetError(
+                f"Nothing was sent to {call.host.name}: {found.reason}.", hint="look at the host, then plan again"
+            )
+        case Landed.NO:
+            return
 
 
 def _require_configured(host: HostSettings, *, user: str | None, port: int | None) -> None:

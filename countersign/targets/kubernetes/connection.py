@@ -186,9 +186,17 @@ class Connection:
         except ValueError:
             raise foreign(what, "it is not JSON", mutation=mutation) from None
         # What a deletion or an eviction is answered with differs; whoever sends it looks for itself.
-        if about is not None and asked.method in ("GET", "PATCH", "PUT") and (why := doubt(about, answer)):
+        if about is not None and _answers_its_object(asked) and (why := doubt(about, answer)):
             raise foreign(what, why, mutation=mutation)
         return answer
+
+
+def _answers_its_object(asked: HttpRequest) -> bool:
+    """Return whether the answer is the object, or the list, that is asked about."""
+    if asked.method == "POST":
+        collection = asked_of(asked.path)
+        return collection is not None and collection.name is None
+    return asked.method in ("GET", "PATCH")
 
 
 def connect(settings: ClusterSettings, *, request_timeout: float) -> Connection:

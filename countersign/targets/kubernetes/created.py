@@ -31,7 +31,8 @@ def create(connection: Connection, step: Step, intent: Intent) -> Receipt:
 def inspect_created(connection: Connection, plan: Plan, step: Step) -> Inspection:
     """Return whether the object was made. Raises TransientTargetError."""
     live = _live(connection, step)
-    told = jobs_told_of(connection, step.ref)
+    # Where events could not be read when it was planned, they tell nothing now.
+    told = None if step.before["seen"] is None else jobs_told_of(connection, step.ref)
     young = datetime.now(UTC) - datetime.fromisoformat(plan.made_at) < EVENTS_LAST
     return judge_created(step, live, told if young else None)
 

@@ -44,6 +44,10 @@ def job_step(
         raise PreflightRefused(
             f"{job_ref} exists already", hint=f"choose another name, for example {parameters.job}-{at:%H%M}"
         )
+    try:
+        seen = jobs_told_of(connection, job_ref)
+    except (PermanentTargetError, TargetNotFound):
+        seen = None  # events cannot be read here
     mark = sha256_of([ref.key, live["metadata"]["uid"], parameters.job, at.isoformat()])[:32]
     body = job_of(live, parameters.job, mark=mark)
     text = json.dumps(body)
@@ -57,7 +61,7 @@ def job_step(
         ref=job_ref,
         title=f"create {job_ref} from {ref}",
         request=create(path, body),
-        before={"uid": None, "seen": jobs_told_of(connection, job_ref)},
+        before={"uid": None, "seen": seen},
         wanted={"mark": mark},
     )
     refuse_floats(step)
@@ -90,16 +94,13 @@ def job_of(cronjob: Mapping[str, Any], name: str, *, mark: str) -> dict[str, Any
     }
 
 
-def jobs_told_of(connection: Connection, ref: ObjectRef) -> list[str] | None:
-    """Return the uids of the Jobs of this name that events tell of, None where events cannot be read.
+def jobs_told_of(connection: Connection, ref: ObjectRef) -> list[str]:
+    """Return the uids of the Jobs of this name that events tell of.
 
     A Job may be gone soon after it has ended (ttlSecondsAfterFinished, the CronJob's history limits); its events stay
     for an hour.
     """
     path = f"/api/v1/namespaces/{ref.namespace}/events"
     query = {"fieldSelector": f"involvedObject.kind=Job,involvedObject.name={ref.name}"}
-    try:
-        items = connection.get(path, query, what=f"read the events of {ref}")["items"]
-    except (PermanentTargetError, TargetNotFound):
-        return None
+    items = connection.get(path, query, what=f"read the events of {ref}")["items"]
     return sorted({str(item["involvedObject"].get("uid")) for item in items})

@@ -6,9 +6,10 @@ from typing import Any, Final
 
 from countersign.canonical import canonical_json
 from countersign.errors import PermanentTargetError, PreconditionFailed, TargetNotFound
-from countersign.targets.kubernetes.answers import JSON_PATCH
-from countersign.targets.kubernetes.change import as_answered, difference, guarded, guarded_inverse
+from countersign.targets.kubernetes.answers import JSON_PATCH, foreign
+from countersign.targets.kubernetes.change import FieldChange, as_answered, difference, guarded, guarded_inverse
 from countersign.targets.kubernetes.connection import Connection
+from countersign.targets.kubernetes.patching import same
 from countersign.targets.kubernetes.requests import Effect, change
 from countersign.targets.model import ObjectRef, Step
 
@@ -50,7 +51,9 @@ def change_step(
     except (PermanentTargetError, PreconditionFailed, TargetNotFound):
         fields = found.fields
     else:
-        fields = tuple(field for field in as_answered(found.fields, after) if field.before != field.after)
+        answered = as_answered(found.fields, after)
+        _require_current(live, after, found.fields, answered, title=title)
+        fields = tuple(field for field in answered if field.before != field.after)
         if not fields:
             return None
     metadata = live["metadata"]
@@ -74,6 +77,25 @@ def change_step(
     )
     refuse_floats(step)
     return step
+
+
+def _require_current(
+    live: Mapping[str, Any],
+    after: Mapping[str, Any],
+    asked: tuple[FieldChange, ...],
+    answered: tuple[FieldChange, ...],
+    *,
+    title: str,
+) -> None:
+    """Raise TransientTargetError where a dry run's answer may be an older version of the object.
+
+    One that does not show what was asked for is believed of this version alone: a server may well keep or default a
+    field. A dry run leaves the resourceVersion as it is.
+    """
+    shown = all(same(found.after, wanted.after) for found, wanted in zip(answered, asked, strict=True))
+    if shown or after["metadata"].get("resourceVersion") == live["metadata"].get("resourceVersion"):
+        return
+    raise foreign(f"dry run: {title}", "it is of another version of the object", mutation=False)
 
 
 def lets_go(step: Step) -> bool:

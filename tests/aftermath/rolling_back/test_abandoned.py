@@ -122,12 +122,17 @@ def test_the_rollback_of_a_killed_runner_whose_step_is_dead_ends_with_the_truth(
     assert reconciled(lenient.services) == []
 
 
-def test_a_rollback_that_somebody_changed_under_it_is_unknown(lenient: Office, engine: Engine) -> None:
+@pytest.mark.parametrize(("changes", "outcome"), [(1, "blocked"), (2, "unknown")])
+def test_a_rollback_that_somebody_changed_under_it_is_told_as_far_as_it_can_be(
+    lenient: Office, engine: Engine, changes: int, outcome: str
+) -> None:
+    """Of one change that is not ours it is certain that ours did not come before it; of two it is not."""
     execution_id = lost(lenient, engine, "intent")
-    seeded(lenient, "registry.local/web:3.0.5")
+    for number in range(changes):
+        seeded(lenient, f"registry.local/web:3.0.{5 + number}")
     assert len(reconciled(lenient.services)) == 1
     back = rollback(lenient, execution_id)
-    assert back.outcome == "unknown"
+    assert back.outcome == outcome
     assert lenient.cluster.requests.mutations() == []
     with transaction(engine) as session:
         assert held_keys(session, back.id) == frozenset()
