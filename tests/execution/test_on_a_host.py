@@ -378,3 +378,9 @@ def test_after_a_lost_answer_it_is_told_what_the_supervisor_may_have_done(there:
     report = settled(there.perform(RESTART), "success")
     assert "supervisor" in report.message
     assert "supervisor" not in settled(there.perform(RESTART), "success").message
+
+
+def test_who_may_not_prune_is_refused_also_where_there_is_nothing_to_prune(there: HostOffice) -> None:
+    settled(there.perform("ssh web-1 'docker image prune -f'"), "success")
+    report = there.perform("ssh web-1 'docker image prune -f'", requested_by="carol")
+    assert report.outcome == "blocked", report.message

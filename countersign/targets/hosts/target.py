@@ -8,6 +8,7 @@ after a lost answer. docs/security.md says which window remains.
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -112,7 +113,8 @@ class HostTarget:
             system=self._fleet.name,
             verb=tool.name,
             refs=(ref,),
-            steps=() if _is_so_already(tool, before) else (step,),
+            # Who may not do it is told so, also where there is nothing to do.
+            steps=() if _is_so_already(tool, before) and self._may(plan_call=call) else (step,),
             impact=Impact(),
             made_at=at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
             deadline_seconds=sum(one.limit + KILL_AFTER for one in commands),
@@ -210,6 +212,10 @@ class HostTarget:
 
     def _call(self, tool: str, host: HostSettings, parameters: Mapping[str, str], purpose: Purpose) -> ToolCall:
         return ToolCall(tool=tool, host=host, parameters=parameters, caller=self._caller, purpose=purpose)
+
+    def _may(self, *, plan_call: ToolCall) -> bool:
+        """Return whether the gates for changing would let this call through."""
+        return self._gateway.foresee(replace(plan_call, purpose=Purpose.PREFLIGHT)) is None
 
     def _step_call(self, plan: Plan, step: Step, purpose: Purpose) -> ToolCall:
         parameters = {str(name): str(value) for name, value in step.request["parameters"].items()}
