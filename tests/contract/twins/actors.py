@@ -6,7 +6,7 @@ import subprocess
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from pydantic import SecretStr
 
@@ -19,6 +19,9 @@ from countersign.targets.kubernetes.kubeconfig_rules import Allowances
 from countersign.targets.kubernetes.target import KubernetesTarget
 from countersign.targets.model import Severity
 from tests.intents import apply
+
+_ATTEMPTS: Final = 5
+"""A controller may write between plan and dry run; kubectl sends again after a conflict, too."""
 
 
 @dataclass(frozen=True)
@@ -83,8 +86,11 @@ def countersign(cluster: Cluster, namespace: str, command: str) -> Done:
             operation: Any = read_action(command)
             if not isinstance(operation, KubernetesOperation):
                 return Done(False, f"read as {operation!r}")
-            plan = target.plan(operation, target.resolve(operation), at=datetime.now(UTC))
-            findings = target.preflight(plan)
+            for _ in range(_ATTEMPTS):
+                plan = target.plan(operation, target.resolve(operation), at=datetime.now(UTC))
+                findings = target.preflight(plan)
+                if not any(finding.code == "changed_since_plan" for finding in findings):
+                    break
         except (ParseFailure, Refused, TargetNotFound, PermanentTargetError) as error:
             return Done(False, f"{type(error).__name__}: {error}")
         blocking = [finding.message for finding in findings if finding.severity is Severity.BLOCKING]

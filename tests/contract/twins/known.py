@@ -64,8 +64,6 @@ _OF_THE_SANDBOX: Final = (
             "kubectl create job manual --from=cronjob/backup",
             "kubectl create configmap extra --from-literal=a=b",
             "kubectl autoscale deployment api --max=3",
-            "kubectl expose deployment api --port=80",
-            "kubectl run shell --image=tools:1",
             "kubectl drain NODE --force --disable-eviction",
         ),
     ),
@@ -76,6 +74,11 @@ _OF_THE_SANDBOX: Final = (
             "kubectl set image deployment/shop app=registry.example.com/shop/app:2.5.0 && kubectl rollout undo deployment/shop",
             "kubectl set image deployment/shop app=registry.example.com/shop/app:2.5.0 && kubectl set env deployment/shop GREETING- && kubectl rollout undo deployment/shop --to-revision=1",
         ),
+    ),
+    Fault(
+        "it refuses a whole number that is written with a fraction",
+        Where.SANDBOX,
+        titles=("""kubectl patch deployment api -p '{"spec":{"replicas":2.0}}'""",),
     ),
     Fault(
         "its scale subresource takes more replicas than 32 bits hold, and its controllers begin to make them",
@@ -91,6 +94,11 @@ _OF_THE_SANDBOX: Final = (
 )
 
 _OF_OURS: Final = (
+    Fault(
+        "a patch that names nothing is refused",
+        Where.EVERYWHERE,
+        titles=("kubectl patch deployment api --type=merge -p '{}'",),
+    ),
     Fault(
         "--ignore-not-found is read and not heeded",
         Where.EVERYWHERE,

@@ -57,7 +57,7 @@ class Twin:
         seen: Picture = {}
         for item in self._made:
             answer = self.api.get(item.path)
-            if answer.status != 404:
+            if answer.status != 404 and not _going(answer.ok()["metadata"]):
                 live = answer.ok()
                 seen[f"{item.kind}/{self._placeholder(item.name)}"] = plain(live, self.names)
                 if item.kind in _WORKLOADS:
@@ -139,6 +139,12 @@ class Twin:
             template = picture["spec"]["template"]
             template["metadata"]["labels"].pop("pod-template-hash", None)
             yield f"revision {item['metadata']['annotations'].get(_REVISION)}", template
+
+
+def _going(metadata: Any) -> bool:
+    """Is it deleted and held by nothing but what a controller takes away at its own time, or not at all?"""
+    holds = metadata.get("finalizers") or ()
+    return "deletionTimestamp" in metadata and all(name.startswith("kubernetes.io/") for name in holds)
 
 
 def _at_rest(kind: str, live: Any) -> bool:
