@@ -226,7 +226,7 @@ def test_the_order_of_flags_does_not_matter(operation: KubernetesOperation, rng:
     flags: list[list[str]] = []
     rest = iter(words[head:])
     for word in rest:
-        if word in ("-n", "-p"):
+        if word in ("-n", "-p", "--context"):
             flags.append([word, next(rest)])
         elif word.startswith("--"):
             flags.append([word])

@@ -164,6 +164,8 @@ def test_labels_annotations_and_data_have_any_names() -> None:
          ["spec.ports[port=53/TCP].name"]),
         (patch(JSON, [{"op": "add", "path": "/spec/args/-", "value": "x"}]), {"spec": {"args": ["a", "x"]}}, []),
         (patch(JSON, [{"op": "add", "path": "/data/1", "value": "x"}]), {"data": {"1": "x"}}, []),
+        (patch(MERGE, {}), deployment(), []),
+        (patch(MERGE, {"spec": {"template": {}}}), deployment(), []),
         (patch(STRATEGIC, {"spec": {"volumes": [{"name": "v", "$patch": "delete"}]}}), deployment(), []),
         (patch(MERGE, {"spec": {"unschedulable": False, "replicas": 0, "args": []}}), {"spec": {}}, []),
         (patch(MERGE, {"spec": {"unschedulable": False}}), {"spec": {"unschedulable": True}}, ["spec.unschedulable"]),

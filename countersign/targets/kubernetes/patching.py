@@ -163,7 +163,7 @@ def merge_key(item: Json) -> str | None:
 
 
 def _leaves(patch: Json, path: tuple[Part, ...], *, keyed: bool) -> Iterator[Leaf]:
-    if isinstance(patch, Mapping) and patch:
+    if isinstance(patch, Mapping):
         if patch.get("$patch") == "delete":
             return
         # What else a directive carries has to be there afterwards: a server may drop it where nothing was before.

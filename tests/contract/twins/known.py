@@ -95,11 +95,6 @@ _OF_THE_SANDBOX: Final = (
 
 _OF_OURS: Final = (
     Fault(
-        "a patch that names nothing is refused",
-        Where.EVERYWHERE,
-        titles=("kubectl patch deployment api --type=merge -p '{}'",),
-    ),
-    Fault(
         "--ignore-not-found is read and not heeded",
         Where.EVERYWHERE,
         titles=("kubectl delete pod no-such --ignore-not-found",),
