@@ -29,7 +29,7 @@ def budget_findings(connection: Connection, plan: Plan) -> Iterable[Finding]:
             try:
                 path = list_path(connection, "PodDisruptionBudget", step.ref.namespace)
                 cache[step.ref.namespace] = connection.get(path, what="list the budgets")["items"]
-            except (PermanentTargetError, TargetNotFound):
+            except PermanentTargetError:
                 text = f"The PodDisruptionBudgets for {step.ref} cannot be read, so nothing is known of any."
                 yield Finding(Severity.WARNING, "pdb_not_readable", text)
                 return

@@ -159,7 +159,7 @@ def _owners(connection: Connection, ref: ObjectRef, live: Mapping[str, Any]) -> 
     try:
         path = list_path(connection, "ReplicaSet", ref.namespace)
         items = connection.get(path, what=f"list the ReplicaSets of {ref}")["items"]
-    except (PermanentTargetError, TargetNotFound):
+    except PermanentTargetError:
         return None
     return frozenset(item["metadata"]["uid"] for item in owned_by(live, items))
 
@@ -194,7 +194,7 @@ def _warnings(connection: Connection, ref: ObjectRef, names: set[str]) -> list[d
     path = f"/api/v1/namespaces/{ref.namespace}/events" if ref.namespace else "/api/v1/events"
     try:
         items = connection.get(path, {"fieldSelector": "type=Warning"}, what=f"read the events of {ref}")["items"]
-    except (PermanentTargetError, TargetNotFound):
+    except PermanentTargetError:
         return []  # evidence without events is still evidence
     found = [
         {

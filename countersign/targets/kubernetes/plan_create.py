@@ -46,7 +46,7 @@ def job_step(
         )
     try:
         seen = jobs_told_of(connection, job_ref)
-    except (PermanentTargetError, TargetNotFound):
+    except PermanentTargetError:
         seen = None  # events cannot be read here
     mark = sha256_of([ref.key, live["metadata"]["uid"], parameters.job, at.isoformat()])[:32]
     body = job_of(live, parameters.job, mark=mark)

@@ -186,7 +186,7 @@ def _autoscaler_findings(connection: Connection, plan: Plan, ref: ObjectRef) -> 
         return
     try:
         items = connection.get(list_path(connection, "HorizontalPodAutoscaler", ref.namespace))["items"]
-    except (PermanentTargetError, TargetNotFound):
+    except PermanentTargetError:
         text = f"The autoscalers for {ref} cannot be read, so nothing is known of any."
         yield Finding(Severity.WARNING, "hpa_not_readable", text)
         return

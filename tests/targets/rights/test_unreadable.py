@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from countersign.actions.operation import DeleteParameters, ScaleParameters, Verb
-from countersign.errors import PreflightRefused
+from countersign.errors import PreflightRefused, TransientTargetError
 from countersign.policy.checks import decide_findings, enforce
 from countersign.policy.document import Policy
 from countersign.policy.loading import load_policy
@@ -37,20 +37,28 @@ def scaled_down(cluster: Cluster) -> tuple[Finding, ...]:
     return cluster.target.preflight(cluster.plan(operation))
 
 
-@pytest.mark.parametrize("code", [403])
-@pytest.mark.parametrize(
-    ("resource", "finding"),
-    [("poddisruptionbudgets", "pdb_not_readable"), ("horizontalpodautoscalers", "hpa_not_readable")],
-)
+UNREADABLE = [("poddisruptionbudgets", "pdb_not_readable"), ("horizontalpodautoscalers", "hpa_not_readable")]
+
+
+@pytest.mark.parametrize(("resource", "finding"), UNREADABLE)
 def test_what_cannot_be_read_is_warned_about(
-    sandbox: SandboxCluster, cluster: Cluster, resource: str, finding: str, code: int
+    sandbox: SandboxCluster, cluster: Cluster, resource: str, finding: str
 ) -> None:
-    forbid(sandbox, resource, code)
+    forbid(sandbox, resource)
     (found,) = scaled_down(cluster)
     assert (found.severity, found.code) == (Severity.WARNING, finding)
     enforce(decide_findings(Policy(), [found]))
     with pytest.raises(PreflightRefused):
         enforce(decide_findings(load_policy(f"blocking_findings: [{finding}]"), [found]))
+
+
+@pytest.mark.parametrize("resource", [resource for resource, _finding in UNREADABLE])
+def test_a_list_that_is_not_found_is_asked_again_and_never_taken_for_an_empty_one(
+    sandbox: SandboxCluster, cluster: Cluster, resource: str
+) -> None:
+    forbid(sandbox, resource, 404)
+    with pytest.raises(TransientTargetError):
+        scaled_down(cluster)
 
 
 def test_a_deletion_whose_budgets_cannot_be_read_is_warned_about(sandbox: SandboxCluster, cluster: Cluster) -> None:
