@@ -21,7 +21,19 @@ from countersign.targets.kubernetes.connection import connect
 from countersign.targets.kubernetes.ownership import written_by
 from tests.execution.conftest import Office
 
-SCALE = "kubectl scale deployment/worker --replicas={} -n prod"
+SCALE = "kubectl scale deployment/late --replicas={} -n prod"
+CONTAINER = {"name": "app", "image": "registry.local/late:1.0.0"}
+# The cluster is shared: what is scaled here is nobody else's.
+LATE = {
+    "apiVersion": "apps/v1",
+    "kind": "Deployment",
+    "metadata": {"name": "late", "namespace": "prod"},
+    "spec": {
+        "replicas": 1,
+        "selector": {"matchLabels": {"app": "late"}},
+        "template": {"metadata": {"labels": {"app": "late"}}, "spec": {"containers": [CONTAINER]}},
+    },
+}
 
 
 def until(look: Callable[[], Any]) -> Any:
@@ -34,12 +46,12 @@ def until(look: Callable[[], Any]) -> Any:
 
 def replicas(office: Office) -> int:
     with connect(office.services.clusters.the_default(), request_timeout=5) as connection:
-        live = connection.get("/apis/apps/v1/namespaces/prod/deployments/worker")
+        live = connection.get("/apis/apps/v1/namespaces/prod/deployments/late")
     return int(live["spec"]["replicas"])
 
 
 def somebody_scales(office: Office, wanted: int) -> None:
-    path = "/apis/apps/v1/namespaces/prod/deployments/worker?fieldManager=kubectl"
+    path = "/apis/apps/v1/namespaces/prod/deployments/late?fieldManager=kubectl"
     answer = httpx.patch(
         office.cluster.url + path,
         json={"spec": {"replicas": wanted}},
@@ -52,6 +64,8 @@ def somebody_scales(office: Office, wanted: int) -> None:
 @pytest.fixture
 def hurried(office: Office) -> Office:
     """An office that gives up at once."""
+    office.cluster.seed([LATE])
+    office.cluster.settle()
     return office.with_settings(retry_attempts=0, request_timeout_seconds=1)
 
 
