@@ -35,6 +35,9 @@ class Settings(BaseSettings):
         default=None, description="Redis or Valkey, redis://host:port/0 or unix:///path/to/socket"
     )
     state_dir: Path = Field(default=Path(".countersign"), description="where `countersign up` keeps its data")
+    trust_dir: Path | None = Field(
+        default=None, description="folder of the keys that no database may hold; `countersign trust init` makes it"
+    )
     policy_file: Path | None = Field(default=None, description="policy document (YAML); the block wins over it")
     policy_block: str | None = Field(default=None, description="name of the PolicyDocument block")
     cluster_block: str | None = Field(
