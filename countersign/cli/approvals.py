@@ -21,8 +21,9 @@ from countersign.cli.rendering import (
     print_report,
     print_requests,
 )
+from countersign.cli.signing import print_what_is_signed
 from countersign.errors import InvalidInput, NotApproved
-from countersign.execution.filing import Request, file_request, placed, reading_of
+from countersign.execution.filing import Request, file_request
 from countersign.execution.report import Report
 from countersign.execution.signing import sign_approval
 from countersign.masking import masked
@@ -51,6 +52,9 @@ def file(
     risk: Annotated[RiskLevel, typer.Option(help="How much harm it could do.")] = RiskLevel.MEDIUM,
     signatures: Annotated[int, typer.Option(help="Signatures needed; the policy may ask for more.")] = 1,
     expires_in: Annotated[float | None, typer.Option(help="Minutes until the request expires.", min=0.1)] = None,
+    not_before: Annotated[
+        datetime | None, typer.Option(help="Start it no earlier, RFC 3339.", formats=["%Y-%m-%dT%H:%M:%S%z"])
+    ] = None,
     incident: Annotated[str | None, typer.Option(help="The incident it is for.")] = None,
     playbook: Annotated[str | None, typer.Option(help="The playbook it comes from.")] = None,
     cluster: Annotated[
@@ -73,6 +77,7 @@ def file(
         incident_id=incident,
         matched_playbook_id=playbook,
         expires_at=None if expires_in is None else now + timedelta(minutes=expires_in),
+        not_before=not_before,
         idempotency_key=key,
         cluster=cluster,
     )
@@ -113,8 +118,7 @@ def _decide(approval_id: str, signer: str, key: Path, decision: Decision, commen
         approval = get_approval(session, identifier(approval_id))
         if not yes:
             console = Console(highlight=False)
-            console.print(approval.action, style="bold", markup=False)
-            print_reading(console, placed(reading_of(approval.action), approval.target))
+            print_what_is_signed(console, approval, signer=signer, decision=decision)
             if not sys.stdin.isatty() or not typer.confirm(f"{decision.value} as {signer}?"):
                 raise InvalidInput("not confirmed, nothing was signed", hint="answer y, or pass --yes")
         approval = sign_approval(

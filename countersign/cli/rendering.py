@@ -23,7 +23,8 @@ from countersign.texts import text
 
 APPROVAL_FIELDS = (
     "id", "status", "action", "description", "risk_level", "requested_by", "required_signatures", "target",
-    "parameters", "incident_id", "matched_playbook_id", "expires_at", "created_at", "rejection_reason",
+    "parameters", "incident_id", "matched_playbook_id", "expires_at", "not_before", "blast_radius", "created_at",
+    "rejection_reason",
 )  # fmt: skip
 
 

@@ -111,10 +111,8 @@ def verified_signatures(services: Services, approval: Approval) -> VerifiedAppro
         signed_content(approval),
         recorded,
         approval_id=approval.id,
-        required=approval.required_signatures,
         policy=policy_for(services, approval),
         secrets=services.signing_secrets,
-        requested_by=approval.requested_by,
     )
 
 
@@ -129,6 +127,7 @@ def recorded_signatures(session: Session, approval: Approval) -> list[RecordedSi
             key_id=row.key_id,
             value=row.value,
             at=row.created_at,
+            form=row.form,
         )
         for row in signatures_of(session, approval.id)
     ]

@@ -13,6 +13,7 @@ from countersign.errors import InvalidInput, ParseFailure
 from countersign.execution.clusters import NO_CLUSTERS, Clusters, choose_cluster
 from countersign.execution.selecting import Selected, select
 from countersign.policy.document import Policy
+from countersign.policy.names import require_name, require_seen, texts_in
 from countersign.policy.risk import RiskLevel as PolicyRisk
 from countersign.policy.signatures import SignedContent
 from countersign.records.approvals import NewApproval, file_approval
@@ -37,6 +38,8 @@ class Request:
     incident_id: str | None = None
     matched_playbook_id: str | None = None
     expires_at: datetime | None = None
+    not_before: datetime | None = None
+    """Nothing is started before; None is as soon as it is approved."""
     metadata: Mapping[str, Any] = field(default_factory=dict)
     idempotency_key: str | None = None
     cluster: str | None = None
@@ -72,9 +75,8 @@ def file_request(
     A text that cannot be read is filed all the same, and ends as a parse failure: the requester's words stay on
     record. Raises InvalidInput naming the field, ConfigurationError where the cluster that is named cannot be used.
     """
-    expires = request.expires_at
-    if expires is not None and expires.tzinfo is not None and expires <= now:
-        raise InvalidInput(f"expires_at: {expires.isoformat()} has passed", hint="give a time ahead")
+    _check_texts(request)
+    _check_times(request, now)
     risk = _risk(request.risk_level)
     selected = select(
         request.action, policy=policy, choose=partial(cluster_of, asked=request.cluster, clusters=clusters)
@@ -97,6 +99,7 @@ def file_request(
             incident_id=request.incident_id,
             matched_playbook_id=request.matched_playbook_id,
             expires_at=request.expires_at,
+            not_before=request.not_before,
             metadata=dict(request.metadata),
             target=target_of(reading, cluster),
             parameters=parameters_of(reading),
@@ -105,6 +108,36 @@ def file_request(
         now=now,
     )
     return Filed(approval, placed(reading, approval.target), selected)
+
+
+def _check_texts(request: Request) -> None:
+    """Refuse what a signer would not see, or would take for something else. Raises InvalidInput naming the field."""
+    require_name(request.requested_by, field="requested_by")
+    for name, value, breaks in (
+        ("description", request.description, True),
+        ("incident", request.incident_id, False),
+        ("playbook", request.matched_playbook_id, False),
+        ("idempotency_key", request.idempotency_key, False),
+    ):
+        require_seen(value or "", field=name, line_breaks=breaks)
+    for name, document in (("metadata", request.metadata), ("blast_radius", request.blast_radius)):
+        for text in texts_in(document):
+            require_seen(text, field=name, line_breaks=True)
+
+
+def _check_times(request: Request, now: datetime) -> None:
+    expires, start = request.expires_at, request.not_before
+    if start is not None and start.tzinfo is None:
+        raise InvalidInput("not_before: has no time zone", hint="for example 2026-01-31T12:00:00Z")
+    if expires is None or expires.tzinfo is None:
+        return
+    if expires <= now:
+        raise InvalidInput(f"expires_at: {expires.isoformat()} has passed", hint="give a time ahead")
+    if start is not None and start >= expires:
+        raise InvalidInput(
+            f"not_before: {start.isoformat()} is not before expires_at, {expires.isoformat()}",
+            hint="give it time between the two",
+        )
 
 
 def cluster_of(reading: Mapping[str, Any], asked: str | None, clusters: Clusters) -> ClusterSettings | None:
@@ -181,5 +214,13 @@ def signed_content(approval: Approval) -> SignedContent:
         target=approval.target or {},
         parameters=approval.parameters or {},
         risk_level=approval.risk_level,
+        requested_by=approval.requested_by,
         expires_at=approval.expires_at,
+        not_before=approval.not_before,
+        required_signatures=approval.required_signatures,
+        description=approval.description,
+        blast_radius=approval.blast_radius,
+        incident=approval.incident_id,
+        playbook=approval.matched_playbook_id,
+        metadata=approval.details,
     )

@@ -11,9 +11,9 @@ from countersign.execution.services import Services
 from countersign.policy.approval import RecordedSignature, check_signature
 from countersign.policy.document import Policy
 from countersign.policy.keys import key_id_of
-from countersign.policy.signatures import Decision, SignatureValue, sign_ed25519
-from countersign.policy.signers import identity
-from countersign.records.approvals import NewSignature, add_signature
+from countersign.policy.names import identity
+from countersign.policy.signatures import FORM, Decision, SignatureValue, sign_ed25519
+from countersign.records.approvals import NewSignature, add_signature, signatures_of
 from countersign.records.states import Decision as RecordedDecision
 from countersign.records.tables import Approval
 
@@ -68,8 +68,10 @@ def record_signature(
         approval_id=approval.id,
         policy=services.policy,
         secrets=services.signing_secrets,
-        requested_by=approval.requested_by,
     )
+    for earlier in signatures_of(session, approval.id):
+        if earlier.form == FORM and identity(earlier.signer) == identity(signer):
+            raise InvalidInput(f"signer: {earlier.signer} has decided on approval {approval.id} already")
     return add_signature(
         session,
         approval.id,
@@ -80,6 +82,7 @@ def record_signature(
             key_id=value.key_id,
             value=value.value,
             comment=comment,
+            form=FORM,
         ),
         now=now,
     )

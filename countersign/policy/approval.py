@@ -10,9 +10,10 @@ from pydantic import SecretStr
 from countersign.errors import ConfigurationError, InvalidInput, NotApproved, Tampered
 from countersign.policy.document import Policy
 from countersign.policy.keys import secret_bytes
+from countersign.policy.names import identity
 from countersign.policy.risk import RiskLevel
-from countersign.policy.signatures import Algorithm, Decision, SignedContent, signed_bytes, verify
-from countersign.policy.signers import Signer, identity, is_auto_approved
+from countersign.policy.signatures import FORM, Algorithm, Decision, SignedContent, signed_bytes, verify
+from countersign.policy.signers import Signer, is_auto_approved
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,8 @@ class RecordedSignature:
     key_id: str
     value: str
     at: datetime
+    form: int = FORM
+    """Number of the form that was signed."""
 
 
 @dataclass(frozen=True)
@@ -49,16 +52,14 @@ def verify_approval(
     recorded: Sequence[RecordedSignature],
     *,
     approval_id: UUID | str,
-    required: int,
     policy: Policy,
     secrets: Mapping[str, SecretStr],
-    requested_by: str,
 ) -> VerifiedApproval:
     """Count the distinct people who approved exactly this content.
 
-    `required` is the approval's own number; the policy's minimum for the risk is added here. `secrets` maps
-    HMAC key ids to their secrets. Raises Tampered if a signature by a known key does not match the content,
-    NotApproved if somebody rejected it or too few signatures count.
+    The policy's minimum for the risk is added to the approval's own number of signatures. `secrets` maps HMAC key
+    ids to their secrets. Raises Tampered if a signature by a known key does not match the content, NotApproved if
+    somebody rejected it or too few signatures count.
     """
     risk = _risk(content.risk_level)
     approvals: dict[str, Signer] = {}
@@ -66,12 +67,15 @@ def verify_approval(
     not_counted: set[str] = set()
     rejected: set[str] = set()
     for signature in recorded:
+        if signature.form != FORM:
+            not_counted.add(f"{signature.signer}: the form signed bound less than a signature has to; sign again")
+            continue
         signer, key, why_not = _known_key(signature, policy, secrets)
         if signer is None:
             not_counted.add(f"{signature.signer}: {why_not}")
             continue
         decision = _verified_decision(content, signature, signer, key, approval_id)
-        why_not = _why_not(signer, risk, policy, requested_by)
+        why_not = _why_not(signer, risk, policy, content.requested_by)
         who = identity(signer.name)
         if decision is Decision.REJECT:
             rejected.add(signer.name)
@@ -85,7 +89,7 @@ def verify_approval(
         raise NotApproved(
             f"rejected by {', '.join(sorted(rejected))}", hint="file a new request once the reason is gone"
         )
-    needed = policy.required_signatures(risk, required)
+    needed = policy.required_signatures(risk, content.required_signatures)
     notes = tuple(sorted(not_counted))
     if len(approvals) < needed:
         raise _too_few(approvals, needed, notes)
@@ -105,7 +109,6 @@ def check_signature(
     approval_id: UUID | str,
     policy: Policy,
     secrets: Mapping[str, SecretStr],
-    requested_by: str,
 ) -> None:
     """Refuse a signature that would not count, before it is recorded.
 
@@ -115,7 +118,7 @@ def check_signature(
     signer, key, why_not = _known_key(signature, policy, secrets)
     if signer is not None:
         decision = _verified_decision(content, signature, signer, key, approval_id)
-        why_not = None if decision is Decision.REJECT else _why_not(signer, risk, policy, requested_by)
+        why_not = None if decision is Decision.REJECT else _why_not(signer, risk, policy, content.requested_by)
     if why_not is not None:
         raise NotApproved(f"the signature of {signature.signer} does not count: {why_not}", hint=_ASK)
 

@@ -12,12 +12,13 @@ from countersign.policy.clusters import ClusterRule
 from countersign.policy.custom import CustomResource
 from countersign.policy.freeze import FreezeWindow
 from countersign.policy.gateway import HostGateway
+from countersign.policy.names import identity
 from countersign.policy.operations import OperationsPerRisk, matches_any
 from countersign.policy.probes import Probe
 from countersign.policy.problem import problem
 from countersign.policy.risk import Count, RiskLevel, SignaturesPerRisk
 from countersign.policy.rollback import RollbackRule
-from countersign.policy.signers import AutoApprover, Signer, identity
+from countersign.policy.signers import AutoApprover, Signer
 
 Patterns = tuple[Annotated[str, Field(min_length=1, max_length=253)], ...]
 SYSTEM_NAMESPACES = ("kube-system", "kube-public", "kube-node-lease")

@@ -7,8 +7,9 @@ import yaml
 from countersign.errors import ConfigurationError, InvalidInput
 from countersign.policy.document import Policy
 from countersign.policy.loading import load_policy
+from countersign.policy.names import identity
 from countersign.policy.risk import RiskLevel
-from countersign.policy.signers import Signer, identity
+from countersign.policy.signers import Signer
 
 
 def entry_of(signer: Signer) -> str:

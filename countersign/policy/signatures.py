@@ -2,11 +2,15 @@
 
 The signed bytes are five lines joined by a line feed, without one at the end, in UTF-8:
 
-    countersign/approval/v1
+    countersign/approval/v2
     <decision: approve or reject>
     <approval id>
     <signer's name>
     <SHA-256 of the content, 64 lower-case hexadecimal digits>
+
+The content is everything that decides what happens or what is believed of the request: `SignedContent` has its
+fields, and its hash is that of their canonical JSON. A number with a fraction, which has no canonical text, stands
+there as {"decimal": "0.25"}.
 
 The first line keeps a signature made for anything else from counting here. The approval's id keeps a
 signature from being copied to another request with the same content, which would run it a second time.
@@ -18,9 +22,10 @@ import binascii
 import hashlib
 import hmac
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from enum import StrEnum
+from math import isfinite
 from typing import Any, assert_never
 from uuid import UUID
 
@@ -28,11 +33,13 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import SecretStr
 
-from countersign.canonical import sha256_of
+from countersign.canonical import canonical_json, sha256_of
 from countersign.errors import InvalidInput
 from countersign.policy.keys import key_id_of, load_public_key, secret_bytes
 
-DOMAIN = "countersign/approval/v1"
+DOMAIN = "countersign/approval/v2"
+FORM = 2
+"""Number of the form that signatures are made in; those of an earlier one bind less and do not count."""
 
 
 class Decision(StrEnum):
@@ -49,38 +56,52 @@ class Algorithm(StrEnum):
     HMAC_SHA256 = "hmac-sha256"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SignedContent:
-    """The part of an approval that its signatures bind."""
+    """The part of an approval that its signatures bind: all of it but its status and its idempotency key."""
 
     action: str
-    target: Mapping[str, Any] | str | None
-    """JSON without floats."""
+    target: Mapping[str, Any] | None
+    """On what it acts, the cluster or the hosts' fleet included; JSON."""
     parameters: Mapping[str, Any]
-    """JSON without floats."""
+    """What the action reads to, the operation included; JSON."""
     risk_level: str
-    expires_at: datetime | None
+    requested_by: str
+    expires_at: datetime | None = None
     """Aware; bound to the microsecond."""
+    not_before: datetime | None = None
+    """Aware; bound to the microsecond."""
+    required_signatures: int = 1
+    description: str = ""
+    blast_radius: Mapping[str, Any] = field(default_factory=dict)
+    """JSON."""
+    incident: str | None = None
+    playbook: str | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    """JSON, the names of probes included."""
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what is hashed, as JSON values by field. Raises InvalidInput naming a field without such a form."""
+        return {each.name: self._value(each.name) for each in fields(self)}
 
     @property
     def hash(self) -> str:
         """SHA-256 of the canonical JSON. Raises InvalidInput naming the field that has no such form."""
-        if self.expires_at is not None and self.expires_at.tzinfo is None:
-            raise InvalidInput("expires_at has no time zone", hint="give an offset, e.g. 2026-12-20T00:00:00Z")
-        content = {
-            "action": self.action,
-            "target": self.target,
-            "parameters": self.parameters,
-            "risk_level": str(self.risk_level),
-            "expires_at": None if self.expires_at is None else utc_text(self.expires_at),
-        }
+        return sha256_of(self.as_json())
+
+    def _value(self, name: str) -> Any:
+        value = getattr(self, name)
+        if isinstance(value, datetime):
+            if value.tzinfo is None:
+                raise InvalidInput(f"{name} has no time zone", hint="give an offset, e.g. 2026-12-20T00:00:00Z")
+            return utc_text(value)
         try:
-            return sha256_of(content)
-        except (TypeError, UnicodeEncodeError, RecursionError) as error:
-            reason = "a lone surrogate" if isinstance(error, UnicodeEncodeError) else str(error)
-            raise InvalidInput(
-                f"action, target or parameters cannot be signed: {reason}", hint="use JSON values without floats"
-            ) from None
+            found = _with_decimals(value)
+            canonical_json(found).encode("utf-8")
+        except (TypeError, ValueError, RecursionError) as error:
+            reason = "it has a lone surrogate" if isinstance(error, UnicodeEncodeError) else str(error)
+            raise InvalidInput(f"{name} cannot be signed: {reason}", hint="use JSON values") from None
+        return found
 
 
 @dataclass(frozen=True)
@@ -100,9 +121,9 @@ def utc_text(moment: datetime) -> str:
 
 def signed_bytes(content: SignedContent, *, approval_id: UUID | str, signer: str, decision: Decision) -> bytes:
     """Return the exact bytes that are signed. Raises InvalidInput for an id or a name with a line feed."""
-    for field, value in (("approval_id", str(approval_id)), ("signer", signer)):
+    for name, value in (("approval_id", str(approval_id)), ("signer", signer)):
         if not value.isprintable() or not value:
-            raise InvalidInput(f"{field} is empty or has control characters", hint="use printable text on one line")
+            raise InvalidInput(f"{name} is empty or has control characters", hint="use printable text on one line")
     return "\n".join((DOMAIN, decision.value, str(approval_id), signer, content.hash)).encode("utf-8")
 
 
@@ -140,6 +161,18 @@ def verify(message: bytes, value: str, *, algorithm: Algorithm, public_key: str 
             return hmac.compare_digest(hmac.digest(secret, message, hashlib.sha256), raw)
         case _:
             assert_never(algorithm)
+
+
+def _with_decimals(value: Any) -> Any:
+    if isinstance(value, float):
+        if not isfinite(value):
+            raise ValueError(f"{value} is no JSON number")
+        return {"decimal": repr(value)}
+    if isinstance(value, Mapping):
+        return {key: _with_decimals(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_with_decimals(item) for item in value]
+    return str(value) if isinstance(value, StrEnum) else value
 
 
 def _base64(raw: bytes) -> str:

@@ -1,21 +1,16 @@
 """Who may sign, with which key and up to which risk; and what the auto-approver may decide alone."""
 
-import unicodedata
 from typing import Annotated, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from countersign.policy.keys import key_id_of, load_public_key, public_text
+from countersign.policy.names import identity
 from countersign.policy.operations import DEFAULT_AUTOMATIC, OperationPatterns
 from countersign.policy.problem import problem
 from countersign.policy.risk import RiskLevel
 
 AUTO_APPROVE_PREFIX = "auto_approve"
-
-
-def identity(name: str) -> str:
-    """Return the form in which two spellings of one person's name are equal."""
-    return unicodedata.normalize("NFKC", name).strip().casefold()
 
 
 def is_auto_approved(requested_by: str) -> bool:

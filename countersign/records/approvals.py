@@ -25,8 +25,10 @@ LARGEST_PAGE = 500
 # Lock an approval while its signatures are counted, so that two signers cannot both be the second to last.
 LOCK = text("SELECT status FROM approval WHERE id = :approval_id FOR NO KEY UPDATE")
 
-# Distinct signers that said yes; uq_signature_approval_id_signer makes every row a signer.
-COUNT_APPROVALS = text("SELECT count(*) FROM signature WHERE approval_id = :approval_id AND decision = 'approve'")
+# Distinct signers that said yes in this form; uq_signature_approval_id_signer makes every row a signer.
+COUNT_APPROVALS = text("""
+    SELECT count(*) FROM signature WHERE approval_id = :approval_id AND decision = 'approve' AND form = :form
+""")
 
 # Give a locked approval its new status.
 SET_STATUS = text("""
@@ -67,6 +69,7 @@ class NewApproval:
     incident_id: str | None = None
     matched_playbook_id: str | None = None
     expires_at: datetime | None = None
+    not_before: datetime | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
     target: Mapping[str, Any] | None = None
     """Part of what is signed; None when the action's text says it all."""
@@ -84,6 +87,8 @@ class NewSignature:
     algorithm: str
     key_id: str
     value: str
+    form: int
+    """Number of the form that was signed."""
     comment: str = ""
 
 
@@ -184,6 +189,7 @@ def add_signature(session: Session, approval_id: UUID, new: NewSignature, *, now
                     algorithm=new.algorithm,
                     key_id=new.key_id,
                     value=new.value,
+                    form=new.form,
                     created_at=now,
                 )
             )
@@ -252,7 +258,7 @@ def expire_due(session: Session, *, limit: int = 100) -> Sequence[UUID]:
 
 
 def _decide(session: Session, approval: Approval, new: NewSignature) -> None:
-    given = session.execute(COUNT_APPROVALS, {"approval_id": approval.id}).scalar_one()
+    given = session.execute(COUNT_APPROVALS, {"approval_id": approval.id, "form": new.form}).scalar_one()
     status, reason = approval.status, None
     if new.decision is Decision.REJECT:
         status = ApprovalStatus.REJECTED
@@ -297,6 +303,7 @@ def _values(new: NewApproval) -> dict[str, Any]:
         "incident_id": new.incident_id,
         "matched_playbook_id": new.matched_playbook_id,
         "expires_at": new.expires_at,
+        "not_before": new.not_before,
         "details": clean_json(new.metadata),
         "target": clean_json(new.target),
         "parameters": clean_json(new.parameters),

@@ -26,6 +26,7 @@ CLAIM = text("""
     WITH taken AS (
         UPDATE approval SET status = 'executing', updated_at = clock_timestamp()
         WHERE id = :approval_id AND status = 'approved' AND (expires_at IS NULL OR expires_at > clock_timestamp())
+          AND (not_before IS NULL OR not_before <= clock_timestamp())
         RETURNING id
     )
     INSERT INTO execution (id, approval_id, dry_run, fence, worker, flow_run_id, started_at, lease_until)
@@ -50,6 +51,7 @@ TAKE_OVER = text("""
 STATE = text("""
     SELECT approval.status, approval.rejection_reason, approval.expires_at,
            approval.expires_at <= clock_timestamp() AS is_expired,
+           approval.not_before, approval.not_before > clock_timestamp() AS is_early,
            execution.id, execution.fence, execution.worker, execution.flow_run_id, execution.lease_until,
            execution.lease_until <= clock_timestamp() AS is_abandoned, execution.outcome
     FROM approval LEFT JOIN execution
@@ -217,9 +219,13 @@ def _lost(approval_id: UUID, state: Row[tuple[object, ...]]) -> Claim | None:
             lease_until=state.lease_until,
             outcome=None if state.outcome is None else Outcome(state.outcome),
         )
-    if status is ApprovalStatus.APPROVED and not state.is_expired:
+    if status is ApprovalStatus.APPROVED and not state.is_expired and not state.is_early:
         return None
     reason = f"the approval is {status}" + (f": {state.rejection_reason}" if state.rejection_reason else "")
     if status is ApprovalStatus.APPROVED:
-        reason = f"the approval expired at {state.expires_at.isoformat()}"
+        reason = (
+            f"the approval expired at {state.expires_at.isoformat()}"
+            if state.is_expired
+            else f"the approval may not be started before {state.not_before.isoformat()}"
+        )
     return Claim(result=ClaimResult.NOT_CLAIMABLE, approval_id=approval_id, status=status, reason=reason)

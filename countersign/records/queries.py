@@ -28,7 +28,8 @@ RECENT_EXECUTIONS = text("""
 # Approved, and nobody has started them (ix_approval_waiting_updated_at).
 NEVER_STARTED = text("""
     SELECT id, updated_at FROM approval
-    WHERE status = 'approved' AND updated_at < clock_timestamp() - make_interval(secs => :older_than_seconds)
+    WHERE status = 'approved' AND (not_before IS NULL OR not_before <= clock_timestamp())
+      AND updated_at < clock_timestamp() - make_interval(secs => :older_than_seconds)
       AND (expires_at IS NULL OR expires_at > clock_timestamp())
     ORDER BY updated_at LIMIT :limit
 """)

@@ -33,6 +33,7 @@ CONTENT = SignedContent(
     target={"kind": "Deployment", "names": ["api"], "namespace": "prod"},
     parameters={"operation": "restart", "parameters": {}},
     risk_level="medium",
+    requested_by="dora",
     expires_at=datetime(2026, 3, 2, tzinfo=UTC),
 )
 

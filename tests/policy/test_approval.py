@@ -34,9 +34,7 @@ moments = st.datetimes(timezones=st.just(UTC)) | st.none()
 def verified(
     *signatures: RecordedSignature,
     content: SignedContent = CONTENT,
-    required: int = 1,
     policy: Policy = POLICY,
-    requested_by: str = "dora",
     approval_id: str = APPROVAL,
     secrets: dict[str, SecretStr] = SECRETS,
 ) -> VerifiedApproval:
@@ -44,11 +42,13 @@ def verified(
         content,
         signatures,
         approval_id=approval_id,
-        required=required,
         policy=policy,
         secrets=secrets,
-        requested_by=requested_by,
     )
+
+
+def asked_by(requester: str, **changes: object) -> SignedContent:
+    return replace(CONTENT, requested_by=requester, **changes)
 
 
 @st.composite
@@ -62,7 +62,15 @@ def changed_contents(draw: st.DrawFn) -> SignedContent:
                 "target": json_values.filter(lambda value: isinstance(value, dict | str | None)),
                 "parameters": st.dictionaries(st.text(max_size=4), json_values, max_size=3),
                 "risk_level": st.sampled_from(["low", "high", "critical"]),
+                "requested_by": st.text(st.characters(exclude_categories=("Cs",)), max_size=8),
                 "expires_at": moments,
+                "not_before": moments,
+                "required_signatures": st.integers(1, 3),
+                "description": st.text(st.characters(exclude_categories=("Cs",)), max_size=8),
+                "blast_radius": st.dictionaries(st.text(max_size=4), json_values, max_size=2),
+                "incident": st.none() | st.text(st.characters(exclude_categories=("Cs",)), max_size=4),
+                "playbook": st.none() | st.text(st.characters(exclude_categories=("Cs",)), max_size=4),
+                "metadata": st.dictionaries(st.text(max_size=4), json_values, max_size=2),
             },
         ).filter(bool)
     )
@@ -106,6 +114,11 @@ def test_signing_with_ones_own_key_under_anothers_name_is_tampering() -> None:
         verified(Pen().sign("alice", as_name="bob"))
 
 
+def test_a_signature_in_an_earlier_form_does_not_count_and_says_sign_again() -> None:
+    with pytest.raises(NotApproved, match=r"alice: the form signed bound less .*; sign again"):
+        verified(replace(Pen().sign("alice"), form=1))
+
+
 def test_a_signature_copied_from_another_request_is_tampering() -> None:
     with pytest.raises(Tampered):
         verified(Pen("another-approval").sign("alice"))
@@ -126,21 +139,22 @@ def test_comment_and_time_are_not_signed() -> None:
 
 @given(names=st.lists(st.sampled_from(SIGNERS), max_size=8), required=st.integers(0, 5))
 def test_only_distinct_signers_count_and_their_order_does_not_matter(names: list[str], required: int) -> None:
-    signatures = [Pen().sign(name) for name in names]
+    content = replace(CONTENT, required_signatures=required)
+    signatures = [Pen().sign(name, content) for name in names]
     distinct = set(names)
     if len(distinct) < max(required, 1):
         with pytest.raises(NotApproved, match=f"{len(distinct)} count"):
-            verified(*signatures, required=required)
+            verified(*signatures, content=content)
     else:
-        result = verified(*signatures, required=required)
+        result = verified(*signatures, content=content)
         assert set(result.signers) == distinct
-        assert result == verified(*reversed(signatures), required=required)
+        assert result == verified(*reversed(signatures), content=content)
 
 
 def test_the_policys_minimum_for_the_risk_counts_even_if_the_request_asks_for_less() -> None:
     content = replace(CONTENT, risk_level="critical")
     with pytest.raises(NotApproved, match="2 valid signatures are needed and 1 count"):
-        verified(Pen().sign("alice", content), content=content, required=1)
+        verified(Pen().sign("alice", content), content=content)
     assert verified(Pen().sign("alice", content), Pen().sign("bob", content), content=content).required == 2
 
 
@@ -152,8 +166,9 @@ def test_two_keys_of_one_person_count_once() -> None:
     )
     both = Pen().sign("alice"), Pen().sign("bot", as_name="alice")
     assert verified(*both, policy=policy).signers == ("alice",)
+    two = replace(CONTENT, required_signatures=2)
     with pytest.raises(NotApproved):
-        verified(*both, policy=policy, required=2)
+        verified(Pen().sign("alice", two), Pen().sign("bot", two, as_name="alice"), policy=policy, content=two)
 
 
 def test_one_secret_under_two_names_counts_once() -> None:
@@ -162,12 +177,11 @@ def test_one_secret_under_two_names_counts_once() -> None:
     )
     same = {"bot": SECRETS["auto"], "auto": SECRETS["auto"]}
     policy = policy.model_copy(update={"auto_approver": policy.auto_approver.model_copy(update={"signer": "other"})})
-    bot = sign_hmac(
-        CONTENT, approval_id=APPROVAL, signer="bot", decision=Decision.APPROVE, key="bot", secret=same["bot"]
-    )
+    two = replace(CONTENT, required_signatures=2)
+    bot = sign_hmac(two, approval_id=APPROVAL, signer="bot", decision=Decision.APPROVE, key="bot", secret=same["bot"])
     recorded = RecordedSignature("bot", "approve", "", bot.algorithm, bot.key_id, bot.value, datetime.now(UTC))
     with pytest.raises(NotApproved, match="under another name"):
-        verified(Pen().sign("auto_approver"), recorded, policy=policy, secrets=same, required=2)
+        verified(Pen().sign("auto_approver", two), recorded, policy=policy, secrets=same, content=two)
 
 
 def test_a_signer_removed_from_the_policy_no_longer_counts() -> None:
@@ -187,13 +201,17 @@ def test_a_signature_above_the_signers_risk_does_not_count() -> None:
         verified(*(Pen().sign(name, content) for name in ("alice", "bot")), content=content)
 
 
-@pytest.mark.parametrize("requester", ["alice", "Alice", " ALICE ", "ａlice"])
+@pytest.mark.parametrize(
+    "requester", ["alice", "Alice", " ALICE ", "ａlice", "ali\u200bce", "аlice", "\u0430l\u0456\u0441\u0435"]
+)
 def test_the_requesters_own_signature_does_not_count_with_four_eyes(requester: str) -> None:
+    content = asked_by(requester)
+    alice, bob = Pen().sign("alice", content), Pen().sign("bob", content)
     with pytest.raises(NotApproved, match="alice: made the request"):
-        verified(Pen().sign("alice"), requested_by=requester)
-    assert verified(Pen().sign("alice"), Pen().sign("bob"), requested_by=requester).signers == ("bob",)
+        verified(alice, content=content)
+    assert verified(alice, bob, content=content).signers == ("bob",)
     two_eyes = POLICY.model_copy(update={"four_eyes": False})
-    assert verified(Pen().sign("alice"), requested_by=requester, policy=two_eyes).signers == ("alice",)
+    assert verified(alice, content=content, policy=two_eyes).signers == ("alice",)
 
 
 def test_a_rejection_outweighs_every_approval() -> None:
@@ -206,7 +224,7 @@ def test_nobodys_signature_approves_nothing() -> None:
     careless = Policy.model_validate({"minimum_signatures": {"low": 0, "medium": 0, "high": 0, "critical": 0}})
     for policy in (POLICY, careless):
         with pytest.raises(NotApproved, match=r"1 valid signatures are needed and 0 count \(nobody\)"):
-            verified(required=0, policy=policy)
+            verified(content=replace(CONTENT, required_signatures=0), policy=policy)
 
 
 def test_the_default_policy_approves_nothing() -> None:
@@ -215,31 +233,35 @@ def test_the_default_policy_approves_nothing() -> None:
 
 
 def test_the_auto_approver_signs_its_own_requests_alone() -> None:
-    result = verified(Pen().sign("auto_approver"), requested_by="AUTO_APPROVE:rule-7")
+    content = asked_by("AUTO_APPROVE:rule-7")
+    result = verified(Pen().sign("auto_approver", content), content=content)
     assert result.automatic
     assert result.signers == ("auto_approver",)
 
 
 def test_a_person_beside_the_auto_approver_makes_it_no_longer_automatic() -> None:
-    assert not verified(Pen().sign("auto_approver"), Pen().sign("alice"), requested_by="auto_approve").automatic
+    content = asked_by("auto_approve")
+    both = (Pen().sign(name, content) for name in ("auto_approver", "alice"))
+    assert not verified(*both, content=content).automatic
 
 
 def test_the_auto_approver_does_not_sign_for_people() -> None:
     with pytest.raises(NotApproved, match="signs only its own requests"):
-        verified(Pen().sign("auto_approver"), requested_by="dora")
+        verified(Pen().sign("auto_approver"))
 
 
 def test_the_auto_approver_is_bounded_by_its_risk_level() -> None:
-    content = replace(CONTENT, risk_level="high")
+    content = asked_by("auto_approve", risk_level="high")
     signatures = [Pen().sign(name, content) for name in ("auto_approver", "alice")]
     with pytest.raises(NotApproved, match="the auto-approver may sign up to medium risk"):
-        verified(*signatures, content=content, requested_by="auto_approve")
+        verified(*signatures, content=content)
 
 
 def test_a_disabled_auto_approver_does_not_count() -> None:
+    content = asked_by("auto_approve")
     off = POLICY.model_copy(update={"auto_approver": POLICY.auto_approver.model_copy(update={"enabled": False})})
     with pytest.raises(NotApproved, match="switched off"):
-        verified(Pen().sign("auto_approver"), requested_by="auto_approve", policy=off)
+        verified(Pen().sign("auto_approver", content), content=content, policy=off)
 
 
 def test_an_unknown_risk_level_is_named() -> None:
@@ -248,15 +270,14 @@ def test_an_unknown_risk_level_is_named() -> None:
 
 
 def test_a_signature_is_judged_before_it_is_recorded() -> None:
-    def judge(signature: RecordedSignature, requested_by: str = "dora") -> None:
-        check_signature(
-            CONTENT, signature, approval_id=APPROVAL, policy=POLICY, secrets=SECRETS, requested_by=requested_by
-        )
+    def judge(signature: RecordedSignature, content: SignedContent = CONTENT) -> None:
+        check_signature(content, signature, approval_id=APPROVAL, policy=POLICY, secrets=SECRETS)
 
+    own = asked_by("alice")
     judge(Pen().sign("alice"))
-    judge(Pen().sign("alice", decision=Decision.REJECT), requested_by="alice")
+    judge(Pen().sign("alice", own, decision=Decision.REJECT), own)
     with pytest.raises(NotApproved, match="made the request"):
-        judge(Pen().sign("alice"), requested_by="alice")
+        judge(Pen().sign("alice", own), own)
     with pytest.raises(NotApproved, match="is unknown"):
         judge(replace(Pen().sign("alice"), key_id="ed25519:0"))
     with pytest.raises(Tampered):

@@ -30,10 +30,8 @@ def test_the_printed_entry_verifies_what_the_written_key_signs(
         CONTENT,
         [recorded],
         approval_id=APPROVAL,
-        required=1,
         policy=load_policy(result.stdout),
         secrets={},
-        requested_by="dora",
     )
     assert verified.signers == (name,)
 

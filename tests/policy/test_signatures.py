@@ -1,7 +1,9 @@
 """What is signed: the exact bytes, and that nothing else verifies."""
 
 from base64 import b64decode
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
+from hashlib import sha256
 
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
@@ -15,13 +17,25 @@ from tests.policy.people import APPROVAL, CONTENT, KEYS, Pen
 
 
 def test_the_signed_bytes_are_the_five_documented_lines() -> None:
-    content = SignedContent("kubectl get pods", None, {}, "low", datetime(2026, 1, 2, 11, tzinfo=UTC))
-    # sha256sum of {"action":"kubectl get pods","expires_at":"2026-01-02T11:00:00.000000Z","parameters":{},
-    # "risk_level":"low","target":null} on one line.
-    assert content.hash == "59af33febbdba6ce15b07a5ce53ad9bf4989ea4bac3da61cefd58382a66a1931"
+    content = SignedContent(
+        action="kubectl get pods",
+        target=None,
+        parameters={},
+        risk_level="low",
+        requested_by="dora",
+        expires_at=datetime(2026, 1, 2, 11, tzinfo=UTC),
+        blast_radius={"share": 0.25},
+    )
+    # sha256sum of this on one line, made by hand.
+    text = (
+        '{"action":"kubectl get pods","blast_radius":{"share":{"decimal":"0.25"}},"description":"",'
+        '"expires_at":"2026-01-02T11:00:00.000000Z","incident":null,"metadata":{},"not_before":null,"parameters":{},'
+        '"playbook":null,"requested_by":"dora","required_signatures":1,"risk_level":"low","target":null}'
+    )
+    assert content.hash == sha256(text.encode()).hexdigest()
     assert (
         signed_bytes(content, approval_id="a-1", signer="阿明", decision=Decision.REJECT)
-        == f"countersign/approval/v1\nreject\na-1\n阿明\n{content.hash}".encode()
+        == f"countersign/approval/v2\nreject\na-1\n阿明\n{content.hash}".encode()
     )
 
 
@@ -32,13 +46,13 @@ def test_one_moment_in_two_time_zones_has_one_hash() -> None:
 
 def test_a_time_without_a_zone_cannot_be_signed() -> None:
     with pytest.raises(InvalidInput, match="expires_at"):
-        _ = SignedContent("a", None, {}, "low", datetime(2026, 1, 1)).hash  # noqa: DTZ001
+        _ = replace(CONTENT, expires_at=datetime(2026, 1, 1)).hash  # noqa: DTZ001
 
 
-@pytest.mark.parametrize("parameters", [{"replicas": 1.5}, {"x": {1: 2}}, {"x": {1, 2}}, {"x": "\ud800"}])
+@pytest.mark.parametrize("parameters", [{"replicas": float("nan")}, {"x": {1: 2}}, {"x": {1, 2}}, {"x": "\ud800"}])
 def test_values_without_a_canonical_form_cannot_be_signed(parameters: dict) -> None:
-    with pytest.raises(InvalidInput, match="cannot be signed"):
-        _ = SignedContent("a", None, parameters, "low", None).hash
+    with pytest.raises(InvalidInput, match="parameters cannot be signed"):
+        _ = replace(CONTENT, parameters=parameters).hash
 
 
 @pytest.mark.parametrize("signer", ["", "alice\nbob", "alice\x00"])

@@ -26,7 +26,7 @@ def now() -> datetime:
 
 def signed_by(signer: str, decision: Decision = Decision.APPROVE, comment: str = "") -> NewSignature:
     return NewSignature(
-        signer=signer, decision=decision, comment=comment, algorithm="hmac-sha256", key_id="k1", value="abc"
+        signer=signer, decision=decision, comment=comment, algorithm="hmac-sha256", key_id="k1", value="abc", form=2
     )
 
 

@@ -74,8 +74,8 @@ LOAD = f"""
            timestamptz '2040-01-01', 'key-' || n,
            timestamptz '2026-01-01' + n * interval '1 s', timestamptz '2026-01-01' + n * interval '1 s'
     FROM generate_series(1, {FINISHED}) AS n;
-    INSERT INTO signature (approval_id, signer, decision, algorithm, key_id, value, created_at)
-    SELECT id, 'bob', 'approve', 'hmac', 'k', 'v', created_at FROM approval;
+    INSERT INTO signature (approval_id, signer, decision, algorithm, key_id, value, form, created_at)
+    SELECT id, 'bob', 'approve', 'hmac', 'k', 'v', 2, created_at FROM approval;
     INSERT INTO execution (id, approval_id, dry_run, fence, worker, lease_until, started_at, outcome, settled_at)
     SELECT id, id, false, 1, 'w', timestamptz '2040-01-01', created_at,
            CASE WHEN status = 'executed' THEN 'success' END, CASE WHEN status = 'executed' THEN created_at END

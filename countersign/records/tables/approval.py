@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Boolean, CheckConstraint, Computed, Index, Integer, func, text
+from sqlalchemy import Boolean, CheckConstraint, Computed, Index, Integer, SmallInteger, func, text
 from sqlmodel import Column, Field
 
 from countersign.records.identifiers import new_id
@@ -32,6 +32,7 @@ class Approval(Record, table=True):
         check_one_of("risk_level", RiskLevel),
         check_length("action", 20_000),
         CheckConstraint("required_signatures BETWEEN 1 AND 20", name="required_signatures_range"),
+        CheckConstraint("not_before < expires_at", name="starts_before_it_expires"),
         # Lists, newest first, with and without a status.
         Index("ix_approval_created_at_id", text("created_at DESC"), text("id DESC")),
         Index("ix_approval_status_created_at_id", "status", text("created_at DESC"), text("id DESC")),
@@ -57,6 +58,8 @@ class Approval(Record, table=True):
     """No foreign key: fast paths are approved before the incident is written."""
     matched_playbook_id: str | None = Field(default=None, sa_column=words(null=True))
     expires_at: datetime | None = Field(default=None, sa_column=moment(null=True))
+    not_before: datetime | None = Field(default=None, sa_column=moment(null=True))
+    """Nobody starts it before; None is no limit."""
     details: dict[str, Any] = Field(default_factory=dict, sa_column=document())
     """The request's `metadata` (a name that SQLAlchemy keeps for itself)."""
     target: dict[str, Any] | None = Field(default=None, sa_column=document(null=True))
@@ -87,8 +90,8 @@ class Signature(Record, table=True):
     __tablename__ = "signature"
     __table_args__ = (
         check_one_of("decision", Decision),
-        # One decision per person, however the name is capitalised.
-        Index("uq_signature_approval_id_signer", "approval_id", func.lower(text("signer")), unique=True),
+        # One decision per person and form, however the name is capitalised.
+        Index("uq_signature_approval_id_signer", "approval_id", func.lower(text("signer")), "form", unique=True),
     )
 
     seq: int | None = Field(default=None, sa_column=sequence())
@@ -99,4 +102,6 @@ class Signature(Record, table=True):
     algorithm: str = Field(sa_column=words())
     key_id: str = Field(sa_column=words())
     value: str = Field(sa_column=words())
+    form: int = Field(sa_column=Column(SmallInteger(), nullable=False))
+    """Number of the form that was signed (countersign.policy.signatures.FORM); earlier ones do not count."""
     created_at: datetime = Field(sa_column=moment())

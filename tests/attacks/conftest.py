@@ -1,0 +1,21 @@
+"""What the attacks are made on: an office with a sandbox cluster, and the database's owner's own connection."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from sqlalchemy import Engine, text
+
+from tests.execution.conftest import Office, cluster, household, office, running_cluster
+
+__all__ = ["Office", "cluster", "household", "office", "running_cluster"]
+
+Sql = Callable[..., None]
+
+
+@pytest.fixture
+def as_owner(engine: Engine) -> Iterator[Sql]:
+    """Runs SQL as whoever owns the database: no trigger and no grant is in the way."""
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text("SET session_replication_role = replica"))
+        yield lambda statement, **values: connection.execute(text(statement), values)
+        connection.execute(text("SET session_replication_role = origin"))

@@ -1,0 +1,75 @@
+"""May sign and wants to sign her own request: files it under another spelling of her name."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+from sqlmodel import Session
+
+from countersign.errors import InvalidInput, NotApproved
+from countersign.execution.filing import Request, file_request
+from countersign.execution.signing import sign_approval
+from countersign.policy.signatures import Decision
+from countersign.records.database import transaction
+from countersign.records.tables import Approval
+from tests.attacks.conftest import Office
+
+REQUEST = Request(action="kubectl annotate deployment/web note=seen -n shop --overwrite", requested_by="alice")
+
+
+@pytest.mark.parametrize("name", ["ALICE", "ａｌｉｃｅ", "alice ", "a1ice"])
+def test_a_name_that_looks_like_hers_is_hers(office: Office, name: str) -> None:
+    with transaction(office.services.engine) as session:
+        approval = _file(office, name, session)
+        with pytest.raises(NotApproved, match="made the request, and four_eyes is on"):
+            sign_approval(
+                session,
+                office.services,
+                approval,
+                signer="alice",
+                key=office.household.keys["alice"],
+                decision=Decision.APPROVE,
+            )
+
+
+def test_letters_of_two_scripts_are_refused_when_filed(office: Office) -> None:
+    with (
+        transaction(office.services.engine) as session,
+        pytest.raises(InvalidInput, match=r"requested_by: .* mixes Cyrillic and Latin letters"),
+    ):
+        _file(office, "\u0430l\u0456\u0441\u0435", session)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("ali\u200bce", "requested_by has an invisible character"),
+        ("alice\u202e", "requested_by has an invisible character"),
+        ("alice\n", "requested_by has a control character"),
+        ("alice\u3164", "requested_by has an invisible character"),
+        ("\x1b[2Kbob", "requested_by has a control character"),
+        ("   ", "requested_by: must not be empty"),
+    ],
+)
+def test_a_name_with_what_nobody_sees_is_refused_when_filed(office: Office, name: str, said: str) -> None:
+    with transaction(office.services.engine) as session, pytest.raises(InvalidInput, match=said):
+        _file(office, name, session)
+
+
+@pytest.mark.parametrize("field", ["description", "incident_id", "matched_playbook_id"])
+def test_terminal_escapes_in_other_texts_are_refused_when_filed(office: Office, field: str) -> None:
+    with (
+        pytest.raises(InvalidInput, match=field.removesuffix("_id").removeprefix("matched_")),
+        transaction(office.services.engine) as session,
+    ):
+        file_request(
+            session,
+            replace(REQUEST, **{field: "INC-7\x1b]0;x\x07"}),
+            policy=office.services.policy,
+            now=datetime.now(UTC),
+        )
+
+
+def _file(office: Office, name: str, session: Session) -> Approval:
+    request, now = replace(REQUEST, requested_by=name), datetime.now(UTC)
+    return file_request(session, request, policy=office.services.policy, now=now).approval

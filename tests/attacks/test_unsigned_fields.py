@@ -1,0 +1,43 @@
+"""Holds the database's owner: changes a field of a signed request that is not its action."""
+
+import pytest
+
+from tests.attacks.conftest import Office, Sql
+
+ACTION = "kubectl annotate deployment/web note=seen -n shop --overwrite"
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("requested_by", "'alice'"),
+        ("required_signatures", "1"),
+        ("description", "'INC-666: resolve this one'"),
+        ("incident_id", "'INC-666'"),
+        ("matched_playbook_id", "'trusted-playbook'"),
+        ("details", """'{"probes": ["always-well"]}'"""),
+        ("blast_radius", """'{"pods": 0}'"""),
+        ("expires_at", "now() + interval '1 year'"),
+        ("not_before", "now() - interval '1 day'"),
+        ("risk_level", "'low'"),
+        ("target", """target || '{"names": ["payments"]}'"""),
+        ("parameters", """parameters || '{"operation": "delete"}'"""),
+        ("action", "'kubectl scale deployment/web --replicas=0 -n shop'"),
+    ],
+)
+def test_a_field_changed_after_signing_sends_nothing(office: Office, as_owner: Sql, column: str, value: str) -> None:
+    approval = office.approved(
+        ACTION,
+        risk="high",
+        required_signatures=2,
+        description="INC-7: annotate it",
+        incident_id="INC-7",
+        metadata={"probes": ["shop"]},
+        blast_radius={"pods": 3},
+    )
+    as_owner(f"UPDATE approval SET {column} = {value} WHERE id = :id", id=approval)
+    report = office.run(approval)
+    assert not report.success
+    assert report.outcome == "blocked"
+    assert "does not match: what was signed is not what the record holds now" in report.message
+    assert not office.cluster.log.mutations()
