@@ -7,6 +7,7 @@ text differs between languages, so a signer elsewhere could compute another hash
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from math import isfinite
 from typing import Any, TypeAlias
 
 JSON: TypeAlias = Mapping[str, "JSON"] | Sequence["JSON"] | str | int | bool | None
@@ -21,6 +22,22 @@ def canonical_json(value: Any) -> str:
 def sha256_of(value: Any) -> str:
     """Return the SHA-256 of `value`'s canonical JSON as 64 lower-case hexadecimal digits."""
     return hashlib.sha256(canonical_json(value).encode("utf-8")).hexdigest()
+
+
+def with_decimals(value: Any) -> Any:
+    """Return `value` with every number that has a fraction as {"decimal": "0.25"}, in a list or mapping too.
+
+    A whole number is one however it was written (1.0, 1e20), as in JSON. Raises ValueError for what is no number.
+    """
+    if isinstance(value, float):
+        if not isfinite(value):
+            raise ValueError(f"{value} is no JSON number")
+        return int(value) if value.is_integer() else {"decimal": repr(value)}
+    if isinstance(value, Mapping):
+        return {key: with_decimals(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [with_decimals(item) for item in value]
+    return value
 
 
 def _refuse_floats(value: Any) -> None:

@@ -22,6 +22,7 @@ from redis import Redis
 from sqlalchemy import Engine
 
 from countersign.errors import CountersignError
+from countersign.execution.sealing import make_seal
 from countersign.records.database import connect
 from countersign.sandbox.postgres import THROWAWAY, EmbeddedPostgres
 from countersign.sandbox.valkey import EmbeddedValkey
@@ -76,12 +77,21 @@ def pytest_runtest_makereport(
     return report
 
 
+@pytest.fixture(scope="session")
+def trust_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the keys that no database may hold, with those that every installation has."""
+    folder = tmp_path_factory.mktemp("trust")
+    make_seal(folder)
+    return folder
+
+
 @pytest.fixture(autouse=True)
-def no_ambient_settings(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def no_ambient_settings(monkeypatch: pytest.MonkeyPatch, trust_dir: Path) -> Iterator[None]:
     """A test sees the settings that it makes itself: no variable of another test, no .env of a developer."""
     for name in [name for name in os.environ if name.startswith("COUNTERSIGN_")]:
         monkeypatch.delenv(name)
     monkeypatch.setitem(Settings.model_config, "env_file", None)
+    monkeypatch.setenv("COUNTERSIGN_TRUST_DIR", str(trust_dir))
     settings.cache_clear()
     yield
     settings.cache_clear()

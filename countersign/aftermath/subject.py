@@ -13,12 +13,14 @@ from sqlmodel import Session
 from countersign.aftermath.incidents import incident_id_of
 from countersign.errors import TookTooLong
 from countersign.execution.report import Report
+from countersign.execution.sealing import Seal
 from countersign.execution.services import Services
 from countersign.records.database import transaction
 from countersign.records.ledger import TakenStep, steps_of
+from countersign.records.plans import StoredPlan
 from countersign.records.states import StepName, StepStatus
 from countersign.records.tables import Approval, Execution, LedgerStep
-from countersign.targets.model import Plan, plan_from_json
+from countersign.targets.model import Plan
 
 Write = Callable[[Session], Mapping[str, Any] | None]
 
@@ -66,6 +68,11 @@ class Subject:
         return self.services.engine
 
     @property
+    def seal(self) -> Seal:
+        """The seal of plans and journals."""
+        return self.services.seal
+
+    @property
     def execution_id(self) -> UUID:
         """The execution that the step follows."""
         return self.execution.id
@@ -77,8 +84,11 @@ class Subject:
 
     @property
     def plan(self) -> Plan | None:
-        """The plan, None where the action had none or did not get that far."""
-        return None if self.execution.plan is None else plan_from_json(self.execution.plan)
+        """The plan, None where the action had none or did not get that far. Raises Tampered."""
+        stored = self.execution
+        if stored.plan is None:
+            return None
+        return self.seal.plan(stored.id, StoredPlan(stored.plan, str(stored.plan_hash), stored.plan_mac))
 
     def result_of(self, name: StepName) -> Mapping[str, Any] | None:
         """Return the result of an earlier step that was done, else None."""

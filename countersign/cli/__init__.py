@@ -22,6 +22,7 @@ from countersign.cli import (
     status,
     steps,
     switch,
+    trust,
     up,
 )
 from countersign.cli.approvals import approvals
@@ -63,6 +64,7 @@ app.add_typer(playbooks.commands)
 app.add_typer(steps.commands)
 app.add_typer(dead_letters.commands)
 app.add_typer(switch.switch)
+app.add_typer(trust.commands)
 
 
 def main() -> None:

@@ -8,9 +8,9 @@ from countersign.actions.operation import HostOperation, KubernetesOperation
 from countersign.errors import CountersignError, OutcomeUnknown
 from countersign.execution.opening import OnBehalfOf, open_target
 from countersign.execution.performing import progress_of
-from countersign.execution.planning import stored_plan
 from countersign.execution.progress import StepResult
 from countersign.execution.report import FoundOut, Report
+from countersign.execution.sealing import stored_plan
 from countersign.execution.services import Services
 from countersign.logging import get_logger
 from countersign.records.approvals import get_approval
@@ -48,7 +48,7 @@ def _guarded(services: Services, due: LookedAtAgain) -> Finding | None:
 
 def _look(services: Services, due: LookedAtAgain) -> Finding | None:
     owned = Owned(due.execution_id, due.fence)
-    plan = stored_plan(services.engine, owned)
+    plan = stored_plan(services.engine, services.seal, owned.execution_id)
     with transaction(services.engine) as session:
         approval = get_approval(session, due.approval_id)
         before = Report.model_validate(get_execution(session, due.execution_id).report)
@@ -56,7 +56,7 @@ def _look(services: Services, due: LookedAtAgain) -> Finding | None:
     if plan is None or not isinstance(operation, KubernetesOperation | HostOperation):
         _over(services, due)
         return None
-    given_up = progress_of(services.engine, due.execution_id, plan).given_up
+    given_up = progress_of(services.engine, services.seal, due.execution_id, plan).given_up
     told = {step.key for step in before.steps if step.result == StepResult.LANDED.value}
     asked = [step for step in plan.steps if step.changes and step.key in given_up and step.key not in told]
     with open_target(services, operation, OnBehalfOf(approval, owned), planned_for=plan.system) as target:

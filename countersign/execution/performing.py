@@ -30,6 +30,7 @@ from countersign.errors import (
     TransientTargetError,
 )
 from countersign.execution.progress import Progress, StepResult, progress_through
+from countersign.execution.sealing import Seal, SealedJournal
 from countersign.logging import get_logger
 from countersign.records import journal
 from countersign.records.database import transaction
@@ -49,10 +50,12 @@ def _clock() -> float:
     return time.clock_gettime(_CLOCK)
 
 
-def progress_of(engine: Engine, execution_id: UUID, plan: Plan) -> Progress:
-    """Read from the journal how far `plan` got."""
+def progress_of(engine: Engine, seal: Seal, execution_id: UUID, plan: Plan) -> Progress:
+    """Read from the journal how far `plan` got. Raises Tampered where the journal is not as it was written."""
     with transaction(engine) as session:
-        return progress_through(plan, journal.progress(journal.entries(session, execution_id)))
+        entries = journal.entries(session, execution_id)
+    seal.head(execution_id, entries)
+    return progress_through(plan, journal.progress(entries))
 
 
 def lease_needed(settings: Settings) -> float:
@@ -68,7 +71,7 @@ def _nothing_against() -> None:
 class Performance:
     """One attempt at a plan."""
 
-    engine: Engine
+    journal: SealedJournal
     owned: Owned
     plan: Plan
     target: Target
@@ -137,16 +140,13 @@ class Performance:
         self.may_send()
         soon = self.lease_needed_seconds / 4
         asked_at = _clock()
-        with transaction(self.engine) as session:
-            entry = journal.record_intent(
-                session,
-                self.owned,
-                step=step.key,
-                attempt=self.attempt,
-                payload=step.request,
-                lease_needed_seconds=self.lease_needed_seconds + soon,
-                expires=step.changes,
-            )
+        entry = self.journal.intend(
+            step=step.key,
+            attempt=self.attempt,
+            payload=step.request,
+            lease_needed_seconds=self.lease_needed_seconds + soon,
+            expires=step.changes,
+        )
         self.at(f"intent:{step.key}")
         if soon and _clock() - asked_at > soon:
             # Held up (a paused process): the lease may be over, and whoever took over may have settled. It is asked
@@ -237,15 +237,7 @@ class Performance:
 
     def _record(self, step: Step, answer: Answer, reason: str, detail: Mapping[str, object] = NO_DETAIL) -> None:
         """Put the answer on record. A `detail` with a reason of its own knows better."""
-        with transaction(self.engine) as session:
-            journal.record_answer(
-                session,
-                self.owned,
-                step=step.key,
-                attempt=self.attempt,
-                answer=answer,
-                detail={"reason": reason, **detail},
-            )
+        self.journal.answer(step=step.key, attempt=self.attempt, answer=answer, detail={"reason": reason, **detail})
 
     def _progress(self) -> Progress:
-        return progress_of(self.engine, self.owned.execution_id, self.plan)
+        return progress_through(self.plan, journal.progress(self.journal.read()))

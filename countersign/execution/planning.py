@@ -1,4 +1,4 @@
-"""The records' part of planning: the exclusive hold on the objects, the stored plan, and what was there before."""
+"""The records' part of planning: the exclusive hold on the objects, and what was there before."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,8 +10,7 @@ from countersign.records.database import transaction
 from countersign.records.evidence import Seen, store_before
 from countersign.records.holds import HeldBy, acquire
 from countersign.records.owned import Owned
-from countersign.records.plans import plan_of, store_plan
-from countersign.targets.model import Plan, Resolution, Snapshot, plan_from_json
+from countersign.targets.model import Resolution, Snapshot
 
 
 def hold(engine: Engine, owned: Owned, resolution: Resolution) -> HeldBy | None:
@@ -26,22 +25,6 @@ def held(holder: HeldBy) -> TargetHeld:
         f"{holder.target_key} is held by the execution of approval {holder.approval_id} (worker {holder.worker}).",
         hint="wait until that one has ended, then file the action again",
     )
-
-
-def stored_plan(engine: Engine, owned: Owned) -> Plan | None:
-    """Return the plan that an earlier owner of the execution fixed, if it got that far."""
-    with transaction(engine) as session:
-        stored = plan_of(session, owned.execution_id)
-    return None if stored is None else plan_from_json(stored.plan)
-
-
-def store(engine: Engine, owned: Owned, plan: Plan) -> Plan:
-    """Put `plan` on record and return the one that counts: an earlier one, where a request of it may have left.
-
-    Raises StaleFence.
-    """
-    with transaction(engine) as session:
-        return plan_from_json(store_plan(session, owned, plan=plan.to_json(), plan_hash=plan.hash).plan)
 
 
 def keep_before(engine: Engine, owned: Owned, before: Snapshot, *, asked: Mapping[str, Any] | None = None) -> None:

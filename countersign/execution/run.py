@@ -5,7 +5,7 @@ countersign.errors, and `settle` turns what is known then into the outcome. Noth
 """
 
 from collections.abc import Iterable, Mapping
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from threading import Event
 from typing import Any, assert_never
@@ -17,24 +17,26 @@ from countersign.actions import describe, read_action
 from countersign.actions.operation import HostOperation, Investigation, KubernetesOperation, Observation
 from countersign.errors import (
     CountersignError,
-    ParseFailure,
     PlanOutdated,
     StaleFence,
     Stopped,
+    Tampered,
     TargetHeld,
 )
 from countersign.execution import bystanding, checking, planning
+from countersign.execution.binding import require_own
 from countersign.execution.bystanding import RunningElsewhere
-from countersign.execution.clusters import ClusterGone
 from countersign.execution.concluding import conclude
 from countersign.execution.known import Known
-from countersign.execution.opening import OnBehalfOf, cluster_to_open, open_target
+from countersign.execution.opening import OnBehalfOf, open_target
 from countersign.execution.performing import Performance, lease_needed, progress_of
 from countersign.execution.points import At, unnoticed
 from countersign.execution.probing import BEFORE_SECONDS, answers_json, ask_all, names_in, probes_for
 from countersign.execution.progress import NOTHING, Progress
+from countersign.execution.readiness import require_ready
 from countersign.execution.report import Report
 from countersign.execution.scope import policy_for
+from countersign.execution.sealing import SealedJournal, disbelieved, store, stored_plan
 from countersign.execution.services import Services
 from countersign.execution.settling import first_report, put_on_record
 from countersign.logging import get_logger
@@ -46,10 +48,9 @@ from countersign.records.claims import Claim, ClaimResult
 from countersign.records.database import transaction
 from countersign.records.holds import HeldBy
 from countersign.records.owned import Owned
-from countersign.records.queries import execution_of, get_execution
+from countersign.records.queries import get_execution
 from countersign.records.states import ApprovalStatus, EventStatus
 from countersign.records.tables import Approval
-from countersign.targets.kubernetes.connection import connect
 from countersign.targets.model import Plan, Resolution, Target
 from countersign.texts import text
 
@@ -85,31 +86,8 @@ class Run:
     # --- whose it is ----------------------------------------------------------------------------------
 
     def ready(self) -> None:
-        """Refuse to begin with a configuration that cannot work: the approval is not used up for it.
-
-        Neither is an execution that this run might take over: to settle it, the target has to be asked.
-
-        Raises NotFound, ConfigurationError, DatabaseUnavailable.
-        """
-        with transaction(self.services.engine) as session:
-            approval = get_approval(session, self.approval_id)
-            begun = execution_of(session, self.approval_id)
-        if approval.status not in (ApprovalStatus.APPROVED, ApprovalStatus.EXECUTING):
-            return
-        planned_for = begun.plan["system"] if begun is not None and begun.plan is not None else None
-        try:
-            with suppress(ParseFailure):
-                match read_action(approval.action):
-                    case KubernetesOperation() | Investigation():
-                        cluster = cluster_to_open(self.services, approval, planned_for)
-                        with connect(cluster, request_timeout=1):
-                            pass
-                    case HostOperation():
-                        self.services.the_fleet()
-        except ClusterGone:
-            # What was begun there is settled by what is on record.
-            if approval.status is ApprovalStatus.APPROVED:
-                raise
+        """Refuse to begin with a configuration that cannot work. Raises what `require_ready` raises."""
+        require_ready(self.services, self.approval_id)
 
     def claim(self) -> Report | RunningElsewhere | None:
         """Make the execution this run's (None), or return the report of what became of it, or who is at it.
@@ -188,7 +166,8 @@ class Run:
         A run that takes over what was begun is past these checks: it has to end with the truth. Raises NotApproved,
         ApprovalExpired, Tampered, PolicyRefused, KillSwitchOn.
         """
-        self.known.plan = planning.stored_plan(self.services.engine, self.known.owned)
+        self.known.plan = stored_plan(self.services.engine, self.services.seal, self.known.owned.execution_id)
+        self._require_own_plan()
         if self._begun():
             return
         known, now = self.known, datetime.now(UTC)
@@ -241,7 +220,7 @@ class Run:
         self._ask_about_target(operation, resolution)
         with self._target(operation, known.plan) as target:
             made = target.plan(operation, resolution, at=datetime.now(UTC))
-            known.plan = plan = planning.store(services.engine, known.owned, made)
+            known.plan = plan = store(services.engine, services.seal, known.owned, made)
             size = checking.plan_checks(services, known.approval, plan, now=datetime.now(UTC))
             self._note(size)
             known.findings = target.preflight(plan)
@@ -272,9 +251,10 @@ class Run:
             known.evidence = self.services.investigate(known.reading, cluster)
         if not isinstance(known.reading, KubernetesOperation | HostOperation) or known.plan is None:
             return NOTHING
+        self._require_own_plan()
         with self._target(known.reading, known.plan) as target:
             return Performance(
-                engine=self.services.engine,
+                journal=SealedJournal(self.services.engine, self.services.seal, known.owned),
                 owned=known.owned,
                 plan=known.plan,
                 target=target,
@@ -304,7 +284,7 @@ class Run:
         """Read from the journal how far the plan got."""
         if self.known.plan is None:
             return NOTHING
-        return progress_of(self.services.engine, self.known.owned.execution_id, self.known.plan)
+        return progress_of(self.services.engine, self.services.seal, self.known.owned.execution_id, self.known.plan)
 
     # --- the record -----------------------------------------------------------------------------------
 
@@ -313,10 +293,14 @@ class Run:
 
         Raises StaleFence if another run has settled it or taken it over.
         """
-        if self.known.plan is None:
-            # A run that ends before its checks does not know yet what an earlier owner may have sent.
-            self.known.plan = planning.stored_plan(self.services.engine, self.known.owned)
-        progress = self.progress()
+        try:
+            if self.known.plan is None:
+                # A run that ends before its checks does not know yet what an earlier owner may have sent.
+                self.known.plan = stored_plan(self.services.engine, self.services.seal, self.known.owned.execution_id)
+            progress = self.progress()
+        except Tampered as tampered:
+            self.known.plan, progress = None, NOTHING
+            error = disbelieved(self.services.engine, self.known.owned.execution_id, tampered)
         conclusion = conclude(error, self.known, progress, dry_run=self.dry_run)
         report = put_on_record(self.services.engine, self.known, conclusion, progress, dry_run=self.dry_run)
         self.at("settled")
@@ -345,6 +329,11 @@ class Run:
     def _may_send(self) -> None:
         """Raise KillSwitchOn, from a reading of this moment."""
         enforce([checking.kill_switch_check(self.services)])
+
+    def _require_own_plan(self) -> None:
+        known = self.known
+        if known.plan is not None and isinstance(known.reading, KubernetesOperation | HostOperation):
+            require_own(self.services, known.approval, known.reading, known.plan)
 
     def _target(
         self, operation: KubernetesOperation | HostOperation, plan: Plan | None = None

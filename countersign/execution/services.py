@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from pydantic import SecretStr
 from sqlalchemy import Engine
@@ -10,6 +11,7 @@ from countersign.actions.operation import Investigation
 from countersign.errors import ConfigurationError
 from countersign.execution.channels import Channels
 from countersign.execution.clusters import NO_CLUSTERS, Clusters
+from countersign.execution.sealing import Seal, read_seal
 from countersign.policy.document import Policy
 from countersign.settings import Settings
 from countersign.targets.hosts.fleet import FleetSettings
@@ -33,6 +35,11 @@ class Services:
     """An error is raised by whatever needs the hosts, and by nothing else."""
     channels: Channels | ConfigurationError | None = None
     """The same for those who are told how executions ended; None where nobody is."""
+
+    @cached_property
+    def seal(self) -> Seal:
+        """The seal of plans and journals. Raises ConfigurationError where its key cannot be read."""
+        return read_seal(self.settings.trust_dir)
 
     def investigate(self, investigation: Investigation, cluster: ClusterSettings) -> Evidence:
         """Run a read-only kubectl command against `cluster`."""

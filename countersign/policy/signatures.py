@@ -25,7 +25,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from enum import StrEnum
-from math import isfinite
 from typing import Any, assert_never
 from uuid import UUID
 
@@ -33,7 +32,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import SecretStr
 
-from countersign.canonical import canonical_json, sha256_of
+from countersign.canonical import canonical_json, sha256_of, with_decimals
 from countersign.errors import InvalidInput
 from countersign.policy.keys import key_id_of, load_public_key, secret_bytes
 
@@ -96,7 +95,7 @@ class SignedContent:
                 raise InvalidInput(f"{name} has no time zone", hint="give an offset, e.g. 2026-12-20T00:00:00Z")
             return utc_text(value)
         try:
-            found = _with_decimals(value)
+            found = with_decimals(value)
             canonical_json(found).encode("utf-8")
         except (TypeError, ValueError, RecursionError) as error:
             reason = "it has a lone surrogate" if isinstance(error, UnicodeEncodeError) else str(error)
@@ -161,18 +160,6 @@ def verify(message: bytes, value: str, *, algorithm: Algorithm, public_key: str 
             return hmac.compare_digest(hmac.digest(secret, message, hashlib.sha256), raw)
         case _:
             assert_never(algorithm)
-
-
-def _with_decimals(value: Any) -> Any:
-    if isinstance(value, float):
-        if not isfinite(value):
-            raise ValueError(f"{value} is no JSON number")
-        return {"decimal": repr(value)}
-    if isinstance(value, Mapping):
-        return {key: _with_decimals(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_with_decimals(item) for item in value]
-    return str(value) if isinstance(value, StrEnum) else value
 
 
 def _base64(raw: bytes) -> str:

@@ -4,7 +4,7 @@ A process that dies in between leaves an intent without an answer. Whoever takes
 target before sending anything again.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -27,8 +27,8 @@ from countersign.records.tables import JournalEntry
 # first is seen by the other. So a new owner reads every intent there will ever be of the old one, and once the
 # switch is set, no further intent is written.
 INTEND = text("""
-    INSERT INTO journal_entry (execution_id, fence, kind, step, attempt, payload, at)
-    SELECT execution.id, execution.fence, 'intent', :step, :attempt, :payload, clock_timestamp()
+    INSERT INTO journal_entry (execution_id, fence, kind, step, attempt, payload, mac, at)
+    SELECT execution.id, execution.fence, 'intent', :step, :attempt, :payload, :mac, clock_timestamp()
     FROM execution JOIN approval ON approval.id = execution.approval_id, control
     WHERE execution.id = :execution_id AND execution.fence = :fence AND execution.settled_at IS NULL
       AND NOT execution.dry_run
@@ -49,13 +49,17 @@ EXPIRED = text("""
 
 # Write what became of a step. A lease that ran out meanwhile does not make the answer less true.
 ANSWER = text("""
-    INSERT INTO journal_entry (execution_id, fence, kind, step, attempt, answer, payload, at)
-    SELECT id, fence, 'answer', :step, :attempt, :answer, :payload, clock_timestamp()
+    INSERT INTO journal_entry (execution_id, fence, kind, step, attempt, answer, payload, mac, at)
+    SELECT id, fence, 'answer', :step, :attempt, :answer, :payload, :mac, clock_timestamp()
     FROM execution
     WHERE id = :execution_id AND fence = :fence AND settled_at IS NULL
     FOR SHARE
     RETURNING seq
 """).bindparams(bindparam("payload", type_=JSONB))
+
+
+Sealing = Callable[[Mapping[str, Any]], str]
+"""From an entry's facts, as they are stored, to its seal."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +88,7 @@ def record_intent(
     payload: Mapping[str, Any],
     lease_needed_seconds: float = 0,
     expires: bool = True,
+    sealing: Sealing,
 ) -> int:
     """Write down that a step is about to be sent, and return the entry's number. Commit, then send.
 
@@ -91,6 +96,7 @@ def record_intent(
     for a step that changes nothing. Raises KillSwitchOn, ApprovalExpired, or StaleFence when the execution is no
     longer ours (or a dry run, which sends nothing).
     """
+    stored = clean_json(payload)
     row = session.execute(
         INTEND,
         {
@@ -98,7 +104,10 @@ def record_intent(
             "fence": owned.fence,
             "step": step,
             "attempt": attempt,
-            "payload": clean_json(payload),
+            "payload": stored,
+            "mac": sealing(
+                facts(owned, kind=EntryKind.INTENT, step=step, attempt=attempt, answer=None, payload=stored)
+            ),
             "lease_needed_seconds": lease_needed_seconds,
             "expires": expires,
         },
@@ -125,8 +134,10 @@ def record_answer(
     attempt: int,
     answer: Answer,
     detail: Mapping[str, Any] | None = None,
+    sealing: Sealing,
 ) -> int:
     """Write down what became of a step, and return the entry's number. Raises StaleFence."""
+    stored = told_json(detail or {})
     row = session.execute(
         ANSWER,
         {
@@ -135,12 +146,36 @@ def record_answer(
             "step": step,
             "attempt": attempt,
             "answer": answer.value,
-            "payload": told_json(detail or {}),
+            "payload": stored,
+            "mac": sealing(
+                facts(owned, kind=EntryKind.ANSWER, step=step, attempt=attempt, answer=answer, payload=stored)
+            ),
         },
     ).one_or_none()
     if row is None:
         raise refused_write(session, owned)
     return int(row.seq)
+
+
+def facts(
+    owned: Owned,
+    *,
+    kind: EntryKind,
+    step: str,
+    attempt: int,
+    answer: Answer | None,
+    payload: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Return what an entry says as JSON values: what its seal is made over."""
+    return {
+        "execution": str(owned.execution_id),
+        "fence": owned.fence,
+        "kind": kind.value,
+        "step": step,
+        "attempt": attempt,
+        "answer": None if answer is None else answer.value,
+        "payload": payload,
+    }
 
 
 def entries(session: Session, execution_id: UUID) -> Sequence[JournalEntry]:

@@ -25,14 +25,15 @@ STORE = text("""
     )
     UPDATE execution
     SET plan = CASE WHEN plan IS NOT NULL AND journal.begun THEN plan ELSE :plan END,
-        plan_hash = CASE WHEN plan IS NOT NULL AND journal.begun THEN plan_hash ELSE :plan_hash END
+        plan_hash = CASE WHEN plan IS NOT NULL AND journal.begun THEN plan_hash ELSE :plan_hash END,
+        plan_mac = CASE WHEN plan IS NOT NULL AND journal.begun THEN plan_mac ELSE :plan_mac END
     FROM journal
     WHERE id = :execution_id AND fence = :fence AND settled_at IS NULL
-    RETURNING plan, plan_hash
+    RETURNING plan, plan_hash, plan_mac
 """).bindparams(bindparam("plan", type_=JSONB))
 
 # The plan as it was stored.
-READ = text("SELECT plan, plan_hash FROM execution WHERE id = :execution_id")
+READ = text("SELECT plan, plan_hash, plan_mac FROM execution WHERE id = :execution_id")
 
 
 @dataclass(frozen=True)
@@ -41,9 +42,13 @@ class StoredPlan:
 
     plan: Mapping[str, Any]
     plan_hash: str
+    plan_mac: str | None
+    """Its seal (countersign.execution.sealing)."""
 
 
-def store_plan(session: Session, owned: Owned, *, plan: Mapping[str, Any], plan_hash: str) -> StoredPlan:
+def store_plan(
+    session: Session, owned: Owned, *, plan: Mapping[str, Any], plan_hash: str, plan_mac: str
+) -> StoredPlan:
     """Store the plan and return the one that counts: an earlier one, where a request of it may have left.
 
     Raises StaleFence.
@@ -55,11 +60,12 @@ def store_plan(session: Session, owned: Owned, *, plan: Mapping[str, Any], plan_
             "fence": owned.fence,
             "plan": clean_json(plan),
             "plan_hash": plan_hash,
+            "plan_mac": plan_mac,
         },
     ).one_or_none()
     if row is None:
         raise refused_write(session, owned)
-    return StoredPlan(row.plan, row.plan_hash)
+    return StoredPlan(row.plan, row.plan_hash, row.plan_mac)
 
 
 def plan_of(session: Session, execution_id: UUID) -> StoredPlan | None:
@@ -67,4 +73,4 @@ def plan_of(session: Session, execution_id: UUID) -> StoredPlan | None:
     row = session.execute(READ, {"execution_id": execution_id}).one_or_none()
     if row is None:
         raise NotFound(f"execution {execution_id} does not exist")
-    return None if row.plan is None else StoredPlan(row.plan, row.plan_hash)
+    return None if row.plan is None else StoredPlan(row.plan, row.plan_hash, row.plan_mac)

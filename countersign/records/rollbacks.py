@@ -5,7 +5,7 @@ step that makes it: whoever runs that step next takes it over once its owner's l
 (dead: it failed at every attempt, or its runners died) nobody runs it next, and reconciliation ends the rollback.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -27,9 +27,9 @@ from countersign.records.tables import Execution
 # Make the execution that takes a settled one back, with its plan. Of any number of callers at once one gets a row.
 START = text("""
     INSERT INTO execution (id, approval_id, dry_run, rolls_back, fence, worker, started_at, lease_until,
-                           plan, plan_hash)
+                           plan, plan_hash, plan_mac)
     SELECT :id, approval_id, false, id, 1, :worker, clock_timestamp(),
-           clock_timestamp() + make_interval(secs => :lease_seconds), :plan, :plan_hash
+           clock_timestamp() + make_interval(secs => :lease_seconds), :plan, :plan_hash, :plan_mac
     FROM execution
     WHERE id = :execution_id AND settled_at IS NOT NULL AND NOT dry_run AND rolls_back IS NULL
     ON CONFLICT (rolls_back) WHERE rolls_back IS NOT NULL DO NOTHING
@@ -91,6 +91,7 @@ def start_rollback(
     *,
     plan: Mapping[str, Any],
     plan_hash: str,
+    seal_plan: Callable[[UUID], str],
     keys: Iterable[str],
     before: Seen,
     worker: str,
@@ -104,15 +105,17 @@ def start_rollback(
     Returns who holds one of the targets `keys` (the caller has to give the transaction up then), or None where
     somebody else made one. Do it in a transaction of its own: all of it is there, or nothing.
     """
+    identity = new_id()
     row = session.execute(
         START,
         {
-            "id": new_id(),
+            "id": identity,
             "execution_id": execution_id,
             "worker": worker,
             "lease_seconds": lease_seconds,
             "plan": clean_json(plan),
             "plan_hash": plan_hash,
+            "plan_mac": seal_plan(identity),
         },
     ).one_or_none()
     if row is None:
@@ -132,7 +135,7 @@ def start_unmade_rollback(session: Session, execution_id: UUID, *, worker: str) 
     It has no plan and holds nothing. Settle it in the same transaction.
     """
     asked = {"id": new_id(), "execution_id": execution_id, "worker": worker, "lease_seconds": 0}
-    row = session.execute(START, {**asked, "plan": None, "plan_hash": None}).one_or_none()
+    row = session.execute(START, {**asked, "plan": None, "plan_hash": None, "plan_mac": None}).one_or_none()
     return None if row is None else Owned(row.id, row.fence)
 
 

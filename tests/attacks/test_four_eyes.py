@@ -14,7 +14,7 @@ from countersign.records.database import transaction
 from countersign.records.tables import Approval
 from tests.attacks.conftest import Office
 
-REQUEST = Request(action="kubectl annotate deployment/web note=seen -n shop --overwrite", requested_by="alice")
+REQUEST = Request(action="kubectl annotate deployment/web note=seen -n prod --overwrite", requested_by="alice")
 
 
 @pytest.mark.parametrize("name", ["ALICE", "ａｌｉｃｅ", "alice ", "a1ice"])

@@ -4,7 +4,7 @@ import pytest
 
 from tests.attacks.conftest import Office, Sql
 
-ACTION = "kubectl annotate deployment/web note=seen -n shop --overwrite"
+ACTION = "kubectl annotate deployment/web note=seen -n prod --overwrite"
 
 
 @pytest.mark.parametrize(
@@ -22,7 +22,7 @@ ACTION = "kubectl annotate deployment/web note=seen -n shop --overwrite"
         ("risk_level", "'low'"),
         ("target", """target || '{"names": ["payments"]}'"""),
         ("parameters", """parameters || '{"operation": "delete"}'"""),
-        ("action", "'kubectl scale deployment/web --replicas=0 -n shop'"),
+        ("action", "'kubectl scale deployment/web --replicas=0 -n prod'"),
     ],
 )
 def test_a_field_changed_after_signing_sends_nothing(office: Office, as_owner: Sql, column: str, value: str) -> None:

@@ -14,6 +14,7 @@ from countersign.errors import CountersignError, KillSwitchOn, PermanentTargetEr
 from countersign.execution.concluding import Conclusion, conclude
 from countersign.execution.known import Known
 from countersign.execution.performing import Performance, progress_of
+from countersign.execution.sealing import SealedJournal
 from countersign.records.approvals import get_approval
 from countersign.records.control import set_kill_switch
 from countersign.records.database import transaction
@@ -23,6 +24,7 @@ from countersign.targets.classify import is_transient
 from countersign.targets.model import Intent, Plan, Receipt, Step
 from tests.execution.shelf import Died, Fault, Shelf
 from tests.records import builders
+from tests.sealed import SEAL
 
 ATTEMPTS = 3
 many = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -30,7 +32,7 @@ many = settings(max_examples=60, deadline=None, suppress_health_check=[HealthChe
 
 def attempt(engine: Engine, owned: Owned, plan: Plan, shelf: Shelf, number: int, stop: Event | None = None) -> None:
     Performance(
-        engine=engine,
+        journal=SealedJournal(engine, SEAL, owned),
         owned=owned,
         plan=plan,
         target=shelf,
@@ -60,7 +62,7 @@ def conclusion(engine: Engine, owned: Owned, plan: Plan, error: CountersignError
         approval = get_approval(session, _approval_of(engine, owned))
     known = Known(approval, owned, plan=plan)
     known.reading = KubernetesOperation(Verb.RESTART, "Deployment", ("api",), None, NoParameters())
-    return conclude(error, known, progress_of(engine, owned.execution_id, plan), dry_run=False)
+    return conclude(error, known, progress_of(engine, SEAL, owned.execution_id, plan), dry_run=False)
 
 
 def _approval_of(engine: Engine, owned: Owned) -> UUID:
@@ -193,7 +195,7 @@ def test_a_plan_with_a_deadline_asks_until_the_target_is_ready(engine: Engine) -
     owned, shelf = builders.owned(engine), Shelf(faults=[Fault.NOT_YET] * 5)
     plan = shelf.plan_of(1, deadline_seconds=30)
     attempt(engine, owned, plan, shelf, 1)
-    assert progress_of(engine, owned.execution_id, plan).attempts == {"0-set": 6}
+    assert progress_of(engine, SEAL, owned.execution_id, plan).attempts == {"0-set": 6}
     assert shelf.effects == {"n0": 1}
 
 

@@ -17,6 +17,7 @@ from countersign.execution.concluding import conclude
 from countersign.execution.known import Known
 from countersign.execution.performing import Performance, progress_of
 from countersign.execution.progress import NOTHING
+from countersign.execution.sealing import SealedJournal, store, stored_plan
 from countersign.execution.settling import put_on_record
 from countersign.records import claims
 from countersign.records.approvals import get_approval
@@ -24,10 +25,10 @@ from countersign.records.claims import ClaimResult
 from countersign.records.database import transaction
 from countersign.records.operation_log import open_log
 from countersign.records.owned import Owned
-from countersign.records.plans import store_plan
 from countersign.targets.classify import is_transient
-from countersign.targets.model import Match, Resolution, plan_from_json
+from countersign.targets.model import Match, Resolution
 from tests.model.target import Target
+from tests.sealed import SEAL
 
 ATTEMPTS = 3
 LOOKS_FOR_A_HOLD = 2
@@ -145,13 +146,13 @@ class Process:
         except CountersignError as raised:
             error = raised
         self._wait("concluded")
-        known.plan = known.plan or planning.stored_plan(self.engine, known.owned)
-        progress = progress_of(self.engine, known.owned.execution_id, known.plan) if known.plan else NOTHING
+        known.plan = known.plan or stored_plan(self.engine, SEAL, known.owned.execution_id)
+        progress = progress_of(self.engine, SEAL, known.owned.execution_id, known.plan) if known.plan else NOTHING
         put_on_record(self.engine, known, conclude(error, known, progress, dry_run=False), progress, dry_run=False)
         self.has_settled = True
 
     def _plan(self, known: Known) -> None:
-        known.plan = planning.stored_plan(self.engine, known.owned)
+        known.plan = stored_plan(self.engine, SEAL, known.owned.execution_id)
         plan = known.plan or self.target.plan_of(
             str(self.job.approval_id), self.job.objects, guarded=self.job.guarded
         )
@@ -166,9 +167,7 @@ class Process:
         if known.plan is None:
             # As the target is once it is ours.
             plan = self.target.plan_of(str(self.job.approval_id), self.job.objects, guarded=self.job.guarded)
-            with transaction(self.engine) as session:
-                stored = store_plan(session, known.owned, plan=plan.to_json(), plan_hash=plan.hash)
-            known.plan = plan_from_json(stored.plan)
+            known.plan = store(self.engine, SEAL, known.owned, plan)
         self._wait("planned")
 
     def _perform(self, known: Known) -> None:
@@ -176,7 +175,7 @@ class Process:
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 Performance(
-                    engine=self.engine,
+                    journal=SealedJournal(self.engine, SEAL, known.owned),
                     owned=known.owned,
                     plan=known.plan,
                     target=self.target,

@@ -1,7 +1,9 @@
 """Short ways to the states that the tests start from."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Engine, text
@@ -18,6 +20,11 @@ REQUEST = NewApproval(
     risk_level=RiskLevel.LOW,
     requested_by="alice",
 )
+
+
+def unsealed(entry: Mapping[str, Any]) -> str:
+    """The seal of tests that are about other things."""
+    return "unsealed"
 
 
 def now() -> datetime:

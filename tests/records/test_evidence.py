@@ -12,7 +12,7 @@ from countersign.records.journal import record_intent
 from countersign.records.owned import Owned
 from countersign.records.plans import store_plan
 from countersign.records.states import EvidencePhase, Verdict
-from tests.records.builders import owned
+from tests.records.builders import owned, unsealed
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -37,9 +37,11 @@ def test_whoever_takes_over_looks_anew_as_long_as_nothing_was_sent(engine: Engin
 
 def test_what_is_seen_after_a_request_is_no_baseline(engine: Engine, mine: Owned) -> None:
     with transaction(engine) as session:
-        store_plan(session, mine, plan={"steps": []}, plan_hash="hash")
+        store_plan(session, mine, plan={"steps": []}, plan_hash="hash", plan_mac="m")
         store_before(session, mine.execution_id, Seen(AT, {"n": 1}))
-        record_intent(session, mine, step="1-restart", attempt=1, payload={}, lease_needed_seconds=0)
+        record_intent(
+            session, mine, step="1-restart", attempt=1, payload={}, lease_needed_seconds=0, sealing=unsealed
+        )
         store_before(session, mine.execution_id, Seen(AT, {"n": 2}))
         assert evidence_of(session, mine.execution_id)[EvidencePhase.BEFORE].objects == {"n": 1}
 

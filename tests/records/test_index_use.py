@@ -56,7 +56,7 @@ from countersign.records.settling import settle
 from countersign.records.states import Answer, ApprovalStatus, StepName
 from countersign.records.timeline import events_of
 from tests.databases import Databases
-from tests.records.builders import REQUEST, signed_by
+from tests.records.builders import REQUEST, signed_by, unsealed
 
 FINISHED = 100_000
 BIG = ("approval", "signature", "execution", "journal_entry", "timeline_event", "automation_operation_log")
@@ -157,12 +157,12 @@ QUESTIONS: dict[str, Callable[[Session], object]] = {
     "claim what is finished": lambda s: claim(s, number(77), worker="w", flow_run_id=None, lease_seconds=9),
     "dry run": lambda s: start_dry_run(s, number(5), worker="w", flow_run_id=None, lease_seconds=9),
     "extend": lambda s: extend_lease(s, OPEN, 9),
-    "plan": lambda s: (store_plan(s, OPEN, plan={}, plan_hash="h"), plan_of(s, OPEN.execution_id)),
+    "plan": lambda s: (store_plan(s, OPEN, plan={}, plan_hash="h", plan_mac="m"), plan_of(s, OPEN.execution_id)),
     "hold": lambda s: acquire(s, OPEN, ["a", "b"]),
     "hold what another has": lambda s: acquire(s, OPEN, [f"c/Deployment/n/api-{number(16)}"]),
     "holder": lambda s: holder_of(s, ["c/Deployment/n/api-1"]),
-    "intent": lambda s: record_intent(s, OPEN, step="1", attempt=1, payload={}),
-    "answer": lambda s: record_answer(s, OPEN, step="1", attempt=1, answer=Answer.LANDED),
+    "intent": lambda s: record_intent(s, OPEN, step="1", attempt=1, payload={}, sealing=unsealed),
+    "answer": lambda s: record_answer(s, OPEN, step="1", attempt=1, answer=Answer.LANDED, sealing=unsealed),
     "entries": lambda s: entries(s, number(77)),
     "settle": lambda s: settle(s, OPEN, outcome=Outcome.SUCCESS, report={}),
     "open log": lambda s: open_log(s, OPEN.execution_id, actor="w"),

@@ -12,7 +12,7 @@ from countersign.records.operation_log import open_log
 from countersign.records.outcomes import Outcome
 from countersign.records.plans import store_plan
 from countersign.records.settling import settle
-from tests.records.builders import owned, pending
+from tests.records.builders import owned, pending, unsealed
 
 
 def run(engine: Engine, statement: str) -> None:
@@ -32,9 +32,9 @@ def history(engine: Engine) -> Engine:
     """One execution with a row in every append-only table."""
     mine = owned(engine)
     with transaction(engine) as session:
-        store_plan(session, mine, plan={"a": 1}, plan_hash="h")
+        store_plan(session, mine, plan={"a": 1}, plan_hash="h", plan_mac="m")
         acquire(session, mine, ["t"])
-        record_intent(session, mine, step="1", attempt=1, payload={})
+        record_intent(session, mine, step="1", attempt=1, payload={}, sealing=unsealed)
         open_log(session, mine.execution_id, actor="w")
         settle(session, mine, outcome=Outcome.SUCCESS, report={})
         set_kill_switch(session, False, by="x", reason="y")
@@ -94,8 +94,8 @@ def test_an_unknown_outcome_can_be_found_out_later(engine: Engine) -> None:
 def test_the_fence_never_falls_and_the_plan_stays_once_something_left(engine: Engine) -> None:
     mine = owned(engine)
     with transaction(engine) as session:
-        store_plan(session, mine, plan={"a": 1}, plan_hash="h")
-        record_intent(session, mine, step="1", attempt=1, payload={})
+        store_plan(session, mine, plan={"a": 1}, plan_hash="h", plan_mac="m")
+        record_intent(session, mine, step="1", attempt=1, payload={}, sealing=unsealed)
     run(engine, "UPDATE execution SET fence = 5")
     refused(engine, "UPDATE execution SET fence = 4", "fence cannot fall")
     refused(engine, "UPDATE execution SET plan = '{}'", "has its plan")

@@ -25,19 +25,27 @@ from countersign.records.plans import plan_of, store_plan
 from countersign.records.settling import settle
 from countersign.records.states import Answer, EntryKind
 from countersign.records.tables import JournalEntry
-from tests.records.builders import approved, end_lease, owned, taken_over
+from tests.records.builders import approved, end_lease, owned, taken_over, unsealed
 
 
 def intend(engine: Engine, mine: Owned, step: str = "1-restart", attempt: int = 1, needed: float = 0) -> int:
     with transaction(engine) as session:
         return record_intent(
-            session, mine, step=step, attempt=attempt, payload={"n": attempt}, lease_needed_seconds=needed
+            session,
+            mine,
+            step=step,
+            attempt=attempt,
+            payload={"n": attempt},
+            lease_needed_seconds=needed,
+            sealing=unsealed,
         )
 
 
 def answer(engine: Engine, mine: Owned, said: Answer, step: str = "1-restart", attempt: int = 1) -> int:
     with transaction(engine) as session:
-        return record_answer(session, mine, step=step, attempt=attempt, answer=said, detail={"was": "x"})
+        return record_answer(
+            session, mine, step=step, attempt=attempt, answer=said, detail={"was": "x"}, sealing=unsealed
+        )
 
 
 def test_an_intent_without_an_answer_is_what_a_new_owner_must_inspect(engine: Engine) -> None:
@@ -60,7 +68,7 @@ def test_an_owner_who_was_replaced_writes_nothing_more(engine: Engine) -> None:
     with pytest.raises(StaleFence):
         answer(engine, old, Answer.LANDED)
     with pytest.raises(StaleFence), transaction(engine) as session:
-        store_plan(session, old, plan={}, plan_hash="h")
+        store_plan(session, old, plan={}, plan_hash="h", plan_mac="m")
     assert intend(engine, new) > 0
 
 
@@ -136,7 +144,7 @@ def test_setting_the_switch_waits_for_an_intent_that_is_being_written(engine: En
     mine = owned(engine)
     with ThreadPoolExecutor(1) as pool:
         with transaction(engine) as session:
-            record_intent(session, mine, step="1", attempt=1, payload={})
+            record_intent(session, mine, step="1", attempt=1, payload={}, sealing=unsealed)
 
             def switch() -> None:
                 with transaction(engine) as other:
@@ -181,11 +189,11 @@ def test_a_plan_stays_once_a_request_of_it_may_have_left(engine: Engine) -> None
     mine = owned(engine)
     with transaction(engine) as session:
         assert plan_of(session, mine.execution_id) is None
-        store_plan(session, mine, plan={"steps": [1]}, plan_hash="first")
-        record_intent(session, mine, step="1", attempt=1, payload={})
+        store_plan(session, mine, plan={"steps": [1]}, plan_hash="first", plan_mac="m")
+        record_intent(session, mine, step="1", attempt=1, payload={}, sealing=unsealed)
     new = taken_over(engine, mine)
     with transaction(engine) as session:
-        stored = store_plan(session, new, plan={"steps": [2]}, plan_hash="second")
+        stored = store_plan(session, new, plan={"steps": [2]}, plan_hash="second", plan_mac="m")
         assert (stored.plan, stored.plan_hash) == ({"steps": [1]}, "first")
         assert plan_of(session, mine.execution_id) == stored
 
@@ -193,10 +201,10 @@ def test_a_plan_stays_once_a_request_of_it_may_have_left(engine: Engine) -> None
 def test_a_plan_of_which_nothing_left_is_made_anew(engine: Engine) -> None:
     mine = owned(engine)
     with transaction(engine) as session:
-        store_plan(session, mine, plan={"steps": [1]}, plan_hash="first")
-        record_intent(session, mine, step="1", attempt=1, payload={})
-        record_answer(session, mine, step="1", attempt=1, answer=Answer.NOT_SENT)
-        assert store_plan(session, mine, plan={"steps": [2]}, plan_hash="second").plan_hash == "second"
+        store_plan(session, mine, plan={"steps": [1]}, plan_hash="first", plan_mac="m")
+        record_intent(session, mine, step="1", attempt=1, payload={}, sealing=unsealed)
+        record_answer(session, mine, step="1", attempt=1, answer=Answer.NOT_SENT, sealing=unsealed)
+        assert store_plan(session, mine, plan={"steps": [2]}, plan_hash="second", plan_mac="m").plan_hash == "second"
         (entry,) = progress(entries(session, mine.execution_id)).values()
         assert (entry.attempts, entry.open, entry.landed) == (0, False, False)
 
@@ -206,17 +214,23 @@ def test_an_approval_that_expires_while_it_waits_is_not_sent(engine: Engine) -> 
     with transaction(engine) as session:
         session.execute(text("UPDATE approval SET expires_at = clock_timestamp() - interval '1 second'"))
     with pytest.raises(ApprovalExpired), transaction(engine) as session:
-        record_intent(session, mine, step="1", attempt=1, payload={})
+        record_intent(session, mine, step="1", attempt=1, payload={}, sealing=unsealed)
     with transaction(engine) as session:
         # Waiting for what was sent changes nothing.
-        record_intent(session, mine, step="2", attempt=1, payload={}, expires=False)
+        record_intent(session, mine, step="2", attempt=1, payload={}, expires=False, sealing=unsealed)
 
 
 def test_foreign_bytes_in_an_answer_are_stored_all_the_same(engine: Engine) -> None:
     mine = owned(engine)
     with transaction(engine) as session:
         record_answer(
-            session, mine, step="1", attempt=1, answer=Answer.REFUSED, detail={"a\x00": ["\x00", "\ud800", {"b": 1}]}
+            session,
+            mine,
+            step="1",
+            attempt=1,
+            answer=Answer.REFUSED,
+            detail={"a\x00": ["\x00", "\ud800", {"b": 1}]},
+            sealing=unsealed,
         )
         (entry,) = entries(session, mine.execution_id)
     assert entry.payload == {"a\ufffd": ["\ufffd", "?", {"b": 1}]}

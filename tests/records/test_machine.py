@@ -30,7 +30,7 @@ from countersign.records.plans import store_plan
 from countersign.records.queries import get_execution
 from countersign.records.settling import settle
 from countersign.records.states import Answer, EntryKind
-from tests.records.builders import approved, claims, end_lease
+from tests.records.builders import approved, claims, end_lease, unsealed
 
 WORKERS = st.integers(0, 2)
 OUTCOMES = st.sampled_from([outcome for outcome in Outcome if outcome is not Outcome.DRY_RUN])
@@ -120,11 +120,12 @@ def machine(engine: Engine) -> type[RuleBasedStateMachine]:
             worker = data.draw(st.sampled_from(sorted(self.known)))
             if not self.newest(worker):
                 with pytest.raises(StaleFence), transaction(engine) as session:
-                    store_plan(session, self.known[worker], plan={"n": number}, plan_hash=str(number))
+                    store_plan(session, self.known[worker], plan={"n": number}, plan_hash=str(number), plan_mac="m")
                 return
             self.plan = self.plan if self.plan and len(self.sent) > self.kept_back else number
             with transaction(engine) as session:
-                stored = store_plan(session, self.known[worker], plan={"n": number}, plan_hash=str(number))
+                mine, name = self.known[worker], str(number)
+                stored = store_plan(session, mine, plan={"n": number}, plan_hash=name, plan_mac="m")
             assert stored.plan == {"n": self.plan}
 
         @precondition(lambda self: self.known)
@@ -148,10 +149,10 @@ def machine(engine: Engine) -> type[RuleBasedStateMachine]:
             expected = KillSwitchOn if self.killed else expected
             if expected:
                 with pytest.raises(expected), transaction(engine) as session:
-                    record_intent(session, mine, step="1", attempt=1, payload={})
+                    record_intent(session, mine, step="1", attempt=1, payload={}, sealing=unsealed)
                 return
             with transaction(engine) as session:
-                record_intent(session, mine, step="1", attempt=1, payload={})
+                record_intent(session, mine, step="1", attempt=1, payload={}, sealing=unsealed)
             self.sent.append((mine.fence, worker))
 
         @precondition(lambda self: self.known)
@@ -160,10 +161,10 @@ def machine(engine: Engine) -> type[RuleBasedStateMachine]:
             worker = data.draw(st.sampled_from(sorted(self.known)))
             if not self.newest(worker):
                 with pytest.raises(StaleFence), transaction(engine) as session:
-                    record_answer(session, self.known[worker], step="1", attempt=1, answer=said)
+                    record_answer(session, self.known[worker], step="1", attempt=1, answer=said, sealing=unsealed)
                 return
             with transaction(engine) as session:
-                record_answer(session, self.known[worker], step="1", attempt=1, answer=said)
+                record_answer(session, self.known[worker], step="1", attempt=1, answer=said, sealing=unsealed)
             self.kept_back += said is Answer.NOT_SENT
 
         @precondition(lambda self: self.known)

@@ -18,6 +18,7 @@ from countersign.actions import read_action
 from countersign.actions.catalogue import CATALOGUE
 from countersign.actions.operation import KubernetesOperation
 from countersign.errors import InternalError, TargetNotFound
+from countersign.targets.kubernetes.binding import not_of
 from countersign.targets.kubernetes.connection import Connection
 from countersign.targets.kubernetes.kinds import list_path
 from countersign.targets.model import Intent, Severity
@@ -119,6 +120,7 @@ def test_nothing_changes_until_the_intent_is_on_record(
     asked = list(cluster.proxy.requests)
 
     assert plan.steps, "there is something to do"
+    assert not_of(operation, plan, system=plan.system, namespace=scene["namespace"]) is None
     assert not [finding for finding in findings if finding.code in ("gone", "dry_run_refused", "changed_since_plan")]
     assert [finding.message for finding in findings if finding.severity is Severity.BLOCKING] == []
     assert _objects(cluster) == before

@@ -17,7 +17,7 @@ from countersign.execution.concluding import conclude
 from countersign.execution.known import Known
 from countersign.execution.opening import OnBehalfOf, open_target
 from countersign.execution.performing import Performance, progress_of
-from countersign.execution.planning import stored_plan
+from countersign.execution.sealing import SealedJournal, stored_plan
 from countersign.execution.services import Services
 from countersign.execution.settling import put_on_record
 from countersign.records.approvals import get_approval
@@ -51,14 +51,14 @@ def settle_abandoned_rollback(services: Services, found: AbandonedRollback, *, w
         if owned is None:
             return None
         approval = get_approval(session, found.approval_id)
-    plan = stored_plan(services.engine, owned)
+    plan = stored_plan(services.engine, services.seal, owned.execution_id)
     assert plan is not None, "a rollback is made with its plan"
     reading = read_action(approval.action)
     known = Known(approval, owned, reading=reading, description=describe(reading), plan=plan, taken_over=True)
     against = Against(text("rollback.step_ended", worker=found.worker))
     try:
         error = _find_out(services, known, plan) or not_made(against)
-        progress = progress_of(services.engine, owned.execution_id, plan)
+        progress = progress_of(services.engine, services.seal, owned.execution_id, plan)
         conclusion = conclude(error, known, progress, dry_run=False)
         put_on_record(services.engine, known, conclusion, progress, rolls_back=found.rolls_back)
     except StaleFence:
@@ -68,14 +68,14 @@ def settle_abandoned_rollback(services: Services, found: AbandonedRollback, *, w
 
 def _find_out(services: Services, known: Known, plan: Plan) -> CountersignError | None:
     """Ask about every request without an answer; return why it cannot be told, None where it can."""
-    if not progress_of(services.engine, known.owned.execution_id, plan).uncertain:
+    if not progress_of(services.engine, services.seal, known.owned.execution_id, plan).uncertain:
         return None
     assert isinstance(known.reading, KubernetesOperation | HostOperation), "what has a plan is an operation"
     try:
         behalf = OnBehalfOf(known.approval, known.owned)
         with open_target(services, known.reading, behalf, planned_for=plan.system) as target:
             Performance(
-                engine=services.engine,
+                journal=SealedJournal(services.engine, services.seal, known.owned),
                 owned=known.owned,
                 plan=plan,
                 target=target,

@@ -103,7 +103,7 @@ def _by_the_target(subject: Subject, plan: Plan, target: Target) -> Decided | Ag
     for each in seen.values():
         if each.landed is not Landed.YES:
             return Against(text("rollback.changed_since", reason=each.reason))
-    made = generations_made(plan, progress_of(subject.engine, subject.execution_id, plan))
+    made = generations_made(plan, progress_of(subject.engine, subject.seal, subject.execution_id, plan))
     if (ref := changed_by_others(plan, made, seen)) is not None:
         return Against(text("rollback.changed_since", reason=text("criterion.by_others", object=ref)))
     if has_recovered(subject, target, plan, seen):

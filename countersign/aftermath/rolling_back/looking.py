@@ -39,7 +39,8 @@ def has_recovered(subject: Subject, target: Target, plan: Plan, seen: Mapping[st
     policy = policy_for(subject.services, subject.approval, subject.services.reread_policy())
     probes, _unknown = probes_for(policy, plan, names_in(subject.approval.details))
     # As if no further sample came: what is not well at this look counts.
-    case = replace(case_of(plan, baseline, progress_of(subject.engine, subject.execution_id, plan)), over=True)
+    progress = progress_of(subject.engine, subject.seal, subject.execution_id, plan)
+    case = replace(case_of(plan, baseline, progress), over=True)
     case = replace(case, inspections=seen)
     seconds = min(subject.services.settings.verify_collect_seconds, subject.seconds_left() / SHARE)
     pause = min(max(seconds / 15, SHORTEST_PAUSE), LONGEST_PAUSE)

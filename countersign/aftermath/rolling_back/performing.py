@@ -24,7 +24,7 @@ from countersign.execution.concluding import conclude
 from countersign.execution.known import Known
 from countersign.execution.opening import require_known
 from countersign.execution.performing import Performance, lease_needed, progress_of
-from countersign.execution.planning import stored_plan
+from countersign.execution.sealing import SealedJournal, stored_plan
 from countersign.execution.settling import put_on_record
 from countersign.logging import get_logger
 from countersign.policy.checks import enforce
@@ -46,7 +46,7 @@ def finish(subject: Subject, owned: Owned, *, taken_over: bool, at: Callable[[st
     What was `taken_over` and had no effect so far is decided anew first. Raises StaleFence, Stopped,
     DatabaseUnavailable, ConfigurationError, TransientTargetError: nothing is settled, and it goes on later.
     """
-    plan = stored_plan(subject.engine, owned)
+    plan = stored_plan(subject.engine, subject.seal, owned.execution_id)
     assert plan is not None, "a rollback is made with its plan"
     require_known(subject.services, plan)
     reading = read_action(subject.approval.action)
@@ -56,7 +56,7 @@ def finish(subject: Subject, owned: Owned, *, taken_over: bool, at: Callable[[st
     with _lease(subject, owned, lost):
         attempts = _Attempts(subject, known, plan, lost, at)
         error = (attempts.reason_to_end() if taken_over else None) or attempts.perform()
-        progress = progress_of(subject.engine, owned.execution_id, plan)
+        progress = progress_of(subject.engine, subject.seal, owned.execution_id, plan)
         conclusion = conclude(error, known, progress, dry_run=False)
         put_on_record(subject.engine, known, conclusion, progress, rolls_back=subject.execution_id)
     at("settled")
@@ -78,7 +78,7 @@ class _Attempts:
         That runner may have died long ago: the policy, the switch and the object may be others since. Once something
         has landed nothing is asked any more, since half a rollback is none.
         """
-        progress = progress_of(self.subject.engine, self.known.owned.execution_id, self.plan)
+        progress = progress_of(self.subject.engine, self.subject.seal, self.known.owned.execution_id, self.plan)
         try:
             if progress.uncertain:
                 with opened(self.subject, self.known.owned, self.plan) as target:
@@ -118,7 +118,7 @@ class _Attempts:
         settings = self.subject.services.settings
         patience = max(settings.late_effect_seconds, settings.request_timeout_seconds)
         return Performance(
-            engine=self.subject.engine,
+            journal=SealedJournal(self.subject.engine, self.subject.seal, self.known.owned),
             owned=self.known.owned,
             plan=self.plan,
             target=target,

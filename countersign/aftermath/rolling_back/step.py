@@ -72,6 +72,7 @@ def _start(subject: Subject, decided: Decided) -> Owned:
             subject.execution_id,
             plan=plan.to_json(),
             plan_hash=plan.hash,
+            seal_plan=lambda execution: subject.seal.of_plan(execution, plan.hash),
             keys=[ref.key for ref in plan.refs],
             before=Seen.of(snapshot.at, snapshot.objects),
             worker=_runner(subject),

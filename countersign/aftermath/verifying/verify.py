@@ -51,7 +51,7 @@ _EVENT: Mapping[Verdict, EventStatus] = {
 def verify(subject: Subject) -> StepEnd:
     """Look at the target and give the verdict. Raises TransientTargetError, ConfigurationError, Stopped."""
     plan = subject.plan
-    progress = NOTHING if plan is None else progress_of(subject.engine, subject.execution_id, plan)
+    progress = NOTHING if plan is None else progress_of(subject.engine, subject.seal, subject.execution_id, plan)
     reason = _nothing_to_verify(subject, progress)
     if reason is not None or plan is None:
         return Skipped(reason or text("verify.no_plan"))

@@ -72,6 +72,8 @@ class Execution(Record, table=True):
     started_at: datetime = Field(sa_column=moment(clock=True))
     plan: dict[str, Any] | None = Field(default=None, sa_column=document(null=True))
     plan_hash: str | None = Field(default=None, sa_column=words(null=True))
+    plan_mac: str | None = Field(default=None, sa_column=words(null=True))
+    """The plan's seal, with a key that is not in the database."""
     outcome: Outcome | None = Field(default=None, sa_column=one_of(Outcome, null=True))
     settled_at: datetime | None = Field(default=None, sa_column=moment(null=True))
     error: str | None = Field(default=None, sa_column=words(null=True))
@@ -106,6 +108,8 @@ class JournalEntry(Record, table=True):
     attempt: int = Field(sa_column=Column(Integer(), nullable=False))
     answer: Answer | None = Field(default=None, sa_column=one_of(Answer, null=True))
     payload: dict[str, Any] = Field(default_factory=dict, sa_column=document())
+    mac: str | None = Field(default=None, sa_column=words(null=True))
+    """The entry's seal, with a key that is not in the database."""
     at: datetime = Field(sa_column=moment(clock=True))
 
 

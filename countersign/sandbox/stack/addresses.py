@@ -22,6 +22,11 @@ class Addresses:
     kubeconfig: Path | None
 
     @property
+    def trust_dir(self) -> Path:
+        """The folder of the keys that no database may hold."""
+        return self.state_dir / "trust"
+
+    @property
     def ui_url(self) -> str:
         """Prefect's pages."""
         return f"http://127.0.0.1:{self.port}"
@@ -36,6 +41,7 @@ class Addresses:
         found = {
             "COUNTERSIGN_DATABASE_URL": self.database_url,
             "COUNTERSIGN_STATE_DIR": str(self.state_dir),
+            "COUNTERSIGN_TRUST_DIR": str(self.trust_dir),
             "COUNTERSIGN_POLICY_BLOCK": POLICY_BLOCK,
             "PREFECT_API_URL": self.api_url,
             "PREFECT_HOME": str(self.state_dir / "prefect"),

@@ -23,6 +23,7 @@ from urllib.request import urlopen
 
 import countersign
 from countersign.errors import ConfigurationError, CountersignError
+from countersign.execution.sealing import make_seal
 from countersign.logging import get_logger
 from countersign.processes import started_at
 from countersign.sandbox.ownership import Ownership
@@ -115,6 +116,7 @@ class Stack:
                 port=listener.getsockname()[1],
                 kubeconfig=self._state_dir / "kubeconfig" if self._sandbox else None,
             )
+            make_seal(self._addresses.trust_dir)
             self._addresses.save()
             self._children = {
                 program.name: Child(program, state_dir=self._state_dir) for program in self._programs(listener)

@@ -239,7 +239,12 @@ def open_place(
         subprocess.run(command, input=json.dumps(given), text=True, env=stack.environment(), check=True)
         policy = load_policy(household.policy)
         engine = connect(SecretStr(stack.addresses.database_url), timeout=5)
-        services = Services(settings=Settings(), engine=engine, policy=policy, reread_policy=lambda: policy)
+        services = Services(
+            settings=Settings(trust_dir=stack.addresses.trust_dir),
+            engine=engine,
+            policy=policy,
+            reread_policy=lambda: policy,
+        )
         yield Place(stack, services, household, receiver)
         engine.dispose()
 

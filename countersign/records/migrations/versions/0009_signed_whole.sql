@@ -20,3 +20,7 @@ SELECT id, incident_id, 'sign_again', 'warning', 'Sign again',
        'countersign', 'system', clock_timestamp()
 FROM again;
 ALTER TABLE approval ENABLE TRIGGER approval_moves_on;
+
+-- Seals of plan and journal, with a key that is not in the database. What has none is not believed.
+ALTER TABLE execution ADD COLUMN plan_mac text;
+ALTER TABLE journal_entry ADD COLUMN mac text;

@@ -1,0 +1,5 @@
+"""A seal for tests that write plans and journals without a whole installation."""
+
+from countersign.execution.sealing import Seal
+
+SEAL = Seal(b"0" * 64)
