@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlmodel import Session
@@ -35,6 +35,7 @@ from countersign.policy.checks import (
     check_playbook,
     check_rate,
     check_request,
+    enforce,
 )
 from countersign.policy.custom import leaves
 from countersign.policy.operations import INVESTIGATE
@@ -48,7 +49,7 @@ from countersign.records.queries import count_recent_executions
 from countersign.records.states import ApprovalStatus, PlaybookStatus
 from countersign.records.tables import Approval, Playbook, PlaybookVersion
 from countersign.targets.kubernetes.kinds import api_kind
-from countersign.targets.model import Plan, Resolution
+from countersign.targets.model import ObjectRef, Plan, Resolution
 
 
 def check_approved(services: Services, approval: Approval, *, dry_run: bool) -> None:
@@ -239,18 +240,28 @@ def target_checks(
     """
     facts, policy = _facts(services, approval, operation), policy_for(services, approval)
     assert facts is not None
-    places: list[Check] = []
-    for ref in resolution.refs:
-        # Who changes a namespace's labels changes what holds in it, so the object is where its contents are.
-        namespace = ref.name if ref.kind == "Namespace" else ref.namespace
-        place = replace(facts, host=ref.name) if facts.host else replace(facts, namespace=namespace)
-        places += [check for check in check_place(policy, place, now) if not check.passed]
+    places = _places(services, approval, operation, resolution.refs, now=now)
     since = now - timedelta(hours=1)
     with transaction(services.engine) as session:
         counts = [
             count_recent_executions(session, ref.key, since, except_for=owned.execution_id) for ref in resolution.refs
         ]
     return (*places, check_rate(policy, facts.operation, max(counts, default=0)))
+
+
+def _places(
+    services: Services, approval: Approval, operation: Operation, refs: Sequence[ObjectRef], *, now: datetime
+) -> list[Check]:
+    """Return what the policy has against the places of `refs`."""
+    facts, policy = _facts(services, approval, operation), policy_for(services, approval)
+    assert facts is not None
+    places: list[Check] = []
+    for ref in refs:
+        # Who changes a namespace's labels changes what holds in it, so the object is where its contents are.
+        namespace = ref.name if ref.kind == "Namespace" else ref.namespace
+        place = replace(facts, host=ref.name) if facts.host else replace(facts, namespace=namespace)
+        places += [check for check in check_place(policy, place, now) if not check.passed]
+    return places
 
 
 def plan_checks(services: Services, approval: Approval, plan: Plan, *, now: datetime) -> tuple[Check, ...]:
@@ -267,6 +278,22 @@ def plan_checks(services: Services, approval: Approval, plan: Plan, *, now: date
     reached = {step.ref.namespace for step in plan.steps if step.ref.namespace and step.ref.namespace not in own}
     policy = policy_for(services, approval)
     return (*check_plan(policy, facts), *check_disturbed(policy, reached, now))
+
+
+def require_still_allowed(
+    services: Services, approval: Approval, reading: Reading, refs: Sequence[ObjectRef]
+) -> None:
+    """Ask everything again that may have changed since the run began, from the policy and the clock of this moment:
+    the kill switch, the signers and whether their signatures still suffice, the policy's rules, freezes that began.
+
+    Raises KillSwitchOn, NotApproved, Tampered, PolicyRefused.
+    """
+    current, now = replace(services, policy=services.reread_policy()), datetime.now(UTC)
+    enforce([check_kill_switch(current.policy, _recorded_kill_switch(current))])
+    verified = verified_signatures(current, approval)
+    enforce(request_checks(current, approval, reading, automatic=verified.automatic, now=now))
+    if isinstance(reading, KubernetesOperation | HostOperation):
+        enforce(_places(current, approval, reading, refs, now=now))
 
 
 def kill_switch_check(services: Services) -> Check:

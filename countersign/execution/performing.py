@@ -85,7 +85,8 @@ class Performance:
     stop: Event
     """Looked at before every request."""
     may_send: Callable[[], None] = _nothing_against
-    """Asked before every request; raises KillSwitchOn. The intent itself asks the records' switch and the expiry."""
+    """Asked before every request that changes something; raises a refusal. The intent itself asks the records' switch
+    and the expiry."""
     at: Callable[[str], None]
     """Told the named points that are passed: intent:KEY, sent:KEY, answered:KEY."""
 
@@ -137,7 +138,8 @@ class Performance:
         """
         if self.stop.is_set():
             raise Stopped
-        self.may_send()
+        if step.changes:
+            self.may_send()
         soon = self.lease_needed_seconds / 4
         asked_at = _clock()
         entry = self.journal.intend(

@@ -327,8 +327,11 @@ class Run:
         )
 
     def _may_send(self) -> None:
-        """Raise KillSwitchOn, from a reading of this moment."""
-        enforce([checking.kill_switch_check(self.services)])
+        """Raise what checking.require_still_allowed raises."""
+        known = self.known
+        assert known.reading is not None
+        refs = known.plan.refs if known.plan else ()
+        checking.require_still_allowed(self.services, known.approval, known.reading, refs)
 
     def _require_own_plan(self) -> None:
         known = self.known
