@@ -3,8 +3,8 @@
     audit.record(session, Event.TAMPERING_PLAN, approval_id=approval_id, actor=worker, details={"step": step})
 
 A refusal that ends in an exception rolls its transaction back, and with it the row: record it in a transaction of
-its own. Statements that write a record call the database's function themselves (`appending`), so the row and the
-record are one statement.
+its own. What writes a record of its own kind uses `countersign.records.audit_sources.tell` instead, so that the
+record can be compared with its row later.
 """
 
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ from sqlmodel import Session
 from countersign.records.audit_events import Event
 from countersign.records.storable import clean, told_json
 
-__all__ = ["SYSTEM", "Event", "appending", "record"]
+__all__ = ["SYSTEM", "Event", "record"]
 
 SYSTEM: Final = "countersign"
 """The actor where no person and no worker acts."""
@@ -52,12 +52,3 @@ def record(
         "details": told_json(details or {}),
     }
     return int(session.execute(APPEND, asked).scalar_one())
-
-
-def appending(event: Event | str, *, chain: str, actor: str, about: str, details: str) -> str:
-    """Return the SQL of a call that appends a row, for the RETURNING or SELECT of the statement that it tells of.
-
-    All but an Event are SQL expressions: `chain` and `actor` text (or uuid), `about` text, `details` jsonb.
-    """
-    named = f"'{event.value}'" if isinstance(event, Event) else event
-    return f"audit_append(CAST({chain} AS text), {named}, {actor}, {about}, {details})"
