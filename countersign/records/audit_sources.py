@@ -46,17 +46,22 @@ class Source:
 
     @property
     def digest(self) -> str:
-        """SHA-256 as hexadecimal digits, as SQL. Times are told in microseconds: jsonb's form has the session's zone."""
+        """SHA-256 as hexadecimal digits, as SQL."""
         return f"encode(sha256(convert_to(jsonb_build_array({', '.join(self.told)})::text, 'UTF8')), 'hex')"
 
 
+def _columns(names: str) -> tuple[str, ...]:
+    return tuple(f"record.{name}" for name in names.split())
+
+
 def _moment(column: str) -> str:
+    """Microseconds: the text of a time would have the session's zone."""
     return f"(extract(epoch FROM {column}) * 1000000)::bigint"
 
 
 def _status(*, of: str, when: str = "true") -> str:
     """The approval's status, told by who has just changed it and so has its row locked."""
-    return f"'status', CASE WHEN {when} THEN (SELECT status FROM approval WHERE id = {of}) END"
+    return f"'status', CASE WHEN {when} THEN (SELECT status FROM approval WHERE id = {of}) END"  # noqa: S608
 
 
 _EFFECTIVE = "NOT record.dry_run AND record.rolls_back IS NULL"
@@ -71,8 +76,8 @@ APPROVAL = Source(
     actor="record.requested_by",
     # An incident may be linked later.
     told=(
-        *(f"record.{name}" for name in ("action", "description", "risk_level", "requested_by", "required_signatures")),
-        *(f"record.{name}" for name in ("blast_radius", "matched_playbook_id", "details", "target", "parameters")),
+        *_columns("action description risk_level requested_by required_signatures blast_radius"),
+        *_columns("matched_playbook_id details target parameters"),
         _moment("record.expires_at"),
         _moment("record.created_at"),
     ),
@@ -100,7 +105,7 @@ SIGNATURE = Source(
     chain="record.approval_id",
     actor="record.signer",
     told=(
-        *(f"record.{name}" for name in ("approval_id", "signer", "decision", "comment", "algorithm", "key_id", "value")),
+        *_columns("approval_id signer decision comment algorithm key_id value"),
         _moment("record.created_at"),
     ),
     facts=("'decision', record.decision", "'key_id', record.key_id", _status(of="record.approval_id")),
@@ -165,7 +170,7 @@ JOURNAL_ENTRY = Source(
     chain="execution.approval_id",
     actor="execution.worker",
     told=(
-        *(f"record.{name}" for name in ("execution_id", "fence", "kind", "step", "attempt", "answer", "payload")),
+        *_columns("execution_id fence kind step attempt answer payload"),
         _moment("record.at"),
     ),
     facts=(
@@ -196,9 +201,8 @@ GATEWAY_CALL = Source(
     chain="coalesce(record.approval_id::text, 'gateway')",
     actor="record.agent",
     told=(
-        *(f"record.{name}" for name in ("session_id", "agent", "agent_role", "approval_id", "execution_id", "project")),
-        *(f"record.{name}" for name in ("host", "tool", "parameters", "purpose", "decision", "argv", "gate")),
-        *(f"record.{name}" for name in ("gate_code", "exit_code", "duration_ms", "error")),
+        *_columns("session_id agent agent_role approval_id execution_id project host tool parameters purpose"),
+        *_columns("decision argv gate gate_code exit_code duration_ms error"),
         _moment("record.at"),
     ),
     facts=(
@@ -234,7 +238,8 @@ def tell(
     actor: str | None = None,
     details: Mapping[str, Any] | None = None,
 ) -> None:
-    """Append the row that tells of the record `key` as it is now, in the transaction that wrote it.
+    """Append the row that tells of the record `key` as it is now, in the transaction that wrote it, as the last thing
+    there: others who write about the same approval wait for the end of the transaction.
 
     `actor` is whom the record names, unless said. Secrets in `details` are masked.
     """
