@@ -68,6 +68,8 @@ class Event(StrEnum):
     ACCESS_REFUSED = "access:request:refused"
 
     # The audit and the installation itself.
+    RECORD_ADOPTED = "audit:record:adopted"
+    """The record is older than the audit."""
     SEAL_RESUMED = "audit:seal:resumed"
     """The sealer goes on after the records were restored from a copy older than the saved head."""
     SECURITY_CHECKED = "doctor:security:checked"

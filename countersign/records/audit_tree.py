@@ -83,7 +83,7 @@ NEWEST_ROWS = text(f"""
 """)  # noqa: S608 - a constant of this module
 
 # Heads in their order.
-CHECKPOINTS = text("SELECT size, root, note, at FROM audit_checkpoint ORDER BY size")
+CHECKPOINTS = text("SELECT size, root, note, settled, at FROM audit_checkpoint ORDER BY size")
 
 # How many rows wait for the sealer, and since when the oldest of them does.
 WAITING = text("""

@@ -113,3 +113,24 @@ BEGIN
         END IF;
     END LOOP;
 END $$;
+
+-- Records from before the audit are known by name alone; what happens to them from now on is audited like the rest.
+DO $$ BEGIN
+    PERFORM audit_append(id::text, 'audit:record:adopted', 'migration', 'approval:' || id, '{}')
+        FROM (SELECT id FROM approval ORDER BY created_at, id) AS old;
+    PERFORM audit_append(approval_id::text, 'audit:record:adopted', 'migration', 'signature:' || seq, '{}')
+        FROM (SELECT * FROM signature ORDER BY seq) AS old;
+    PERFORM audit_append(approval_id::text, 'audit:record:adopted', 'migration', name || ':' || id, '{}')
+        FROM (SELECT * FROM execution ORDER BY started_at, id) AS old
+        CROSS JOIN unnest(ARRAY['execution', 'owner', 'plan', 'outcome']) AS name;
+    PERFORM audit_append(approval_id::text, 'audit:record:adopted', 'migration', 'journal_entry:' || seq, '{}')
+        FROM (SELECT entry.seq, execution.approval_id FROM journal_entry AS entry
+              JOIN execution ON execution.id = entry.execution_id ORDER BY entry.seq) AS old;
+    PERFORM audit_append('control', 'audit:record:adopted', 'migration', 'control_change:' || seq, '{}')
+        FROM (SELECT * FROM control_change ORDER BY seq) AS old;
+    PERFORM audit_append(coalesce(approval_id::text, 'gateway'), 'audit:record:adopted', 'migration',
+                         'gateway_call:' || seq, '{}')
+        FROM (SELECT * FROM host_gateway_audit ORDER BY seq) AS old;
+    PERFORM audit_append(id::text, 'audit:record:adopted', 'migration', 'status:' || id, '{}')
+        FROM approval WHERE status IN ('cancelled', 'expired');
+END $$;
