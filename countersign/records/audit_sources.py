@@ -79,6 +79,7 @@ APPROVAL = Source(
         *_columns("action description risk_level requested_by required_signatures blast_radius"),
         *_columns("matched_playbook_id details target parameters"),
         _moment("record.expires_at"),
+        _moment("record.not_before"),
         _moment("record.created_at"),
     ),
     facts=("'risk_level', record.risk_level", _status(of="record.id")),
@@ -105,7 +106,7 @@ SIGNATURE = Source(
     chain="record.approval_id",
     actor="record.signer",
     told=(
-        *_columns("approval_id signer decision comment algorithm key_id value"),
+        *_columns("approval_id signer decision comment algorithm key_id value form"),
         _moment("record.created_at"),
     ),
     facts=("'decision', record.decision", "'key_id', record.key_id", _status(of="record.approval_id")),
