@@ -60,7 +60,7 @@ class Sealing:
     """The sealer of one process. What it keeps in memory can be lost."""
 
     def __init__(self, engine: Engine, sealer: Sealer, head_file: Path) -> None:
-        self._engine = engine
+        self.engine = engine
         self._sealer = sealer
         self._head_file = head_file
         self._tree: Growing | None = None
@@ -75,7 +75,7 @@ class Sealing:
         """
         rows = 0
         while True:
-            with transaction(self._engine) as session:
+            with transaction(self.engine) as session:
                 if not become_sealer(session):
                     return None
                 head = self._current(session)
@@ -97,7 +97,7 @@ class Sealing:
         The saved head is kept beside the new one; returns where, None where there was none.
         """
         saved = read_note(self._head_file)
-        with transaction(self._engine) as session:
+        with transaction(self.engine) as session:
             audit.record(session, audit.Event.SEAL_RESUMED, actor=by, details={"reason": reason, "head": saved})
         return None if saved is None else put_aside(self._head_file)
 

@@ -8,9 +8,13 @@ from sqlmodel import Session
 from countersign.audit.findings import MOST_OF_A_KIND, Findings, Kind, Verified
 from countersign.audit.notes import Checkpoint, Verifier
 from countersign.audit.trail import Chain, Trail
+from countersign.records import audit
 from countersign.records.audit_checks import Difference, differences, snapshot, statuses, switches
 from countersign.records.audit_sources import SOURCES
 from countersign.records.audit_tree import everything, heads
+from countersign.records.database import transaction
+
+TOLD_ON_RECORD = 20
 
 _NAMES = {
     "status": "status of approval",
@@ -74,3 +78,11 @@ def _compare_states(session: Session, chains: Mapping[str, Chain], findings: Fin
 
 def _state(is_on: bool | None) -> str:
     return "gone" if is_on is None else "on" if is_on else "off"
+
+
+def tell_found(engine: Engine, found: Verified, *, by: str) -> None:
+    """Put on record that the trail does not hold, so that whoever watches the audit's events hears of it."""
+    sentences = [one.sentence for one in found.findings[:TOLD_ON_RECORD]]
+    with transaction(engine) as session:
+        details = {"found": sentences, "more": len(found.findings) - len(sentences) + found.untold}
+        audit.record(session, audit.Event.TAMPERING_FOUND, actor=by, details=details)

@@ -6,6 +6,7 @@ import sys
 import typer
 
 from countersign.cli import (
+    audit,
     channels,
     clusters,
     dead_letters,
@@ -63,6 +64,7 @@ app.add_typer(playbooks.commands)
 app.add_typer(steps.commands)
 app.add_typer(dead_letters.commands)
 app.add_typer(switch.switch)
+app.add_typer(audit.commands)
 
 
 def main() -> None:
