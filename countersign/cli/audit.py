@@ -13,16 +13,18 @@ from sqlalchemy import Row as Record
 from countersign.audit.exporting import proof_of, verifier_program
 from countersign.audit.heads import head_path, read_head, read_note, sealer_of
 from countersign.audit.notes import Verifier, open_checkpoint, read_verifier
-from countersign.audit.sealing import Sealing
+from countersign.audit.sealing import Sealed, Sealing
 from countersign.audit.verifying import tell_found
 from countersign.audit.verifying import verify as verify_all
 from countersign.cli.exit_codes import FAILED
 from countersign.cli.opened import open_records
+from countersign.cli.rendering import print_none
 from countersign.errors import InvalidInput, NotFound
 from countersign.records.audit_events import Event
 from countersign.records.audit_tree import chain_rows, newest_rows, waiting_rows
 from countersign.records.database import transaction
 from countersign.settings import load_settings
+from countersign.texts import text
 
 commands = typer.Typer(name="audit", help="The trail that shows when it was tampered with.", no_args_is_help=True)
 
@@ -51,21 +53,20 @@ def verify(since_head: SinceHead = None, key: Key = None, as_json: AsJson = Fals
     found = verify_all(engine, verifier=verifier, saved=saved)
     if not found.holds:
         tell_found(engine, found, by=getpass.getuser())
+    counts: dict[str, object] = {"rows": found.rows, "chains": found.chains, "heads": found.heads}
     if as_json:
         told = [{"kind": one.kind.value, "what": one.sentence} for one in found.findings]
-        counts = {"rows": found.rows, "chains": found.chains, "sealed": found.size, "heads": found.heads}
-        print(json.dumps({**counts, "waiting": found.waiting, "findings": told, "untold": found.untold}))
+        counts |= {"sealed": found.size, "waiting": found.waiting, "untold": found.untold}
+        print(json.dumps({**counts, "holds": found.holds, "findings": told}))
     else:
         for one in found.findings:
-            print(f"{one.kind.value.upper()}: {one.sentence}")
+            print(f"{text(f'audit.{one.kind}')}: {_plain(one.sentence)}")
         if found.untold:
-            print(f"and {found.untold} more")
-        print(
-            f"{found.rows} rows in {found.chains} chains, {found.size} sealed under {found.heads} heads, "
-            f"{found.waiting} waiting; " + ("nothing was changed" if found.holds else "the trail does not hold")
-        )
+            print(text("audit.more", count=found.untold))
+        verdict = "audit.verified" if found.holds else "audit.does_not_hold"
+        print(text(verdict, language=None, sealed=found.size, waiting=found.waiting, **counts))
         if saved is None:
-            print("no head was kept: a trail that was cut off together with its heads would look the same")
+            print(text("audit.no_head"))
     if not found.holds:
         raise typer.Exit(FAILED)
 
@@ -80,7 +81,7 @@ def seal(
     while True:
         done = sealing.round()
         if not follow:
-            print("another process is sealing" if done is None else f"{done.rows} rows sealed, {done.size} in all")
+            print(_done(done))
             return
         time.sleep(SECONDS_BETWEEN_ROUNDS)
 
@@ -93,10 +94,9 @@ def resume(reason: Annotated[str, typer.Option(help="Which copy was restored, an
         raise InvalidInput("--reason: must not be empty")
     sealing = Sealing(open_records(), sealer_of(settings), head_path(settings))
     kept = sealing.resume(by=getpass.getuser(), reason=reason)
-    done = sealing.round()
-    print(f"the old head is {kept}" if kept else "there was no saved head")
-    if done is not None:
-        print(f"{done.size} rows are sealed now")
+    if kept is not None:
+        print(text("audit.kept_head", path=kept))
+    print(_done(sealing.round()))
 
 
 @commands.command()
@@ -112,7 +112,7 @@ def head() -> None:
     print(note, end="")
     with transaction(open_records()) as session:
         rows, seconds = waiting_rows(session)
-    print(f"\nkey: {sealer.verifier}\nfile: {path}\nwaiting: {rows} rows, the oldest for {seconds:.0f} s")
+    print("\n" + text("audit.head_facts", public=sealer.verifier, path=path, rows=rows, seconds=round(seconds)))
 
 
 @commands.command()
@@ -129,7 +129,7 @@ def export(
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "proof.json").write_text(json.dumps(proof, ensure_ascii=False, indent=1), encoding="utf-8")
     (folder / "verify.py").write_text(verifier_program(), encoding="utf-8")
-    print(f"{len(proof['rows'])} rows; check them with:")
+    print(text("audit.exported", rows=len(proof["rows"])))
     print(f"python3 {folder}/verify.py {folder}/proof.json --key '{verifier}'")
 
 
@@ -184,12 +184,18 @@ def _print(found: Sequence[Record[Any]], as_json: bool) -> None:
             }
             for one in found
         ]
-        print(json.dumps(rows, ensure_ascii=True))
+        print(json.dumps(rows))
         return
+    if not found:
+        print_none("audit")
     for one in found:
-        sealed = "" if one.leaf_index is not None else "  (not sealed yet)"
+        sealed = "" if one.leaf_index is not None else f"  ({text('audit.not_sealed')})"
         print(_plain(f"{one.id}  {one.at:%Y-%m-%d %H:%M:%S.%f} UTC  {one.chain}  {_sentence(one.event)}{sealed}"))
         print(_plain(f"    {one.event} by {one.actor} {one.about} {one.details}"))
+
+
+def _done(done: Sealed | None) -> str:
+    return text("audit.sealed_by_another") if done is None else text("audit.sealed", rows=done.rows, size=done.size)
 
 
 def _sentence(event: str) -> str:

@@ -30,7 +30,8 @@ async def keep_sealing(logger: "Logger | LoggerAdapter[Any]") -> None:
     while True:
         pause = SECONDS_BETWEEN_ROUNDS
         try:
-            sealing = sealing or await asyncio.to_thread(_opened)
+            if sealing is None:
+                sealing = await asyncio.to_thread(_opened)
             await asyncio.to_thread(sealing.round)
             said = ""
         except Tampered as error:
