@@ -38,6 +38,9 @@ class Settings(BaseSettings):
     trust_dir: Path | None = Field(
         default=None, description="folder of the keys that no database may hold; `countersign trust init` makes it"
     )
+    audit_head_file: Path | None = Field(
+        default=None, description="where the audit's newest signed head is kept; else audit-head in the trust folder"
+    )
     policy_file: Path | None = Field(default=None, description="policy document (YAML); the block wins over it")
     policy_block: str | None = Field(default=None, description="name of the PolicyDocument block")
     cluster_block: str | None = Field(

@@ -6,6 +6,7 @@ import sys
 import typer
 
 from countersign.cli import (
+    audit,
     channels,
     clusters,
     dead_letters,
@@ -65,6 +66,7 @@ app.add_typer(steps.commands)
 app.add_typer(dead_letters.commands)
 app.add_typer(switch.switch)
 app.add_typer(trust.commands)
+app.add_typer(audit.commands)
 
 
 def main() -> None:

@@ -12,6 +12,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
 from countersign.errors import InvalidInput, NotFound
+from countersign.records.audit_events import Event
+from countersign.records.audit_sources import APPROVAL, SIGNATURE, STATUS, tell
 from countersign.records.identifiers import new_id
 from countersign.records.states import ApprovalStatus, Decision, EventStatus, RiskLevel
 from countersign.records.storable import clean, clean_json, told
@@ -135,6 +137,7 @@ def file_approval(session: Session, new: NewApproval, *, now: datetime) -> Appro
             actor=new.requested_by,
             actor_role="requester",
         )
+        tell(session, Event.REQUEST_FILED, APPROVAL, identity)
         return get_approval(session, identity)
     known = session.exec(select(Approval).where(col(Approval.idempotency_key) == new.idempotency_key)).one()
     if any(getattr(known, name) != value for name, value in values.items()):
@@ -178,24 +181,26 @@ def add_signature(session: Session, approval_id: UUID, new: NewSignature, *, now
         raise InvalidInput(f"approval {approval_id} is {approval.status}, it takes no more signatures")
     if approval.expires_at is not None and approval.expires_at <= now:
         raise InvalidInput(f"approval {approval_id} expired at {approval.expires_at.isoformat()}")
+    signature = Signature(
+        approval_id=approval_id,
+        signer=clean(new.signer.strip()),
+        decision=new.decision,
+        comment=clean(new.comment),
+        algorithm=new.algorithm,
+        key_id=new.key_id,
+        value=new.value,
+        form=new.form,
+        created_at=now,
+    )
     try:
         with session.begin_nested():
-            session.add(
-                Signature(
-                    approval_id=approval_id,
-                    signer=clean(new.signer.strip()),
-                    decision=new.decision,
-                    comment=clean(new.comment),
-                    algorithm=new.algorithm,
-                    key_id=new.key_id,
-                    value=new.value,
-                    form=new.form,
-                    created_at=now,
-                )
-            )
+            session.add(signature)
     except IntegrityError:
         raise InvalidInput(f"signer: {new.signer} has decided on approval {approval_id} already") from None
     _decide(session, approval, new)
+    assert signature.seq is not None
+    event = Event.REQUEST_REJECTED if new.decision is Decision.REJECT else Event.REQUEST_SIGNED
+    tell(session, event, SIGNATURE, signature.seq)
     return get_approval(session, approval_id)
 
 
@@ -217,6 +222,7 @@ def cancel_approval(session: Session, approval_id: UUID, *, by: str, reason: str
         actor=by,
         actor_role="requester",
     )
+    tell(session, Event.REQUEST_CANCELLED, STATUS, approval_id, actor=by)
     return approval
 
 
@@ -254,6 +260,7 @@ def expire_due(session: Session, *, limit: int = 100) -> Sequence[UUID]:
             actor="countersign",
             actor_role="system",
         )
+        tell(session, Event.REQUEST_EXPIRED, STATUS, row.id, actor="countersign")
     return [row.id for row in rows]
 
 

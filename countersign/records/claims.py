@@ -14,6 +14,8 @@ from sqlalchemy import Row, text
 from sqlmodel import Session
 
 from countersign.errors import NotFound
+from countersign.records.audit_events import Event
+from countersign.records.audit_sources import EXECUTION, OWNER, tell
 from countersign.records.identifiers import new_id
 from countersign.records.outcomes import Outcome
 from countersign.records.owned import Owned, refused_write
@@ -136,8 +138,10 @@ def claim(
     status = ApprovalStatus.APPROVED
     for _ in range(LOOKS):
         if (row := session.execute(CLAIM, asked).one_or_none()) is not None:
+            tell(session, Event.CLAIM_MADE, EXECUTION, row.id)
             return _won(ClaimResult.CLAIMED, approval_id, flow_run_id, row)
         if (row := session.execute(TAKE_OVER, asked).one_or_none()) is not None:
+            tell(session, Event.CLAIM_TAKEN_OVER, OWNER, row.id)
             return _won(ClaimResult.TAKEN_OVER, approval_id, flow_run_id, row)
         state = session.execute(STATE, {"approval_id": approval_id}).one_or_none()
         if state is None:
@@ -169,6 +173,7 @@ def start_dry_run(
     ).one_or_none()
     if row is None:
         raise NotFound(f"approval {approval_id} does not exist", hint="`countersign approvals list` shows all")
+    tell(session, Event.DRY_RUN_STARTED, EXECUTION, row.id)
     return session.get_one(Execution, row.id)
 
 
@@ -176,7 +181,10 @@ def take_over_dry_run(session: Session, execution_id: UUID, *, worker: str, leas
     """Make an abandoned dry run ours; None if somebody else has it or it is settled."""
     asked = {"execution_id": execution_id, "worker": worker, "lease_seconds": lease_seconds}
     row = session.execute(TAKE_OVER_DRY_RUN, asked).one_or_none()
-    return None if row is None else Owned(row.id, row.fence)
+    if row is None:
+        return None
+    tell(session, Event.DRY_RUN_TAKEN_OVER, OWNER, row.id)
+    return Owned(row.id, row.fence)
 
 
 def extend_lease(session: Session, owned: Owned, lease_seconds: float) -> datetime:

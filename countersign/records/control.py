@@ -7,6 +7,8 @@ from sqlalchemy import text
 from sqlmodel import Session
 
 from countersign.errors import InvalidInput
+from countersign.records.audit_events import Event
+from countersign.records.audit_sources import CONTROL_CHANGE, tell
 from countersign.records.storable import clean, told
 
 # The switch as it is now.
@@ -22,7 +24,7 @@ SET = text("""
     )
     INSERT INTO control_change (name, is_on, changed_by, reason, at)
     SELECT name, is_on, changed_by, reason, changed_at FROM changed
-    RETURNING is_on, changed_by, reason, at AS changed_at
+    RETURNING seq, is_on, changed_by, reason, at AS changed_at
 """)
 
 
@@ -51,4 +53,5 @@ def set_kill_switch(session: Session, on: bool, *, by: str, reason: str) -> Swit
         if not value.strip():
             raise InvalidInput(f"{field}: must not be empty")
     row = session.execute(SET, {"is_on": on, "changed_by": clean(by), "reason": told(reason)}).one()
+    tell(session, Event.KILL_SWITCH_ON if row.is_on else Event.KILL_SWITCH_OFF, CONTROL_CHANGE, row.seq)
     return Switch(row.is_on, row.changed_by, row.reason, row.changed_at)

@@ -14,6 +14,8 @@ from sqlalchemy.sql.expression import bindparam
 from sqlmodel import Session
 
 from countersign.errors import InvalidInput
+from countersign.records.audit_events import Event
+from countersign.records.audit_sources import OUTCOME, tell
 from countersign.records.outcomes import Outcome, event_status_of
 from countersign.records.queries import get_execution
 from countersign.records.storable import clean, told, told_json
@@ -84,4 +86,5 @@ def find_out(
         actor_role="executor",
         once_key=f"found_out:{execution_id}",
     )
+    tell(session, Event.OUTCOME_FOUND_OUT, OUTCOME, execution_id, actor=by)
     return execution

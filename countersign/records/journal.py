@@ -15,6 +15,8 @@ from sqlalchemy.sql.expression import bindparam
 from sqlmodel import Session, col, select
 
 from countersign.errors import ApprovalExpired, KillSwitchOn
+from countersign.records.audit_events import Event
+from countersign.records.audit_sources import JOURNAL_ENTRY, tell
 from countersign.records.control import kill_switch
 from countersign.records.owned import Owned, refused_write
 from countersign.records.states import Answer, EntryKind
@@ -113,6 +115,7 @@ def record_intent(
         },
     ).one_or_none()
     if row is not None:
+        tell(session, Event.INTENT_WRITTEN, JOURNAL_ENTRY, row.seq)
         return int(row.seq)
     switch = kill_switch(session)
     if switch.is_on:
@@ -154,6 +157,7 @@ def record_answer(
     ).one_or_none()
     if row is None:
         raise refused_write(session, owned)
+    tell(session, Event.ANSWER_WRITTEN, JOURNAL_ENTRY, row.seq)
     return int(row.seq)
 
 

@@ -15,6 +15,8 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.sql.expression import bindparam
 from sqlmodel import Session
 
+from countersign.records.audit_events import Event
+from countersign.records.audit_sources import OUTCOME, tell
 from countersign.records.outcomes import Outcome
 from countersign.records.states import EventStatus
 from countersign.records.storable import told, told_json
@@ -110,4 +112,5 @@ def correct(
         actor_role="executor",
         once_key=f"landed_late:{execution_id}:{outcome.value}:{'' if whole else reason}",
     )
+    tell(session, Event.OUTCOME_CORRECTED, OUTCOME, execution_id, actor="countersign")
     return True

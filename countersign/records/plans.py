@@ -14,6 +14,8 @@ from sqlalchemy.sql.expression import bindparam
 from sqlmodel import Session
 
 from countersign.errors import NotFound
+from countersign.records.audit_events import Event
+from countersign.records.audit_sources import PLAN, tell
 from countersign.records.owned import Owned, refused_write
 from countersign.records.storable import clean_json
 
@@ -65,6 +67,7 @@ def store_plan(
     ).one_or_none()
     if row is None:
         raise refused_write(session, owned)
+    tell(session, Event.PLAN_STORED, PLAN, owned.execution_id)
     return StoredPlan(row.plan, row.plan_hash, row.plan_mac)
 
 

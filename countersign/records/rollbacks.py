@@ -11,11 +11,13 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import Row, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.sql.expression import bindparam
 from sqlmodel import Session, col, select
 
+from countersign.records.audit_events import Event
+from countersign.records.audit_sources import EXECUTION, OWNER, PLAN, tell
 from countersign.records.evidence import Seen, store_before
 from countersign.records.holds import HeldBy, acquire
 from countersign.records.identifiers import new_id
@@ -124,6 +126,8 @@ def start_rollback(
     holder = acquire(session, owned, keys)
     if holder is not None:
         return holder
+    tell(session, Event.ROLLBACK_STARTED, EXECUTION, row.id)
+    tell(session, Event.PLAN_STORED, PLAN, row.id)
     store_before(session, owned.execution_id, before)
     open_log(session, owned.execution_id, actor=actor, operation_type=operation_type, input=input)
     return owned
@@ -136,14 +140,16 @@ def start_unmade_rollback(session: Session, execution_id: UUID, *, worker: str) 
     """
     asked = {"id": new_id(), "execution_id": execution_id, "worker": worker, "lease_seconds": 0}
     row = session.execute(START, {**asked, "plan": None, "plan_hash": None, "plan_mac": None}).one_or_none()
-    return None if row is None else Owned(row.id, row.fence)
+    if row is None:
+        return None
+    tell(session, Event.ROLLBACK_STARTED, EXECUTION, row.id)
+    return Owned(row.id, row.fence)
 
 
 def take_over_rollback(session: Session, execution_id: UUID, *, worker: str, lease_seconds: float) -> Owned | None:
     """Make the abandoned rollback of `execution_id` ours; None if it is settled, somebody's, or not there."""
     asked = {"execution_id": execution_id, "worker": worker, "lease_seconds": lease_seconds}
-    row = session.execute(TAKE_OVER, asked).one_or_none()
-    return None if row is None else Owned(row.id, row.fence)
+    return _taken_over(session, session.execute(TAKE_OVER, asked).one_or_none())
 
 
 def abandoned_rollbacks(
@@ -159,11 +165,17 @@ def take_over_abandoned(
 ) -> Owned | None:
     """Make an abandoned rollback ours; None if it is settled or somebody's, or its step begins again."""
     asked = {"id": rollback_id, "worker": worker, "lease_seconds": lease_seconds, "quiet_seconds": quiet_seconds}
-    row = session.execute(TAKE_OVER_ABANDONED, asked).one_or_none()
-    return None if row is None else Owned(row.id, row.fence)
+    return _taken_over(session, session.execute(TAKE_OVER_ABANDONED, asked).one_or_none())
 
 
 def rollback_of(session: Session, execution_id: UUID) -> Execution | None:
     """Return the execution that takes `execution_id` back, None if there is none."""
     query = select(Execution).where(col(Execution.rolls_back) == execution_id, text("rolls_back IS NOT NULL"))
     return session.exec(query.execution_options(populate_existing=True)).one_or_none()
+
+
+def _taken_over(session: Session, row: Row[Any] | None) -> Owned | None:
+    if row is None:
+        return None
+    tell(session, Event.ROLLBACK_TAKEN_OVER, OWNER, row.id)
+    return Owned(row.id, row.fence)

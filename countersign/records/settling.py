@@ -11,6 +11,8 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.sql.expression import bindparam
 from sqlmodel import Session
 
+from countersign.records.audit_events import Event
+from countersign.records.audit_sources import OUTCOME, tell
 from countersign.records.holds import RELEASE
 from countersign.records.ledger import NewStep, add_steps
 from countersign.records.looking_again import LOOK_AGAIN_SECONDS
@@ -142,6 +144,7 @@ def settle(
         once_key=f"settled:{execution.id}",
     )
     add_steps(session, execution.id, steps)
+    tell(session, Event.OUTCOME_SETTLED, OUTCOME, execution.id)
     return _settled(execution, first=True)
 
 

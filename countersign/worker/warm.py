@@ -29,6 +29,7 @@ from countersign.settings import settings
 from countersign.worker.engine import FlowLoop, Run
 from countersign.worker.identity import Identity
 from countersign.worker.orphans import owner_of, settle, settle_orphans, unfinished
+from countersign.worker.sealing import keep_sealing
 from countersign.worker.source import FlowSource
 from countersign.worker.wakeup import Wakeup
 
@@ -87,6 +88,7 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResul
                 services.start_soon(self._listen)
                 services.start_soon(self._watch_cancellations)
                 services.start_soon(self._poll)
+                services.start_soon(keep_sealing, self._logger)
                 printer(f"Worker {self.name!r} started!")
                 await self._stop.wait()
                 services.cancel_scope.cancel()

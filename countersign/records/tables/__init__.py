@@ -1,6 +1,7 @@
 """SQLModel tables of everything that Countersign remembers. The invariants are the database's own."""
 
 from countersign.records.tables.approval import Approval, Signature
+from countersign.records.tables.audit import AuditCheckpoint, AuditEvent, AuditLeaf, AuditTile
 from countersign.records.tables.columns import Record
 from countersign.records.tables.delivery import Delivery
 from countersign.records.tables.execution import Execution, JournalEntry, TargetHold
@@ -20,6 +21,10 @@ from countersign.records.tables.trail import (
 
 __all__ = [
     "Approval",
+    "AuditCheckpoint",
+    "AuditEvent",
+    "AuditLeaf",
+    "AuditTile",
     "AutoRepair",
     "ControlChange",
     "ControlSwitch",

@@ -1,0 +1,84 @@
+"""Everything that the audit can tell, declared once, as source:subject:action.
+
+The sentence of each is in countersign/texts, section `audit_event`, under the same words with `_` for `:`.
+An event that was used once keeps its words: rows with them are sealed.
+"""
+
+from enum import StrEnum
+
+from countersign.texts import text
+
+
+class Event(StrEnum):
+    """What happened. The part before the first colon names the chain of what is about no approval."""
+
+    # Requests and decisions.
+    REQUEST_FILED = "approval:request:filed"
+    REQUEST_SIGNED = "approval:request:signed"
+    REQUEST_REJECTED = "approval:request:rejected"
+    REQUEST_CANCELLED = "approval:request:cancelled"
+    REQUEST_EXPIRED = "approval:request:expired"
+
+    # Executions, from the claim to what was found out later.
+    CLAIM_MADE = "execution:claim:made"
+    CLAIM_TAKEN_OVER = "execution:claim:taken_over"
+    DRY_RUN_STARTED = "execution:dry_run:started"
+    DRY_RUN_TAKEN_OVER = "execution:dry_run:taken_over"
+    PLAN_STORED = "execution:plan:stored"
+    INTENT_WRITTEN = "execution:intent:written"
+    ANSWER_WRITTEN = "execution:answer:written"
+    OUTCOME_SETTLED = "execution:outcome:settled"
+    OUTCOME_FOUND_OUT = "execution:outcome:found_out"
+    OUTCOME_CORRECTED = "execution:outcome:corrected"
+    ROLLBACK_STARTED = "execution:rollback:started"
+    ROLLBACK_TAKEN_OVER = "execution:rollback:taken_over"
+
+    # The host gateway.
+    CALL_ALLOWED = "gateway:call:allowed"
+    CALL_REFUSED = "gateway:call:refused"
+    CALL_ENDED = "gateway:call:ended"
+
+    # Switches and rules.
+    KILL_SWITCH_ON = "control:kill_switch:on"
+    KILL_SWITCH_OFF = "control:kill_switch:off"
+    POLICY_PROPOSED = "policy:version:proposed"
+    POLICY_SIGNED = "policy:version:signed"
+    POLICY_ACTIVATED = "policy:version:activated"
+    POLICY_REFUSED = "policy:version:refused"
+
+    # What was tried and refused.
+    TAMPERING_REQUEST = "tampering:request:refused"
+    """What the approval says is not what was signed."""
+    TAMPERING_SIGNATURE = "tampering:signature:refused"
+    TAMPERING_PLAN = "tampering:plan:refused"
+    """The plan cannot come of the signed operation, or its MAC is wrong."""
+    TAMPERING_JOURNAL = "tampering:journal:refused"
+    TAMPERING_POLICY = "tampering:policy:refused"
+    TAMPERING_RESULT = "tampering:result:refused"
+    """A stored result does not agree with the records."""
+    TAMPERING_APPROVAL_KEY = "tampering:approval_key:refused"
+    """A key of gate 5 was not written by an executor."""
+    TAMPERING_FOUND = "tampering:records:found"
+    """`audit verify` or doctor found records changed."""
+    ENTRYPOINT_REFUSED = "worker:entrypoint:refused"
+    DEPLOYMENT_REFUSED = "worker:deployment:refused"
+    BLOCK_REFUSED = "worker:block:refused"
+    SIGNATURE_REFUSED = "approval:signature:refused"
+    EXECUTION_REFUSED = "execution:start:refused"
+    ACCESS_REFUSED = "access:request:refused"
+
+    # The audit and the installation itself.
+    RECORD_ADOPTED = "audit:record:adopted"
+    """The record is older than the audit."""
+    SEAL_RESUMED = "audit:seal:resumed"
+    """The sealer goes on after the records were restored from a copy older than the saved head."""
+    SECURITY_CHECKED = "doctor:security:checked"
+
+    @property
+    def source(self) -> str:
+        """The part before the first colon."""
+        return self.value.split(":", 1)[0]
+
+    def sentence(self, *, language: str | None = None) -> str:
+        """Return what happened, for people."""
+        return text(f"audit_event.{self.value.replace(':', '_')}", language=language)

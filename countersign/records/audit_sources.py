@@ -1,0 +1,265 @@
+"""Which records the audit tells of, and what it keeps of each: a digest of what of the record may not change.
+
+The writer of a record calls `tell` in the same transaction. `countersign audit verify` computes the digests again and
+names the records that differ, that no row tells of, and those that are told of and gone.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.sql.elements import TextClause
+from sqlalchemy.sql.expression import bindparam
+from sqlmodel import Session
+
+from countersign.records.audit_events import Event
+from countersign.records.storable import clean, told_json
+
+
+@dataclass(frozen=True)
+class Source:
+    """A kind of record. All but `name` and `events` are SQL over `rows`, of which `record` is the record itself."""
+
+    name: str
+    """The part of `about` before the colon."""
+    events: tuple[Event, ...]
+    """Those that tell of it; where there are several rows, the last one's digest counts."""
+    rows: str
+    key: str
+    chain: str
+    actor: str
+    told: tuple[str, ...]
+    """What the digest is over."""
+    facts: tuple[str, ...]
+    """What can be read in the row: pairs of name and value."""
+    must: str = "true"
+    """Which records have to be told of."""
+
+    @property
+    def about(self) -> str:
+        """The record's name as SQL."""
+        return f"'{self.name}:' || {self.key}"
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 as hexadecimal digits, as SQL."""
+        return f"encode(sha256(convert_to(jsonb_build_array({', '.join(self.told)})::text, 'UTF8')), 'hex')"
+
+
+def _columns(names: str) -> tuple[str, ...]:
+    return tuple(f"record.{name}" for name in names.split())
+
+
+def _moment(column: str) -> str:
+    """Microseconds: the text of a time would have the session's zone."""
+    return f"(extract(epoch FROM {column}) * 1000000)::bigint"
+
+
+def _status(*, of: str, when: str = "true") -> str:
+    """The approval's status, told by who has just changed it and so has its row locked."""
+    return f"'status', CASE WHEN {when} THEN (SELECT status FROM approval WHERE id = {of}) END"  # noqa: S608
+
+
+_EFFECTIVE = "NOT record.dry_run AND record.rolls_back IS NULL"
+
+
+APPROVAL = Source(
+    name="approval",
+    events=(Event.REQUEST_FILED,),
+    rows="approval AS record",
+    key="record.id",
+    chain="record.id",
+    actor="record.requested_by",
+    # An incident may be linked later.
+    told=(
+        *_columns("action description risk_level requested_by required_signatures blast_radius"),
+        *_columns("matched_playbook_id details target parameters"),
+        _moment("record.expires_at"),
+        _moment("record.not_before"),
+        _moment("record.created_at"),
+    ),
+    facts=("'risk_level', record.risk_level", _status(of="record.id")),
+)
+
+STATUS = Source(
+    name="status",
+    events=(Event.REQUEST_CANCELLED, Event.REQUEST_EXPIRED),
+    rows="approval AS record",
+    key="record.id",
+    chain="record.id",
+    actor="record.requested_by",
+    told=("record.status",),
+    facts=(_status(of="record.id"),),
+    must="record.status = 'expired' OR (record.status = 'cancelled' AND NOT EXISTS"
+    " (SELECT FROM execution WHERE approval_id = record.id AND NOT dry_run AND rolls_back IS NULL))",
+)
+
+SIGNATURE = Source(
+    name="signature",
+    events=(Event.REQUEST_SIGNED, Event.REQUEST_REJECTED),
+    rows="signature AS record",
+    key="record.seq",
+    chain="record.approval_id",
+    actor="record.signer",
+    told=(
+        *_columns("approval_id signer decision comment algorithm key_id value form"),
+        _moment("record.created_at"),
+    ),
+    facts=("'decision', record.decision", "'key_id', record.key_id", _status(of="record.approval_id")),
+)
+
+EXECUTION = Source(
+    name="execution",
+    events=(Event.CLAIM_MADE, Event.DRY_RUN_STARTED, Event.ROLLBACK_STARTED),
+    rows="execution AS record",
+    key="record.id",
+    chain="record.approval_id",
+    actor="record.worker",
+    told=("record.approval_id", "record.dry_run", "record.rolls_back", _moment("record.started_at")),
+    facts=(
+        "'fence', record.fence",
+        "'rolls_back', record.rolls_back",
+        _status(of="record.approval_id", when=_EFFECTIVE),
+    ),
+)
+
+OWNER = Source(
+    name="owner",
+    events=(Event.CLAIM_TAKEN_OVER, Event.DRY_RUN_TAKEN_OVER, Event.ROLLBACK_TAKEN_OVER),
+    rows="execution AS record",
+    key="record.id",
+    chain="record.approval_id",
+    actor="record.worker",
+    told=("record.fence", "record.worker"),
+    facts=("'fence', record.fence",),
+    must="record.fence > 1",
+)
+
+PLAN = Source(
+    name="plan",
+    events=(Event.PLAN_STORED,),
+    rows="execution AS record",
+    key="record.id",
+    chain="record.approval_id",
+    actor="record.worker",
+    told=("record.plan", "record.plan_hash"),
+    facts=("'plan_hash', record.plan_hash",),
+    must="record.plan IS NOT NULL",
+)
+
+OUTCOME = Source(
+    name="outcome",
+    events=(Event.OUTCOME_SETTLED, Event.OUTCOME_FOUND_OUT, Event.OUTCOME_CORRECTED),
+    rows="execution AS record",
+    key="record.id",
+    chain="record.approval_id",
+    actor="record.worker",
+    told=("record.outcome", "record.error", "record.stderr", "record.report", _moment("record.settled_at")),
+    facts=("'outcome', record.outcome", _status(of="record.approval_id", when=_EFFECTIVE)),
+    must="record.settled_at IS NOT NULL",
+)
+
+JOURNAL_ENTRY = Source(
+    name="journal_entry",
+    events=(Event.INTENT_WRITTEN, Event.ANSWER_WRITTEN),
+    rows="journal_entry AS record JOIN execution ON execution.id = record.execution_id",
+    key="record.seq",
+    chain="execution.approval_id",
+    actor="execution.worker",
+    told=(
+        *_columns("execution_id fence kind step attempt answer payload"),
+        _moment("record.at"),
+    ),
+    facts=(
+        "'execution', record.execution_id",
+        "'step', record.step",
+        "'attempt', record.attempt",
+        "'fence', record.fence",
+        "'answer', record.answer",
+    ),
+)
+
+CONTROL_CHANGE = Source(
+    name="control_change",
+    events=(Event.KILL_SWITCH_ON, Event.KILL_SWITCH_OFF),
+    rows="control_change AS record",
+    key="record.seq",
+    chain="'control'",
+    actor="record.changed_by",
+    told=("record.name", "record.is_on", "record.changed_by", "record.reason", _moment("record.at")),
+    facts=("'is_on', record.is_on", "'reason', record.reason"),
+)
+
+GATEWAY_CALL = Source(
+    name="gateway_call",
+    events=(Event.CALL_ALLOWED, Event.CALL_REFUSED, Event.CALL_ENDED),
+    rows="host_gateway_audit AS record",
+    key="record.seq",
+    chain="coalesce(record.approval_id::text, 'gateway')",
+    actor="record.agent",
+    told=(
+        *_columns("session_id agent agent_role approval_id execution_id project host tool parameters purpose"),
+        *_columns("decision argv gate gate_code exit_code duration_ms error"),
+        _moment("record.at"),
+    ),
+    facts=(
+        "'host', record.host",
+        "'tool', record.tool",
+        "'purpose', record.purpose",
+        "'decision', record.decision",
+        "'gate_code', record.gate_code",
+        "'exit_code', record.exit_code",
+    ),
+)
+
+SOURCES = (
+    APPROVAL,
+    STATUS,
+    SIGNATURE,
+    EXECUTION,
+    OWNER,
+    PLAN,
+    OUTCOME,
+    JOURNAL_ENTRY,
+    CONTROL_CHANGE,
+    GATEWAY_CALL,
+)
+
+
+def tell(
+    session: Session,
+    event: Event,
+    source: Source,
+    key: UUID | int,
+    *,
+    actor: str | None = None,
+    details: Mapping[str, Any] | None = None,
+) -> None:
+    """Append the row that tells of the record `key` as it is now, in the transaction that wrote it, as the last thing
+    there: others who write about the same approval wait for the end of the transaction.
+
+    `actor` is whom the record names, unless said. Secrets in `details` are masked.
+    """
+    session.execute(
+        _telling(source),
+        {
+            "event": event.value,
+            "key": key,
+            "actor": None if actor is None else clean(actor),
+            "details": told_json(details or {}),
+        },
+    )
+
+
+@cache
+def _telling(source: Source) -> TextClause:
+    facts = ", ".join((f"'digest', {source.digest}", *source.facts))
+    return text(f"""
+        SELECT audit_append(({source.chain})::text, :event, coalesce(:actor, {source.actor}), {source.about},
+                            jsonb_strip_nulls(jsonb_build_object({facts})) || :details)
+        FROM {source.rows} WHERE {source.key} = :key
+    """).bindparams(bindparam("details", type_=JSONB))  # noqa: S608 - constants of this module

@@ -1,0 +1,57 @@
+"""The audit's sealer as a part of the worker: what is committed is sealed within a second or so.
+
+Every worker tries; the database lets one of them seal at a time.
+"""
+
+import asyncio
+from logging import Logger, LoggerAdapter
+from typing import Any
+
+from countersign.audit.heads import head_path, sealer_of
+from countersign.audit.sealing import Sealing
+from countersign.errors import CountersignError, Tampered
+from countersign.records import audit
+from countersign.records.database import connect, transaction
+from countersign.settings import settings
+
+SECONDS_BETWEEN_ROUNDS = 1.0
+SECONDS_AFTER_A_FAILURE = 10.0
+SECONDS_AFTER_TAMPERING = 60.0
+"""Nothing is sealed until a person has looked; it is said again each time."""
+
+
+async def keep_sealing(logger: "Logger | LoggerAdapter[Any]") -> None:
+    """Seal until cancelled. Without a trust folder nothing is sealed, and that is said once."""
+    if settings().trust_dir is None:
+        logger.warning("COUNTERSIGN_TRUST_DIR is not set, so the audit is not sealed: rows are chained, and no more.")
+        return
+    sealing: Sealing | None = None
+    said = ""
+    while True:
+        pause = SECONDS_BETWEEN_ROUNDS
+        try:
+            if sealing is None:
+                sealing = await asyncio.to_thread(_opened)
+            await asyncio.to_thread(sealing.round)
+            said = ""
+        except Tampered as error:
+            logger.critical("The audit is not sealed any more: %s %s", error.message, error.hint or "")
+            if error.message != said and sealing is not None:
+                await asyncio.to_thread(_tell, sealing, error)
+            said, pause = error.message, SECONDS_AFTER_TAMPERING
+        except CountersignError as error:
+            if error.message != said:
+                logger.warning("The audit was not sealed, and will be later: %s", error.message)
+            said, pause = error.message, SECONDS_AFTER_A_FAILURE
+        await asyncio.sleep(pause)
+
+
+def _opened() -> Sealing:
+    found = settings()
+    engine = connect(found.database_url, timeout=found.database_timeout_seconds)
+    return Sealing(engine, sealer_of(found, make=True), head_path(found))
+
+
+def _tell(sealing: Sealing, error: Tampered) -> None:
+    with transaction(sealing.engine) as session:
+        audit.record(session, audit.Event.TAMPERING_FOUND, details={"found": [error.message]})
