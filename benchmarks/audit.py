@@ -84,11 +84,11 @@ def one_execution(engine: Engine) -> None:
         mine = claim(session, approval, worker="w", flow_run_id=None, lease_seconds=30).owned
     assert mine is not None
     with transaction(engine) as session:
-        store_plan(session, mine, plan={"steps": ["restart"]}, plan_hash="h")
+        store_plan(session, mine, plan={"steps": ["restart"]}, plan_hash="h", plan_mac="m")
     with transaction(engine) as session:
-        record_intent(session, mine, step="1", attempt=1, payload={"body": "restart"})
+        record_intent(session, mine, step="1", attempt=1, payload={"body": "restart"}, sealing=lambda _entry: "")
     with transaction(engine) as session:
-        record_answer(session, mine, step="1", attempt=1, answer=Answer.LANDED)
+        record_answer(session, mine, step="1", attempt=1, answer=Answer.LANDED, sealing=lambda _entry: "")
     with transaction(engine) as session:
         settle(session, mine, outcome=Outcome.SUCCESS, report={})
 

@@ -155,6 +155,11 @@ class Tampered(Refused):
 
     code = "tampered"
 
+    def __init__(self, message: str | None = None, *, hint: str | None = None, of: str = "request") -> None:
+        super().__init__(message, hint=hint)
+        self.of = of
+        """What was changed: "request", "signature", "plan", "journal", "policy" or "result"."""
+
 
 class PolicyRefused(Refused):
     """The policy does not allow this action now."""

@@ -25,4 +25,5 @@ def require_own(
         raise Tampered(
             f"The plan on record is not one of the signed action: {reason}.",
             hint="nothing is sent; find out who writes to the database",
+            of="plan",
         )

@@ -36,7 +36,7 @@ from countersign.execution.progress import NOTHING, Progress
 from countersign.execution.readiness import require_ready
 from countersign.execution.report import Report
 from countersign.execution.scope import policy_for
-from countersign.execution.sealing import SealedJournal, disbelieved, store, stored_plan
+from countersign.execution.sealing import SealedJournal, disbelieved, store, stored_plan, tell_of_tampering
 from countersign.execution.services import Services
 from countersign.execution.settling import first_report, put_on_record
 from countersign.logging import get_logger
@@ -293,14 +293,17 @@ class Run:
 
         Raises StaleFence if another run has settled it or taken it over.
         """
+        tampered = error if isinstance(error, Tampered) else None
         try:
             if self.known.plan is None:
                 # A run that ends before its checks does not know yet what an earlier owner may have sent.
                 self.known.plan = stored_plan(self.services.engine, self.services.seal, self.known.owned.execution_id)
             progress = self.progress()
-        except Tampered as tampered:
-            self.known.plan, progress = None, NOTHING
-            error = disbelieved(self.services.engine, self.known.owned.execution_id, tampered)
+        except Tampered as found:
+            tampered, self.known.plan, progress = found, None, NOTHING
+            error = disbelieved(self.services.engine, self.known.owned.execution_id, found)
+        if tampered is not None:
+            tell_of_tampering(self.services.engine, self.approval_id, tampered, by=self.worker)
         conclusion = conclude(error, self.known, progress, dry_run=self.dry_run)
         report = put_on_record(self.services.engine, self.known, conclusion, progress, dry_run=self.dry_run)
         self.at("settled")

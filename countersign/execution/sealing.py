@@ -18,7 +18,7 @@ from sqlmodel import Session
 
 from countersign.canonical import canonical_json, with_decimals
 from countersign.errors import CountersignError, OutcomeUnknown, Tampered
-from countersign.records import journal
+from countersign.records import audit, journal
 from countersign.records.database import transaction
 from countersign.records.owned import Owned
 from countersign.records.plans import StoredPlan, plan_of, store_plan
@@ -58,7 +58,9 @@ class Seal:
         genuine = hmac.compare_digest(self.of_plan(execution_id, plan_hash), stored.plan_mac or "")
         if plan is None or plan_hash != stored.plan_hash or not genuine:
             raise Tampered(
-                f"The plan of execution {execution_id} is not one that Countersign made for it.", hint=_HINT
+                f"The plan of execution {execution_id} is not one that Countersign made for it.",
+                hint=_HINT,
+                of="plan",
             )
         return plan
 
@@ -72,6 +74,7 @@ class Seal:
                     f"The journal of execution {execution_id} is not as Countersign wrote it, from the {entry.kind} "
                     f"of {entry.step} on.",
                     hint=_HINT,
+                    of="journal",
                 )
             previous = expected
         return previous
@@ -182,6 +185,18 @@ def disbelieved(engine: Engine, execution_id: UUID, tampered: Tampered) -> Count
     with transaction(engine) as session:
         written = journal.entries(session, execution_id)
     return OutcomeUnknown(f"{tampered.message} Requests may have left.") if written else tampered
+
+
+def tell_of_tampering(engine: Engine, approval_id: UUID, tampered: Tampered, *, by: str) -> None:
+    """Put an attempt on the audit, in a transaction of its own: it is told of whatever becomes of the run."""
+    with transaction(engine) as session:
+        audit.record(
+            session,
+            audit.Event(f"tampering:{tampered.of}:refused"),
+            approval_id=approval_id,
+            actor=by,
+            details={"found": tampered.message},
+        )
 
 
 def _facts(entry: JournalEntry) -> dict[str, Any]:

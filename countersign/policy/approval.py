@@ -161,6 +161,7 @@ def _verified_decision(
     tampered = Tampered(
         f"the signature of {signature.signer} does not match: what was signed is not what the record holds now",
         hint="nothing is executed; find out who changed the record, then file and sign a new request",
+        of="signature",
     )
     if signature.algorithm != algorithm or identity(signature.signer) != identity(signer.name):
         raise tampered

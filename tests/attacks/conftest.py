@@ -1,6 +1,7 @@
 """What the attacks are made on: an office with a sandbox cluster, and the database's owner's own connection."""
 
 from collections.abc import Callable, Iterator
+from uuid import UUID
 
 import pytest
 from sqlalchemy import Engine, text
@@ -10,6 +11,15 @@ from tests.execution.conftest import Office, cluster, household, office, running
 __all__ = ["Office", "cluster", "household", "office", "running_cluster"]
 
 Sql = Callable[..., None]
+
+
+def audited(office: Office, approval_id: UUID) -> list[str]:
+    """Return the events of an approval on the audit, in their order."""
+    with office.services.engine.connect() as connection:
+        rows = connection.execute(
+            text("SELECT event FROM audit_event WHERE chain = :chain ORDER BY position"), {"chain": str(approval_id)}
+        )
+        return [row.event for row in rows]
 
 
 @pytest.fixture

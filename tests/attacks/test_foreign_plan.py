@@ -4,7 +4,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from tests.attacks.conftest import Office, Sql
+from tests.attacks.conftest import Office, Sql, audited
 from tests.execution.test_interrupted_runs import killed
 
 SIGNED = "kubectl rollout restart deployment/web -n prod"
@@ -53,6 +53,7 @@ def test_a_planted_plan_is_not_performed(office: Office, as_owner: Sql, seal: st
     report = office.run(approval)
     assert report.outcome == ("unknown" if begun else "blocked")
     assert f"The plan of execution {execution} is not one that Countersign made for it." in report.message
+    assert "tampering:plan:refused" in audited(office, approval)
     assert not office.cluster.log.mutations()
 
 
@@ -74,6 +75,7 @@ def test_a_changed_plan_is_not_performed(office: Office, as_owner: Sql, change: 
     report = office.run(approval)
     assert report.outcome == "blocked"
     assert "is not one that Countersign made for it" in report.message
+    assert "tampering:plan:refused" in audited(office, approval)
     assert not office.cluster.log.mutations()
 
 
@@ -98,4 +100,5 @@ def test_a_changed_journal_is_not_believed(office: Office, as_owner: Sql, statem
     report = office.run(approval)
     assert report.outcome == "unknown"
     assert f"The journal of execution {execution} is not as Countersign wrote it" in report.message
+    assert "tampering:journal:refused" in audited(office, approval)
     assert not office.cluster.log.mutations()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.attacks.conftest import Office, Sql
+from tests.attacks.conftest import Office, Sql, audited
 
 ACTION = "kubectl annotate deployment/web note=seen -n prod --overwrite"
 
@@ -40,4 +40,5 @@ def test_a_field_changed_after_signing_sends_nothing(office: Office, as_owner: S
     assert not report.success
     assert report.outcome == "blocked"
     assert "does not match: what was signed is not what the record holds now" in report.message
+    assert "tampering:signature:refused" in audited(office, approval)
     assert not office.cluster.log.mutations()
