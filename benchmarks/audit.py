@@ -12,10 +12,11 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Engine, event, text
@@ -71,6 +72,11 @@ SIZES = text("""
 """)
 
 
+def seal(entry: Mapping[str, Any]) -> str:
+    """A seal costs the same with the audit and without it."""
+    return "sealed"
+
+
 def one_execution(engine: Engine) -> None:
     """An approval's way through the records, from its filing to its outcome, with one request."""
     now = datetime.now(UTC)
@@ -84,11 +90,11 @@ def one_execution(engine: Engine) -> None:
         mine = claim(session, approval, worker="w", flow_run_id=None, lease_seconds=30).owned
     assert mine is not None
     with transaction(engine) as session:
-        store_plan(session, mine, plan={"steps": ["restart"]}, plan_hash="h")
+        store_plan(session, mine, plan={"steps": ["restart"]}, plan_hash="h", plan_mac="m")
     with transaction(engine) as session:
-        record_intent(session, mine, step="1", attempt=1, payload={"body": "restart"})
+        record_intent(session, mine, step="1", attempt=1, payload={"body": "restart"}, sealing=seal)
     with transaction(engine) as session:
-        record_answer(session, mine, step="1", attempt=1, answer=Answer.LANDED)
+        record_answer(session, mine, step="1", attempt=1, answer=Answer.LANDED, sealing=seal)
     with transaction(engine) as session:
         settle(session, mine, outcome=Outcome.SUCCESS, report={})
 

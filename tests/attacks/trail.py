@@ -19,7 +19,7 @@ from countersign.records.outcomes import Outcome
 from countersign.records.plans import store_plan
 from countersign.records.settling import settle
 from countersign.records.states import Answer
-from tests.records.builders import owned
+from tests.records.builders import owned, unsealed
 
 __all__ = ["Trail", "trail"]
 
@@ -40,11 +40,11 @@ class Trail:
         """Have one approval executed, and its rows sealed."""
         mine = owned(self.engine)
         with transaction(self.engine) as session:
-            store_plan(session, mine, plan={"steps": ["restart"]}, plan_hash="h")
+            store_plan(session, mine, plan={"steps": ["restart"]}, plan_hash="h", plan_mac="m")
         with transaction(self.engine) as session:
-            record_intent(session, mine, step="1", attempt=1, payload={"body": "restart"})
+            record_intent(session, mine, step="1", attempt=1, payload={"body": "restart"}, sealing=unsealed)
         with transaction(self.engine) as session:
-            record_answer(session, mine, step="1", attempt=1, answer=Answer.LANDED)
+            record_answer(session, mine, step="1", attempt=1, answer=Answer.LANDED, sealing=unsealed)
         with transaction(self.engine) as session:
             settle(session, mine, outcome=Outcome.FAILED, error="it broke", report={})
             approval: UUID = session.execute(APPROVAL_OF, {"id": mine.execution_id}).scalar_one()

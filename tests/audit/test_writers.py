@@ -24,7 +24,7 @@ from countersign.records.plans import store_plan
 from countersign.records.rollbacks import start_rollback, start_unmade_rollback, take_over_rollback
 from countersign.records.settling import settle
 from countersign.records.states import Answer, Decision
-from tests.records.builders import approved, end_lease, now, owned, pending, signed_by, taken_over
+from tests.records.builders import approved, end_lease, now, owned, pending, signed_by, taken_over, unsealed
 
 EVENTS = text("SELECT event FROM audit_event ORDER BY id")
 CALL = GatewayCall(
@@ -98,21 +98,21 @@ def plans(engine: Engine) -> None:
     mine = owned(engine)
     for plan in ({"a": 1}, {"a": 2}):
         with transaction(engine) as session:
-            store_plan(session, mine, plan=plan, plan_hash="h")
+            store_plan(session, mine, plan=plan, plan_hash="h", plan_mac="m")
 
 
 def intends(engine: Engine) -> None:
     mine = owned(engine)
     with transaction(engine) as session:
-        record_intent(session, mine, step="1", attempt=1, payload={"ä": [1, None, 2.5]})
+        record_intent(session, mine, step="1", attempt=1, payload={"ä": [1, None, 2.5]}, sealing=unsealed)
 
 
 def answers(engine: Engine) -> None:
     mine = owned(engine)
     with transaction(engine) as session:
-        record_intent(session, mine, step="1", attempt=1, payload={})
+        record_intent(session, mine, step="1", attempt=1, payload={}, sealing=unsealed)
     with transaction(engine) as session:
-        record_answer(session, mine, step="1", attempt=1, answer=Answer.LANDED)
+        record_answer(session, mine, step="1", attempt=1, answer=Answer.LANDED, sealing=unsealed)
 
 
 def settles(engine: Engine) -> None:
@@ -141,6 +141,7 @@ def rolls_back(engine: Engine) -> None:
             mine.execution_id,
             plan={"b": 1},
             plan_hash="h",
+            seal_plan=lambda _: "m",
             keys=["t"],
             before=Seen(now(), {}),
             worker="w",
@@ -230,7 +231,7 @@ def test_no_row_no_intent(engine: Engine) -> None:
     with transaction(engine) as session:
         session.execute(text("ALTER TABLE audit_event RENAME TO gone"))
     with pytest.raises(Exception, match="audit_event"), transaction(engine) as session:
-        record_intent(session, mine, step="1", attempt=1, payload={})
+        record_intent(session, mine, step="1", attempt=1, payload={}, sealing=unsealed)
     with transaction(engine) as session:
         assert session.execute(text("SELECT count(*) FROM journal_entry")).scalar_one() == 0
         session.execute(text("ALTER TABLE gone RENAME TO audit_event"))
