@@ -216,6 +216,16 @@ def keeps_up(engine: Engine, sealing: Sealing, *, rate: int, seconds: float) -> 
     print(f"{statistics.median(took) * 1e3:.0f} ms (worst {max(took) * 1e3:.0f}), at most {max(behind)} rows behind")
 
 
+def made(server: EmbeddedPostgres, name: str) -> Engine:
+    """Return a migrated database with the plain table beside the audit's."""
+    server.create_database(name)
+    engine = connect(server.url(name), timeout=10)
+    upgrade(engine)
+    with engine.begin() as connection:
+        connection.exec_driver_sql(PLAIN)
+    return engine
+
+
 def main() -> int:
     """Measure and print; fail where verification finds something or the sealer cannot keep up."""
     options = argparse.ArgumentParser(description=main.__doc__)
@@ -226,12 +236,9 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="countersign-bench-", ignore_cleanup_errors=True) as name:
         Path(name).chmod(0o755)
         with EmbeddedPostgres(Path(name) / "postgres") as server:
-            server.create_database("audit")
-            engine = connect(server.url("audit"), timeout=10)
-            upgrade(engine)
-            with engine.begin() as connection:
-                connection.exec_driver_sql(PLAIN)
-            executions(engine)
+            engine, other = made(server, "audit"), made(server, "untold")
+            executions(other)
+            other.dispose()
             appends(engine)
             sealing = Sealing(engine, Sealer(bytes(range(32))), Path(name) / "audit-head")
             sealing.round()
