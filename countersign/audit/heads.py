@@ -14,15 +14,20 @@ KEY_FILE = "audit-seal.key"
 HEAD_FILE = "audit-head"
 
 
-def sealer_of(settings: Settings, *, make: bool = False) -> Sealer:
-    """Return the sealing key; with `make` it is made where there is none. Raises ConfigurationError."""
-    found = make_key(settings.trust_dir, KEY_FILE) if make else read_secret_file(settings.trust_dir, KEY_FILE)
+def sealer_of(settings: Settings) -> Sealer:
+    """Return the sealing key. Raises ConfigurationError where there is none: two would be two histories."""
+    found = read_secret_file(settings.trust_dir, KEY_FILE)
     try:
         return Sealer(bytes.fromhex(found.decode("ascii")))
     except ValueError:
         raise ConfigurationError(
             f"{KEY_FILE} in COUNTERSIGN_TRUST_DIR is no key", hint="64 hexadecimal digits; restore it from a copy"
         ) from None
+
+
+def make_sealing_key(folder: Path) -> None:
+    """Make the sealing key in the trust folder, unless it has one. Raises ConfigurationError."""
+    make_key(folder, KEY_FILE)
 
 
 def head_path(settings: Settings) -> Path:

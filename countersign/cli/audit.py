@@ -77,7 +77,7 @@ def seal(
 ) -> None:
     """Take what is committed into the tree and sign its head. The worker does this by itself."""
     settings = load_settings()
-    sealing = Sealing(open_records(), sealer_of(settings, make=True), head_path(settings))
+    sealing = Sealing(open_records(), sealer_of(settings), head_path(settings))
     while True:
         done = sealing.round()
         if not follow:

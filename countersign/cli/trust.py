@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from countersign.audit.heads import make_sealing_key
 from countersign.errors import ConfigurationError
 from countersign.execution.sealing import make_seal
 from countersign.settings import load_settings
@@ -26,4 +27,5 @@ def init(
             "no folder is named", hint="countersign trust init DIR, and set COUNTERSIGN_TRUST_DIR to DIR"
         )
     make_seal(found.resolve())
+    make_sealing_key(found.resolve())
     print(f"{found.resolve()} has all keys; set COUNTERSIGN_TRUST_DIR to it, and keep a copy in a safe place")

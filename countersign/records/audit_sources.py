@@ -146,7 +146,7 @@ PLAN = Source(
     key="record.id",
     chain="record.approval_id",
     actor="record.worker",
-    told=("record.plan", "record.plan_hash"),
+    told=("record.plan", "record.plan_hash", "record.plan_mac"),
     facts=("'plan_hash', record.plan_hash",),
     must="record.plan IS NOT NULL",
 )
@@ -171,7 +171,7 @@ JOURNAL_ENTRY = Source(
     chain="execution.approval_id",
     actor="execution.worker",
     told=(
-        *_columns("execution_id fence kind step attempt answer payload"),
+        *_columns("execution_id fence kind step attempt answer payload mac"),
         _moment("record.at"),
     ),
     facts=(

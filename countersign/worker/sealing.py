@@ -41,7 +41,7 @@ async def keep_sealing(logger: "Logger | LoggerAdapter[Any]") -> None:
             said, pause = error.message, SECONDS_AFTER_TAMPERING
         except CountersignError as error:
             if error.message != said:
-                logger.warning("The audit was not sealed, and will be later: %s", error.message)
+                logger.warning("The audit's sealer tries again later: %s", error.message)
             said, pause = error.message, SECONDS_AFTER_A_FAILURE
         await asyncio.sleep(pause)
 
@@ -49,7 +49,7 @@ async def keep_sealing(logger: "Logger | LoggerAdapter[Any]") -> None:
 def _opened() -> Sealing:
     found = settings()
     engine = connect(found.database_url, timeout=found.database_timeout_seconds)
-    return Sealing(engine, sealer_of(found, make=True), head_path(found))
+    return Sealing(engine, sealer_of(found), head_path(found))
 
 
 def _tell(sealing: Sealing, error: Tampered) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, text
 
+from countersign.audit.heads import make_sealing_key
 from countersign.cli import main
 from countersign.records import audit
 from countersign.records.audit import Event
@@ -43,6 +44,7 @@ def run(
 def test_what_was_sealed_holds_is_shown_and_is_proved_elsewhere(run: Run, engine: Engine, tmp_path: Path) -> None:
     approval = str(approved(engine))
     assert run("verify")[0] == 3  # no key yet
+    make_sealing_key(tmp_path / "trust")
     code, out, _ = run("seal")
     assert (code, out) == (0, "2 rows sealed, 2 in all.\n")
     code, out, _ = run("verify")
@@ -72,7 +74,8 @@ def test_what_was_sealed_holds_is_shown_and_is_proved_elsewhere(run: Run, engine
     assert [(row["event"], row["chain"]) for row in json.loads(out)] == [("approval:request:signed", approval)]
 
 
-def test_what_was_changed_is_told_and_put_on_record(run: Run, engine: Engine) -> None:
+def test_what_was_changed_is_told_and_put_on_record(run: Run, engine: Engine, tmp_path: Path) -> None:
+    make_sealing_key(tmp_path / "trust")
     append(engine, 2)
     run("seal")
     with transaction(engine) as session:
@@ -89,6 +92,7 @@ def test_what_was_changed_is_told_and_put_on_record(run: Run, engine: Engine) ->
 
 
 def test_going_on_after_a_restore_takes_a_reason_and_is_on_record(run: Run, engine: Engine, tmp_path: Path) -> None:
+    make_sealing_key(tmp_path / "trust")
     append(engine, 2)
     run("seal")
     with transaction(engine) as session:

@@ -141,7 +141,7 @@ def rolls_back(engine: Engine) -> None:
             mine.execution_id,
             plan={"b": 1},
             plan_hash="h",
-            seal_plan=lambda _execution: "m",
+            seal_plan=lambda _: "m",
             keys=["t"],
             before=Seen(now(), {}),
             worker="w",

@@ -10,9 +10,10 @@ from multiprocessing.connection import Connection
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import Engine, text
 from sqlmodel import Session
 
+from countersign.audit.verifying import verify
 from countersign.execution.finding_out import settle_by_hand
 from countersign.execution.reconciling import settle_abandoned
 from countersign.execution.report import Report
@@ -188,11 +189,14 @@ def settled_by_a_person(ground: Ground, cell: Cell, approval_id: UUID) -> Report
 
 
 def check_nothing_is_left(session: Session) -> None:
-    """Assert that no target is held, no operation log row is open and no execution is abandoned."""
+    """Assert that no target is held, no log row is open, no execution abandoned, and that the audit agrees."""
     held = session.execute(text("SELECT count(*) FROM target_hold WHERE released_at IS NULL")).scalar_one()
     assert held == 0, "a target stays held"
     assert not open_logs(session), "an operation log row stays open"
     assert not abandoned(session), "an execution stays abandoned"
+    engine = session.get_bind()
+    assert isinstance(engine, Engine)
+    assert verify(engine, verifier=None, saved=None).findings == (), "the audit and the records disagree"
 
 
 def journal(ground: Ground, approval_id: UUID) -> list[tuple[int | None, int]]:

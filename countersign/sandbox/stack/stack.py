@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 from urllib.request import urlopen
 
 import countersign
+from countersign.audit.heads import make_sealing_key
 from countersign.errors import ConfigurationError, CountersignError
 from countersign.execution.sealing import make_seal
 from countersign.logging import get_logger
@@ -117,6 +118,7 @@ class Stack:
                 kubeconfig=self._state_dir / "kubeconfig" if self._sandbox else None,
             )
             make_seal(self._addresses.trust_dir)
+            make_sealing_key(self._addresses.trust_dir)
             self._addresses.save()
             self._children = {
                 program.name: Child(program, state_dir=self._state_dir) for program in self._programs(listener)

@@ -80,7 +80,7 @@ $$;
 -- first's transaction, then finds it taken and looks again: rows of a chain have rising ids and times. The
 -- transaction gets its number before the row gets its id: the sealer relies on that.
 CREATE FUNCTION audit_append(for_chain text, for_event text, for_actor text, for_about text, with_details jsonb)
-RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER AS $$
 DECLARE
     found_position bigint;
     found_hash bytea;
@@ -113,6 +113,16 @@ BEGIN
         END IF;
     END LOOP;
 END $$;
+
+-- What runs as its owner finds its own tables, whatever the caller has made: without a place in the path, a caller's
+-- temporary tables would come first. Who may append is granted.
+DO $$ BEGIN
+    EXECUTE format(
+        'ALTER FUNCTION audit_append(text, text, text, text, jsonb) SET search_path = pg_catalog, %I, pg_temp',
+        current_schema()
+    );
+END $$;
+REVOKE EXECUTE ON FUNCTION audit_append(text, text, text, text, jsonb) FROM PUBLIC;
 
 -- Records from before the audit are known by name alone; what happens to them from now on is audited like the rest.
 DO $$ BEGIN
