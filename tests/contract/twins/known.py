@@ -93,13 +93,5 @@ _OF_THE_SANDBOX: Final = (
     ),
 )
 
-_OF_OURS: Final = (
-    Fault(
-        "--ignore-not-found is read and not heeded",
-        Where.EVERYWHERE,
-        titles=("kubectl delete pod no-such --ignore-not-found",),
-    ),
-)
-
-KNOWN: Final = (*_OF_THE_SANDBOX, *_OF_OURS)
-"""Faults of the sandbox's API server and controllers, and of our client."""
+KNOWN: Final = _OF_THE_SANDBOX
+"""Faults of the sandbox's API server and controllers."""
