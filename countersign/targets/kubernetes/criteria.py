@@ -144,6 +144,8 @@ def _workload(case: Case, one: _Workload) -> Iterator[Criterion]:
     yield from blamed
     if facts.get("pods_by_labels"):
         yield Criterion(Standing.NOTE, text("criterion.pods_by_labels", object=one.shown))
+    if facts.get("warnings_unreadable"):
+        yield Criterion(Standing.NOTE, text("criterion.warnings_unreadable", object=one.shown))
     for warning in warnings[:WARNINGS_TOLD]:
         yield Criterion(Standing.NOTE, text("criterion.warning", event=warning))
 
