@@ -29,8 +29,6 @@ class Fault:
     needs: tuple[str, ...] = ()
     lacks: tuple[str, ...] = ()
     """Groups and versions, as those of a row: the servers that show it."""
-    takes_the_cluster_along: bool = False
-    """The rows are not run where it shows."""
 
     def shown_by(self, row: Row, *, on_sandbox: bool, versions: Callable[[str], list[str]]) -> bool:
         """Tell whether the row has to fail because of it."""
@@ -79,12 +77,6 @@ _OF_THE_SANDBOX: Final = (
         "it refuses a whole number that is written with a fraction",
         Where.SANDBOX,
         titles=("""kubectl patch deployment api -p '{"spec":{"replicas":2.0}}'""",),
-    ),
-    Fault(
-        "its scale subresource takes more replicas than 32 bits hold, and its controllers begin to make them",
-        Where.SANDBOX,
-        titles=("kubectl scale deployment/api --replicas=99999999999",),
-        takes_the_cluster_along=True,
     ),
     Fault(
         "a strategic patch changes who owns a variable that is there twice",
