@@ -13,6 +13,8 @@ export PREFECT_SERVER_ANALYTICS_ENABLED := false
 # Tests of decisions and of what needs no more than a database: what `make check` runs.
 FAST := tests/actions tests/policy tests/cli tests/worker tests/execution/test_concluding.py \
         tests/execution/test_performing.py tests/records/test_claims.py tests/records/test_journal.py
+# What runs on a real API server, too, or nowhere else.
+CONTRACT := tests/contract tests/targets tests/real_cluster
 STATE_DIR ?= .countersign
 CONTROL_PLANE_DIR ?= .countersign-control-plane
 
@@ -65,8 +67,8 @@ sshd: ## OpenSSH's server for the tests, where apt can install it; it is not sta
 control-plane: install ## build (minutes, once) and start a real Kubernetes control plane; says where, and how to stop it
 	@$(BIN)/python -m tests.contract.control_plane start $(CONTROL_PLANE_DIR)
 
-contract: install ## the contract tests on a real Kubernetes control plane of their own
-	@$(BIN)/python -m tests.contract.control_plane run -- $(BIN)/pytest -q tests/contract
+contract: install ## the contract tests, and every operation through the deployment, on a real control plane of their own
+	@$(BIN)/python -m tests.contract.control_plane run -- $(BIN)/pytest -q $(CONTRACT)
 
 faults: install ## lose processes and servers at every point, lie about every request; prints docs/reliability.md's tables
 	$(BIN)/pytest -q -n 2 tests/faults --whole-matrix

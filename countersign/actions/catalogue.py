@@ -140,7 +140,7 @@ CATALOGUE: Final[tuple[Entry, ...]] = (
             Flag("now", Takes.SWITCH),
             Flag("wait", Takes.SWITCH, use=Use.IGNORED),
             TIMEOUT_IGNORED,
-            Flag("ignore-not-found", Takes.SWITCH, use=Use.IGNORED),
+            Flag("ignore-not-found", Takes.SWITCH),
             Flag("cascade", Takes.OPTIONAL, use=Use.IGNORED, only=("", "true", "background")),
             _not("interactive", "nobody is there to answer", short="i", switch=True),
             _not("raw", "it would send a request of its own making"),

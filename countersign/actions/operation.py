@@ -60,6 +60,8 @@ class ScaleParameters:
 class DeleteParameters:
     grace_period_seconds: int | None = None
     force: bool = False
+    ignore_not_found: bool = False
+    """An object that is not there under exactly its name is nothing to do."""
 
 
 @dataclass(frozen=True)

@@ -91,7 +91,7 @@ def _delete(given: Given) -> DeleteParameters:
         grace = 1
     if force and grace:
         raise ParseFailure("--force means no grace period, which contradicts a longer one", hint="leave out --force")
-    return DeleteParameters(grace, force)
+    return DeleteParameters(grace, force, given.switch("ignore-not-found"))
 
 
 def _images(entry: Entry, pairs: Sequence[Word]) -> SetImageParameters:

@@ -60,8 +60,12 @@ def _words(parameters: Parameters) -> list[str]:
             return _number("to-revision", to_revision)
         case ScaleParameters(replicas, current):
             return [*_number("replicas", replicas), *_number("current-replicas", current)]
-        case DeleteParameters(grace, force):
-            return [*_number("grace-period", grace), *_switch("force", force)]
+        case DeleteParameters(grace, force, ignore_not_found):
+            return [
+                *_number("grace-period", grace),
+                *_switch("force", force),
+                *_switch("ignore-not-found", ignore_not_found),
+            ]
         case SetImageParameters(images):
             return [f"{container}={image}" for container, image in images]
         case SetEnvParameters(set_, remove, containers, overwrite):

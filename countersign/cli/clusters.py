@@ -38,6 +38,14 @@ def add(
         str, typer.Option("--kubeconfig", help="The kubeconfig file; - is standard input.", metavar="FILE")
     ],
     context: Annotated[str | None, typer.Option("--context", help="Its context; else the current one.")] = None,
+    token: Annotated[
+        str | None,
+        typer.Option(
+            "--token",
+            help="A file with a service account's token, used in place of the context's user; - is standard input.",
+            metavar="FILE",
+        ),
+    ] = None,
     namespace: Annotated[
         str | None,
         typer.Option("--namespace", "-n", help="Where an action acts that names none; the context's unless said."),
@@ -51,7 +59,7 @@ def add(
     """Connect to the cluster of a kubeconfig; save it in a block if it can be used."""
     from countersign.cli.clusters_adding import Wanted, add_cluster  # noqa: PLC0415 - Prefect takes two seconds
 
-    wanted = Wanted(name, kubeconfig, context, namespace, tuple(allow_namespace or ()), default, replace)
+    wanted = Wanted(name, kubeconfig, context, namespace, tuple(allow_namespace or ()), default, replace, token)
     for line in add_cluster(wanted):
         typer.echo(line)
 

@@ -14,7 +14,13 @@ from blocks.kubernetes_cluster import KubernetesCluster
 from blocks.loading import save_block
 from countersign.cli.clusters import require_default_free
 from countersign.cli.clusters_saved import SavedCluster, saved_clusters
-from countersign.cli.kubeconfig_file import namespace_of_context, only_context, read_file
+from countersign.cli.kubeconfig_file import (
+    namespace_of_context,
+    only_context,
+    read_file,
+    read_token,
+    with_token,
+)
 from countersign.errors import InvalidInput
 from countersign.settings import load_settings
 from countersign.targets.kubernetes.kubeconfig import ClusterSettings
@@ -35,6 +41,8 @@ class Wanted:
     allowed_namespaces: tuple[str, ...]
     default: bool
     replace: bool
+    token: str | None = None
+    """A file with the token to use, or - for standard input; None is the context's own user."""
 
 
 def add_cluster(wanted: Wanted) -> list[str]:
@@ -56,9 +64,13 @@ def add_cluster(wanted: Wanted) -> list[str]:
 
 def _fields(wanted: Wanted, allowed: Allowances) -> dict[str, Any]:
     """Return the block's fields."""
+    if (wanted.kubeconfig, wanted.token).count("-") == 2:
+        raise InvalidInput("--kubeconfig and --token cannot both be standard input", hint="name a file for one")
     given = ClusterSettings(
         name=wanted.name, kubeconfig=SecretStr(read_file(wanted.kubeconfig)), context=wanted.context, allowed=allowed
     )
+    if wanted.token is not None:
+        given = with_token(given, read_token(wanted.token))
     namespace = wanted.namespace or _default_namespace(namespace_of_context(given), wanted.allowed_namespaces)
     folder = Path.cwd() if wanted.kubeconfig == "-" else Path(wanted.kubeconfig).expanduser().absolute().parent
     text = only_context(replace(given, default_namespace=namespace), folder=folder)

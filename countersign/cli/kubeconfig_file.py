@@ -3,15 +3,18 @@
 import base64
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 import yaml
+from pydantic import SecretStr
 
 from countersign.errors import InvalidInput
 from countersign.targets.kubernetes.kubeconfig import ClusterSettings, context_entry, kubeconfig_document
 
 LARGEST_BYTES: Final = 1_000_000
+_HINT: Final = "`kubectl create token NAME -n NAMESPACE` prints one; - is standard input"
 _FILES: Final = ("certificate-authority", "client-certificate", "client-key")
 
 
@@ -32,6 +35,42 @@ def read_file(path: str) -> str:
 def _text(path: Path) -> str:
     with path.open(encoding="utf-8") as file:
         return file.read(LARGEST_BYTES + 1)
+
+
+def read_token(path: str) -> SecretStr:
+    """Return the token in the file, in standard input for "-". Raises InvalidInput."""
+    try:
+        text = sys.stdin.read(LARGEST_BYTES + 1) if path == "-" else _text(Path(path).expanduser())
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidInput(f"--token: {path} cannot be read ({type(error).__name__})", hint=_HINT) from None
+    token = text.strip()
+    if not token or len(token) > LARGEST_BYTES or any(character.isspace() for character in token):
+        raise InvalidInput(f"--token: what {path} holds is no token", hint=_HINT)
+    return SecretStr(token)
+
+
+def with_token(settings: ClusterSettings, token: SecretStr) -> ClusterSettings:
+    """Return the settings with `token` in place of whatever credentials the chosen context has.
+
+    Those are neither saved nor used, so that they may be ones that a setting would have to allow. Raises
+    ConfigurationError where the kubeconfig has no such context.
+    """
+    wanted = context_entry(settings)
+    assert settings.kubeconfig is not None
+    document = yaml.safe_load(settings.kubeconfig.get_secret_value())
+    named = settings.context or document["current-context"]
+    cluster = next(
+        (each for each in document.get("clusters") or () if each.get("name") == wanted.get("cluster")), None
+    )
+    alone = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [cluster] if cluster else [],
+        "users": [{"name": "token", "user": {"token": token.get_secret_value()}}],
+        "contexts": [{"name": named, "context": {**wanted, "user": "token"}}],
+        "current-context": named,
+    }
+    return replace(settings, kubeconfig=SecretStr(yaml.safe_dump(alone, sort_keys=False)))
 
 
 def only_context(settings: ClusterSettings, *, folder: Path) -> str:

@@ -132,11 +132,13 @@ def _diagnosed(plan: Plan) -> Conclusion:
 
 
 def _success(plan: Plan, progress: Progress = NOTHING) -> Conclusion:
-    targets = ", ".join(map(str, plan.refs))
+    absent = [text("message.not_there", targets=", ".join(map(str, plan.absent)))] if plan.absent else []
+    targets = ", ".join(str(ref) for ref in plan.refs if ref not in plan.absent)
     if not plan.steps:
-        return Conclusion(Outcome.SUCCESS, text("message.already_so", targets=targets))
+        already = [text("message.already_so", targets=targets)] if targets else []
+        return Conclusion(Outcome.SUCCESS, " ".join([*already, *absent]))
     # What was seen after a lost answer may have another cause, too.
     seen = (detail.get("seen") or {} for detail in progress.details.values())
     doubts = dict.fromkeys(str(each[DOUBT]) for each in seen if each.get(DOUBT))
     message = text("message.success", count=len(plan.steps), targets=targets)
-    return Conclusion(Outcome.SUCCESS, " ".join([message, *doubts]))
+    return Conclusion(Outcome.SUCCESS, " ".join([message, *doubts, *absent]))

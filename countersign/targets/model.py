@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Any, Final, Protocol
 from uuid import UUID
 
-from countersign.actions.operation import Operation
+from countersign.actions.operation import Operation, Verb
 from countersign.canonical import sha256_of
 from countersign.errors import NoIntent
 
@@ -143,6 +143,11 @@ class Plan:
         if self.deadline_seconds is None:
             return None
         return datetime.fromisoformat(self.made_at) + timedelta(seconds=self.deadline_seconds)
+
+    @property
+    def absent(self) -> tuple[ObjectRef, ...]:
+        """What was to be deleted, was not there, and need not have been."""
+        return tuple(ref for ref in self.refs if ref.uid is None) if self.verb == Verb.DELETE else ()
 
     def to_json(self) -> dict[str, Any]:
         """Return the plan as JSON values; `plan_from_json` reads it back."""

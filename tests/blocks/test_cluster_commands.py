@@ -6,6 +6,7 @@ import sys
 from base64 import b64decode
 from collections.abc import Iterator
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 
 import pytest
@@ -116,6 +117,42 @@ def test_only_the_chosen_context_is_saved_with_its_files_inside(clusters: Comman
     assert "certificate-authority-data" in saved["clusters"][0]["cluster"]
     file.with_name("ca.crt").unlink()
     assert clusters("check", "eu.prod")[0] == 0
+
+
+def test_a_token_takes_the_place_of_the_contexts_user(
+    clusters: Command, file: Path, running: SandboxCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The user may have what no setting allows, and none of it is kept."""
+    document = yaml.safe_load(file.read_text())
+    document["users"][0]["user"] = {"exec": {"command": "hunter2-plugin", "apiVersion": "x"}, "password": "hunter2"}
+    file.write_text(yaml.safe_dump(document))
+    monkeypatch.setattr("sys.stdin", StringIO(f"{running.token}\n"))
+    code, said = clusters("add", "production", "--kubeconfig", file, "--token", "-")
+    assert code == 0, said
+    block = asyncio.run(load_block(KubernetesCluster, "production"))
+    assert block.kubeconfig is not None
+    saved = yaml.safe_load(block.kubeconfig.get_secret_value())
+    assert "hunter2" not in str(saved)
+    assert [user["user"] for user in saved["users"]] == [{"token": running.token}]
+
+
+@pytest.mark.parametrize(
+    ("given", "words", "says"),
+    [
+        ("", ("--token", "-"), "is no token"),
+        ("two words", ("--token", "-"), "is no token"),
+        ("x", ("--token", "nowhere"), "--token: nowhere cannot be read"),
+        ("x", ("--token", "-", "--context", "wbe"), "known contexts: sandbox, web"),
+        ("hunter2-of-nobody", ("--token", "-"), "Unauthorized"),
+    ],
+)
+def test_a_token_that_cannot_work_is_refused(
+    clusters: Command, file: Path, monkeypatch: pytest.MonkeyPatch, given: str, words: tuple[str, ...], says: str
+) -> None:
+    monkeypatch.setattr("sys.stdin", StringIO(given))
+    code, said = clusters("add", "production", "--kubeconfig", file, *words)
+    assert code in (2, 3) and says in said, said
+    assert known().names == ()
 
 
 @pytest.mark.parametrize(

@@ -40,6 +40,28 @@ def test_a_scale_to_the_present_number_changes_nothing_but_who_owns_it(ns: Names
     assert moved is (minor(ns.api) >= 22)
 
 
+@pytest.mark.parametrize("number", [2**31, 99999999999])
+def test_more_replicas_than_32_bits_hold_are_refused(ns: Namespace, number: int) -> None:
+    """A strategic patch is left out: the API server stores what 32 bits keep of the number."""
+    before = ns.deploy(deployment(replicas=0))
+    replace = {"op": "replace", "path": "/spec/replicas", "value": number}
+    for subresource in ("", "scale"):
+        patch = ns.patch("deployments", "web", {"spec": {"replicas": number}}, MERGE, subresource=subresource)
+        assert (patch.status, patch.reason) == (422, "Invalid")
+        answer = ns.patch("deployments", "web", [replace], JSON_PATCH, subresource=subresource)
+        assert (answer.status, answer.reason) == (422, "Invalid")
+    scale = ns.read("deployments", "web", "scale")
+    scale["spec"]["replicas"] = number
+    answer = ns.put("deployments", "web", scale, subresource="scale")
+    assert (answer.status, answer.reason) == (400, "BadRequest")
+    body = deployment(replicas=0)
+    body["spec"]["replicas"] = number
+    body["metadata"]["name"] = "larger"
+    answer = ns.post("deployments", body)
+    assert (answer.status, answer.reason) == (400, "BadRequest")
+    assert ns.read("deployments", "web")["spec"] == before["spec"]
+
+
 def test_a_scale_can_be_put_with_its_own_resource_version(ns: Namespace) -> None:
     ns.create("deployments", deployment(replicas=0))
     ns.settled("web")

@@ -60,6 +60,21 @@ def plan_of(count: int) -> Plan:
     return Plan("c", "restart", (REF,), steps, Impact(), "2026-01-01T00:00:00Z")
 
 
+def test_a_deletion_says_what_was_not_there() -> None:
+    there, gone = (ObjectRef("c", "Pod", "prod", name, uid) for name, uid in (("a", "u"), ("b", None)))
+    step = Step("1", there, "delete", {}, {}, {})
+    nothing = Plan("c", "delete", (gone,), (), Impact(), "2026-01-01T00:00:00Z")
+    ended = conclude(None, known(nothing), NOTHING, dry_run=False)
+    assert ended.outcome is Outcome.SUCCESS
+    assert "nothing to delete" in ended.message
+    assert "Pod prod/b" in ended.message
+    assert "as wanted" not in ended.message
+    both = Plan("c", "delete", (there, gone), (step,), Impact(), "2026-01-01T00:00:00Z")
+    ended = conclude(None, known(both), Progress({"1": StepResult.LANDED}, {"1": 1}), dry_run=False)
+    assert ended.message.startswith("Landed on Pod prod/a")
+    assert ended.message.endswith("Pod prod/b.")
+
+
 @given(
     results=st.lists(st.sampled_from(StepResult), min_size=1, max_size=4),
     error=st.none() | st.sampled_from(ERRORS),

@@ -1,8 +1,9 @@
 """The matrix: every operation, and every moment at which the process that performs it can be lost."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from countersign.sandbox.cluster.faults import Effect
 from tests.faults.points import BEFORE_THE_OUTCOME, POINTS
@@ -80,6 +81,9 @@ class Job:
     """{pod} is the name of a pod of Deployment prod/api."""
     before: str | None = None
     """An action performed first."""
+    seeds: tuple[Mapping[str, Any], ...] = ()
+    """On the cluster: what is there besides the sandbox's own."""
+    risk: str = "high"
     command: tuple[str, ...] = ()
     """On a host: how the call begins that has the effect. Empty: the target is the cluster."""
     effects: tuple[str, ...] = ()
@@ -95,6 +99,29 @@ class Job:
         """What it comes to when all goes well."""
         return "success" if self.effects or not self.on_host else "investigated"
 
+
+def _spare(version: str, kind: str, *, namespace: str | None = "prod", **spec: Any) -> Mapping[str, Any]:
+    metadata = {"name": "spare"} | ({"namespace": namespace} if namespace else {})
+    return {"apiVersion": version, "kind": kind, "metadata": metadata, "spec": spec}
+
+
+def _workload(kind: str) -> Mapping[str, Any]:
+    labels = {"app": "spare"}
+    pod = {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "app", "image": "app:1"}]}}
+    return _spare("apps/v1", kind, replicas=1, selector={"matchLabels": labels}, template=pod)
+
+
+_SIZE = {"requests": {"storage": "1Gi"}}
+_CLAIM = _spare("v1", "PersistentVolumeClaim", accessModes=["ReadWriteOnce"], resources=_SIZE)
+_LEASE = _spare("coordination.k8s.io/v1", "Lease", holderIdentity="operator-0", leaseDurationSeconds=15)
+_ATTACHMENT = _spare(
+    "storage.k8s.io/v1",
+    "VolumeAttachment",
+    namespace=None,
+    attacher="example.com",
+    nodeName="node-1",
+    source={"persistentVolumeName": "spare"},
+)
 
 JOBS = (
     Job("restart", "kubectl rollout restart deployment/api -n prod"),
@@ -118,6 +145,23 @@ JOBS = (
     Job("create job", "kubectl create job report-by-hand --from=cronjob/nightly-report -n prod"),
     Job("suspend", """kubectl patch cronjob nightly-report -n prod -p '{"spec":{"suspend":true}}'"""),
     Job("delete pod", "kubectl delete pod {pod} -n prod"),
+    Job("delete if there", "kubectl delete pod {pod} --ignore-not-found -n prod"),
+    Job("delete job", "kubectl delete job migrate-orders -n prod"),
+    *(
+        Job(
+            f"delete {name}",
+            f"kubectl delete {name} spare{'' if outside else ' -n prod'}",
+            seeds=(seed,),
+            risk="critical",
+        )
+        for name, seed, outside in (
+            ("deployment", _workload("Deployment"), False),
+            ("replicaset", _workload("ReplicaSet"), False),
+            ("pvc", _CLAIM, False),
+            ("lease", _LEASE, False),
+            ("volumeattachment", _ATTACHMENT, True),
+        )
+    ),
     Job("two restarts", "kubectl rollout restart deployment/api deployment/web -n prod"),
     Job("drain", "kubectl drain node-2 --ignore-daemonsets --delete-emptydir-data --force"),
 )
@@ -179,7 +223,10 @@ def whole_matrix() -> Iterator[Cell]:
 def representative() -> Iterator[Cell]:
     """Return the cells of every test run: each moment at least once, each kind of operation at least once."""
     jobs = {job.name: job for job in JOBS}
-    chosen = ("restart", "scale", "set image", "delete pod", "label", "undo", "two restarts")
+    chosen = (
+        "restart", "scale", "set image", "delete pod", "label", "undo", "two restarts", "create job", "taint",
+        "delete pvc",
+    )  # fmt: skip
     for number, moment in enumerate(MOMENTS):
         yield Cell(jobs[chosen[number % len(chosen)]], moment)
     yield Cell(jobs["drain"], MOMENTS[3], nth=2)

@@ -36,9 +36,9 @@ class Office:
         self.place, self.household = place, household
         self.services: Services = place.services(lease_seconds=30)
 
-    def approved(self, action: str, **fields: Any) -> UUID:
+    def approved(self, action: str, *, risk: str = "high", **fields: Any) -> UUID:
         """File `action` and have it signed."""
-        request = Request(action=action, requested_by=ADMINISTRATOR, risk_level="high", **fields)
+        request = Request(action=action, requested_by=ADMINISTRATOR, risk_level=risk, **fields)
         with transaction(self.services.engine) as session:
             approval = file_request(session, request, policy=self.services.policy, now=datetime.now(UTC)).approval
             for name in PEOPLE[: approval.required_signatures]:
@@ -101,6 +101,7 @@ class ClusterGround(Ground):
         if job.before is not None:
             done = execute(Run(self.services, self.approved(job.before), worker="before"))
             assert done.outcome == "success", done.message
+        self.cluster.seed(job.seeds)
         action = job.action
         if "{pod}" in action:
             with open_connection(self.services.clusters.the_default(), request_timeout=5) as connection:
@@ -109,7 +110,7 @@ class ClusterGround(Ground):
             action = action.replace("{pod}", next(name for name in names if name.startswith("api-")))
         self.cluster.settle()
         self.cluster.log.clear()
-        return self.approved(action)
+        return self.approved(action, risk=job.risk)
 
     def disturb(self, cell: Cell) -> None:
         """Set the fault."""

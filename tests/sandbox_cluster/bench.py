@@ -13,6 +13,9 @@ from countersign.sandbox.cluster.store import Object, Store
 from countersign.sandbox.cluster.writing import Writer
 
 NAMESPACE = "shop"
+DEPLOYMENTS, SETS, STATEFUL, DAEMONS = "deployments.apps", "replicasets.apps", "statefulsets.apps", "daemonsets.apps"
+BUDGETS, REVISIONS = "poddisruptionbudgets.policy", "controllerrevisions.apps"
+REVISION = "deployment.kubernetes.io/revision"
 WAIT_SECONDS = 20
 SPEED = 4.0
 
@@ -132,3 +135,30 @@ def condition(item: Any, type_: str) -> Any:
     """The object's condition of that type, or {}."""
     found = (item.get("status") or {}).get("conditions") or ()
     return next((each for each in found if each["type"] == type_), {})
+
+
+def numbers(bench: Bench) -> dict[str, int]:
+    """Revision of each ReplicaSet by its image."""
+    return {
+        each["spec"]["template"]["spec"]["containers"][0]["image"]: int(each["metadata"]["annotations"][REVISION])
+        for each in bench.items(SETS)
+    }
+
+
+def is_ready(pod: Any) -> bool:
+    return bool(condition(pod, "Ready").get("status") == "True")
+
+
+def job(name: str = "once", image: str = "shop/job:1") -> dict[str, Any]:
+    pod = {"restartPolicy": "Never", "containers": [{"name": "main", "image": image}]}
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {"name": name},
+        "spec": {"backoffLimit": 1, "template": {"metadata": {"labels": {"app": name}}, "spec": pod}},
+    }
+
+
+def budget(app: str, **limit: Any) -> dict[str, Any]:
+    spec = {**limit, "selector": {"matchLabels": {"app": app}}}
+    return {"apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "metadata": {"name": app}, "spec": spec}

@@ -22,7 +22,8 @@ from countersign.targets.model import Plan, Receipt, Step
 from tests.intents import apply
 from tests.targets.lossy import LossyProxy
 
-WAIT_SECONDS = 30
+WAIT_SECONDS = 180
+"""For a machine that is busy with others; nobody waits longer than something takes."""
 
 
 class Cluster:

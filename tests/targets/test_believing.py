@@ -4,7 +4,14 @@ from typing import Any
 
 import pytest
 
-from countersign.targets.kubernetes.believing import asked_of, doubt, groups_of, says_deleted, says_gone
+from countersign.targets.kubernetes.believing import (
+    asked_of,
+    doubt,
+    groups_of,
+    resources_of,
+    says_deleted,
+    says_gone,
+)
 
 API = "/apis/apps/v1/namespaces/prod/deployments/api"
 
@@ -93,6 +100,13 @@ def test_gone_is_a_status_that_names_the_object() -> None:
     assert not says_gone(asked_of(API), status)
     assert not says_gone(None, named)
     assert not says_gone(asked_of(API.replace("prod/deployments/api", "prod/deployments/web")), named)
+
+
+def test_resources_are_read_from_a_list_of_resources_alone() -> None:
+    for other in ({"message": "no Route matched"}, [], None, {"kind": "APIGroupList", "resources": []}):
+        assert resources_of(other) is None
+    cronjobs = {"name": "cronjobs", "kind": "CronJob", "namespaced": True}
+    assert resources_of({"kind": "APIResourceList", "resources": [cronjobs, {"name": 1}, "x"]}) == (cronjobs,)
 
 
 def test_groups_are_read_from_a_list_of_groups_alone() -> None:

@@ -69,6 +69,24 @@ def test_the_version_that_is_written_is_the_one_that_is_asked(cluster: Cluster) 
     assert live["spec"]["targetCPUUtilizationPercentage"] == 70
 
 
+def test_a_cronjob_in_a_version_that_has_none_is_refused_in_a_sentence(cluster: Cluster) -> None:
+    """batch/v1 has CronJobs since Kubernetes 1.21, and jobs in every version."""
+    in_v1 = any(found["name"] == "cronjobs" for found in cluster.connection.resources("batch", "v1"))
+    actions = [
+        """kubectl patch cronjob.v1.batch/report -p '{"spec":{"suspend":true}}'""",
+        "kubectl set image cronjob.v1.batch/report app=app:2",
+        "kubectl label cronjob.v1.batch/report a=b",
+        "kubectl annotate cronjob.v1.batch/report a=b",
+    ]
+    for action in actions:
+        with pytest.raises(TargetNotFound if in_v1 else PermanentTargetError) as caught:
+            cluster.target.resolve(read(action))
+        if not in_v1:
+            assert "CronJobs need Kubernetes 1.21" in caught.value.message
+            assert "batch/v1beta1" in str(caught.value.hint)
+    assert cluster.proxy.writes == []
+
+
 def test_a_version_that_the_cluster_does_not_have_is_refused_with_those_it_has(cluster: Cluster) -> None:
     autoscaler(cluster)
     served = cluster.connection.versions("autoscaling")

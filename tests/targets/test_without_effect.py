@@ -186,4 +186,4 @@ def test_an_intent_sends_once(cluster: Cluster) -> None:
 
 def test_the_connection_has_one_way_to_change_anything() -> None:
     public = {name for name in vars(Connection) if not name.startswith("_")}
-    assert public == {"close", "dry_run", "get", "review", "send", "versions", "warnings", "who"}
+    assert public == {"close", "dry_run", "get", "resources", "review", "send", "versions", "warnings", "who"}

@@ -15,6 +15,13 @@ _SCALARS: Mapping[str, tuple[type, ...]] = {
     "str": (str,), "bytes": (str,), "datetime": (str,), "bool": (bool,), "int": (int,),
 }  # fmt: skip
 _GO_NAMES = {"str": "string", "bytes": "[]uint8", "datetime": "Time", "bool": "bool", "int": "int32"}
+_INT32 = range(-(2**31), 2**31)
+# The models call both int. These are int64 in the API's Go types (staging/src/k8s.io/api), everything else is int32.
+_INT64 = {
+    "activeDeadlineSeconds", "deletionGracePeriodSeconds", "expirationSeconds", "fsGroup", "generation",
+    "gracePeriodSeconds", "observedGeneration", "remainingItemCount", "runAsGroup", "runAsUser", "sizeBytes",
+    "startingDeadlineSeconds", "supplementalGroups", "terminationGracePeriodSeconds", "tolerationSeconds",
+}  # fmt: skip
 _QUANTITIES = {
     ("V1ResourceRequirements", "limits"), ("V1ResourceRequirements", "requests"),
     ("V1VolumeResourceRequirements", "limits"), ("V1VolumeResourceRequirements", "requests"),
@@ -54,6 +61,8 @@ class Reader:
             return value
         if not isinstance(value, allowed) or (isinstance(value, bool) and bool not in allowed):
             raise _wrong_type(value, path, _GO_NAMES[type_])
+        if type_ == "int" and value not in _INT32 and _last(path) not in _INT64:
+            raise WrongType(f"json: cannot unmarshal number {value} into Go struct field {path} of type int32")
         return value
 
     def _elements(self, form: str, element: str, value: Any, path: str) -> Any:
@@ -84,6 +93,11 @@ class Reader:
                 continue
             found[key] = read
         return found
+
+
+def _last(path: str) -> str:
+    """Return the name of the field that a path ends at: `spec.groups[0]` is one of `groups`."""
+    return path.rpartition(".")[2].partition("[")[0]
 
 
 def _quantity(amount: Any, where: str) -> Any:

@@ -141,6 +141,17 @@ def groups_of(answer: Any) -> Iterator[tuple[str, tuple[str, ...]]] | None:
     return (_versions(group) for group in answer.get("groups") or () if isinstance(group, Mapping))
 
 
+def resources_of(answer: Any) -> tuple[Mapping[str, Any], ...] | None:
+    """Return what an APIResourceList lists; None where it is none."""
+    if not isinstance(answer, Mapping) or answer.get("kind") != "APIResourceList":
+        return None
+    return tuple(
+        found
+        for found in answer.get("resources") or ()
+        if isinstance(found, Mapping) and isinstance(found.get("name"), str) and isinstance(found.get("kind"), str)
+    )
+
+
 def _versions(group: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
     preferred = (group.get("preferredVersion") or {}).get("version")
     found = [str(each.get("version")) for each in group.get("versions") or ()]

@@ -26,7 +26,7 @@ from countersign.errors import (
     ConfigurationError,
 )
 from countersign.targets.kubernetes.answers import error_of_exception, error_of_status, foreign, warnings_in
-from countersign.targets.kubernetes.believing import Asked, asked_of, doubt, groups_of
+from countersign.targets.kubernetes.believing import Asked, asked_of, doubt, groups_of, resources_of
 from countersign.targets.kubernetes.kubeconfig import ClusterSettings, usable_document
 from countersign.targets.kubernetes.requests import HttpRequest, dry, real
 from countersign.targets.model import Intent, Spent, Step
@@ -48,6 +48,7 @@ class Connection:
         self.settings = settings
         self.request_timeout = request_timeout
         self._groups: Mapping[str, tuple[str, ...]] | None = None
+        self._resources: dict[str, tuple[Mapping[str, Any], ...]] = {}
         self._spent = Spent()
         self._warnings: list[str] = []
         document = usable_document(settings)
@@ -141,6 +142,16 @@ class Connection:
                 raise foreign("read the API groups", "it is no list of groups", mutation=False)
             self._groups = dict(groups)
         return self._groups.get(group, ())
+
+    def resources(self, group: str, version: str) -> tuple[Mapping[str, Any], ...]:
+        """Return what a version of an API group has, as discovery lists it (APIResource)."""
+        key = f"{group}/{version}"
+        if key not in self._resources:
+            found = resources_of(self.get(f"/apis/{key}", what=f"read {key}"))
+            if found is None:
+                raise foreign(f"read {key}", "it is no list of resources", mutation=False)
+            self._resources[key] = found
+        return self._resources[key]
 
     def warnings(self) -> tuple[str, ...]:
         """Return what the server has warned of since the last time (Warning headers, RFC 9111), each once."""

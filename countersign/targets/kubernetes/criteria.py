@@ -74,6 +74,8 @@ def _of_object(case: Case, ref: ObjectRef, steps: list[Step]) -> Iterator[Criter
     if verb == Verb.DELETE:
         for step in steps:
             yield from _deleted(case, step)
+        if not steps:
+            yield _not_sent(case, ref)
         return
     facts = case.now(ref.key)
     if any(lets_go(step) for step in steps):
@@ -142,6 +144,8 @@ def _workload(case: Case, one: _Workload) -> Iterator[Criterion]:
     yield from blamed
     if facts.get("pods_by_labels"):
         yield Criterion(Standing.NOTE, text("criterion.pods_by_labels", object=one.shown))
+    if facts.get("warnings_unreadable"):
+        yield Criterion(Standing.NOTE, text("criterion.warnings_unreadable", object=one.shown))
     for warning in warnings[:WARNINGS_TOLD]:
         yield Criterion(Standing.NOTE, text("criterion.warning", event=warning))
 
@@ -235,9 +239,8 @@ def _deleted(case: Case, step: Step) -> Iterator[Criterion]:
     if facts.get("exists") and facts.get("uid") == step.before["uid"] and not facts.get("deletionTimestamp"):
         yield Criterion(Standing.FAILED, text("criterion.still_there", object=ref), final=True)
         return
-    if facts.get("exists") and facts.get("uid") == step.before["uid"] and (held := facts.get("finalizers")):
-        standing = Standing.FAILED if case.over else Standing.PENDING
-        yield Criterion(standing, text("criterion.held", object=ref, finalizers=", ".join(held)))
+    if (held := _held(case, ref, step.before["uid"])) is not None:
+        yield held
         return
     yield Criterion(Standing.MET, text("criterion.is_gone", object=ref))
     owner, key = step.before.get(OWNER), _owner_key(case, step)
@@ -251,6 +254,21 @@ def _deleted(case: Case, step: Step) -> Iterator[Criterion]:
     elif key and owner["kind"] in KINDS:
         shown = f"{owner['kind']} {ref.namespace}/{owner['name']}"
         yield from _workload(case, _Workload(shown, key, owner["kind"], replacing, touched_as=ref.key))
+
+
+def _not_sent(case: Case, ref: ObjectRef) -> Criterion:
+    """Judge a deletion for which nothing was sent: the object was not there, or was being deleted already."""
+    return _held(case, ref, ref.uid) or Criterion(Standing.MET, text("criterion.is_gone", object=ref))
+
+
+def _held(case: Case, ref: ObjectRef, uid: str | None) -> Criterion | None:
+    """Say what keeps an object that is being deleted, None where nothing does or it is gone."""
+    facts = case.now(ref.key)
+    held = facts.get("finalizers")
+    if not held or not facts.get("exists") or facts.get("uid") != uid:
+        return None
+    standing = Standing.FAILED if case.over else Standing.PENDING
+    return Criterion(standing, text("criterion.held", object=ref, finalizers=", ".join(held)))
 
 
 def _let_go(case: Case, ref: ObjectRef, steps: list[Step], facts: Facts) -> Iterator[Criterion]:

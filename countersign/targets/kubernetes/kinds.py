@@ -23,8 +23,9 @@ _PLACES: Final[dict[str, ApiKind]] = {
     "ControllerRevision": ApiKind("apps", "controllerrevisions"),  # not an action's object, but undo reads it
     **{name: ApiKind(kind.group, kind.plural, kind.namespaced) for name, kind in KINDS.items()},
 }
-_NOT_IN_EVERY_VERSION: Final = frozenset({"CronJob"})
-"""batch/v1 came before its CronJob (1.21), so the version that the server prefers may not have it."""
+_SINCE: Final = {"CronJob": "1.21"}
+"""Kinds that are younger than the version v1 of their group, and since which Kubernetes it has them: before, they may
+be in another version of the group, or nowhere."""
 _SETTLED_VERSIONS: Final = {"apps": "v1"}
 """Groups whose version need not be asked: v1 in every cluster since 1.9. Others are what the server prefers."""
 
@@ -76,9 +77,16 @@ def _version(connection: Connection, kind: str, place: ApiKind, asked: str | Non
             f"the cluster does not have version {asked} of {place.group}, so no {kind} of it",
             hint=f"it has {', '.join(served)}; without a version {served[0]} is used",
         )
-    if asked is None and kind in _NOT_IN_EVERY_VERSION and len(served) > 1:
-        return next((version for version in served if _has(connection, place, version)), served[0])
-    return asked or served[0]
+    if kind not in _SINCE:
+        return asked or served[0]
+    having = [version for version in served if _has(connection, place, version)]
+    if asked not in (None, *having) or not having:
+        where = f"{place.group}/{asked or served[0]}"
+        raise PermanentTargetError(
+            f"the cluster has no {kind} in {where}: {kind}s need Kubernetes {_SINCE[kind]} there",
+            hint=f"leave the version out: the cluster has them in {place.group}/{having[0]}" if having else None,
+        )
+    return asked or having[0]
 
 
 def canonical_kind(connection: Connection, kind: str, version: str | None) -> str:
@@ -94,8 +102,7 @@ def _custom(connection: Connection, kind: str, place: ApiKind, version: str | No
     for served in connection.versions(place.group):
         if version not in (None, served):
             continue
-        answer = connection.get(f"/apis/{place.group}/{served}", what=f"read {place.group}/{served}")
-        for found in answer["resources"]:
+        for found in connection.resources(place.group, served):
             names = {
                 found["name"],
                 found.get("singularName"),
@@ -116,6 +123,4 @@ def _custom(connection: Connection, kind: str, place: ApiKind, version: str | No
 
 
 def _has(connection: Connection, place: ApiKind, version: str) -> bool:
-    path = f"/apis/{place.group}/{version}"
-    resources = connection.get(path, what=f"read {place.group}/{version}")["resources"]
-    return any(resource["name"] == place.plural for resource in resources)
+    return any(resource["name"] == place.plural for resource in connection.resources(place.group, version))

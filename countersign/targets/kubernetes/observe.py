@@ -56,11 +56,12 @@ def observe(connection: Connection, plan: Plan, *, at: datetime) -> Snapshot:
         owners = _owners(connection, ref, live)
         pods = _pods(connection, ref, live, owners)
         names = {ref.name, *(pod["metadata"]["name"] for pod in pods)}
+        warnings = _warnings(connection, ref, names)
         objects[ref.key] = {
             **facts_of(live, ref.kind),
             "pods": [pod_facts(pod) for pod in pods[:PODS_LIMIT]],
             "pods_total": len(pods),
-            "warnings": _warnings(connection, ref, names),
+            **({"warnings_unreadable": True} if warnings is None else {"warnings": warnings}),
             **({"pods_by_labels": True} if owners is None else {}),
         }
     return Snapshot(at=rfc3339(at), objects=objects)
@@ -190,12 +191,13 @@ def _controller_of(pod: Mapping[str, Any]) -> str | None:
     return next((owner["uid"] for owner in owners if owner.get("controller")), None)
 
 
-def _warnings(connection: Connection, ref: ObjectRef, names: set[str]) -> list[dict[str, Any]]:
+def _warnings(connection: Connection, ref: ObjectRef, names: set[str]) -> list[dict[str, Any]] | None:
+    """Return what events warn of; None where the cluster does not let us read them."""
     path = f"/api/v1/namespaces/{ref.namespace}/events" if ref.namespace else "/api/v1/events"
     try:
         items = connection.get(path, {"fieldSelector": "type=Warning"}, what=f"read the events of {ref}")["items"]
     except PermanentTargetError:
-        return []  # evidence without events is still evidence
+        return None  # evidence without events is still evidence
     found = [
         {
             "object": f"{event['involvedObject'].get('kind')}/{event['involvedObject'].get('name')}",

@@ -23,7 +23,7 @@ from countersign.actions.operation import (
     Verb,
 )
 from countersign.actions.taints import removal_text, taint_text
-from countersign.errors import PermanentTargetError, PreconditionFailed
+from countersign.errors import PermanentTargetError, PreconditionFailed, TargetNotFound
 from countersign.targets.kubernetes.connection import Connection
 from countersign.targets.kubernetes.drain import drain_steps
 from countersign.targets.kubernetes.dropping import dropped
@@ -44,6 +44,7 @@ from countersign.targets.kubernetes.plan_template import (
     with_resources,
 )
 from countersign.targets.kubernetes.plan_undo import deployment_undone, revision_undone
+from countersign.targets.kubernetes.resolve import may_be_absent
 from countersign.targets.kubernetes.steps import DROPPED, change_step, delete_step, rfc3339
 from countersign.targets.kubernetes.template import pods_of
 from countersign.targets.model import Impact, ObjectRef, Plan, Resolution, Step
@@ -84,16 +85,24 @@ def make_plan(
     was replaced since it was resolved), PreflightRefused, TransientTargetError, PermanentTargetError.
     """
     parts: list[_Part] = []
+    refs: list[ObjectRef] = []
     versions = {group.kind: group.version for group in operation.objects}
     for ref in resolution.refs:
         number = sum(len(part.steps) for part in parts) + 1
         path = object_path(
             connection, ref.kind, ref.namespace, ref.name, version=versions.get(ref.kind, operation.version)
         )
-        live = connection.get(path, what=f"read {ref}")
+        try:
+            live = connection.get(path, what=f"read {ref}")
+        except TargetNotFound:
+            if not may_be_absent(operation):
+                raise
+            refs.append(replace(ref, uid=None))
+            continue
         if ref.uid is not None and live["metadata"]["uid"] != ref.uid:
             raise PreconditionFailed(f"{ref} was replaced by another object of that name")
         subject = _Subject(connection, operation, replace(ref, uid=live["metadata"]["uid"]), live, path)
+        refs.append(subject.ref)
         parts.append(_part(subject, number, at))
     deadline = None
     if operation.verb is Verb.DRAIN:
@@ -105,7 +114,7 @@ def make_plan(
     return Plan(
         system=connection.settings.name,
         verb=operation.verb.value,
-        refs=resolution.refs,
+        refs=tuple(refs),
         steps=tuple(step for part in parts for step in part.steps),
         impact=Impact(
             affected_pods=_total([part.pods for part in parts]),

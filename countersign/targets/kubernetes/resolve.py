@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from countersign.actions.custom_kinds import is_custom
-from countersign.actions.operation import KubernetesOperation, Named, Verb
+from countersign.actions.operation import DeleteParameters, KubernetesOperation, Named, Verb
 from countersign.errors import PermanentTargetError, PolicyRefused, TargetNotFound
 from countersign.targets.kubernetes.connection import Connection
 from countersign.targets.kubernetes.kinds import api_kind, canonical_kind, list_path, object_path
@@ -16,7 +16,8 @@ _REPLACED = frozenset({"Pod", "Job"})
 
 
 def resolve(connection: Connection, operation: KubernetesOperation) -> Resolution:
-    """Return the objects in the order of the operation's names, each once.
+    """Return the objects in the order of the operation's names, each once; one without a uid is not there, and need
+    not be (kubectl delete --ignore-not-found).
 
     Raises PolicyRefused for a namespace that the cluster block does not allow, TargetNotFound with the nearest
     candidates, TransientTargetError when the cluster could not be asked.
@@ -24,19 +25,28 @@ def resolve(connection: Connection, operation: KubernetesOperation) -> Resolutio
     namespace = namespace_of(connection, operation)
     refs: list[ObjectRef] = []
     match = Match.EXACT
+    optional = may_be_absent(operation)
     for written in operation.objects:
         # One name for one kind: it is part of the key by which an object is held.
         kind = canonical_kind(connection, written.kind, written.version) if is_custom(written.kind) else written.kind
         group = replace(written, kind=kind)
         for name in group.names:
-            exact = operation.verb is Verb.DELETE and group.kind not in _REPLACED
-            ref, how = _find(connection, group, namespace, name, exact=exact)
+            if optional:
+                ref, how = _find_exactly(connection, group, namespace, name), Match.EXACT
+            else:
+                exact = operation.verb is Verb.DELETE and group.kind not in _REPLACED
+                ref, how = _find(connection, group, namespace, name, exact=exact)
             match = Match.NORMALISED if how is Match.NORMALISED else match
             if ref.kind == "Namespace":
                 _require_allowed(connection, ref.name)
             if ref not in refs:
                 refs.append(ref)
     return Resolution(refs=tuple(refs), requested=operation.all_names, match=match)
+
+
+def may_be_absent(operation: KubernetesOperation) -> bool:
+    """Tell whether an object that is not there is nothing to do, and no error."""
+    return isinstance(operation.parameters, DeleteParameters) and operation.parameters.ignore_not_found
 
 
 def namespace_of(connection: Connection, operation: KubernetesOperation) -> str | None:
@@ -55,6 +65,17 @@ def _require_allowed(connection: Connection, namespace: str) -> None:
             f"namespace {namespace} is not allowed on cluster {settings.name}",
             hint=f"allowed namespaces: {', '.join(settings.allowed_namespaces)}",
         )
+
+
+def _find_exactly(connection: Connection, group: Named, namespace: str | None, name: str) -> ObjectRef:
+    """Return the object of this very name: another that the name may stand for is not what is to be gone."""
+    ref = ObjectRef(connection.settings.name, group.kind, namespace, name)
+    path = object_path(connection, group.kind, namespace, name, version=group.version)
+    try:
+        live = connection.get(path, what=f"look {ref} up")
+    except TargetNotFound:
+        return ref
+    return replace(ref, uid=live["metadata"]["uid"])
 
 
 def _find(

@@ -29,8 +29,6 @@ class Fault:
     needs: tuple[str, ...] = ()
     lacks: tuple[str, ...] = ()
     """Groups and versions, as those of a row: the servers that show it."""
-    takes_the_cluster_along: bool = False
-    """The rows are not run where it shows."""
 
     def shown_by(self, row: Row, *, on_sandbox: bool, versions: Callable[[str], list[str]]) -> bool:
         """Tell whether the row has to fail because of it."""
@@ -81,25 +79,11 @@ _OF_THE_SANDBOX: Final = (
         titles=("""kubectl patch deployment api -p '{"spec":{"replicas":2.0}}'""",),
     ),
     Fault(
-        "its scale subresource takes more replicas than 32 bits hold, and its controllers begin to make them",
-        Where.SANDBOX,
-        titles=("kubectl scale deployment/api --replicas=99999999999",),
-        takes_the_cluster_along=True,
-    ),
-    Fault(
         "a strategic patch changes who owns a variable that is there twice",
         Where.SANDBOX,
         titles=("kubectl set env deployment/doubled LEVEL=warning",),
     ),
 )
 
-_OF_OURS: Final = (
-    Fault(
-        "--ignore-not-found is read and not heeded",
-        Where.EVERYWHERE,
-        titles=("kubectl delete pod no-such --ignore-not-found",),
-    ),
-)
-
-KNOWN: Final = (*_OF_THE_SANDBOX, *_OF_OURS)
-"""Faults of the sandbox's API server and controllers, and of our client."""
+KNOWN: Final = _OF_THE_SANDBOX
+"""Faults of the sandbox's API server and controllers."""

@@ -21,8 +21,6 @@ def test_kubectl_and_we_leave_the_same(row: Row, api: Api, cluster: Cluster, twi
     if lacking:
         pytest.skip(lacking)
     faults = [fault for fault in KNOWN if fault.shown_by(row, on_sandbox=ON_SANDBOX, versions=api.versions)]
-    if any(fault.takes_the_cluster_along for fault in faults):
-        pytest.skip("; ".join(fault.what for fault in faults))
     if not faults:
         compare(row, cluster, twins)
         return

@@ -176,6 +176,14 @@ JOBS = (
         lambda item: False,
     ),
     Job(
+        "delete if there",
+        Verb.DELETE,
+        "kubectl delete pod shop-0 --ignore-not-found -n {ns}",
+        "pods",
+        lambda name: _statefulset(name.removesuffix("-0"), replicas=1),
+        lambda item: False,
+    ),
+    Job(
         "delete job",
         Verb.DELETE,
         "kubectl delete job shop -n {ns}",

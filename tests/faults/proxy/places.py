@@ -38,6 +38,8 @@ def place_of(request: Request, *, question: str, subject: str) -> Place:
     if request.path == "/api/v1":
         return Place(question, "core resources")
     parts = request.path.strip("/").split("/")
+    if parts[0] == "apis" and len(parts) == 3:
+        return Place(question, "API resources")
     core = 2 if parts[0] == "api" else 3
     rest = parts[core + 2 :] if parts[core] == "namespaces" and len(parts) > core + 2 else parts[core:]
     return Place(question, f"list {rest[0]}" if len(rest) == 1 else f"read {rest[0]}")
@@ -64,11 +66,19 @@ _SUPPORT: Mapping[str, tuple[str, ...]] = {
         "observe: read statefulsets",
         *_OF_OTHERS,
     ),
+    "delete if there": (
+        "preflight: API groups",
+        "preflight: list poddisruptionbudgets",
+        "observe: read statefulsets",
+        *_OF_OTHERS,
+    ),
     "delete job": ("resolve: API groups", "plan: API groups", *_OF_OTHERS),
     "taint": (*_FIELDS_CHANGE, *_OF_OTHERS),
     "create job": (
         "resolve: API groups",
+        "resolve: API resources",
         "plan: API groups",
+        "plan: API resources",
         "plan: read jobs",
         "plan: list events",
         "observe: list events",

@@ -130,14 +130,19 @@ def _body(kind: str, namespace: str) -> dict[str, Any]:
         case "NetworkPolicy":
             return {"spec": {"podSelector": {}}}
         case "PersistentVolumeClaim":
-            return {"spec": {**_VOLUME, "volumeName": namespace, "resources": {"requests": {"storage": "1Gi"}}}}
+            # Its controller annotates it when it binds it, at its own time: what is ours is then a key among others.
+            metadata = {"name": NAMES[kind], "annotations": {"note": "first"}}
+            size = {"requests": {"storage": "1Gi"}}
+            return {"metadata": metadata, "spec": {**_VOLUME, "volumeName": namespace, "resources": size}}
         case "PersistentVolume":
             return {"spec": {**_VOLUME, "capacity": {"storage": "1Gi"}, "hostPath": {"path": "/nowhere"}}}
         case "Node":
-            # A scheduler puts nothing on a node that has no room.
+            # A scheduler puts nothing on a node that has no room, and no kubelet serves this one: only what tolerates
+            # everything may land there.
             room = {"cpu": "4", "memory": "8Gi", "pods": "20"}
             metadata = {"name": namespace, "labels": {"test": namespace}}
-            return {"metadata": metadata, "status": {"allocatable": room, "capacity": room}}
+            spec = {"taints": [{"key": "test", "value": "only", "effect": "NoSchedule"}]}
+            return {"metadata": metadata, "spec": spec, "status": {"allocatable": room, "capacity": room}}
         case "VolumeAttachment":
             source = {"persistentVolumeName": namespace}
             return {"spec": {"attacher": "example.com", "nodeName": namespace, "source": source}}

@@ -10,6 +10,8 @@ from countersign.policy.checks import decide_findings, enforce
 from countersign.policy.document import Policy
 from countersign.policy.loading import load_policy
 from countersign.sandbox.cluster import Effect, Fault, SandboxCluster
+from countersign.targets.criteria import Case, Standing
+from countersign.targets.kubernetes.criteria import criteria
 from countersign.targets.model import Finding, Severity
 from tests.targets.cluster import Cluster
 
@@ -66,3 +68,15 @@ def test_a_deletion_whose_budgets_cannot_be_read_is_warned_about(sandbox: Sandbo
     name = cluster.items("Pod")[0]["metadata"]["name"]
     plan = cluster.plan(cluster.operation(Verb.DELETE, "Pod", name, parameters=DeleteParameters()))
     assert [found.code for found in cluster.target.preflight(plan)] == ["pdb_not_readable"]
+
+
+def test_events_that_cannot_be_read_are_said_in_the_evidence(sandbox: SandboxCluster, cluster: Cluster) -> None:
+    plan = cluster.plan(cluster.operation(Verb.SCALE, "Deployment", "api", parameters=ScaleParameters(0)))
+    (readable,) = cluster.target.observe(plan).objects.values()
+    assert "warnings_unreadable" not in readable and readable["warnings"] == []
+    forbid(sandbox, "events")
+    sample = cluster.target.observe(plan).objects
+    (facts,) = sample.values()
+    assert facts["warnings_unreadable"] is True and "warnings" not in facts
+    told = criteria(Case(plan=plan, before=sample, samples=[sample], over=True))
+    assert any("events may not be read" in each.reason for each in told if each.standing is Standing.NOTE)

@@ -68,6 +68,13 @@ ROWS: Final[tuple[Row, ...]] = (
         Outcome.NOTHING,
         "one",
         "kubectl delete pod no-such --ignore-not-found",
+        "kubectl delete job/no-such --ignore-not-found",
+        "kubectl delete pod ONE --ignore-not-found",
+    ),
+    *rows(
+        Outcome.CHANGES,
+        "one",
+        "kubectl delete pod no-such one --ignore-not-found",
     ),
     *rows(
         Outcome.REFUSED,
