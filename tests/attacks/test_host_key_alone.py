@@ -1,4 +1,4 @@
-"""Holds Countersign's SSH key and speaks to a host directly, past Countersign: what the forced command lets through."""
+"""Holds Countersign's SSH key and speaks to a host directly: what the forced command lets through."""
 
 import os
 import shlex
