@@ -144,7 +144,9 @@ def _read(written: str | bytes) -> tuple[Any, Any, Any]:
         document = json.loads(written)
     except (ValueError, RecursionError):
         return None, None, None
-    return tuple(map(document.get, ("end", "number", "mac"))) if isinstance(document, dict) else (None, None, None)
+    if not isinstance(document, dict):
+        return None, None, None
+    return document.get("end"), document.get("number"), document.get("mac")
 
 
 def _forged(why: str) -> GateRefused:
