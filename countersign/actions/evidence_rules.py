@@ -24,9 +24,9 @@ _RANGE: Final = re.compile(r"\{\s*-?\s*range\b")
 
 
 def why_secret(command: str, arguments: Iterable[str], flags: Mapping[str, Sequence[str]]) -> str | None:
-    """Return why `command` (its first word) with `flags` (long name: values) must not run on a Secret, None if it may.
+    """Return why `command` (its first word) with `flags` (long name: values) must not run, None if it may.
 
-    None too where no argument names Secrets.
+    It may where no argument names Secrets.
     """
     if command in _WITHOUT_CONTENTS or not any(map(_is_secret, arguments)):
         return None

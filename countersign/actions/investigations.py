@@ -277,4 +277,6 @@ def _check_output(entry: ReadCommand, given: Given) -> None:
             hint="kubectl get secrets lists names, types and the numbers of their keys",
         )
     if why := why_template(given.values):
-        raise ParseFailure(f"the template of {entry.written} is refused: {why}", hint="use -o json or a plain jsonpath")
+        raise ParseFailure(
+            f"the template of {entry.written} is refused: {why}", hint="use -o json or a plain jsonpath"
+        )

@@ -175,7 +175,7 @@ def test_memory_ends_the_command_and_not_the_worker(
 def test_output_without_end_is_ended(running_cluster: SandboxCluster, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(investigate, "OUTPUT_READ", 1024 * 1024)
     settings = ClusterSettings(name="sandbox", kubeconfig=SecretStr(running_cluster.kubeconfig))
-    endless = '{{range .items}}{{range $.items}}{{range $.items}}{{range $.items}}{{printf "%099999d" 1}}' + "{{end}}" * 4
+    endless = "{{range $.items}}" * 4 + '{{printf "%099999d" 1}}' + "{{end}}" * 4
     found = run_investigation(settings, ["get", "pods", "-A", "-o", f"go-template={endless}"], timeout=60)
     assert (found.exit_code, found.truncated) == (STOPPED, True), found.stderr
     assert "of output" in found.stderr
@@ -193,7 +193,7 @@ def test_what_people_ask_for_fits_into_the_limits(running_cluster: SandboxCluste
     "command",
     [
         "get pods -o jsonpath='{range .items[*]}{.metadata.name}{end}'",
-        'get pods -o go-template=\'{{range .items}}{{printf "%s\\n" .metadata.name}}{{end}}\'',
+        "get pods -o go-template='{{range .items}}{{printf \"%s\\n\" .metadata.name}}{{end}}'",
         "get secrets",
         "get secrets -o name",
         "rollout status deployment/api --watch=false",

@@ -101,4 +101,3 @@ def _flags(argv: Sequence[str], arguments: list[str]) -> Iterator[tuple[str, str
 def _long(letter: str) -> str:
     known = {"n": "--namespace", "A": "--all-namespaces", "o": "--output", **_SHORT_ELSEWHERE}
     return known.get(letter, f"-{letter}")
-
