@@ -271,12 +271,12 @@ def _check_output(entry: ReadCommand, given: Given) -> None:
         raise ParseFailure(
             f"-o {form[:40]!r} is refused: {why}", hint="use -o wide, name, json, yaml or jsonpath='{…}'"
         )
-    if why := why_secret(entry.command[0], (word.text for word in given.arguments), given.values):
+    if refusal := why_secret(entry.command[0], (word.text for word in given.arguments), given.values):
         raise ParseFailure(
-            f"{entry.written} on a Secret is refused, since the output is kept as evidence: {why}",
+            f"{entry.written} on a Secret is refused, since the output is kept as evidence: {refusal}",
             hint="kubectl get secrets lists names, types and the numbers of their keys",
         )
-    if why := why_template(given.values):
+    if refusal := why_template(given.values):
         raise ParseFailure(
-            f"the template of {entry.written} is refused: {why}", hint="use -o json or a plain jsonpath"
+            f"the template of {entry.written} is refused: {refusal}", hint="use -o json or a plain jsonpath"
         )
