@@ -23,6 +23,8 @@ CHECK_SECONDS = 1.0
 ENVIRONMENT = {
     # The mailbox ends with the demonstration, so nobody else looks up where it was.
     "COUNTERSIGN_CHANNELS_BLOCK": CHANNELS_BLOCK,
+    # And it is on this machine.
+    "COUNTERSIGN_ALLOWED_LOCAL_ADDRESSES": "127.0.0.1",
     # The sandbox's pods start in no time, so verifications need not take the minute that they are given elsewhere.
     "COUNTERSIGN_VERIFY_WARM_UP_SECONDS": "1",
     "COUNTERSIGN_VERIFY_COLLECT_SECONDS": "2",
