@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from countersign.cli.exit_codes import FAILED
+from countersign.cli.screen import screen
 from countersign.sandbox.demo.mailbox import CHANNELS_BLOCK
 from countersign.sandbox.stack import Stack
 
@@ -31,7 +31,7 @@ ENVIRONMENT = {
     "COUNTERSIGN_VERIFY_LIMIT_SECONDS": "20",
 }
 # A pipe has no width of its own; links must not be cut there.
-console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 180)
+console = screen(soft_wrap=True, width=None if sys.stdout.isatty() else 180)
 
 
 def run(

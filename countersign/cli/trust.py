@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from countersign.cli.screen import say
 from countersign.errors import ConfigurationError
 from countersign.execution.sealing import make_seal
 from countersign.settings import load_settings
@@ -26,4 +27,4 @@ def init(
             "no folder is named", hint="countersign trust init DIR, and set COUNTERSIGN_TRUST_DIR to DIR"
         )
     make_seal(found.resolve())
-    print(f"{found.resolve()} has all keys; set COUNTERSIGN_TRUST_DIR to it, and keep a copy in a safe place")
+    say(f"{found.resolve()} has all keys; set COUNTERSIGN_TRUST_DIR to it, and keep a copy in a safe place")
