@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from secrets import token_bytes
 
 from fabric import Connection
 
@@ -66,7 +67,7 @@ def main() -> int:
         Sessions(FleetSettings("bench", (sandbox.settings(),))) as sessions,
     ):
         (host,) = sessions.fleet.hosts
-        keys = ApprovalKeys.connect(valkey.url)
+        keys = ApprovalKeys.connect(valkey.url, secret=token_bytes(32))
         gateway = Gateway(rules=RULES, audit=audit.append, keys=keys)
         sessions.run(host, ["true"], limit=30)
         connection: Connection = sessions._connections[host.name]  # the very same connection for all

@@ -10,6 +10,7 @@ from typing import Any
 
 import structlog
 
+from countersign.escaping import visible
 from countersign.masking import masked, masked_values, names_a_secret
 
 REDACTED = "[redacted]"
@@ -47,7 +48,8 @@ def render(logger: Any, method: str, event: MutableMapping[str, Any]) -> tuple[t
     """Return the line with the stack trace below it, for a logger that is not to add its own, unmasked one."""
     trace = event.pop("exception", None)
     line = _line(logger, method, event)
-    return (f"{line}\n{trace}" if trace else line,), {"exc_info": False}
+    # The renderer writes values as Python does, which shows what is hidden; a trace quotes them as they are.
+    return (f"{line}\n{visible(trace, lines=True)}" if trace else line,), {"exc_info": False}
 
 
 def _shown(value: Any) -> Any:

@@ -56,6 +56,11 @@ class Settings(BaseSettings):
     allow_insecure_tls: bool = Field(
         default=False, description="whether kubeconfigs may say insecure-skip-tls-verify: true"
     )
+    allowed_local_addresses: Listed = Field(
+        default=(),
+        description="addresses, networks and names that probes and channels may reach though they are the machine "
+        "itself, its links or a cloud's metadata, e.g. 127.0.0.1,::1",
+    )
     hosts_block: str = Field(default="default", description="name of the SSHHosts block")
     channels_block: str = Field(default="default", description="name of the NotificationChannels block")
     notify: bool = Field(default=True, description="whether people are told how executions ended")

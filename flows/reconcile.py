@@ -22,6 +22,7 @@ from countersign.aftermath.reconciling import (
     settle_abandoned_rollbacks,
 )
 from countersign.errors import CountersignError
+from countersign.escaping import markdown, visible
 from countersign.execution.looking_again import look_again
 from countersign.execution.reconciling import (
     approvals_to_start,
@@ -212,7 +213,10 @@ async def _show(done: Round) -> None:
     """Put the table on the run's page. Showing must not fail what was done."""
     summary = "\n".join([*done.problems, *(" · ".join(row.values()) for row in counts(done))])
     summary = summary or text("reconcile.nothing")
+    # The description is markdown, the cells are not.
+    shown = "  \n".join(map(markdown, summary.splitlines()))
+    table = [{name: visible(value) for name, value in row.items()} for row in rows(done)]
     try:
-        await acreate_table_artifact(key=ARTIFACT, table=rows(done), description=summary)
+        await acreate_table_artifact(key=ARTIFACT, table=table, description=shown)
     except Exception:
         logger.warning("the round is done but not among the artifacts", exc_info=True)

@@ -90,6 +90,8 @@ def no_ambient_settings(monkeypatch: pytest.MonkeyPatch, trust_dir: Path) -> Ite
     """A test sees the settings that it makes itself: no variable of another test, no .env of a developer."""
     for name in [name for name in os.environ if name.startswith("COUNTERSIGN_")]:
         monkeypatch.delenv(name)
+    # Whatever the tests send to is on this machine.
+    monkeypatch.setenv("COUNTERSIGN_ALLOWED_LOCAL_ADDRESSES", "127.0.0.1,::1")
     monkeypatch.setitem(Settings.model_config, "env_file", None)
     monkeypatch.setenv("COUNTERSIGN_TRUST_DIR", str(trust_dir))
     settings.cache_clear()

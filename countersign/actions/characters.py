@@ -4,9 +4,8 @@ import unicodedata
 from typing import Final
 
 from countersign.errors import ParseFailure
+from countersign.escaping import is_hidden
 
-# Control, format (bidirectional, zero-width, tags), surrogates, private use, unassigned, line separators.
-_HIDDEN: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _NAMED: Final = {"Cc": "a control character", "Cs": "half a surrogate pair", "Cn": "an unassigned character"}
 SPACES: Final = "\u00a0\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"
 """Spaces of every width, as editors and documents put them in; all stand for an ASCII space."""
@@ -26,16 +25,11 @@ def refuse_hidden_characters(text: str, *, of: str = "the action", line_breaks: 
     for char in text:
         if char.isascii() and (" " <= char <= "~" or char in allowed):
             continue
-        category = unicodedata.category(char)
-        if category in _HIDDEN or char in _BLANK_LOOKING:
-            name = _NAMED.get(category, "an invisible character")
+        if is_hidden(char):
+            name = _NAMED.get(unicodedata.category(char), "an invisible character")
             raise ParseFailure(
                 f"{of} has {name} (U+{ord(char):04X})", hint="type the text afresh instead of pasting it"
             )
-
-
-# Letters and marks without a shape: Hangul fillers, the braille blank, the combining grapheme joiner.
-_BLANK_LOOKING: Final = frozenset("\u115f\u1160\u3164\uffa0\u2800\u034f")
 
 
 def narrow(text: str) -> str:

@@ -23,6 +23,7 @@ _WRAPPERS: Final = (("**", "**"), ('"', '"'), ("'", "'"), ("“", "”"))
 _OPENS_TAIL: Final = frozenset("（【「『")
 _ENDS_SENTENCE: Final = frozenset("。！？…")
 _SEPARATES: Final = frozenset("，、；：,:")
+_BETWEEN: Final = frozenset(f"{BLANKS}，。、；：！？")
 _SPACE: Final = frozenset(f" {SPACES}")
 _DASHES: Final = frozenset("—–―")
 
@@ -160,6 +161,7 @@ def _cut_tail(body: str) -> tuple[str, str]:
     word_start = True
     valued = False
     escaped = False
+    follows = _follows(body)
     for index, char in enumerate(body):
         if escaped:
             escaped = False
@@ -175,7 +177,7 @@ def _cut_tail(body: str) -> tuple[str, str]:
         if char in BLANKS:
             word_start, valued = True, False
             continue
-        if _starts_tail(body, index, word_start=word_start):
+        if _starts_tail(body, index, follows[index], word_start=word_start):
             return body[:index], body[index:]
         if is_ideograph(char) and not valued:
             raise ParseFailure(
@@ -188,10 +190,19 @@ def _cut_tail(body: str) -> tuple[str, str]:
     return body, ""
 
 
-def _starts_tail(body: str, index: int, *, word_start: bool) -> bool:
+def _follows(body: str) -> list[str]:
+    """Return, for each character, the next one after it that is neither blank nor punctuation; "" at the end."""
+    follows = [""] * len(body)
+    following = ""
+    for index in range(len(body) - 1, -1, -1):
+        follows[index] = following
+        if body[index] not in _BETWEEN:
+            following = body[index]
+    return follows
+
+
+def _starts_tail(body: str, index: int, following: str, *, word_start: bool) -> bool:
     char = body[index]
-    rest = body[index + 1 :].lstrip(f"{BLANKS}，。、；：！？")
-    following = rest[:1]
     if is_ideograph(char):
         return word_start
     if char in _OPENS_TAIL:

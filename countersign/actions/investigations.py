@@ -10,6 +10,7 @@ from typing import Final
 
 from countersign.actions.common_flags import CLUSTER_FLAGS, FILES, GLOBAL
 from countersign.actions.contexts import named_cluster
+from countersign.actions.evidence_rules import why_secret, why_template
 from countersign.actions.flags import Flag, Given, Takes, Use, read_flags
 from countersign.actions.operation import Investigation
 from countersign.actions.values import namespace, whole_number
@@ -204,8 +205,9 @@ READ_COMMANDS: Final[tuple[ReadCommand, ...]] = (
 
 READ_BY_COMMAND: Final = {entry.command: entry for entry in READ_COMMANDS}
 
-_PLAIN_OUTPUTS: Final = frozenset({"wide", "name"})
-_OUTPUTS: Final = _PLAIN_OUTPUTS | {
+_OUTPUTS: Final = {
+    "wide",
+    "name",
     "json",
     "yaml",
     "kyaml",
@@ -269,14 +271,12 @@ def _check_output(entry: ReadCommand, given: Given) -> None:
         raise ParseFailure(
             f"-o {form[:40]!r} is refused: {why}", hint="use -o wide, name, json, yaml or jsonpath='{…}'"
         )
-    shows_contents = (output is not None and form not in _PLAIN_OUTPUTS) or given.text("template") is not None
-    if entry.command in (("get",), ("wait",)) and shows_contents and any(_is_secret(w.text) for w in given.arguments):
+    if refusal := why_secret(entry.command[0], (word.text for word in given.arguments), given.values):
         raise ParseFailure(
-            "the contents of a Secret are refused, since the output is kept as evidence",
-            hint="kubectl describe secret/NAME shows its keys and sizes",
+            f"{entry.written} on a Secret is refused, since the output is kept as evidence: {refusal}",
+            hint="kubectl get secrets lists names, types and the numbers of their keys",
         )
-
-
-def _is_secret(argument: str) -> bool:
-    types = argument.partition("/")[0].lower().split(",")
-    return any(type_.partition(".")[0] in ("secret", "secrets") for type_ in types)
+    if refusal := why_template(given.values):
+        raise ParseFailure(
+            f"the template of {entry.written} is refused: {refusal}", hint="use -o json or a plain jsonpath"
+        )

@@ -16,7 +16,8 @@ SINGLE_QUOTES: Final = f"write it in single quotes, for example {EXAMPLE}"
 WHOLE_VALUES: Final = "quote the value to mean text, or write a whole number, true, false or null"
 TYPOGRAPHIC: Final = frozenset("“”„‟‘’‚‛«»‹›")
 QUOTE_LIKE: Final = TYPOGRAPHIC | frozenset("「」『』＂＇´`\"'\\")
-_STRING: Final = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
+# One that is not closed goes to the end: looked for from each later quote too, it would take the square of the time.
+_STRING: Final = re.compile(r'"(?:[^"\\]|\\.)*("?)', re.DOTALL)
 _LITERALS: Final = re.compile(r"(?<![\w.])(None|True|False|undefined|nil|NULL|TRUE|FALSE)(?![\w.])")
 _BARE_KEY: Final = re.compile(r"[{,]\s*([A-Za-z_][\w./-]*)\s*:")
 _TRAILING_COMMA: Final = re.compile(r",\s*[}\]]")
@@ -60,7 +61,7 @@ def slip_in(text: str) -> tuple[str, str] | None:
 
     `text` is known to be no JSON.
     """
-    outside = _STRING.sub('""', text)
+    outside = _STRING.sub(lambda found: '""' if found[1] else found[0], text)
     if '\\"' in outside or text.lstrip(" \t\n{[").startswith('\\"'):
         return (
             'its quotes are escaped (\\"), and inside single quotes a backslash stays',

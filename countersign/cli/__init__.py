@@ -30,6 +30,7 @@ from countersign.cli.approvals import approvals
 from countersign.cli.executions import executions
 from countersign.cli.exit_codes import exit_code
 from countersign.cli.local import use_local_stack
+from countersign.cli.screen import say
 from countersign.errors import CountersignError
 
 app = typer.Typer(
@@ -75,9 +76,9 @@ def main() -> None:
     try:
         app()
     except CountersignError as error:
-        print(f"countersign: {error.message}", file=sys.stderr)
+        say(f"countersign: {error.message}", err=True)
         if error.hint:
-            print(f"  hint: {error.hint}", file=sys.stderr)
+            say(f"  hint: {error.hint}", err=True)
         sys.exit(exit_code(error))
     except BrokenPipeError:
         # `countersign … | head` is not an error; the interpreter must not flush into the closed pipe.

@@ -1,7 +1,6 @@
 """`countersign approvals`: file, sign, reject, show, run, list."""
 
 import getpass
-import json
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,7 +8,6 @@ from typing import Annotated, Any
 
 import typer
 from pydantic import SecretStr
-from rich.console import Console
 
 from countersign.cli.exit_codes import FAILED, OK, REFUSED, UNKNOWN, USAGE
 from countersign.cli.opened import identifier, open_for_commands, open_records
@@ -21,6 +19,7 @@ from countersign.cli.rendering import (
     print_report,
     print_requests,
 )
+from countersign.cli.screen import say, say_json, screen
 from countersign.cli.signing import print_what_is_signed
 from countersign.errors import InvalidInput, NotApproved
 from countersign.execution.filing import Request, file_request
@@ -84,10 +83,10 @@ def file(
     with transaction(services.engine) as session:
         filed = file_request(session, request, policy=services.policy, now=now, clusters=services.clusters)
     if as_json:
-        print(json.dumps({"id": str(filed.approval.id), **filed.reading}, ensure_ascii=False))
+        say_json({"id": str(filed.approval.id), **filed.reading})
         return
-    print(filed.approval.id)
-    errors = Console(stderr=True, highlight=False)
+    say(filed.approval.id)
+    errors = screen(stderr=True)
     print_reading(errors, filed.reading)
     if filed.selected is not None:
         said = text("hint.selected", selector=filed.selected.selector, count=len(filed.selected.names))
@@ -117,14 +116,14 @@ def _decide(approval_id: str, signer: str, key: Path, decision: Decision, commen
     with transaction(services.engine) as session:
         approval = get_approval(session, identifier(approval_id))
         if not yes:
-            console = Console(highlight=False)
+            console = screen()
             print_what_is_signed(console, approval, signer=signer, decision=decision)
             if not sys.stdin.isatty() or not typer.confirm(f"{decision.value} as {signer}?"):
                 raise InvalidInput("not confirmed, nothing was signed", hint="answer y, or pass --yes")
         approval = sign_approval(
             session, services, approval, signer=signer, key=private, decision=decision, comment=comment
         )
-    Console(highlight=False).print(f"{approval.id} is {text(f'approval_status.{approval.status}')}", markup=False)
+    screen().print(f"{approval.id} is {text(f'approval_status.{approval.status}')}", markup=False)
 
 
 @approvals.command()
@@ -133,9 +132,9 @@ def show(approval_id: Identifier, as_json: AsJson = False) -> None:
     with transaction(open_records()) as session:
         found = approval_json(session, identifier(approval_id))
     if as_json:
-        print(json.dumps(found, ensure_ascii=False, indent=2))
+        say_json(found, indent=2)
     else:
-        print_approval(Console(highlight=False), found)
+        print_approval(screen(), found)
 
 
 @approvals.command("list")
@@ -153,12 +152,12 @@ def list_(
              "requested_by": row.requested_by, "created_at": row.created_at.isoformat()}
             for row in page.items
         ]  # fmt: skip
-        print(json.dumps(rows, ensure_ascii=False))
+        say_json(rows)
         return
     if not page.items:
         print_none("approvals")
         return
-    print_requests(Console(highlight=False), page.items)
+    print_requests(screen(), page.items)
 
 
 @approvals.command()
@@ -183,9 +182,9 @@ def run(
     if report is None:
         return
     if as_json:
-        print(report.model_dump_json())
+        say_json(report.model_dump(mode="json"))
     else:
-        print_report(Console(highlight=False), report)
+        print_report(screen(), report)
     raise typer.Exit(outcome_code(report))
 
 

@@ -19,6 +19,7 @@ from countersign.audit.verifying import verify as verify_all
 from countersign.cli.exit_codes import FAILED
 from countersign.cli.opened import open_records
 from countersign.cli.rendering import print_none
+from countersign.cli.screen import say, say_json
 from countersign.errors import InvalidInput, NotFound
 from countersign.records.audit_events import Event
 from countersign.records.audit_tree import chain_rows, newest_rows, waiting_rows
@@ -57,16 +58,16 @@ def verify(since_head: SinceHead = None, key: Key = None, as_json: AsJson = Fals
     if as_json:
         told = [{"kind": one.kind.value, "what": one.sentence} for one in found.findings]
         counts |= {"sealed": found.size, "waiting": found.waiting, "untold": found.untold}
-        print(json.dumps({**counts, "holds": found.holds, "findings": told}))
+        say_json({**counts, "holds": found.holds, "findings": told})
     else:
         for one in found.findings:
-            print(f"{text(f'audit.{one.kind}')}: {_plain(one.sentence)}")
+            say(f"{text(f'audit.{one.kind}')}: {_plain(one.sentence)}")
         if found.untold:
-            print(text("audit.more", count=found.untold))
+            say(text("audit.more", count=found.untold))
         verdict = "audit.verified" if found.holds else "audit.does_not_hold"
-        print(text(verdict, language=None, sealed=found.size, waiting=found.waiting, **counts))
+        say(text(verdict, language=None, sealed=found.size, waiting=found.waiting, **counts))
         if saved is None:
-            print(text("audit.no_head"))
+            say(text("audit.no_head"))
     if not found.holds:
         raise typer.Exit(FAILED)
 
@@ -81,7 +82,7 @@ def seal(
     while True:
         done = sealing.round()
         if not follow:
-            print(_done(done))
+            say(_done(done))
             return
         time.sleep(SECONDS_BETWEEN_ROUNDS)
 
@@ -95,8 +96,8 @@ def resume(reason: Annotated[str, typer.Option(help="Which copy was restored, an
     sealing = Sealing(open_records(), sealer_of(settings), head_path(settings))
     kept = sealing.resume(by=getpass.getuser(), reason=reason)
     if kept is not None:
-        print(text("audit.kept_head", path=kept))
-    print(_done(sealing.round()))
+        say(text("audit.kept_head", path=kept))
+    say(_done(sealing.round()))
 
 
 @commands.command()
@@ -109,10 +110,10 @@ def head() -> None:
     if note is None:
         raise NotFound("nothing is sealed yet", hint="run `countersign audit seal`")
     open_checkpoint(note, sealer.verifier)
-    print(note, end="")
+    say(note, nl=False)
     with transaction(open_records()) as session:
         rows, seconds = waiting_rows(session)
-    print("\n" + text("audit.head_facts", public=sealer.verifier, path=path, rows=rows, seconds=round(seconds)))
+    say("\n" + text("audit.head_facts", public=sealer.verifier, path=path, rows=rows, seconds=round(seconds)))
 
 
 @commands.command()
@@ -129,8 +130,8 @@ def export(
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "proof.json").write_text(json.dumps(proof, ensure_ascii=False, indent=1), encoding="utf-8")
     (folder / "verify.py").write_text(verifier_program(), encoding="utf-8")
-    print(text("audit.exported", rows=len(proof["rows"])))
-    print(f"python3 {folder}/verify.py {folder}/proof.json --key '{verifier}'")
+    say(text("audit.exported", rows=len(proof["rows"])))
+    say(f"python3 {folder}/verify.py {folder}/proof.json --key '{verifier}'")
 
 
 @commands.command("list")
@@ -184,14 +185,14 @@ def _print(found: Sequence[Record[Any]], as_json: bool) -> None:
             }
             for one in found
         ]
-        print(json.dumps(rows))
+        say_json(rows)
         return
     if not found:
         print_none("audit")
     for one in found:
         sealed = "" if one.leaf_index is not None else f"  ({text('audit.not_sealed')})"
-        print(_plain(f"{one.id}  {one.at:%Y-%m-%d %H:%M:%S.%f} UTC  {one.chain}  {_sentence(one.event)}{sealed}"))
-        print(_plain(f"    {one.event} by {one.actor} {one.about} {one.details}"))
+        say(_plain(f"{one.id}  {one.at:%Y-%m-%d %H:%M:%S.%f} UTC  {one.chain}  {_sentence(one.event)}{sealed}"))
+        say(_plain(f"    {one.event} by {one.actor} {one.about} {one.details}"))
 
 
 def _done(done: Sealed | None) -> str:

@@ -4,10 +4,10 @@ import asyncio
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from countersign.cli.rendering import print_none
+from countersign.cli.screen import say, screen
 from countersign.errors import ConfigurationError, CountersignError, DeliveryFailed, NotFound
 from countersign.execution.channels import Channel, Channels
 from countersign.settings import settings
@@ -31,7 +31,7 @@ def list_channels(block: Block = None) -> None:
         table.add_row(
             one.name, _service(one), _shown(one.risks), _shown(one.outcomes), one.language, one.format.value
         )
-    console = Console()
+    console = screen()
     if channels.channels:
         console.print(table)
     if not channels.enabled or not settings().notify:
@@ -59,16 +59,16 @@ def test(
     for channel in chosen:
         try:
             try_channel(channel)
-            typer.echo(f"{channel.name}: took a test message.")
+            say(f"{channel.name}: took a test message.")
         except CountersignError as error:
             failed += 1
-            typer.echo(f"{channel.name}: {error.message}", err=True)
+            say(f"{channel.name}: {error.message}", err=True)
     if name is None and channels.bot is not None:
         try:
-            typer.echo(f"Telegram bot: {try_bot(channels.bot)}.")
+            say(f"Telegram bot: {try_bot(channels.bot)}.")
         except CountersignError as error:
             failed += 1
-            typer.echo(f"Telegram bot: {error.message}", err=True)
+            say(f"Telegram bot: {error.message}", err=True)
     if failed:
         raise DeliveryFailed(f"{failed} of them cannot be told.", hint="mend them in the NotificationChannels block")
 

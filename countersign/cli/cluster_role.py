@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 import yaml
 
+from countersign.cli.screen import say
 from countersign.errors import InvalidInput
 from countersign.targets.kubernetes.rights import OPERATIONS, needs_of, operations_named
 from countersign.targets.kubernetes.roles import ServiceAccount, manifests
@@ -32,7 +33,7 @@ def rbac(
 ) -> None:
     """Print the least role for exactly these operations, bound to a service account, as YAML for kubectl apply."""
     wanted = operations_named(name for text in operations or () for name in text.split(",") if name.strip())
-    typer.echo(
+    say(
         role_yaml(
             wanted or OPERATIONS,
             account=account_named(service_account),

@@ -1,18 +1,17 @@
 """`countersign clusters`: the clusters that actions are performed on, and whether they can be used."""
 
 import asyncio
-import json
 import sys
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from countersign.cli.cluster_role import rbac
 from countersign.cli.clusters_saved import SavedCluster, named, saved_clusters
 from countersign.cli.exit_codes import CONFIGURATION
 from countersign.cli.opened import open_records
 from countersign.cli.rendering import print_columns, print_none
+from countersign.cli.screen import say, say_json, screen
 from countersign.errors import ConfigurationError, InvalidInput, Refused
 from countersign.records.database import transaction
 from countersign.records.on_cluster import requests_on
@@ -61,7 +60,7 @@ def add(
 
     wanted = Wanted(name, kubeconfig, context, namespace, tuple(allow_namespace or ()), default, replace, token)
     for line in add_cluster(wanted):
-        typer.echo(line)
+        say(line)
 
 
 @commands.command()
@@ -71,7 +70,7 @@ def check(
     """Connect to the cluster, or to all, and say what was found. Exit code 3 if one cannot be used."""
     clusters = saved_clusters(load_settings())
     if name is not None:
-        typer.echo(named(clusters, name).check())
+        say(named(clusters, name).check())
         return
     if not clusters:
         print_none("clusters")
@@ -79,12 +78,12 @@ def check(
     fine = True
     for cluster in clusters:
         try:
-            typer.echo(f"ok    {cluster.check()}")
+            say(f"ok    {cluster.check()}")
         except ConfigurationError as error:
             fine = False
-            typer.echo(f"FAIL  {error.message}")
+            say(f"FAIL  {error.message}")
             if error.hint:
-                typer.echo(f"      hint: {error.hint}")
+                say(f"      hint: {error.hint}")
     if not fine:
         raise typer.Exit(CONFIGURATION)
 
@@ -94,16 +93,16 @@ def list_(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] =
     """List the clusters that are connected; connects to none."""
     clusters = saved_clusters(load_settings())
     if as_json:
-        print(json.dumps([cluster.to_json() for cluster in clusters], ensure_ascii=False))
+        say_json([cluster.to_json() for cluster in clusters])
         return
     if not clusters:
         print_none("clusters")
         return
     heads = ("name", "default", "server", "context", "namespace", "uses", "block")
-    print_columns(Console(highlight=False), [heads, *(cluster.row for cluster in clusters)])
+    print_columns(screen(), [heads, *(cluster.row for cluster in clusters)])
     for cluster in clusters:
         if cluster.problem is not None:
-            typer.echo(f"{cluster.name} cannot be used: {cluster.problem.message}", err=True)
+            say(f"{cluster.name} cannot be used: {cluster.problem.message}", err=True)
 
 
 @commands.command("default")
@@ -115,7 +114,7 @@ def default_(name: Name) -> None:
     cluster = named(saved_clusters(settings), name)
     require_default_free(settings.cluster_block, cluster.block)
     asyncio.run(choose_default(cluster.block))
-    typer.echo(f"{cluster.name} is the default cluster now.")
+    say(f"{cluster.name} is the default cluster now.")
 
 
 @commands.command()
@@ -128,15 +127,15 @@ def remove(name: Name, yes: Annotated[bool, typer.Option("--yes", help="Do not a
     cluster = named(saved_clusters(load_settings()), name)
     open_requests = _nothing_under_way(cluster)
     if open_requests:
-        typer.echo(f"Open requests that were filed for {name}: {open_requests}. None is executed without it.")
+        say(f"Open requests that were filed for {name}: {open_requests}. None is executed without it.")
     if not yes and not (sys.stdin.isatty() and typer.confirm(f"Forget {name} and its credentials?")):
         raise InvalidInput("not confirmed, nothing was removed", hint="answer y, or pass --yes")
     asyncio.run(delete_block(KubernetesCluster, cluster.block))
     if asyncio.run(chosen_default()) == cluster.block:
         asyncio.run(choose_default(None))
-    typer.echo(f"{name} is removed.")
+    say(f"{name} is removed.")
     if cluster.is_default:
-        typer.echo("It was the default cluster: choose another with `countersign clusters default NAME`.")
+        say("It was the default cluster: choose another with `countersign clusters default NAME`.")
 
 
 def _nothing_under_way(cluster: SavedCluster) -> int:

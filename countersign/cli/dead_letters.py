@@ -1,13 +1,12 @@
 """`countersign dead-letters`: the steps that have used up their attempts; look at them and have them tried again."""
 
-import json
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
 from countersign.cli.opened import open_records
 from countersign.cli.rendering import print_none
+from countersign.cli.screen import say, say_json, screen
 from countersign.errors import InvalidInput, NotFound
 from countersign.records.database import transaction
 from countersign.records.dead_letters import open_letters, replay_letters
@@ -35,11 +34,11 @@ def list_(
     with transaction(open_records()) as session:
         letters = open_letters(session, name=kind, limit=AT_A_TIME)
     if as_json:
-        print(json.dumps([_json(letter) for letter in letters], ensure_ascii=False))
+        say_json([_json(letter) for letter in letters])
         return
     if not letters:
         print_none("letters")
-    console = Console(highlight=False)
+    console = screen()
     for letter in letters:
         console.print(
             f"{letter.id}  {text(f'step_name.{letter.name}')}  {letter.error}", markup=False, soft_wrap=True
@@ -53,7 +52,7 @@ def show(letter: Annotated[str, typer.Argument(help="The letter's id.", metavar=
         found = session.get(DeadLetter, id_from_text(letter, field="LETTER"))
     if found is None:
         raise NotFound(f"dead letter {letter} does not exist", hint="`countersign dead-letters list` shows them")
-    print(json.dumps(_json(found), ensure_ascii=False, indent=2))
+    say_json(_json(found), indent=2)
 
 
 @commands.command()
@@ -74,7 +73,7 @@ def replay(
     if not replayed and letter is None:
         print_none("letters")
     for execution_id, name in replayed:
-        print(f"{execution_id}  {text(f'step_name.{name}')}")
+        say(f"{execution_id}  {text(f'step_name.{name}')}")
 
 
 def _json(letter: DeadLetter) -> dict[str, Any]:

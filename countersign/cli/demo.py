@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from countersign.cli.exit_codes import FAILED
+from countersign.cli.screen import screen
 from countersign.sandbox.demo.mailbox import CHANNELS_BLOCK
 from countersign.sandbox.stack import Stack
 
@@ -23,13 +23,15 @@ CHECK_SECONDS = 1.0
 ENVIRONMENT = {
     # The mailbox ends with the demonstration, so nobody else looks up where it was.
     "COUNTERSIGN_CHANNELS_BLOCK": CHANNELS_BLOCK,
+    # And it is on this machine.
+    "COUNTERSIGN_ALLOWED_LOCAL_ADDRESSES": "127.0.0.1",
     # The sandbox's pods start in no time, so verifications need not take the minute that they are given elsewhere.
     "COUNTERSIGN_VERIFY_WARM_UP_SECONDS": "1",
     "COUNTERSIGN_VERIFY_COLLECT_SECONDS": "2",
     "COUNTERSIGN_VERIFY_LIMIT_SECONDS": "20",
 }
 # A pipe has no width of its own; links must not be cut there.
-console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 180)
+console = screen(soft_wrap=True, width=None if sys.stdout.isatty() else 180)
 
 
 def run(

@@ -11,6 +11,7 @@ import typer
 from countersign.cli.clusters_saved import saved_clusters
 from countersign.cli.exit_codes import CONFIGURATION
 from countersign.cli.policy_text import UNCONFIGURED
+from countersign.cli.screen import say
 from countersign.errors import ConfigurationError, CountersignError, TargetNotFound
 from countersign.execution.clusters import ADD
 from countersign.settings import Settings, load_settings
@@ -37,9 +38,9 @@ def run() -> None:
     """Try every connection, say what is wrong and what to do. Exit code 3 if anything is."""
     answers = examine(load_settings())
     for answer in answers:
-        typer.echo(f"{'ok  ' if answer.fine else 'FAIL'}  {answer.name:12} {answer.said}")
+        say(f"{'ok  ' if answer.fine else 'FAIL'}  {answer.name:12} {answer.said}")
         if answer.hint and not answer.fine:
-            typer.echo(f"      {'':12} hint: {answer.hint}")
+            say(f"      {'':12} hint: {answer.hint}")
     if not all(answer.fine for answer in answers):
         raise typer.Exit(CONFIGURATION)
 

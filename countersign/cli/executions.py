@@ -5,10 +5,10 @@ from enum import StrEnum
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from countersign.cli.opened import open_records
 from countersign.cli.rendering import print_report
+from countersign.cli.screen import screen
 from countersign.execution.finding_out import settle_by_hand
 from countersign.records.database import transaction
 from countersign.records.identifiers import id_from_text
@@ -47,4 +47,4 @@ def settle(
             reason=reason,
             by=by or getpass.getuser(),
         )
-    print_report(Console(highlight=False), report)
+    print_report(screen(), report)

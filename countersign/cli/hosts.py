@@ -1,15 +1,14 @@
 """`countersign hosts`: the hosts' keys, and whether the hosts can be used."""
 
 import asyncio
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
 from countersign.cli.rendering import print_columns
+from countersign.cli.screen import say, say_json, screen
 from countersign.errors import InvalidInput, NotFound, Refused, TargetNotFound
 from countersign.settings import settings
 from countersign.targets.hosts.fleet import FleetSettings, HostSettings
@@ -51,8 +50,8 @@ def show_key(
         _, fleet = _load(block)
         jumps = fleet.settings().route(_named(fleet.settings(), jump))
     line = shown_host_key(address, port, timeout=CONNECT_SECONDS, jumps=jumps)
-    typer.echo(f"{fingerprint(line)}  is shown at {address}:{port}. {_COMPARE}", err=True)
-    typer.echo(line)
+    say(f"{fingerprint(line)}  is shown at {address}:{port}. {_COMPARE}", err=True)
+    say(line)
 
 
 @commands.command()
@@ -74,13 +73,13 @@ def pin(
     *jumps, _ = fleet.settings().route(host)
     line = shown_host_key(host.address, host.port, timeout=fleet.connect_timeout, jumps=jumps)
     if line in host.host_keys and not replace:
-        typer.echo(f"{name}: {fingerprint(line)} is pinned already.")
+        say(f"{name}: {fingerprint(line)} is pinned already.")
         return
     confirm(name, fingerprint(line), expected=expected)
     entry = next(one for one in fleet.hosts if one.name == name)
     entry.host_keys = [line] if replace else [*entry.host_keys, line]
     _save(fleet, block_name)
-    typer.echo(f"{name}: {fingerprint(line)} is pinned in the block {block_name}.")
+    say(f"{name}: {fingerprint(line)} is pinned in the block {block_name}.")
 
 
 @commands.command()
@@ -114,7 +113,7 @@ def add(
         sudo=sudo,
         fingerprint=expected,
     )
-    typer.echo(add_host(wanted, block or settings().hosts_block))
+    say(add_host(wanted, block or settings().hosts_block))
 
 
 @commands.command()
@@ -128,7 +127,7 @@ def remove(
 
     if not yes and not (sys.stdin.isatty() and typer.confirm(f"Forget {name}?")):
         raise InvalidInput("not confirmed, nothing was removed", hint="answer y, or pass --yes")
-    typer.echo(remove_host(name, block or settings().hosts_block))
+    say(remove_host(name, block or settings().hosts_block))
 
 
 @commands.command("list")
@@ -138,14 +137,14 @@ def list_(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] =
     hosts = fleet.settings().hosts
     if as_json:
         shown = ("name", "address", "port", "user", "environment", "groups", "jump", "sudo", "host_keys")
-        print(json.dumps([{each: getattr(host, each) for each in shown} for host in hosts], ensure_ascii=False))
+        say_json([{each: getattr(host, each) for each in shown} for host in hosts])
         return
     rows = (
         (one.name, f"{one.address}:{one.port}", one.user, one.environment, " ".join(one.groups), one.jump or "")
         for one in hosts
     )
     heads = ("name", "address", "user", "environment", "groups", "through")
-    print_columns(Console(highlight=False), [heads, *rows])
+    print_columns(screen(), [heads, *rows])
 
 
 @commands.command()
@@ -157,7 +156,7 @@ def check(
     _, fleet = _load(block)
     if name is not None:
         _named(fleet.settings(), name)
-    typer.echo(fleet.check(name))
+    say(fleet.check(name))
 
 
 def confirm(name: str, shown: str, *, expected: str | None) -> None:
@@ -168,7 +167,7 @@ def confirm(name: str, shown: str, *, expected: str | None) -> None:
         if expected.rstrip("=") != shown.rstrip("="):
             raise NotConfirmed(f"{name} shows {shown} and not {expected}; nothing was pinned")
         return
-    typer.echo(f"{name} shows the key {shown}. {_COMPARE}", err=True)
+    say(f"{name} shows the key {shown}. {_COMPARE}", err=True)
     if not typer.confirm("Is it the same?", default=False, err=True):
         raise NotConfirmed(f"the key of {name} was not confirmed; nothing was pinned")
 

@@ -17,7 +17,9 @@ from countersign.aftermath.remembering.working import change as change_incident
 from countersign.aftermath.remembering.working import recall, remember, working_memory
 from countersign.cli.opened import identifier, open_for_commands, open_records
 from countersign.cli.rendering import print_columns, print_none
+from countersign.cli.screen import say, say_json, screen
 from countersign.errors import InvalidInput
+from countersign.escaping import visible
 from countersign.execution.services import Services
 from countersign.memory.connection import open_memory
 from countersign.memory.counters import Counters
@@ -59,10 +61,10 @@ def open_(
         remember(working_memory(load_settings()), received.incident)
     name = received.incident.id if received.incident is not None else None
     if as_json:
-        print(json.dumps({"incident": name, "became": received.became.value}))
+        say_json({"incident": name, "became": received.became.value})
     else:
         said = text(f"incident.{received.became}")
-        print(said if received.became is Became.IGNORED else f"{name}  {said}")
+        say(said if received.became is Became.IGNORED else f"{name}  {said}")
 
 
 @commands.command("list")
@@ -76,13 +78,13 @@ def list_(
     with transaction(open_records()) as session:
         rows = list_incidents(session, status=status, unresolved=unresolved, limit=limit)
     if as_json:
-        print(json.dumps([row.model_dump(mode="json") for row in rows], ensure_ascii=False))
+        say_json([row.model_dump(mode="json") for row in rows])
         return
     if not rows:
         print_none("incidents")
         return
     print_columns(
-        Console(highlight=False),
+        screen(),
         [
             (row.id, text(f"incident_status.{row.status}"), ", ".join(row.affected_services), row.title)
             for row in rows
@@ -109,9 +111,9 @@ def show(
             {"id": str(one.id), "title": one.title} for one in related(session, words, incident_id=incident)
         ]
     if as_json:
-        print(json.dumps({**document, "source": found.source.value}, ensure_ascii=False))
+        say_json({**document, "source": found.source.value})
         return
-    _print(Console(highlight=False), document)
+    _print(screen(), document)
 
 
 @commands.command()
@@ -128,7 +130,7 @@ def resolve(
         incident,
         lambda session: resolve_incident(session, incident, note=said, actor=by),
     )
-    print(text("resolve.resolved" if first else "resolve.already", incident=incident))
+    say(text("resolve.resolved" if first else "resolve.already", incident=incident))
 
 
 @commands.command()
@@ -144,7 +146,7 @@ def move(
         incident,
         lambda session: move_incident(session, incident, status, actor=by),
     )
-    print(f"{incident} {text(f'incident.{status}')}")
+    say(f"{incident} {text(f'incident.{status}')}")
 
 
 @commands.command()
@@ -182,12 +184,12 @@ def dispositions(
         keys = [anomaly] if anomaly is not None else list(anomalies(session))
     found = {key: dict(counts_of(engine, counters, key)) for key in keys}
     if as_json:
-        print(json.dumps(found, ensure_ascii=False))
+        say_json(found)
         return
     if not any(found.values()):
         print_none("dispositions")
         return
-    console = Console(highlight=False)
+    console = screen()
     for key, counts in found.items():
         told = ", ".join(f"{_counted(name)} {count}" for name, count in sorted(counts.items()))
         console.print(f"{key}  {told}", markup=False, soft_wrap=True)
@@ -214,7 +216,7 @@ def _finalise(services: Services, approval: str, incident: str | None) -> None:
     from countersign.aftermath.finalising import finalise  # noqa: PLC0415
 
     done = finalise(services, identifier(approval), incident_id=incident)
-    print(f"{text(f'finalising.{done.result}')}: {done.summary}")
+    say(f"{text(f'finalising.{done.result}')}: {done.summary}")
 
 
 def _print(console: Console, document: dict[str, Any]) -> None:
@@ -224,9 +226,9 @@ def _print(console: Console, document: dict[str, Any]) -> None:
         if value not in (None, "", []):
             shown = ", ".join(value) if isinstance(value, list) else str(value)
             shown = text(f"incident_status.{value}") if name == "status" else shown
-            facts.add_row(name.replace("_", " "), escape(shown))
+            facts.add_row(name.replace("_", " "), escape(visible(shown)))
     for name, value in document["signals"].items():
-        facts.add_row("label", escape(f"{name}={value}"))
+        facts.add_row("label", escape(visible(f"{name}={value}")))
     console.print(facts)
     for one in document["timeline"]:
         line = ": ".join(filter(None, (one["title"], one["description"])))

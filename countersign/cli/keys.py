@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from countersign.cli.policy_text import PolicyText, read_policy_text
+from countersign.cli.screen import say
 from countersign.errors import ConfigurationError, InvalidInput
 from countersign.policy.entering import entry_of, with_signer
 from countersign.policy.keys import generate_ed25519, load_public_key
@@ -38,12 +39,12 @@ def new(
     entered = with_signer(policy.text, signer, source=policy.source) if policy is not None else ""
     path = file or Path(f"{name.replace('/', '_')}.key")
     _write_private(path, private.get_secret_value())
-    typer.echo(f"The private key is in {path}. Keep it; whoever has it can sign as {signer.name}.", err=True)
+    say(f"The private key is in {path}. Keep it; whoever has it can sign as {signer.name}.", err=True)
     if policy is not None:
         _keep(policy, entered, signer)
         return
-    typer.echo("Add this to the policy (`--enter` does):", err=True)
-    typer.echo(f"signers:\n{entry_of(signer)}")
+    say("Add this to the policy (`--enter` does):", err=True)
+    say(f"signers:\n{entry_of(signer)}")
 
 
 @commands.command()
@@ -79,9 +80,9 @@ def _keep(policy: PolicyText, text: str, signer: Signer) -> None:
     try:
         policy.keep(text)
     except ConfigurationError:
-        typer.echo(f"Not entered. The policy's entry is\nsigners:\n{entry_of(signer)}", err=True)
+        say(f"Not entered. The policy's entry is\nsigners:\n{entry_of(signer)}", err=True)
         raise
-    typer.echo(f"{signer.name} may sign up to the risk {signer.may_sign}: entered in {policy.source}.", err=True)
+    say(f"{signer.name} may sign up to the risk {signer.may_sign}: entered in {policy.source}.", err=True)
 
 
 def _write_private(path: Path, text: str) -> None:

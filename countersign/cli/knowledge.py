@@ -1,15 +1,15 @@
 """`countersign knowledge`: search the cases that executions made, read one, write one."""
 
-import json
 import sys
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.markdown import Markdown
 
 from countersign.cli.opened import open_records
 from countersign.cli.rendering import print_none
+from countersign.cli.screen import say, say_json, screen
+from countersign.escaping import visible
 from countersign.records.database import transaction
 from countersign.records.identifiers import id_from_text
 from countersign.records.knowledge import Case, deposit, get_entry
@@ -47,11 +47,11 @@ def search(
             }
             for one in found
         ]
-        print(json.dumps(rows, ensure_ascii=False))
+        say_json(rows)
         return
     if not found:
         print_none("knowledge")
-    console = Console(highlight=False)
+    console = screen()
     for one in found:
         console.print(f"{one.id}  {one.title}", markup=False, soft_wrap=True)
         console.print(f"    {' '.join(one.excerpt.split())}", markup=False, soft_wrap=True)
@@ -66,14 +66,14 @@ def show(
     with transaction(open_records()) as session:
         found = get_entry(session, id_from_text(entry, field="ENTRY"))
     if as_json:
-        print(json.dumps(found.model_dump(mode="json", exclude={"search"}), ensure_ascii=False))
+        say_json(found.model_dump(mode="json", exclude={"search"}))
         return
-    console = Console(highlight=False)
+    console = screen()
     console.print(found.title, markup=False, soft_wrap=True)
     console.print(
         f"{', '.join(found.tags)}  ({_path(found.path_type)}, {found.created_at:%Y-%m-%d %H:%M} UTC)", markup=False
     )
-    console.print(Markdown(found.body))
+    console.print(Markdown(visible(found.body, lines=True), hyperlinks=False))
 
 
 @commands.command()
@@ -87,7 +87,7 @@ def add(
     written = sys.stdin.read() if body == "-" else body
     case = Case(title=title, body=written, path_type="note", tags=tag or (), incident_id=incident)
     with transaction(open_records()) as session:
-        print(deposit(session, case))
+        say(deposit(session, case))
 
 
 def _path(path_type: str) -> str:

@@ -1,5 +1,6 @@
 """`countersign migrate`: bring the database's tables to this program's version."""
 
+from countersign.cli.screen import say
 from countersign.records.database import connect
 from countersign.settings import settings
 
@@ -17,4 +18,4 @@ def run() -> None:
         after = current_revision(engine)
     finally:
         engine.dispose()
-    print(f"tables are up to date ({after})" if before == after else f"tables: {before or 'none'} -> {after}")
+    say(f"tables are up to date ({after})" if before == after else f"tables: {before or 'none'} -> {after}")

@@ -11,6 +11,7 @@ import typer
 from countersign.actions import canonical, describe, describe_refusal, describe_text, explain, read_action
 from countersign.actions.operation import KubernetesOperation, Reading
 from countersign.cli.exit_codes import USAGE
+from countersign.cli.screen import say, say_json
 from countersign.errors import InvalidInput, ParseFailure
 
 Text = Annotated[str | None, typer.Argument(help="The action's text, in quotes; - reads it from standard input.")]
@@ -38,9 +39,12 @@ def run(text: Text = None, as_json: AsJson = False, jsonl: Lines = None) -> None
     except ParseFailure as failure:
         if not as_json:
             raise
-        print(json.dumps(describe_refusal(failure)))
+        say_json(describe_refusal(failure))
         raise typer.Exit(USAGE) from None
-    print(json.dumps(describe(reading)) if as_json else "\n".join(_table(reading)))
+    if as_json:
+        say_json(describe(reading))
+    else:
+        say("\n".join(_table(reading)))
 
 
 def _answer_lines(name: str) -> None:
@@ -57,7 +61,7 @@ def _answer_lines(name: str) -> None:
 def _answer(lines: BinaryIO) -> None:
     for line in lines:
         # ASCII only and flushed: the reader may be a program that waits for each answer.
-        print(json.dumps(answer(line)), flush=True)
+        say(json.dumps(answer(line)))
 
 
 def answer(line: bytes) -> dict[str, Any]:

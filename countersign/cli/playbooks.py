@@ -1,7 +1,6 @@
 """`countersign playbooks`: look at them, review them as files, approve, deprecate, restore, render."""
 
 import getpass
-import json
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -9,7 +8,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from sqlmodel import Session
 
 from countersign.actions.rendering import render as render_actions
@@ -21,6 +19,7 @@ from countersign.aftermath.learning.trust import Trust, kept_since, read_trust
 from countersign.cli.opened import open_records
 from countersign.cli.playbook_showing import print_list, print_playbook, summary, trust_facts, trust_words, whole
 from countersign.cli.rendering import print_none
+from countersign.cli.screen import say, say_json, screen
 from countersign.errors import InvalidInput
 from countersign.records.database import transaction
 from countersign.records.playbooks import (
@@ -43,7 +42,7 @@ from countersign.settings import load_settings
 commands = typer.Typer(
     name="playbooks", help="Repairs that worked, and how far they are trusted.", no_args_is_help=True
 )
-console = Console(highlight=False)
+console = screen()
 
 Name = Annotated[str, typer.Argument(help="The playbook's name or id.", metavar="NAME")]
 By = Annotated[str | None, typer.Option(help="Who decides; the login name unless said.")]
@@ -63,7 +62,7 @@ def list_(
         trust = _trust(session, [steps_subject(one.id, one.steps_hash) for one in found])
     rows = [summary(one, trust[steps_subject(one.id, one.steps_hash)]) for one in found]
     if as_json:
-        print(json.dumps(rows, ensure_ascii=False))
+        say_json(rows)
         return
     if not rows:
         print_none("playbooks")
@@ -80,7 +79,7 @@ def show(name: Name, as_json: AsJson = False) -> None:
         trust = _trust(session, [in_use])[in_use]
         versions, changes = versions_of(session, playbook.id), changes_of(session, playbook.id)
     if as_json:
-        print(json.dumps(whole(playbook, trust, versions, changes), ensure_ascii=False, indent=2))
+        say_json(whole(playbook, trust, versions, changes), indent=2)
     else:
         print_playbook(console, playbook, trust, versions, changes)
 
@@ -96,7 +95,7 @@ def export(
     if not found:
         print_none("playbooks")
     if to is None:
-        print(write_playbooks(found), end="")
+        say(write_playbooks(found), nl=False)
         return
     try:
         to.mkdir(parents=True, exist_ok=True)
@@ -184,7 +183,7 @@ def render(
     with transaction(open_records()) as session:
         playbook = get_playbook(session, name)
     for action in render_actions(said_by(playbook.symptom, playbook.steps).actions, variables):
-        print(action)
+        say(action)
 
 
 @commands.command()
@@ -195,7 +194,7 @@ def trust(as_json: AsJson = False) -> None:
         found = _trust(session, observed_subjects(session, since=kept_since(now, half_life)))
         names = {playbook_subject(one.id): f"playbook:{one.name}" for one in list_playbooks(session)}
     if as_json:
-        print(json.dumps([{"subject": names.get(one, one), **trust_facts(found[one])} for one in found]))
+        say_json([{"subject": names.get(one, one), **trust_facts(found[one])} for one in found])
         return
     if not found:
         print_none("trust")

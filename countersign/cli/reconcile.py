@@ -1,17 +1,16 @@
 """`countersign reconcile`: find what was left undone, do it, and say what it was."""
 
 import asyncio
-import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from countersign.cli.exit_codes import FAILED
 from countersign.cli.opened import check_that_a_stack_is_named
+from countersign.cli.screen import say_json, screen
 from countersign.settings import load_settings
 from countersign.texts import text
 
@@ -32,9 +31,9 @@ def run(
 
     done = asyncio.run(reconcile_once(here=here))
     if as_json:
-        print(json.dumps(_told(done), ensure_ascii=False))
+        say_json(_told(done))
     else:
-        console = Console(highlight=False)
+        console = screen()
         for table in (rows(done), counts(done)):
             if table:
                 shown = Table(*table[0], box=None)

@@ -11,6 +11,8 @@ from rich.markup import escape
 from rich.table import Table
 from sqlmodel import Session
 
+from countersign.cli.screen import screen
+from countersign.escaping import visible
 from countersign.execution.follow_up import FollowUp, follow_up_of
 from countersign.execution.markdown import render
 from countersign.execution.report import Report
@@ -30,14 +32,14 @@ APPROVAL_FIELDS = (
 
 def print_none(of: str, **values: str) -> None:
     """Say that a list is empty and how something gets onto it; beside the output, which stays empty for programs."""
-    Console(stderr=True, highlight=False).print(text(f"none.{of}", **values), markup=False, soft_wrap=True)
+    screen(stderr=True).print(text(f"none.{of}", **values), markup=False, soft_wrap=True)
 
 
 def print_reading(console: Console, reading: Mapping[str, Any]) -> None:
     """Print what an action's text means, one line per part."""
     for name, value in reading.items():
         if value not in (None, [], {}):
-            console.print(f"  {name}: {_words(value)}", markup=False, soft_wrap=True)
+            console.print(f"  {name}: {visible(_words(value))}", markup=False, soft_wrap=True)
 
 
 def print_requests(console: Console, rows: Sequence[Approval]) -> None:
@@ -62,15 +64,17 @@ def print_requests(console: Console, rows: Sequence[Approval]) -> None:
 
 def print_columns(console: Console, rows: Sequence[Sequence[str]]) -> None:
     """Print rows in columns that are as wide as what is in them. Lines are never shortened."""
-    widths = [max(cell_len(value) for value in column) for column in zip(*rows, strict=True)]
-    for row in rows:
+    shown = [tuple(map(visible, row)) for row in rows]
+    widths = [max(cell_len(value) for value in column) for column in zip(*shown, strict=True)]
+    for row in shown:
         *first, last = (set_cell_size(value, wide) for value, wide in zip(row, widths, strict=True))
         console.print("  ".join([*first, last.rstrip()]), markup=False, soft_wrap=True)
 
 
 def print_report(console: Console, report: Report, follow_up: FollowUp | None = None) -> None:
     """Print a report with what followed it."""
-    console.print(Markdown(render(report, follow_up)))
+    # An address is shown, and not hidden behind a word.
+    console.print(Markdown(render(report, follow_up), hyperlinks=False))
 
 
 def approval_json(session: Session, approval_id: UUID) -> dict[str, Any]:
@@ -111,13 +115,13 @@ def print_approval(console: Console, found: Mapping[str, Any]) -> None:
     facts = Table(box=None, show_header=False)
     for name in APPROVAL_FIELDS:
         if found[name] not in (None, "", {}):
-            facts.add_row(name.replace("_", " "), escape(_shown(name, found[name])))
+            facts.add_row(name.replace("_", " "), _cell(_shown(name, found[name])))
     for row in found["signatures"]:
         decided = text(f"decision.{row['decision']}")
         comment = f": {row['comment']}" if row["comment"] else ""
         facts.add_row(
             "signature",
-            escape(f"{row['signer']} {decided}{comment} ({row['at'][:19]} UTC)"),
+            _cell(f"{row['signer']} {decided}{comment} ({row['at'][:19]} UTC)"),
         )
     console.print(facts)
     if found["timeline"]:
@@ -126,12 +130,17 @@ def print_approval(console: Console, found: Mapping[str, Any]) -> None:
             timeline.add_row(
                 row["at"][:19],
                 text(f"event_status.{row['status']}"),
-                escape(": ".join(filter(None, (row["title"], row["description"])))),
+                _cell(": ".join(filter(None, (row["title"], row["description"])))),
             )
         console.print(timeline)
     for row in found["executions"]:
         if row["report"]:
             print_report(console, Report.model_validate(row["report"]), FollowUp.model_validate(row["follow_up"]))
+
+
+def _cell(value: str) -> str:
+    """Return `value` for a cell of a table: escaped before its width counts."""
+    return escape(visible(value, lines=True))
 
 
 def _shown(name: str, value: Any) -> str:

@@ -1,14 +1,13 @@
 """`countersign status`: what is waiting, running and stuck right now."""
 
 import asyncio
-import json
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from countersign.cli.opened import open_records
+from countersign.cli.screen import say_json, screen
 from countersign.errors import ConfigurationError
 from countersign.records.control import kill_switch
 from countersign.records.database import transaction
@@ -42,9 +41,9 @@ def run(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = F
             "unknown": [str(approval_id) for approval_id in unknown],
             "dead_letters": letters,
         }
-        print(json.dumps(found))
+        say_json(found)
         return
-    console = Console(highlight=False)
+    console = screen()
     console.print(f"Kill switch: {'ON, ' + switch.reason if switch.is_on else 'off'}", markup=False)
     if obstacle is None and takers is not None:
         console.print(f"Workers {takers.summary}", markup=False)

@@ -1,17 +1,16 @@
 """`countersign steps`: what follows an execution, and doing in this process what is left of it."""
 
-import json
 import os
 import socket
 from typing import Annotated
 from uuid import UUID
 
 import typer
-from rich.console import Console
 from sqlalchemy import Engine
 
 from countersign.cli.opened import open_for_commands, open_records
 from countersign.cli.rendering import print_columns, print_none
+from countersign.cli.screen import say_json, screen
 from countersign.records.database import transaction
 from countersign.records.identifiers import id_from_text
 from countersign.records.ledger import steps_of
@@ -57,13 +56,13 @@ def _show(engine: Engine, execution_id: UUID, *, as_json: bool) -> None:
     with transaction(engine) as session:
         rows = steps_of(session, execution_id)
     if as_json:
-        print(json.dumps([row.model_dump(mode="json") for row in rows], ensure_ascii=False))
+        say_json([row.model_dump(mode="json") for row in rows])
         return
     if not rows:
         print_none("steps")
         return
     print_columns(
-        Console(highlight=False),
+        screen(),
         [(text(f"step_name.{row.name}"), text(f"step_status.{row.status}"), _said(row)) for row in rows],
     )
 

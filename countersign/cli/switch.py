@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from countersign.cli.opened import open_records
+from countersign.cli.screen import say
 from countersign.records.control import kill_switch, set_kill_switch
 from countersign.records.database import transaction
 
@@ -30,9 +31,7 @@ def show() -> None:
     """Say whether it is on, who set it and why."""
     with transaction(open_records()) as session:
         now = kill_switch(session)
-    typer.echo(
-        f"{'on' if now.is_on else 'off'}, set by {now.changed_by} at {now.changed_at.isoformat()}: {now.reason}"
-    )
+    say(f"{'on' if now.is_on else 'off'}, set by {now.changed_by} at {now.changed_at.isoformat()}: {now.reason}")
 
 
 def _set(is_on: bool, reason: str) -> None:

@@ -4,13 +4,13 @@ import asyncio
 from uuid import UUID
 
 import httpx
-import typer
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import FlowRun
 from prefect.exceptions import ObjectNotFound
 from prefect.flow_runs import wait_for_flow_run
 
 from countersign.cli.opened import open_for_commands
+from countersign.cli.screen import say
 from countersign.errors import ConfigurationError, CountersignError
 from countersign.execution.report import Report
 from countersign.records.database import transaction
@@ -39,7 +39,7 @@ def trigger(approval_id: UUID, *, dry_run: bool, wait: bool) -> Report | None:
             hint="`prefect deploy --all` in the project's folder makes it",
         ) from None
     if not wait:
-        print(flow_run_id)
+        say(flow_run_id)
         return None
     with transaction(services.engine) as session:
         for execution in executions_of(session, approval_id):
@@ -69,4 +69,4 @@ async def _say_what_it_waits_for() -> None:
     except ConfigurationError:
         return  # the run was made a moment ago; whatever is wrong now, waiting tells
     if obstacle is not None:
-        typer.echo(f"The run waits: {obstacle.message}.\nhint: {obstacle.hint}", err=True)
+        say(f"The run waits: {obstacle.message}.\nhint: {obstacle.hint}", err=True)

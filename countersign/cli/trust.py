@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from countersign.audit.heads import make_sealing_key
+from countersign.cli.screen import say
 from countersign.errors import ConfigurationError
 from countersign.execution.sealing import make_seal
 from countersign.settings import load_settings
@@ -28,4 +29,4 @@ def init(
         )
     make_seal(found.resolve())
     make_sealing_key(found.resolve())
-    print(f"{found.resolve()} has all keys; set COUNTERSIGN_TRUST_DIR to it, and keep a copy in a safe place")
+    say(f"{found.resolve()} has all keys; set COUNTERSIGN_TRUST_DIR to it, and keep a copy in a safe place")

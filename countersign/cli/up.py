@@ -8,9 +8,9 @@ from types import FrameType
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
+from countersign.cli.screen import say, screen
 from countersign.sandbox.stack import Stack
 from countersign.settings import settings
 
@@ -38,7 +38,7 @@ def run(
         _show(stack)
         while not told_to_stop.wait(CHECK_SECONDS):
             stack.check()
-        typer.echo("Stopping.", err=True)
+        say("Stopping.", err=True)
 
 
 def _on_signal(call: Callable[[int, FrameType | None], None]) -> None:
@@ -54,11 +54,11 @@ def _show(stack: Stack) -> None:
     table = Table("what", "where", "pid")
     for part in stack.parts():
         table.add_row(part.name, part.address, str(part.pid or ""))
-    console = Console(soft_wrap=True)
+    console = screen(soft_wrap=True)
     if stack.left_behind:
         console.print(f"Ended what an earlier, killed run had left: {', '.join(stack.left_behind)}.")
     console.print(table)
     where = stack.addresses.state_dir
-    console.print(f"Prefect's pages: {stack.addresses.ui_url}", highlight=False)
-    console.print(f"For other programs: set -a; . '{where}/environment'; set +a", highlight=False)
-    console.print(f"Logs: {where}/logs. Stop with Ctrl-C.", highlight=False)
+    console.print(f"Prefect's pages: {stack.addresses.ui_url}")
+    console.print(f"For other programs: set -a; . '{where}/environment'; set +a")
+    console.print(f"Logs: {where}/logs. Stop with Ctrl-C.")

@@ -2,11 +2,18 @@
 
 from collections.abc import Callable, Iterable, Sequence
 
+from countersign.escaping import code_block, code_span, markdown
 from countersign.execution.follow_up import FollowUp, Verification
 from countersign.execution.report import Report
 from countersign.texts import text
 
 Say = Callable[..., str]
+
+
+class _Code(str):
+    """A cell that is shown as code."""
+
+    __slots__ = ()
 
 
 def render(report: Report, follow_up: FollowUp | None = None, *, language: str | None = None) -> str:
@@ -20,17 +27,17 @@ def render(report: Report, follow_up: FollowUp | None = None, *, language: str |
 
     outcome = say(f"outcome.{report.outcome}")
     title = say("report.title", outcome=outcome, action=report.action)
-    parts = [f"# {_plain(say('report.rollback', title=title) if report.rolls_back else title)}"]
+    parts = [f"# {markdown(say('report.rollback', title=title) if report.rolls_back else title)}"]
     if not report.performed_by_this_run:
         parts.append(f"> {say('report.first_run')}")
-    parts.append(_cell(report.message))
+    parts.append(markdown(report.message))
     if report.hint:
-        parts.append(f"**{say('report.hint')}:** {_plain(report.hint)}")
+        parts.append(f"**{say('report.hint')}:** {markdown(report.hint)}")
 
     facts = [
-        (say("report.action"), _code(report.action)),
-        (say("report.outcome"), outcome + (f" ({_code(report.code)})" if report.code else "")),
-        (say("report.approval"), _code(report.approval_id)),
+        (say("report.action"), _Code(report.action)),
+        (say("report.outcome"), outcome + (f" ({report.code})" if report.code else "")),
+        (say("report.approval"), _Code(report.approval_id)),
         (say("report.targets"), ", ".join(report.targets)),
         (say("report.as_written"), ", ".join(report.requested_names)),
         (say("report.signers"), ", ".join(report.signers)),
@@ -39,7 +46,7 @@ def render(report: Report, follow_up: FollowUp | None = None, *, language: str |
             say("report.duration"),
             "" if report.duration_ms is None else say("report.milliseconds", value=report.duration_ms),
         ),
-        (say("report.plan"), _code(report.plan_hash) if report.plan_hash else ""),
+        (say("report.plan"), _Code(report.plan_hash) if report.plan_hash else ""),
     ]
     parts.append(_table(("", ""), [row for row in facts if row[1]]))
     if report.checks:
@@ -51,7 +58,7 @@ def render(report: Report, follow_up: FollowUp | None = None, *, language: str |
         parts.append(_table((say("report.check"), say("report.result"), say("report.reason")), rows))
     if report.findings:
         found = [
-            (say(f"severity.{finding.severity}"), _code(finding.code), finding.message) for finding in report.findings
+            (say(f"severity.{finding.severity}"), _Code(finding.code), finding.message) for finding in report.findings
         ]
         parts.append(f"## {say('report.findings')}")
         parts.append(_table((say("report.severity"), say("report.code"), say("report.message")), found))
@@ -61,7 +68,7 @@ def render(report: Report, follow_up: FollowUp | None = None, *, language: str |
         parts.append(_table((say("report.step"), say("report.result"), say("report.attempts")), steps))
     if report.evidence:
         output = "\n".join(part for part in (report.evidence.stdout, report.evidence.stderr) if part)
-        parts.append(f"## {say('report.evidence')}\n\n{_fenced(output)}")
+        parts.append(f"## {say('report.evidence')}\n\n{code_block(output)}")
     if follow_up is not None:
         parts += _followed(follow_up, say)
     return "\n\n".join(parts) + "\n"
@@ -73,7 +80,7 @@ def _followed(follow_up: FollowUp, say: Say) -> Iterable[str]:
     if (back := follow_up.rollback) is not None:
         outcome = say(f"outcome.{back.outcome}") if back.outcome else say("follow_up.under_way")
         verdict = f" ({say(f'verdict.{back.verdict}')})" if back.verdict else ""
-        yield f"## {say('follow_up.rollback')}\n\n{outcome}{verdict}: {_cell(back.message)}"
+        yield f"## {say('follow_up.rollback')}\n\n{outcome}{verdict}: {markdown(back.message)}"
     if follow_up.steps:
         rows = [
             (say(f"step_name.{step.name}"), say(f"step_status.{step.status}"), step.said) for step in follow_up.steps
@@ -84,7 +91,7 @@ def _followed(follow_up: FollowUp, say: Say) -> Iterable[str]:
 
 def _verified(found: Verification, say: Say) -> Iterable[str]:
     yield f"## {say('follow_up.verdict', verdict=say(f'verdict.{found.verdict}'))}"
-    yield "\n".join(f"- {_cell(each)}" for each in (*found.reasons, *found.notes))
+    yield "\n".join(f"- {markdown(each)}" for each in (*found.reasons, *found.notes))
     if found.difference:
         head = (say("follow_up.object"), say("follow_up.what"), say("follow_up.before"), say("follow_up.after"))
         yield _table(head, [(line.object, line.what, line.before, line.after) for line in found.difference])
@@ -97,29 +104,4 @@ def _table(head: tuple[str, ...], rows: Iterable[Sequence[str]]) -> str:
 
 
 def _cell(value: str) -> str:
-    return " ".join(value.split()).replace("|", "\\|")
-
-
-def _plain(value: str) -> str:
-    return " ".join(value.split())
-
-
-def _code(value: str) -> str:
-    """Return `value` as an inline code span; a longer fence than any backticks inside keeps it one span."""
-    value = _plain(value)
-    fence = "`" * (_longest_backticks(value) + 1)
-    pad = " " if value.startswith("`") or value.endswith("`") else ""
-    return f"{fence}{pad}{value}{pad}{fence}"
-
-
-def _fenced(value: str) -> str:
-    fence = "`" * max(3, _longest_backticks(value) + 1)
-    return f"{fence}\n{value}\n{fence}"
-
-
-def _longest_backticks(value: str) -> int:
-    longest = run = 0
-    for character in value:
-        run = run + 1 if character == "`" else 0
-        longest = max(longest, run)
-    return longest
+    return code_span(value) if isinstance(value, _Code) else markdown(value)

@@ -15,9 +15,10 @@ from countersign.records.database import transaction
 from countersign.records.gateway_audit import GatewayCall, record_call
 from countersign.records.owned import Owned
 from countersign.records.tables import Approval
+from countersign.secret_files import make_key
 from countersign.targets.hosts.audit import Audit, AuditRecord
 from countersign.targets.hosts.gateway import Gateway
-from countersign.targets.hosts.keys import ApprovalKeys
+from countersign.targets.hosts.keys import SECRET_FILE, ApprovalKeys
 from countersign.targets.hosts.rules import AgentGrant, Caller, GatewayRules, ProjectGrant
 from countersign.targets.hosts.ssh import Sessions
 from countersign.targets.hosts.target import HostTarget
@@ -115,7 +116,8 @@ def _host_target(services: Services, behalf: OnBehalfOf, closing: ExitStack) -> 
     sessions = closing.enter_context(Sessions(services.the_fleet()))
     keys = None
     if services.settings.redis_url is not None:
-        keys = ApprovalKeys.connect(services.settings.redis_url.get_secret_value())
+        secret = make_key(services.settings.trust_dir, SECRET_FILE)
+        keys = ApprovalKeys.connect(services.settings.redis_url.get_secret_value(), secret=secret)
         closing.callback(keys.close)
     caller = Caller(
         project=rules.project,

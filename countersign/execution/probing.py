@@ -1,7 +1,8 @@
 """Asking the policy's probes: a page that has to answer, a query whose values have to be in bounds.
 
-Only addresses of the policy are asked, with GET and without credentials. A redirect is followed on the same host
-alone, since another host is another question. A probe never stops an action: what cannot be asked is an answer too.
+Only addresses of the policy are asked, with GET and without credentials, and not the machine's own unless a setting
+lists them. A redirect is followed on the same host alone, since another host is another question. A probe never stops
+an action: what cannot be asked is an answer too.
 """
 
 import json
@@ -16,6 +17,7 @@ from urllib.parse import urljoin, urlsplit
 import httpx
 
 from countersign.errors import TransientTargetError
+from countersign.execution.outward import PLAIN, AddressRefused, guarded, read_at_most
 from countersign.policy.document import Policy
 from countersign.policy.probes import HttpProbe, Probe, PrometheusProbe
 from countersign.targets.model import Plan
@@ -77,6 +79,8 @@ def ask(probe: Probe, *, at_most: float | None = None) -> ProbeAnswer:
         if isinstance(question, HttpProbe):
             return _http(probe.name, question, seconds)
         return _prometheus(probe.name, question, seconds)
+    except AddressRefused as error:
+        return ProbeAnswer(probe.name, None, text("probe.not_asked", reason=str(error)))
     except (httpx.HTTPError, httpx.InvalidURL, TransientTargetError) as error:
         # Their texts may quote addresses.
         reason = error.message if isinstance(error, TransientTargetError) else type(error).__name__
@@ -129,9 +133,19 @@ def _values(body: str) -> Iterator[float]:
 
 def _get(address: str, seconds: float) -> tuple[int, str]:
     """GET `address` and return the status and the beginning of the answer, within `seconds` in all."""
+    with guarded(urlsplit(address).hostname or "") as guard:
+        try:
+            return _asked(address, seconds)
+        except httpx.HTTPError:
+            if guard.refused:
+                raise TransientTargetError(guard.refused) from None
+            raise
+
+
+def _asked(address: str, seconds: float) -> tuple[int, str]:
     until = monotonic() + seconds
     # No proxy, no netrc: what is asked is what the policy says, whatever the environment.
-    with httpx.Client(trust_env=False, follow_redirects=False, timeout=seconds) as client:
+    with httpx.Client(trust_env=False, follow_redirects=False, timeout=seconds, headers=PLAIN) as client:
         for _ in range(_REDIRECTS + 1):
             with client.stream("GET", address, timeout=max(until - monotonic(), 0.01)) as answer:
                 if not answer.is_redirect:
@@ -144,14 +158,11 @@ def _get(address: str, seconds: float) -> tuple[int, str]:
 
 
 def _read(answer: httpx.Response, until: float) -> str:
-    received = b""
-    for chunk in answer.iter_bytes():
-        received += chunk
-        if len(received) >= _READ_LIMIT:
-            break
+    def in_time() -> None:
         if monotonic() > until:
             raise TransientTargetError(text("probe.too_slow"))
-    return received[:_READ_LIMIT].decode("utf-8", "replace")
+
+    return read_at_most(answer, _READ_LIMIT, go_on=in_time).decode("utf-8", "replace")
 
 
 def _origin(address: str) -> tuple[str, str | None, int | None]:

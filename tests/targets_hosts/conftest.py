@@ -19,6 +19,7 @@ from countersign.targets.hosts.target import HostTarget
 from countersign.targets.hosts.tools.model import Scope
 from countersign.targets.model import Plan
 
+SECRET = b"made for the tests alone"
 AT = datetime(2026, 1, 5, 12, tzinfo=UTC)
 CALLER = Caller(project="shop", agent="executor", run="run-1", trust=1.0, approval="approval-1", incident="INC-1")
 RULES = GatewayRules(
@@ -41,7 +42,7 @@ def host(request: pytest.FixtureRequest) -> Iterator[SandboxHost]:
 
 @pytest.fixture
 def keys(valkey_url: str) -> Iterator[ApprovalKeys]:
-    opened = ApprovalKeys.connect(valkey_url)
+    opened = ApprovalKeys.connect(valkey_url, secret=SECRET)
     yield opened
     opened.close()
 

@@ -29,7 +29,7 @@ from countersign.targets.hosts.ssh import Sessions
 from countersign.targets.hosts.tools.model import Scope
 from countersign.targets.model import Landed, Severity
 from tests.intents import apply
-from tests.targets_hosts.conftest import CALLER, RULES, World
+from tests.targets_hosts.conftest import CALLER, RULES, SECRET, World
 
 HOST = HostSettings(
     name="web-1",
@@ -196,7 +196,7 @@ def _take(keys: ApprovalKeys, key: KeyBinding, start: threading.Barrier, got: li
 
 
 def test_of_twenty_concurrent_callers_one_gets_the_key(valkey_url: str) -> None:
-    clients = [ApprovalKeys.connect(valkey_url) for _ in range(20)]
+    clients = [ApprovalKeys.connect(valkey_url, secret=SECRET) for _ in range(20)]
     for round_ in range(5):
         key = replace(KEY, run=f"run-{round_}")
         clients[0].write(key)
@@ -214,7 +214,7 @@ def test_of_twenty_concurrent_callers_one_gets_the_key(valkey_url: str) -> None:
 
 @pytest.fixture
 def no_redis() -> Iterator[ApprovalKeys]:
-    keys = ApprovalKeys.connect(f"redis://127.0.0.1:{free_port()}/0", timeout=1)
+    keys = ApprovalKeys.connect(f"redis://127.0.0.1:{free_port()}/0", secret=SECRET, timeout=1)
     yield keys
     keys.close()
 

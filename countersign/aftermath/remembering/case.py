@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from countersign.aftermath.incidents import alert_of
+from countersign.escaping import code_span, markdown
 from countersign.execution.report import Report
 from countersign.masking import masked
 from countersign.records.knowledge import Case
@@ -41,21 +42,22 @@ def case_of(
     }
     path = MANUAL if not auto else AUTO_OK if outcome.is_success else AUTO_FAIL
     facts = {
-        "alert": alert,
-        "category": category,
-        "services": ", ".join(_services(approval, incident, report)),
-        "command": _code(action),
-        "result": f"{said['outcome']}. {masked(report.message)}",
+        "alert": markdown(alert),
+        "category": markdown(category),
+        "services": markdown(", ".join(_services(approval, incident, report))),
+        "command": code_span(action),
+        "result": markdown(f"{said['outcome']}. {masked(report.message)}"),
         "verdict": text(f"verdict.{verdict}") if verdict else "",
         "risk": text(f"risk.{approval.risk_level}"),
         "path": text(f"path.{path}"),
-        "targets": ", ".join(report.targets),
-        "incident": _code(incident_id) if incident_id else "",
-        "approval": _code(str(approval.id)),
-        "execution": _code(str(execution.id)),
+        "targets": markdown(", ".join(report.targets)),
+        "incident": code_span(incident_id) if incident_id else "",
+        "approval": code_span(str(approval.id)),
+        "execution": code_span(str(execution.id)),
     }
-    lines = [f"- **{text(f'knowledge.{name}')}:** {_flat(value)}" for name, value in facts.items() if value]
-    description = masked(approval.description.strip())
+    lines = [f"- **{text(f'knowledge.{name}')}:** {value}" for name, value in facts.items() if value]
+    # Its lines stay lines: two spaces before a line feed break it.
+    description = "  \n".join(map(markdown, masked(approval.description.strip()).splitlines()))
     parts = ["\n".join(lines), *([f"## {text('knowledge.description')}\n\n{description}"] if description else [])]
     return Case(
         title=text("knowledge.title", **said, action=action[:TITLE_ACTION] or text("knowledge.no_action")),
@@ -90,15 +92,3 @@ def _services(approval: Approval, incident: Incident | None, report: Report) -> 
 def _word(details: Mapping[str, Any], name: str) -> str:
     found = details.get(name)
     return found.strip() if isinstance(found, str) else ""
-
-
-def _flat(value: str) -> str:
-    return " ".join(value.split())
-
-
-def _code(value: str) -> str:
-    """Return `value` as a code span that its own backticks do not end."""
-    longest = max((len(run) for run in "".join(c if c == "`" else " " for c in value).split()), default=0)
-    fence = "`" * (longest + 1)
-    space = " " if longest else ""
-    return f"{fence}{space}{value}{space}{fence}" if value else ""

@@ -84,6 +84,13 @@ def error_for_status(status: int, *, retry_after: float | None = None, said: str
             return DeliveryRefused(f"The service does not take the message ({status}){more}.")
 
 
+def refused(reason: str) -> DeliveryRefused:
+    """Return that a message is not sent where its channel's address leads; `reason` is a clause about it."""
+    return DeliveryRefused(
+        f"The message is not sent: {reason}.", hint="correct the channel in the NotificationChannels block"
+    )
+
+
 def retry_after(headers: Mapping[str, str], body: bytes, *, now: datetime | None = None) -> float | None:
     """Return the seconds that an answer asks to wait, from its header or, as Telegram and Discord do, its body."""
     said = headers.get("Retry-After") or headers.get("retry-after")

@@ -5,6 +5,7 @@ from typing import Any
 import httpx
 
 from countersign.aftermath.telling.answers import error_for_status, retry_after
+from countersign.aftermath.telling.posting import post
 from countersign.aftermath.telling.time_limit import within
 from countersign.errors import DeliveryFailed
 
@@ -41,10 +42,10 @@ def send(service: Any, summary: str, *, key: str, failed: bool, timeout: float, 
     }
     with within(timeout) as late:
         try:
-            answer = httpx.post(address or ADDRESSES[service.region_name], json=event, timeout=timeout)
+            answer = post(address or ADDRESSES[service.region_name], event, timeout=timeout)
         except httpx.HTTPError as error:
             if late.is_set() or isinstance(error, httpx.TimeoutException):
                 raise DeliveryFailed("PagerDuty did not answer in time; the message may have arrived.") from None
             raise DeliveryFailed("PagerDuty cannot be reached.") from None
-    if not answer.is_success:
-        raise error_for_status(answer.status_code, retry_after=retry_after(answer.headers, answer.content))
+    if not answer.ok:
+        raise error_for_status(answer.status, retry_after=retry_after(answer.headers, answer.body))

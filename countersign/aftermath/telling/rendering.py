@@ -4,17 +4,13 @@ Values are cut before they are escaped, so that no markup is ever cut. What ment
 with a character of no width: a message must not wake up a whole channel because an action contains "@everyone".
 """
 
-import html
-import re
-import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
 
+from countersign import escaping
 from countersign.aftermath.telling.message import Message, middle_cut
-
-NO_WIDTH = "\u200b"
 
 
 class Dialect(StrEnum):
@@ -47,40 +43,17 @@ class Rendered:
     body: str
 
 
-# A mention, wherever a word does not go on from before it: user@host is left as it is.
-_MENTION = re.compile(r"(?<![\w.+-])@(?=\S)|@(?=everyone|here|channel|all)", re.IGNORECASE)
-# <@user>, <!here>, <#channel>, <https://…|text>
-_ANGLE = re.compile(r"<(?=[@!#&\w/])")
-_BANG = re.compile(r"!(?=(?:here|channel|everyone)\b)", re.IGNORECASE)
-_MARKS = re.compile(r"([*_~`])")
-_MARKDOWN = re.compile(r"([\\`*_~|\[\]<>#&])")
-
-
-def plain(value: str) -> str:
-    """Return `value` without control characters, without what reverses the direction of reading, without mentions."""
-    value = "".join(one for one in value if one not in _BIDI and unicodedata.category(one) not in ("Cc", "Cs"))
-    for pattern in (_MENTION, _ANGLE, _BANG):
-        value = pattern.sub(lambda found: found[0] + NO_WIDTH, value)
-    return value
-
-
-_BIDI = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-
-
 def escaped(value: str, dialect: Dialect) -> str:
     """Return `value` such that the dialect shows it as it is: no markup, no link, no mention begins in it."""
-    if dialect is Dialect.MRKDWN:
-        # Slack has no escape for its marks but these three; a character of no width keeps them from pairing.
-        value = value.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-        return plain(_MARKS.sub(rf"{NO_WIDTH}\1{NO_WIDTH}", value))
-    value = plain(value)
     match dialect:
         case Dialect.PLAIN:
-            return value
+            return escaping.plain(value)
         case Dialect.HTML | Dialect.TELEGRAM:
-            return html.escape(value, quote=True)
+            return escaping.html(value)
         case Dialect.MARKDOWN:
-            return _MARKDOWN.sub(r"\\\1", value)
+            return escaping.discord(value)
+        case Dialect.MRKDWN:
+            return escaping.slack(value)
 
 
 def render(message: Message, dialect: Dialect, limits: Limits) -> Rendered:

@@ -1,7 +1,7 @@
 """Send one message to one channel through Apprise."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from threading import get_ident
@@ -11,13 +11,14 @@ from urllib.parse import quote
 from pydantic import SecretStr
 
 from countersign.aftermath.telling import pagerduty
-from countersign.aftermath.telling.answers import error_for, listening
+from countersign.aftermath.telling.answers import error_for, listening, refused
 from countersign.aftermath.telling.message import Message
 from countersign.aftermath.telling.redacting import silence_foreign_loggers, without_secrets
 from countersign.aftermath.telling.rendering import Dialect, Limits, Rendered, render
 from countersign.aftermath.telling.time_limit import within
-from countersign.errors import ConfigurationError
+from countersign.errors import ConfigurationError, DeliveryFailed
 from countersign.execution.channels import PORTS, Channel, Format
+from countersign.execution.outward import AddressRefused, guarded
 
 MOST = 20_000
 """Characters of a body where the service allows more."""
@@ -70,6 +71,17 @@ class Prepared:
         """
         self.service.socket_connect_timeout = min(timeout, PAUSE_AFTER_CONNECT_SECONDS)
         self.service.socket_read_timeout = timeout
+        try:
+            with guarded(*_hosts(self.service)) as guard:
+                self._send(timeout)
+        except AddressRefused as error:
+            raise refused(str(error)) from None
+        except DeliveryFailed:
+            if guard.refused:
+                raise refused(guard.refused) from None
+            raise
+
+    def _send(self, timeout: float) -> None:
         if pagerduty.is_meant(self.service):
             pagerduty.send(self.service, self.rendered.body, key=self.key, failed=self.failed, timeout=timeout)
             return
@@ -135,6 +147,12 @@ def _asset() -> Any:
     )
 
 
+def _hosts(service: Any) -> Sequence[str]:
+    """Return what the address names as its host, which for many services is a token."""
+    host = getattr(service, "host", None)
+    return (host,) if isinstance(host, str) else ()
+
+
 def _alone(service: Any) -> Any:
     from apprise import Apprise  # noqa: PLC0415 - as above
 
@@ -158,6 +176,8 @@ def _limits(service: Any, kind: _Service | None) -> Limits:
 def _prepare(service: Any, dialect: Dialect, key: str) -> None:
     """Have the service send what was rendered, unchanged and in one piece."""
     service.notify_format = _format(dialect)
+    # Another host is another channel, and gets neither what is told nor the token.
+    service.redirects = False
     name = type(service).__name__
     if name == "NotifySlack":
         # In blocks a text is what we say it is; elsewhere Apprise makes mentions of what looks like one.

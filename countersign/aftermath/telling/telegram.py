@@ -3,17 +3,20 @@
 An error never shows the request's address: the bot's token is part of it.
 """
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
 import httpx
 
-from countersign.aftermath.telling.answers import error_for_status, retry_after
+from countersign.aftermath.telling.answers import error_for_status, refused, retry_after
 from countersign.aftermath.telling.cards import CardMessage
+from countersign.aftermath.telling.posting import post
 from countersign.aftermath.telling.redacting import silence_foreign_loggers, without_secrets
 from countersign.aftermath.telling.time_limit import within
 from countersign.errors import DeliveryFailed, DeliveryRefused
 from countersign.execution.channels import TelegramBot, bot_address
+from countersign.execution.outward import guarded
 
 # What Telegram answers (400) to removing buttons that are gone, or from a message that is.
 NOTHING_TO_REMOVE = ("message is not modified", "message to edit not found", "message can't be edited")
@@ -49,28 +52,28 @@ class Telegram:
         self._ask("sendMessage", asked)
 
     def _ask(self, method: str, asked: Mapping[str, Any]) -> dict[str, Any]:
-        with within(self._timeout) as late:
+        with within(self._timeout) as late, guarded() as guard:
             try:
-                # Each on a connection of its own, which ends with it.
-                answer = httpx.post(f"{self._address}/{method}", json=asked, timeout=self._timeout)
+                answer = post(f"{self._address}/{method}", asked, timeout=self._timeout)
             except (httpx.HTTPError, httpx.InvalidURL) as error:
+                if guard.refused:
+                    raise refused(guard.refused) from None
                 if late.is_set() or isinstance(error, httpx.TimeoutException):
                     raise DeliveryFailed(f"Telegram did not answer {method} in time.") from None
                 raise DeliveryFailed(f"Telegram cannot be reached for {method}.") from None
-        document = _document(answer)
-        if answer.is_success and document.get("ok") is True:
+        document = _document(answer.body)
+        if answer.ok and document.get("ok") is True:
             result = document.get("result")
             return result if isinstance(result, dict) else {}
         said = without_secrets(str(document.get("description") or ""), f"bot://{self._token}")[:200]
-        if answer.is_success:
+        if answer.ok:
             raise DeliveryFailed(f"Telegram did not confirm {method}.")
-        wait = retry_after(answer.headers, answer.content)
-        raise error_for_status(answer.status_code, retry_after=wait, said=said)
+        raise error_for_status(answer.status, retry_after=retry_after(answer.headers, answer.body), said=said)
 
 
-def _document(answer: httpx.Response) -> dict[str, Any]:
+def _document(body: bytes) -> dict[str, Any]:
     try:
-        document = answer.json()
+        document = json.loads(body)
     except (ValueError, RecursionError):
         return {}
     return document if isinstance(document, dict) else {}

@@ -50,6 +50,7 @@ class ToolCall:
             host=self.host.name,
             parameters=self.parameters,
             run=self.caller.run,
+            session=self.caller.session or "",
         )
 
 

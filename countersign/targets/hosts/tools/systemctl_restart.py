@@ -20,9 +20,10 @@ from countersign.targets.hosts.tools.model import (
 from countersign.targets.model import Finding, Inspection, Severity
 
 # Not a target, and not a unit of systemd that is an action: `systemctl restart reboot.target` reboots the host, and
-# so does starting systemd-reboot.service.
+# so does starting systemd-reboot.service; debug-shell gives root to whoever sits there.
+# The program on the host has the same rules (NEVER in deployments/hosts/countersign-gate).
 _OTHER_KINDS = r"(?!.*\.(?:target|mount|automount|swap|slice|scope|device|snapshot)$)"
-_ACTIONS = r"(?!(?:reboot|poweroff|halt|kexec|shutdown|rescue|emergency|initrd-[^.]*)(?:\.|$))"
+_ACTIONS = r"(?!(?:reboot|poweroff|halt|kexec|shutdown|rescue|emergency|debug-shell|initrd-[^.]*)(?:\.|$))"
 _SYSTEMD = r"(?!systemd-(?!(?:resolved|networkd|timesyncd|journald|logind|udevd)(?:\.|$)))"
 UNIT = Parameter(
     re.compile(_OTHER_KINDS + _ACTIONS + _SYSTEMD + r"[A-Za-z0-9][A-Za-z0-9:_.@-]{0,200}", re.ASCII),
