@@ -64,6 +64,18 @@ def write_secret_file(folder: Path | None, name: str, content: bytes) -> bool:
     return True
 
 
+def replace_secret_file(folder: Path | None, name: str, content: bytes) -> None:
+    """Write `folder`/`name`, mode 600, in one step, in the place of what is there. Raises ConfigurationError."""
+    path = _in(folder, name)
+    draft = f".{name}.{secrets.token_hex(8)}"
+    write_secret_file(folder, draft, content)
+    try:
+        path.with_name(draft).replace(path)
+    except OSError as error:
+        path.with_name(draft).unlink(missing_ok=True)
+        raise ConfigurationError(f"{path} cannot be written: {error.strerror}", hint="check its owner") from None
+
+
 def make_key(folder: Path | None, name: str) -> bytes:
     """Return the key in `folder`/`name`, 64 hexadecimal digits, made at random where there is none yet.
 

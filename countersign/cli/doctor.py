@@ -10,7 +10,6 @@ import typer
 
 from countersign.cli.clusters_saved import saved_clusters
 from countersign.cli.exit_codes import CONFIGURATION
-from countersign.cli.policy_text import UNCONFIGURED
 from countersign.errors import ConfigurationError, CountersignError, TargetNotFound
 from countersign.execution.clusters import ADD
 from countersign.settings import Settings, load_settings
@@ -147,18 +146,14 @@ def _workers(_settings: Settings) -> str:
 
 
 def _policy(settings: Settings) -> str:
-    from blocks import PolicyDocument  # noqa: PLC0415
-    from blocks.loading import load_block  # noqa: PLC0415
-    from countersign.policy.loading import load_policy_file  # noqa: PLC0415
+    from countersign.cli.opened import open_records  # noqa: PLC0415
+    from countersign.execution.policy_checking import check_policy  # noqa: PLC0415
 
-    if settings.policy_block is not None:
-        return asyncio.run(load_block(PolicyDocument, settings.policy_block)).check()
-    if settings.policy_file is not None:
-        return f"{len(load_policy_file(settings.policy_file).signers)} signers in {settings.policy_file}"
-    raise ConfigurationError(
-        "no policy is configured, so nobody may sign anything",
-        hint=UNCONFIGURED,
-    )
+    engine = open_records()
+    try:
+        return str(check_policy(settings, engine))
+    finally:
+        engine.dispose()
 
 
 def _clusters(settings: Settings) -> list[Answer]:
