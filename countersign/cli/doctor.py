@@ -68,20 +68,14 @@ def _asked(name: str, check: Callable[[], str]) -> Answer:
 
 
 def _database(settings: Settings) -> str:
-    from countersign.cli.opened import check_that_a_stack_is_named  # noqa: PLC0415
+    from countersign.cli.opened import records  # noqa: PLC0415
     from countersign.records.control import kill_switch  # noqa: PLC0415
-    from countersign.records.database import check_schema, connect, transaction  # noqa: PLC0415
+    from countersign.records.database import transaction  # noqa: PLC0415
     from countersign.records.migrate import head_revision  # noqa: PLC0415
 
-    check_that_a_stack_is_named(settings)
-    engine = connect(settings.database_url, timeout=settings.database_timeout_seconds)
-    try:
-        check_schema(engine)
-        with transaction(engine) as session:
-            switch = kill_switch(session)
-            stopped = f". Its kill switch is ON: {switch.reason}" if switch.is_on else ""
-    finally:
-        engine.dispose()
+    with records(settings) as engine, transaction(engine) as session:
+        switch = kill_switch(session)
+        stopped = f". Its kill switch is ON: {switch.reason}" if switch.is_on else ""
     return f"PostgreSQL answers, tables are at version {head_revision()}{stopped}"
 
 
@@ -146,14 +140,11 @@ def _workers(_settings: Settings) -> str:
 
 
 def _policy(settings: Settings) -> str:
-    from countersign.cli.opened import open_records  # noqa: PLC0415
+    from countersign.cli.opened import records  # noqa: PLC0415
     from countersign.execution.policy_checking import check_policy  # noqa: PLC0415
 
-    engine = open_records()
-    try:
+    with records(settings) as engine:
         return str(check_policy(settings, engine))
-    finally:
-        engine.dispose()
 
 
 def _clusters(settings: Settings) -> list[Answer]:

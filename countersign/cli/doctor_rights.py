@@ -1,6 +1,6 @@
 """What `countersign doctor` asks a cluster about rights: those of every operation that the policy allows."""
 
-from countersign.cli.opened import open_records
+from countersign.cli.opened import records
 from countersign.errors import ConfigurationError
 from countersign.execution.policy_in_force import policy_source
 from countersign.policy.document import Policy
@@ -16,7 +16,8 @@ from countersign.targets.kubernetes.rights import OPERATIONS
 def operations_in_question(settings: Settings, cluster: str) -> tuple[str, ...]:
     """Return the operations that the policy allows on `cluster` at any risk; all of them where it cannot be read."""
     try:
-        return allowed_operations(policy_source(settings, open_records()).read().policy.at_cluster(cluster))
+        with records(settings) as engine:
+            return allowed_operations(policy_source(settings, engine).read().policy.at_cluster(cluster))
     except ConfigurationError:
         return OPERATIONS
 
