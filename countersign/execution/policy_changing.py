@@ -16,7 +16,8 @@ from countersign.policy.administrators import FILE, Administrator, Administrator
 from countersign.policy.entering import FIRST, with_signer
 from countersign.policy.keys import generate_ed25519, key_id_of, load_private_key, public_text
 from countersign.policy.loading import load_policy
-from countersign.policy.signers import Signer, identity
+from countersign.policy.names import identity, require_seen
+from countersign.policy.signers import Signer
 from countersign.policy.versions import (
     PolicyVersion,
     Verified,
@@ -56,8 +57,9 @@ def propose(session: Session, document: str, *, author: str, reason: str, source
     """
     require_workable(load_policy(document, source=source), source=source)
     for field, value, limit in (("author", author, AUTHOR_LIMIT), ("reason", reason, REASON_LIMIT)):
-        if not value.strip() or len(value) > limit or not value.isprintable():
-            raise InvalidInput(f"{field}: is empty, has control characters, or is longer than {limit} characters")
+        require_seen(value, field=field, line_breaks=False)
+        if not value.strip() or len(value) > limit:
+            raise InvalidInput(f"{field}: {len(value)} characters; between 1 and {limit} are accepted")
     last = lock_versions(session)
     number, previous_hash = 1, None
     if last is not None:

@@ -10,30 +10,27 @@ The file is the root of what is believed about the policy, so everything ambiguo
 listed twice, a name whose letters come from two alphabets, a quorum that nobody could reach.
 """
 
-import unicodedata
 from typing import Annotated, Any, Self
 
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from countersign.errors import ConfigurationError
+from countersign.errors import ConfigurationError, InvalidInput
 from countersign.policy.keys import key_id_of, load_public_key
+from countersign.policy.names import identity, require_name
 from countersign.policy.problem import problem
-from countersign.policy.signers import Name, PublicKey, identity
+from countersign.policy.signers import Name, PublicKey
 from countersign.policy.yaml_text import read_yaml
 
 FILE = "policy-administrators"
 """The file's name in the trust folder."""
-_ALPHABETS = frozenset({"LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE", "COPTIC"})
 
 
-def _one_alphabet(name: str) -> str:
-    found = {unicodedata.name(letter, "").split(" ", 1)[0] for letter in name if letter.isalpha()} & _ALPHABETS
-    if len(found) > 1:
-        mixed = " and ".join(sorted(one.title() for one in found))
-        raise problem(f"{name!r} mixes letters that look alike ({mixed})", "write the name in one alphabet")
-    if unicodedata.normalize("NFKC", name) != name:
-        raise problem(f"{name!r} has variants of letters", f"write {unicodedata.normalize('NFKC', name)!r}")
+def _told_apart(name: str) -> str:
+    try:
+        require_name(name, field="name")
+    except InvalidInput as error:
+        raise problem(error.message, error.hint or "write a plain name, e.g. ann@example.com") from None
     return name
 
 
@@ -42,7 +39,7 @@ class Administrator(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
-    name: Annotated[Name, AfterValidator(_one_alphabet)]
+    name: Annotated[Name, AfterValidator(_told_apart)]
     ed25519: PublicKey
     """The public key, kept as base64 of its 32 bytes."""
 

@@ -25,8 +25,8 @@ from countersign.errors import ConfigurationError, InvalidInput, NotApproved, Po
 from countersign.policy.administrators import Administrators
 from countersign.policy.document import Policy
 from countersign.policy.keys import key_id_of
+from countersign.policy.names import identity
 from countersign.policy.signatures import Algorithm, utc_text, verify
-from countersign.policy.signers import identity
 
 DOMAIN = "countersign/policy/v1"
 

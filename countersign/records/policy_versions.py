@@ -12,9 +12,9 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
-from countersign.errors import InvalidInput, NotFound
+from countersign.errors import InvalidInput, NotFound, PolicyNotTrusted
 from countersign.records.owned import Owned, refused_write
-from countersign.records.storable import clean, told
+from countersign.records.storable import told
 from countersign.records.tables.policy import PolicySignatureRow, PolicyVersionRow
 
 # The version in force: the activated one with the highest number. Asked before every intent.
@@ -156,10 +156,19 @@ def activate_version(session: Session, number: int, *, by: str) -> datetime:
 
 
 def note_policy(session: Session, owned: Owned, mark: PolicyMark | None) -> None:
-    """Put on record by which policy the execution is decided; None leaves what is there. Raises StaleFence."""
+    """Put on record by which policy the execution is decided; None leaves what is there.
+
+    Raises StaleFence, PolicyNotTrusted (this version was taken out of the record, or is another one there).
+    """
     if mark is None:
         return
-    values = {"number": mark.number, "hash": clean(mark.hash)}
-    done = session.execute(NOTE, {**values, "execution_id": owned.execution_id, "fence": owned.fence})
-    if done.one_or_none() is None:
+    values = {"number": mark.number, "hash": mark.hash, "execution_id": owned.execution_id, "fence": owned.fence}
+    try:
+        done = session.execute(NOTE, values).one_or_none()
+    except IntegrityError as error:
+        raise PolicyNotTrusted(
+            f"version {mark.number} of the policy, which was in force, is not on record any more",
+            hint="nothing is executed; find out who changed the record (`countersign policy check`), and restore it",
+        ) from error
+    if done is None:
         raise refused_write(session, owned)

@@ -10,7 +10,7 @@ from countersign.errors import ConfigurationError, NotApproved, PolicyNotTrusted
 from countersign.policy import Policy
 from countersign.policy.administrators import Administrators
 from countersign.policy.keys import public_text
-from countersign.policy.signatures import Decision, SignedContent, sign_ed25519
+from countersign.policy.signatures import Decision, sign_ed25519
 from countersign.policy.versions import (
     PolicyVersion,
     VersionSignature,
@@ -22,6 +22,7 @@ from countersign.policy.versions import (
     verify_version,
 )
 from tests.policy.board import KEYS, SIGNERS, pinned
+from tests.policy.people import CONTENT
 
 VERSION = PolicyVersion(2, SIGNERS, "a" * 64, "ann", "why", datetime(2026, 3, 1, 12, 0, 0, 7, tzinfo=UTC))
 BOTH = pinned("ann", "ben", quorum=2)
@@ -79,8 +80,7 @@ def test_a_key_that_is_not_pinned_does_not_count() -> None:
 
 
 def test_an_approvals_signature_is_none_on_a_policy() -> None:
-    content = SignedContent("kubectl get pods", {}, {}, "low", None)
-    made = sign_ed25519(content, approval_id="2", signer="ann", decision=Decision.APPROVE, key=KEYS["ann"])
+    made = sign_ed25519(CONTENT, approval_id="2", signer="ann", decision=Decision.APPROVE, key=KEYS["ann"])
     assert not verify_version(VERSION, [VersionSignature("ann", made.key_id, made.value)], pinned("ann")).suffices
     assert signed_bytes(VERSION, administrator="ann").startswith(b"countersign/policy/v1\n2\n")
 

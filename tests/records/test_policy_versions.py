@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import IntegrityError
 
-from countersign.errors import InvalidInput, NotFound, StaleFence
+from countersign.errors import InvalidInput, NotFound, PolicyNotTrusted, StaleFence
 from countersign.records.database import transaction
 from countersign.records.owned import Owned
 from countersign.records.policy_versions import (
@@ -144,5 +144,8 @@ def test_an_execution_keeps_by_which_policy_it_was_decided(three: Engine) -> Non
             assert (row.policy_number, row.policy_hash) == (mark.number, mark.hash)
     with pytest.raises(StaleFence), transaction(three) as session:
         note_policy(session, Owned(owned.execution_id, owned.fence - 1), PolicyMark(1, HASHES[1]))
-    with pytest.raises(IntegrityError), transaction(three) as session:
+    with (
+        pytest.raises(PolicyNotTrusted, match="version 2 of the policy, which was in force"),
+        transaction(three) as session,
+    ):
         note_policy(session, owned, PolicyMark(2, HASHES[1]))
