@@ -84,17 +84,21 @@ class _Asked:
         except DatabaseUnavailable:
             raise
         except CountersignError as error:
-            self.answers.append(Answer(rule, False, error.message, error.hint))
+            self._add(Answer(rule, False, error.message, error.hint))
             return None
+
+    def _add(self, answer: Answer) -> None:
+        """Note a refusal once: what is asked again under the target's own name is refused in the same words."""
+        if answer.passed or all(answer.reason != each.reason for each in self.answers):
+            self.answers.append(answer)
 
     def _note(self, rule: str, reason: str, *, until: str | None = None) -> None:
         self.answers.append(Answer(rule, True, reason, until=until))
 
     def _checks(self, checks: Sequence[Check]) -> None:
-        self.answers += [
-            Answer(each.name.value, each.passed, each.reason, None if each.passed else each.hint, each.until)
-            for each in checks
-        ]
+        for each in checks:
+            hint = None if each.passed else each.hint
+            self._add(Answer(each.name.value, each.passed, each.reason, hint, each.until))
 
     def _approved(self) -> None:
         checking.check_approved(self.services, self.approval, dry_run=True)
