@@ -95,7 +95,11 @@ def _in(folder: Path | None, name: str) -> Path:
 
 
 def _refuse_shared(path: Path, status: os.stat_result) -> None:
-    if stat.S_IMODE(status.st_mode) & 0o077:
+    others = 0o077
+    if status.st_uid == 0 and status.st_gid == os.getegid() and os.geteuid() != 0:
+        # What root gave to this process's own group to read, as Kubernetes mounts a secret for an fsGroup.
+        others = 0o037
+    if stat.S_IMODE(status.st_mode) & others:
         raise ConfigurationError(
             f"{path} can be read or written by others (mode {stat.S_IMODE(status.st_mode):o})",
             hint=f"chmod 600 {path}",

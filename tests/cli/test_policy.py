@@ -140,3 +140,15 @@ def test_doctor_says_whether_the_record_can_be_believed(ann: Board) -> None:
     (ann.trust_dir / "policy-administrators").unlink()
     fine, said = doctor(ann)
     assert not fine and "policy-administrators is missing" in said
+
+
+def test_explain_says_what_is_against_it_and_exits_as_a_refusal(ann: Board) -> None:
+    ann.put_in_force(policy(kill_switch="true"))
+    filed = CliRunner().invoke(app, ["approvals", "file", "kubectl rollout restart deployment/api -n prod"])
+    approval = filed.stdout.strip().splitlines()[0]
+    told = run("explain", approval, code=4).stdout
+    assert told.startswith("It would not run now (policy, version 1 (")
+    assert "NO  approval" in told
+    assert "NO  kill_switch    the policy's kill_switch is on." in told
+    with pytest.raises(InvalidInput, match="is not an identifier"):
+        run("explain", "abc")
