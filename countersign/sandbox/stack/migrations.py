@@ -5,6 +5,7 @@ Alembic and the tables take a second to import, which passes while Prefect's ser
 """
 
 import getpass
+import os
 
 from countersign.execution.policy_changing import first_policy, make_administrator
 from countersign.records.database import connect, transaction
@@ -21,12 +22,19 @@ def prepare(current: Settings) -> None:
     try:
         upgrade(engine)
         if current.policy_file is None:
-            name = getpass.getuser()
+            name = _own_name()
             make_administrator(current.trust_dir, name)
             with transaction(engine) as session:
                 first_policy(session, current.trust_dir, name=name)
     finally:
         engine.dispose()
+
+
+def _own_name() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user without a name
+        return f"uid-{os.getuid()}"
 
 
 if __name__ == "__main__":
