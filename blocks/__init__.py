@@ -5,7 +5,6 @@ Adding one: a file with one Block subclass and its `check()`, a line here, and a
 
 from blocks.kubernetes_cluster import KubernetesCluster
 from blocks.notification_channels import NotificationChannels
-from blocks.policy_document import PolicyDocument
 from blocks.ssh_hosts import SSHHosts
 
-__all__ = ["KubernetesCluster", "NotificationChannels", "PolicyDocument", "SSHHosts"]
+__all__ = ["KubernetesCluster", "NotificationChannels", "SSHHosts"]

@@ -11,6 +11,7 @@ from blocks.loading import Found, load_all
 from countersign.errors import ConfigurationError
 from countersign.execution.clusters import Clusters, clusters_of
 from countersign.settings import Settings
+from countersign.targets.kubernetes.kubeconfig import ClusterSettings
 
 DEFAULT_VARIABLE: Final = "countersign_default_cluster"
 """The Prefect variable with the name of the default cluster's block."""
@@ -29,12 +30,19 @@ async def clusters_in(settings: Settings) -> tuple[Mapping[str, Found[Kubernetes
     """Return the blocks by their names, and the clusters that they mean. Raises ConfigurationError."""
     found = await load_all(KubernetesCluster)
     chosen = settings.cluster_block or await chosen_default()
-    blocks = {
-        name: each.block if isinstance(each.block, ConfigurationError) else each.block.settings()
-        for name, each in found.items()
-    }
+    blocks = {name: settings_of(each) for name, each in found.items()}
     names = {name: cluster_name(each) for name, each in found.items()}
     return found, clusters_of(blocks, names, chosen=chosen)
+
+
+def settings_of(found: Found[KubernetesCluster]) -> ClusterSettings | ConfigurationError:
+    """Return what the block means, or why it cannot be used here: a file that it names may not be mounted."""
+    if isinstance(found.block, ConfigurationError):
+        return found.block
+    try:
+        return found.block.settings()
+    except ConfigurationError as error:
+        return error
 
 
 def cluster_name(found: Found[KubernetesCluster]) -> str:

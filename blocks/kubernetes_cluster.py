@@ -6,6 +6,7 @@ from prefect.blocks.core import Block
 from pydantic import Field, model_validator
 
 from blocks.form import FORM, Secret, SecretText, Text, mistakes
+from blocks.mounted import mounted_secret, refuse_both
 from countersign.errors import ConfigurationError
 from countersign.settings import load_settings
 from countersign.targets.kubernetes.kubeconfig import ClusterSettings, kubeconfig_document
@@ -33,6 +34,11 @@ class KubernetesCluster(Block):
         default=None,
         title="Kubeconfig",
         description="The text of a kubeconfig file, not its path. Leave empty for one of the other two ways.",
+    )
+    kubeconfig_file: Text = Field(
+        default=None,
+        title="Kubeconfig file",
+        description="In place of its text: a file's name in the workers' folder of mounted secrets.",
     )
     context: Text = Field(
         default=None,
@@ -74,17 +80,22 @@ class KubernetesCluster(Block):
         with mistakes():
             others = [
                 name
-                for name in ("kubeconfig", "context", "server", "token", "ca_certificate")
+                for name in ("kubeconfig", "kubeconfig_file", "context", "server", "token", "ca_certificate")
                 if getattr(self, name) is not None
             ]
             if self.in_cluster and others:
                 raise ConfigurationError(
                     f"in_cluster and {' and '.join(others)} are given", hint="choose one way to reach the cluster"
                 )
+            refuse_both("kubeconfig", self.kubeconfig, self.kubeconfig_file)
+            if self.kubeconfig_file is not None and (self.server or self.token or self.ca_certificate):
+                raise ConfigurationError(
+                    "kubeconfig_file and a server are given", hint="choose one way to reach the cluster"
+                )
             if self.server is None and (self.token or self.ca_certificate):
                 raise ConfigurationError("token and ca_certificate need a server", hint="give the server's address")
-            # Whether there is a service account shows only where the worker runs; check() asks there.
-            if not self.in_cluster:
+            # Whether there is a service account, or the file, shows only where the worker runs; check() asks there.
+            if not self.in_cluster and self.kubeconfig_file is None:
                 kubeconfig_document(self.settings())
             if self.allowed_namespaces and self.default_namespace not in self.allowed_namespaces:
                 raise ConfigurationError(
@@ -94,12 +105,15 @@ class KubernetesCluster(Block):
         return self
 
     def settings(self) -> ClusterSettings:
-        """Return what the Kubernetes target works with."""
+        """Return what the Kubernetes target works with. Raises ConfigurationError for a file that cannot be read."""
+        kubeconfig = self.kubeconfig
+        if self.kubeconfig_file is not None:
+            kubeconfig = mounted_secret(self.kubeconfig_file, field="kubeconfig_file")
         return ClusterSettings(
             name=self.cluster_name,
             default_namespace=self.default_namespace,
             allowed_namespaces=tuple(self.allowed_namespaces),
-            kubeconfig=self.kubeconfig,
+            kubeconfig=kubeconfig,
             context=self.context,
             in_cluster=self.in_cluster,
             server=self.server,

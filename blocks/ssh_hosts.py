@@ -8,9 +8,11 @@ from prefect.types import SecretDict
 from pydantic import BaseModel, Field, SecretStr, model_validator
 
 from blocks.form import FORM, Secret, SecretText, Text, mistakes
+from blocks.mounted import mounted_secret, refuse_both
 from countersign.errors import ConfigurationError, CountersignError
 from countersign.targets.hosts.fleet import LINGER_SECONDS, OUTPUT_LIMIT, PER_HOST, FleetSettings, HostSettings
 
+_ANY_KEY = SecretStr("in a file that is not read yet")
 Port = Annotated[int, Field(ge=1, le=65535)]
 Seconds = Annotated[int, Field(ge=1, le=60)]
 AT_ONCE = 16
@@ -65,6 +67,11 @@ class SSHHosts(Block):
         title="Private key",
         description="Text of the key file (Ed25519, ECDSA or RSA) for every host without a key of its own.",
     )
+    private_key_file: Text = Field(
+        default=None,
+        title="Private key file",
+        description="In place of its text: a file's name in the workers' folder of mounted secrets.",
+    )
     passphrase: Secret = Field(
         default=None, title="Passphrase", description="Of the private key above, if it has one."
     )
@@ -116,17 +123,27 @@ class SSHHosts(Block):
                     f"private_keys has a key for {unknown[0]!r}, which is not among the hosts",
                     hint="the hosts: " + ", ".join(host.name for host in self.hosts),
                 )
-            for host in self.settings().hosts:
-                private_key(host)
+            refuse_both("private_key", self.private_key, self.private_key_file)
+            # Whether there is the file shows only where the worker runs; check() asks there.
+            for host in self._fleet(_ANY_KEY if self.private_key_file else self.private_key).hosts:
+                if host.private_key is not _ANY_KEY:
+                    private_key(host)
                 for line in host.host_keys:
                     parse_host_key(line, host=host.name)
         return self
 
     def settings(self) -> FleetSettings:
-        """Return what the SSH target works with. Raises ConfigurationError naming the host."""
+        """Return what the SSH target works with. Raises ConfigurationError naming the host or the file."""
+        key = self.private_key
+        if self.private_key_file is not None:
+            key = mounted_secret(self.private_key_file, field="private_key_file")
+        return self._fleet(key)
+
+    def _fleet(self, key: SecretStr | None) -> FleetSettings:
+        """Return the settings with `key` for every host that has none of its own."""
         return FleetSettings(
             name=self.fleet_name,
-            hosts=tuple(self._host(host) for host in self.hosts),
+            hosts=tuple(self._host(host, key) for host in self.hosts),
             connect_timeout=self.connect_timeout,
             auth_timeout=self.auth_timeout,
             output_limit=self.output_limit,
@@ -172,9 +189,9 @@ class SSHHosts(Block):
                 raise ConfigurationError(f"private_keys: the key of {name!r} is not text", hint="paste the key file")
         return {name: SecretStr(key) for name, key in given.items()}
 
-    def _host(self, host: SSHHost) -> HostSettings:
+    def _host(self, host: SSHHost, shared: SecretStr | None) -> HostSettings:
         own = self._own_keys().get(host.name)
-        key = own or self.private_key
+        key = own or shared
         if key is None:
             raise ConfigurationError(
                 f"there is no private key for {host.name!r}", hint="fill in private_key, or add it to private_keys"

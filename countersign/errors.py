@@ -62,6 +62,12 @@ class MemoryUnavailable(ConfigurationError):
     code = "memory_unavailable"
 
 
+class PolicyNotTrusted(ConfigurationError):
+    """The policy on record is not what its administrators signed, or not the newest one, so nothing is done by it."""
+
+    code = "policy_not_trusted"
+
+
 class InvalidInput(CountersignError):
     """A value given by the caller is not acceptable; the message names the field."""
 

@@ -64,6 +64,18 @@ def write_secret_file(folder: Path | None, name: str, content: bytes) -> bool:
     return True
 
 
+def replace_secret_file(folder: Path | None, name: str, content: bytes) -> None:
+    """Write `folder`/`name`, mode 600, in one step, in the place of what is there. Raises ConfigurationError."""
+    path = _in(folder, name)
+    draft = f".{name}.{secrets.token_hex(8)}"
+    write_secret_file(folder, draft, content)
+    try:
+        path.with_name(draft).replace(path)
+    except OSError as error:
+        path.with_name(draft).unlink(missing_ok=True)
+        raise ConfigurationError(f"{path} cannot be written: {error.strerror}", hint="check its owner") from None
+
+
 def make_key(folder: Path | None, name: str) -> bytes:
     """Return the key in `folder`/`name`, 64 hexadecimal digits, made at random where there is none yet.
 
@@ -83,7 +95,11 @@ def _in(folder: Path | None, name: str) -> Path:
 
 
 def _refuse_shared(path: Path, status: os.stat_result) -> None:
-    if stat.S_IMODE(status.st_mode) & 0o077:
+    others = 0o077
+    if status.st_uid == 0 and status.st_gid == os.getegid() and os.geteuid() != 0:
+        # What root gave to this process's own group to read, as Kubernetes mounts a secret for an fsGroup.
+        others = 0o037
+    if stat.S_IMODE(status.st_mode) & others:
         raise ConfigurationError(
             f"{path} can be read or written by others (mode {stat.S_IMODE(status.st_mode):o})",
             hint=f"chmod 600 {path}",

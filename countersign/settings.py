@@ -41,8 +41,12 @@ class Settings(BaseSettings):
     audit_head_file: Path | None = Field(
         default=None, description="where the audit's newest signed head is kept; else audit-head in the trust folder"
     )
-    policy_file: Path | None = Field(default=None, description="policy document (YAML); the block wins over it")
-    policy_block: str | None = Field(default=None, description="name of the PolicyDocument block")
+    secrets_dir: Path | None = Field(
+        default=None, description="folder of mounted secrets; blocks may name files in it, and none elsewhere"
+    )
+    policy_file: Path | None = Field(
+        default=None, description="policy document (YAML) that decides in place of the one on record"
+    )
     cluster_block: str | None = Field(
         default=None,
         description="name of the default cluster's KubernetesCluster block; "

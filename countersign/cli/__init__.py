@@ -19,6 +19,7 @@ from countersign.cli import (
     migrate,
     parse,
     playbooks,
+    policy,
     reconcile,
     status,
     steps,
@@ -59,6 +60,7 @@ app.add_typer(executions)
 app.add_typer(clusters.commands)
 app.add_typer(hosts.commands)
 app.add_typer(keys.commands)
+app.add_typer(policy.commands)
 app.add_typer(channels.commands)
 app.add_typer(incidents.commands)
 app.add_typer(knowledge.commands)

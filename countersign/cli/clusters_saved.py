@@ -23,7 +23,7 @@ class SavedCluster:
     block: str
     """The block's name."""
     saved: "KubernetesCluster | None"
-    """None where the block's fields cannot be right."""
+    """None where the block's fields cannot be right, or a file that it names cannot be read here."""
     is_default: bool
     problem: ConfigurationError | None
     """Why it cannot be used, as far as that shows without connecting."""
@@ -76,18 +76,19 @@ def saved_clusters(settings: Settings) -> tuple[SavedCluster, ...]:
 
 
 async def _saved(settings: Settings) -> tuple[SavedCluster, ...]:
-    from blocks.clusters import cluster_name, clusters_in  # noqa: PLC0415 - Prefect takes two seconds to import
+    from blocks.clusters import cluster_name, clusters_in, settings_of  # noqa: PLC0415 - Prefect takes two seconds to import
 
     found, clusters = await clusters_in(settings)
     saved = []
     for block, each in found.items():
-        name, own = cluster_name(each), each.block if isinstance(each.block, ConfigurationError) else None
+        name, meant = cluster_name(each), settings_of(each)
+        own = meant if isinstance(meant, ConfigurationError) else None
         shared = clusters.by_name[name]
         saved.append(
             SavedCluster(
                 name=name,
                 block=block,
-                saved=None if isinstance(each.block, ConfigurationError) else each.block,
+                saved=None if own is not None or isinstance(each.block, ConfigurationError) else each.block,
                 is_default=name == clusters.default,
                 problem=own or (shared if isinstance(shared, ConfigurationError) else None),
             )

@@ -10,7 +10,6 @@ import typer
 
 from countersign.cli.clusters_saved import saved_clusters
 from countersign.cli.exit_codes import CONFIGURATION
-from countersign.cli.policy_text import UNCONFIGURED
 from countersign.cli.screen import say
 from countersign.errors import ConfigurationError, CountersignError, TargetNotFound
 from countersign.execution.clusters import ADD
@@ -70,20 +69,14 @@ def _asked(name: str, check: Callable[[], str]) -> Answer:
 
 
 def _database(settings: Settings) -> str:
-    from countersign.cli.opened import check_that_a_stack_is_named  # noqa: PLC0415
+    from countersign.cli.opened import records  # noqa: PLC0415
     from countersign.records.control import kill_switch  # noqa: PLC0415
-    from countersign.records.database import check_schema, connect, transaction  # noqa: PLC0415
+    from countersign.records.database import transaction  # noqa: PLC0415
     from countersign.records.migrate import head_revision  # noqa: PLC0415
 
-    check_that_a_stack_is_named(settings)
-    engine = connect(settings.database_url, timeout=settings.database_timeout_seconds)
-    try:
-        check_schema(engine)
-        with transaction(engine) as session:
-            switch = kill_switch(session)
-            stopped = f". Its kill switch is ON: {switch.reason}" if switch.is_on else ""
-    finally:
-        engine.dispose()
+    with records(settings) as engine, transaction(engine) as session:
+        switch = kill_switch(session)
+        stopped = f". Its kill switch is ON: {switch.reason}" if switch.is_on else ""
     return f"PostgreSQL answers, tables are at version {head_revision()}{stopped}"
 
 
@@ -148,18 +141,11 @@ def _workers(_settings: Settings) -> str:
 
 
 def _policy(settings: Settings) -> str:
-    from blocks import PolicyDocument  # noqa: PLC0415
-    from blocks.loading import load_block  # noqa: PLC0415
-    from countersign.policy.loading import load_policy_file  # noqa: PLC0415
+    from countersign.cli.opened import records  # noqa: PLC0415
+    from countersign.execution.policy_checking import check_policy  # noqa: PLC0415
 
-    if settings.policy_block is not None:
-        return asyncio.run(load_block(PolicyDocument, settings.policy_block)).check()
-    if settings.policy_file is not None:
-        return f"{len(load_policy_file(settings.policy_file).signers)} signers in {settings.policy_file}"
-    raise ConfigurationError(
-        "no policy is configured, so nobody may sign anything",
-        hint=UNCONFIGURED,
-    )
+    with records(settings) as engine:
+        return str(check_policy(settings, engine))
 
 
 def _clusters(settings: Settings) -> list[Answer]:

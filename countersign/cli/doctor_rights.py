@@ -1,9 +1,9 @@
 """What `countersign doctor` asks a cluster about rights: those of every operation that the policy allows."""
 
-from countersign.cli.policy_text import read_policy_text
+from countersign.cli.opened import records
 from countersign.errors import ConfigurationError
+from countersign.execution.policy_in_force import policy_source
 from countersign.policy.document import Policy
-from countersign.policy.loading import load_policy
 from countersign.policy.operations import matches_any
 from countersign.policy.risk import RiskLevel
 from countersign.settings import Settings
@@ -16,7 +16,8 @@ from countersign.targets.kubernetes.rights import OPERATIONS
 def operations_in_question(settings: Settings, cluster: str) -> tuple[str, ...]:
     """Return the operations that the policy allows on `cluster` at any risk; all of them where it cannot be read."""
     try:
-        return allowed_operations(load_policy(read_policy_text(settings).text).at_cluster(cluster))
+        with records(settings) as engine:
+            return allowed_operations(policy_source(settings, engine).read().policy.at_cluster(cluster))
     except ConfigurationError:
         return OPERATIONS
 

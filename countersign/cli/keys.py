@@ -8,7 +8,7 @@ import typer
 
 from countersign.cli.policy_text import PolicyText, read_policy_text
 from countersign.cli.screen import say
-from countersign.errors import ConfigurationError, InvalidInput
+from countersign.errors import CountersignError, InvalidInput
 from countersign.policy.entering import entry_of, with_signer
 from countersign.policy.keys import generate_ed25519, load_public_key
 from countersign.policy.risk import RiskLevel
@@ -78,11 +78,11 @@ def _signer(name: str, public: str, may_sign: RiskLevel) -> Signer:
 
 def _keep(policy: PolicyText, text: str, signer: Signer) -> None:
     try:
-        policy.keep(text)
-    except ConfigurationError:
+        said = policy.keep(text, f"{signer.name} may sign up to the risk {signer.may_sign}")
+    except CountersignError:
         say(f"Not entered. The policy's entry is\nsigners:\n{entry_of(signer)}", err=True)
         raise
-    say(f"{signer.name} may sign up to the risk {signer.may_sign}: entered in {policy.source}.", err=True)
+    say(f"{signer.name} may sign up to the risk {signer.may_sign}: {said}.", err=True)
 
 
 def _write_private(path: Path, text: str) -> None:

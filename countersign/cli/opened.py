@@ -1,6 +1,8 @@
 """What the commands work with: the same services as the flows, or the records alone."""
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from uuid import UUID
 
 from sqlalchemy import Engine
@@ -25,7 +27,20 @@ def open_records() -> Engine:
 
     Raises ConfigurationError, DatabaseUnavailable.
     """
-    settings = load_settings()
+    return _connected(load_settings())
+
+
+@contextmanager
+def records(settings: Settings) -> Iterator[Engine]:
+    """Connect to the records of `settings` for a while. Raises what `open_records` raises."""
+    engine = _connected(settings)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+
+
+def _connected(settings: Settings) -> Engine:
     check_that_a_stack_is_named(settings)
     engine = connect(settings.database_url, timeout=settings.database_timeout_seconds)
     check_schema(engine)

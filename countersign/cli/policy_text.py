@@ -1,65 +1,67 @@
-"""The policy's text where the settings say that it is: read to be changed, and kept again."""
+"""The policy's text that is in force: read to be changed, and put in force again in the way that the settings say."""
 
-import asyncio
+import getpass
 import os
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from countersign.cli.opened import open_records
 from countersign.errors import ConfigurationError
+from countersign.execution.policy_changing import machines_key, publish
+from countersign.execution.policy_in_force import PolicyFile, pinned_administrators, policy_source
+from countersign.policy.entering import FIRST
+from countersign.records.database import transaction
 from countersign.settings import Settings
-
-UNCONFIGURED = (
-    "save a block of type Countersign: policy in Prefect's UI and name it in COUNTERSIGN_POLICY_BLOCK, "
-    "or name a file in COUNTERSIGN_POLICY_FILE"
-)
 
 
 @dataclass(frozen=True)
 class PolicyText:
-    """A policy's text, and how it is kept once it is another one."""
+    """A policy's text, and how another one is put in its place."""
 
     source: str
     text: str
-    keep: Callable[[str], None]
-    """Raises ConfigurationError; the policy is as it was then."""
+    keep: Callable[[str, str], str]
+    """Takes the new text and the reason, and says what became of it. Raises ConfigurationError, NotApproved: the
+    policy is as it was then."""
 
 
 def read_policy_text(settings: Settings) -> PolicyText:
-    """Return the text of the policy that is in force. Raises ConfigurationError."""
-    if settings.policy_block is not None:
-        return _of_block(settings.policy_block)
+    """Return the text of the policy that is in force, or a first one where there is none.
+
+    Raises ConfigurationError, DatabaseUnavailable.
+    """
     if settings.policy_file is not None:
         return _of_file(settings.policy_file)
-    raise ConfigurationError("no policy is configured, so nobody may sign anything", hint=UNCONFIGURED)
+    return _on_record(settings)
 
 
-def _of_block(name: str) -> PolicyText:
-    from blocks import PolicyDocument  # noqa: PLC0415 - Prefect takes two seconds to import
-    from blocks.loading import load_block, save_block  # noqa: PLC0415
+def _on_record(settings: Settings) -> PolicyText:
+    engine = open_records()
+    found = policy_source(settings, engine).read()
 
-    block = asyncio.run(load_block(PolicyDocument, name))
+    def keep(text: str, reason: str) -> str:
+        administrators = pinned_administrators(settings.trust_dir)
+        own = machines_key(settings.trust_dir, administrators)
+        with transaction(engine) as session:
+            made = publish(session, text, author=getpass.getuser(), reason=reason, own=own, pinned=administrators)
+        return made.said
 
-    def keep(text: str) -> None:
-        block.document = text
-        asyncio.run(save_block(block, name))
-
-    return PolicyText(f"the policy block {name!r}", block.document, keep)
+    return PolicyText(f"policy, {found.mark}" if found.mark else "policy", found.document or FIRST, keep)
 
 
 def _of_file(path: Path) -> PolicyText:
-    from countersign.policy.loading import read_policy_file  # noqa: PLC0415 - as the other half
-
-    def keep(text: str) -> None:
+    def keep(text: str, _reason: str) -> str:
         try:
             _replace(path.resolve(), text)
         except OSError as error:
             raise ConfigurationError(
                 f"the policy file {path} cannot be written: {error.strerror}", hint="enter the signer by hand"
             ) from None
+        return f"it is in {path}"
 
-    return PolicyText(str(path), read_policy_file(path), keep)
+    return PolicyText(str(path), PolicyFile(path).read().document, keep)
 
 
 def _replace(path: Path, text: str) -> None:

@@ -95,6 +95,7 @@ def approval_json(session: Session, approval_id: UUID) -> dict[str, Any]:
             "id": str(row.id),
             "dry_run": row.dry_run,
             "outcome": row.outcome,
+            "policy": {"number": row.policy_number, "hash": row.policy_hash} if row.policy_hash else None,
             "worker": row.worker,
             "started_at": row.started_at.isoformat(),
             "report": row.report,

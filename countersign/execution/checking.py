@@ -38,6 +38,7 @@ from countersign.policy.checks import (
     enforce,
 )
 from countersign.policy.custom import leaves
+from countersign.policy.document import Policy
 from countersign.policy.operations import INVESTIGATE
 from countersign.policy.risk import RiskLevel
 from countersign.records.approvals import signatures_of
@@ -45,7 +46,7 @@ from countersign.records.control import kill_switch
 from countersign.records.database import clock, transaction
 from countersign.records.owned import Owned
 from countersign.records.playbooks import NAME_LIMIT, find_playbook, playbook_with_id, versions_with_steps
-from countersign.records.queries import count_recent_executions
+from countersign.records.queries import count_recent_executions, recent_executions_at
 from countersign.records.states import ApprovalStatus, PlaybookStatus
 from countersign.records.tables import Approval, Playbook, PlaybookVersion
 from countersign.targets.kubernetes.kinds import api_kind
@@ -241,12 +242,27 @@ def target_checks(
     facts, policy = _facts(services, approval, operation), policy_for(services, approval)
     assert facts is not None
     places = _places(services, approval, operation, resolution.refs, now=now)
-    since = now - timedelta(hours=1)
+    return (*places, _rate_check(services, policy, facts.operation, resolution, owned, now=now))
+
+
+def _rate_check(
+    services: Services, policy: Policy, operation: str, resolution: Resolution, owned: Owned, *, now: datetime
+) -> Check:
+    hour = timedelta(hours=1)
     with transaction(services.engine) as session:
-        counts = [
-            count_recent_executions(session, ref.key, since, except_for=owned.execution_id) for ref in resolution.refs
-        ]
-    return (*places, check_rate(policy, facts.operation, max(counts, default=0)))
+        counts = {
+            ref.key: count_recent_executions(session, ref.key, now - hour, except_for=owned.execution_id)
+            for ref in resolution.refs
+        }
+        most = max(counts.values(), default=0)
+        check = check_rate(policy, operation, most)
+        limit = policy.max_actions_per_target_and_hour
+        if check.passed or limit is None:
+            return check
+        busiest = next(key for key, count in counts.items() if count == most)
+        times = recent_executions_at(session, busiest, now - hour, except_for=owned.execution_id)
+    room_at = times[len(times) - limit] + hour if len(times) >= limit else None
+    return check_rate(policy, operation, most, room_at=room_at)
 
 
 def _places(

@@ -8,6 +8,7 @@ from typing import Any
 from countersign.actions.operation import Reading
 from countersign.policy.checks import Check
 from countersign.records.owned import Owned
+from countersign.records.policy_versions import PolicyMark
 from countersign.records.tables import Approval
 from countersign.targets.kubernetes.investigate import Evidence
 from countersign.targets.model import Finding, Plan, Resolution, Snapshot
@@ -24,6 +25,8 @@ class Known:
     reading: Reading | None = None
     description: Mapping[str, Any] = field(default_factory=dict)
     """The reading as JSON values (countersign.actions.describe)."""
+    policy: PolicyMark | None = None
+    """By which policy it was decided."""
     signers: tuple[str, ...] = ()
     checks: list[Check] = field(default_factory=list)
     resolution: Resolution | None = None

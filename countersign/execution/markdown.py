@@ -47,6 +47,7 @@ def render(report: Report, follow_up: FollowUp | None = None, *, language: str |
             "" if report.duration_ms is None else say("report.milliseconds", value=report.duration_ms),
         ),
         (say("report.plan"), _Code(report.plan_hash) if report.plan_hash else ""),
+        (say("report.policy"), _policy(report, say)),
     ]
     parts.append(_table(("", ""), [row for row in facts if row[1]]))
     if report.checks:
@@ -72,6 +73,13 @@ def render(report: Report, follow_up: FollowUp | None = None, *, language: str |
     if follow_up is not None:
         parts += _followed(follow_up, say)
     return "\n\n".join(parts) + "\n"
+
+
+def _policy(report: Report, say: Say) -> str:
+    if report.policy_hash is None:
+        return ""
+    known = {"number": report.policy_number, "hash": report.policy_hash}
+    return say("report.policy_file" if report.policy_number is None else "report.policy_version", **known)
 
 
 def _followed(follow_up: FollowUp, say: Say) -> Iterable[str]:

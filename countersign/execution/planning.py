@@ -1,4 +1,4 @@
-"""The records' part of planning: the exclusive hold on the objects, and what was there before."""
+"""The records' part of planning: which policy decides, the hold on the objects, and what was there before."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,11 +6,28 @@ from typing import Any
 from sqlalchemy import Engine
 
 from countersign.errors import TargetHeld
+from countersign.execution.services import Services
 from countersign.records.database import transaction
 from countersign.records.evidence import Seen, store_before
 from countersign.records.holds import HeldBy, acquire
 from countersign.records.owned import Owned
+from countersign.records.policy_versions import PolicyMark, note_policy
+from countersign.records.queries import get_execution
 from countersign.targets.model import Resolution, Snapshot
+
+
+def note_decided_by(services: Services, owned: Owned) -> PolicyMark | None:
+    """Put on record by which policy the execution is decided, and return it. Raises StaleFence."""
+    with transaction(services.engine) as session:
+        note_policy(session, owned, services.policy_mark)
+    return services.policy_mark
+
+
+def decided_by(engine: Engine, owned: Owned) -> PolicyMark | None:
+    """Return by which policy an earlier owner decided, if it got that far."""
+    with transaction(engine) as session:
+        row = get_execution(session, owned.execution_id)
+    return None if row.policy_hash is None else PolicyMark(row.policy_number, row.policy_hash)
 
 
 def hold(engine: Engine, owned: Owned, resolution: Resolution) -> HeldBy | None:

@@ -84,6 +84,9 @@ class Report(_Part):
     requested_names: tuple[str, ...] = ()
     """The names as the action wrote them, where the resolver found others."""
     plan_hash: str | None = None
+    policy_number: int | None = None
+    """The version of the policy that it was decided by; None where the policy was a mounted file."""
+    policy_hash: str | None = None
     signers: tuple[str, ...] = ()
     checks: tuple[CheckReport, ...] = ()
     findings: tuple[FindingReport, ...] = ()

@@ -113,7 +113,9 @@ class Run:
         match claim.result:
             case ClaimResult.CLAIMED | ClaimResult.TAKEN_OVER:
                 assert claim.owned is not None
-                self.known = Known(approval, claim.owned, taken_over=claim.result is ClaimResult.TAKEN_OVER)
+                taken_over = claim.result is ClaimResult.TAKEN_OVER
+                decided = planning.decided_by(self.services.engine, claim.owned) if taken_over else None
+                self.known = Known(approval, claim.owned, taken_over=taken_over, policy=decided)
                 self.at("claimed")
                 return None
             case ClaimResult.HELD:
@@ -172,6 +174,7 @@ class Run:
             return
         known, now = self.known, datetime.now(UTC)
         assert known.reading is not None
+        known.policy = planning.note_decided_by(self.services, known.owned)
         checking.check_approved(self.services, known.approval, dry_run=self.dry_run)
         verified = checking.verified_signatures(self.services, known.approval)
         known.signers = verified.signers

@@ -13,6 +13,7 @@ from countersign.execution.channels import Channels
 from countersign.execution.clusters import NO_CLUSTERS, Clusters
 from countersign.execution.sealing import Seal, read_seal
 from countersign.policy.document import Policy
+from countersign.records.policy_versions import PolicyMark
 from countersign.settings import Settings
 from countersign.targets.hosts.fleet import FleetSettings
 from countersign.targets.kubernetes.investigate import Evidence, run_investigation
@@ -27,7 +28,9 @@ class Services:
     engine: Engine
     policy: Policy
     reread_policy: Callable[[], Policy]
-    """Reads the policy again, for the kill switch immediately before the effect."""
+    """Reads the policy again: what may have changed is asked before every intent."""
+    policy_mark: PolicyMark | None = None
+    """Which policy that is, for the record; None where there is none yet."""
     signing_secrets: Mapping[str, SecretStr] = field(default_factory=dict)
     """HMAC secrets by key id."""
     clusters: Clusters = NO_CLUSTERS

@@ -116,6 +116,8 @@ def build_report(
         targets=tuple(map(str, plan.refs if plan else resolution.refs if resolution else ())),
         requested_names=resolution.requested if resolution and resolution.requested != found else (),
         plan_hash=plan.hash if plan else None,
+        policy_number=known.policy.number if known.policy else None,
+        policy_hash=known.policy.hash if known.policy else None,
         signers=known.signers,
         checks=tuple(CheckReport(name=c.name, passed=c.passed, reason=c.reason) for c in known.checks),
         findings=tuple(FindingReport(severity=f.severity, code=f.code, message=f.message) for f in known.findings),

@@ -96,7 +96,7 @@ def _check_key(key: Ed25519PrivateKey, *, signer: str, policy: Policy) -> None:
         person = f"{signer} has other keys there" if policy.keys_of(signer) else f"nor is {signer} in the policy"
         raise NotApproved(
             f"this key ({key_id}) is not in the policy, {person}: its signature would not count",
-            hint="add the entry that `countersign keys new` printed to `signers` in the policy block, then sign",
+            hint="have the entry that `countersign keys new` printed put in the policy (`countersign keys enter`)",
         )
     if identity(owner.name) != identity(signer):
         raise InvalidInput(

@@ -7,7 +7,7 @@ reasons at once. Facts are values of this module: the policy knows neither targe
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Protocol
 
@@ -42,6 +42,8 @@ class Check:
     """A clause without a full stop, for the record and for the refusal."""
     hint: str | None = None
     """What would work, if it did not pass."""
+    until: str | None = None
+    """When it will pass by itself, if it did not and time alone is against it."""
 
 
 @dataclass(frozen=True)
@@ -127,10 +129,11 @@ def check_place(policy: Policy, facts: RequestFacts, now: datetime) -> tuple[Che
     return (_protected(policy, facts), _freeze_window(policy, facts, now))
 
 
-def check_rate(policy: Policy, operation: str, recent_actions: int) -> Check:
+def check_rate(policy: Policy, operation: str, recent_actions: int, *, room_at: datetime | None = None) -> Check:
     """Answer whether the target was acted on too often.
 
     `recent_actions` counts those in the hour before now, this one left out; for several targets the largest.
+    `room_at` is when enough of them will be older.
     """
     limit = policy.max_actions_per_target_and_hour
     if limit is not None and operation not in READ_ONLY and recent_actions >= limit:
@@ -139,6 +142,7 @@ def check_rate(policy: Policy, operation: str, recent_actions: int) -> Check:
             False,
             f"{recent_actions} actions on this target in the last hour, {limit} are allowed",
             "find out why it needs so many; the limit is max_actions_per_target_and_hour",
+            room_at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC") if room_at else None,
         )
     return Check(Question.RATE, True, f"{recent_actions} actions on this target in the last hour")
 
@@ -303,6 +307,7 @@ def _not_frozen(policy: Policy, now: datetime, *, namespace: str | None, host: s
                 False,
                 f"{what}: {window.reason.rstrip('.')}",
                 f"run it after {window.until()}",
+                window.until(),
             )
     return Check(Question.FREEZE_WINDOW, True, "no freeze is on")
 

@@ -11,6 +11,12 @@ from countersign.policy.names import identity
 from countersign.policy.risk import RiskLevel
 from countersign.policy.signers import Signer
 
+FIRST = """\
+protected_namespaces: [kube-system, kube-public, kube-node-lease]
+max_affected_pods: 50
+"""
+"""What a first policy begins with; the defaults hold for the rest, and signers are entered."""
+
 
 def entry_of(signer: Signer) -> str:
     """Return the policy's entry for a signer with an Ed25519 key, as YAML below `signers:`."""

@@ -36,6 +36,7 @@ def _public_key(text: str) -> str:
 
 
 Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_printable)]
+PublicKey = Annotated[str, AfterValidator(_public_key)]
 
 
 class Signer(BaseModel):
@@ -44,7 +45,7 @@ class Signer(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     name: Name
-    ed25519: Annotated[str, AfterValidator(_public_key)] | None = None
+    ed25519: PublicKey | None = None
     """The public key, kept as base64 of its 32 bytes."""
     hmac: Name | None = None
     """The id of an HMAC key; its secret is given beside the policy."""

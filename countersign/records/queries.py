@@ -25,6 +25,15 @@ RECENT_EXECUTIONS = text("""
       AND target_hold.execution_id IS DISTINCT FROM :except_for
 """)
 
+# When those took it, the oldest first.
+RECENT_TIMES = text("""
+    SELECT min(target_hold.acquired_at)
+    FROM target_hold JOIN execution ON execution.id = target_hold.execution_id AND NOT execution.dry_run
+    WHERE target_hold.target_key = :target_key AND target_hold.acquired_at >= :since
+      AND target_hold.execution_id IS DISTINCT FROM :except_for
+    GROUP BY target_hold.execution_id ORDER BY 1
+""")
+
 # Approved, and nobody has started them (ix_approval_waiting_updated_at).
 NEVER_STARTED = text("""
     SELECT id, updated_at FROM approval
@@ -115,6 +124,14 @@ def count_recent_executions(
     """Return how many executions took the target since then, for rate limits; `except_for` is not counted."""
     asked = {"target_key": target_key, "since": since, "except_for": except_for}
     return int(session.execute(RECENT_EXECUTIONS, asked).scalar_one())
+
+
+def recent_executions_at(
+    session: Session, target_key: str, since: datetime, *, except_for: UUID | None = None
+) -> Sequence[datetime]:
+    """Return when the executions that `count_recent_executions` counts took the target, the oldest first."""
+    asked = {"target_key": target_key, "since": since, "except_for": except_for}
+    return list(session.execute(RECENT_TIMES, asked).scalars())
 
 
 def never_started(session: Session, *, older_than_seconds: float = 60, limit: int = 100) -> Sequence[UUID]:

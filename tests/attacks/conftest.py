@@ -6,9 +6,10 @@ from uuid import UUID
 import pytest
 from sqlalchemy import Engine, text
 
+from tests.attacks.town import build, town
 from tests.execution.conftest import Office, cluster, household, office, running_cluster
 
-__all__ = ["Office", "cluster", "household", "office", "running_cluster"]
+__all__ = ["Office", "build", "cluster", "household", "office", "running_cluster", "town"]
 
 Sql = Callable[..., None]
 

@@ -29,11 +29,6 @@ def kubeconfig(server: str = "https://127.0.0.1:1", token: str = SECRET, **conte
 
 
 CLUSTER: dict[str, Any] = {"cluster_name": "production", "server": "https://127.0.0.1:1", "token": SECRET}
-POLICY: dict[str, Any] = {
-    "document": "signers:\n  - name: bot\n    hmac: bot-key\n",
-    "hmac_secrets": {"bot-key": SECRET},
-}
-
 CHANNELS: dict[str, Any] = {
     "channels": [
         {

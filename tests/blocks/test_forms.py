@@ -7,15 +7,13 @@ from prefect.blocks.core import Block
 from pydantic import SecretStr, ValidationError
 
 import blocks
-from blocks import KubernetesCluster, NotificationChannels, PolicyDocument, SSHHosts
-from countersign.errors import ConfigurationError
+from blocks import KubernetesCluster, NotificationChannels, SSHHosts
 from tests.blocks.examples import (
     CHANNELS,
     CLIENT_KEY,
     CLUSTER,
     HOST_KEY,
     OTHER_KEY,
-    POLICY,
     SECRET,
     hosts,
     kubeconfig,
@@ -95,36 +93,6 @@ def test_a_cluster_gives_the_target_its_settings() -> None:
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
-        ({"document": "kill_swich: true"}, "kill_swich: there is no such field; did you mean kill_switch?"),
-        (POLICY | {"hmac_secrets": {"bot-key": "hunter2"}}, "is 7 bytes long"),
-        (POLICY | {"hmac_secrets": {"bot-kye": SECRET}}, "'bot-kye', which no signer of the policy has"),
-        (POLICY | {"hmac_secrets": {"bot-key": 5}}, "is not text"),
-    ],
-)
-def test_a_mistake_in_a_policy_is_said_when_it_is_made(fields: dict[str, Any], said: str) -> None:
-    assert said in mistake(PolicyDocument, **fields)
-
-
-def test_a_policy_block_gives_the_policy_and_its_secrets() -> None:
-    block = PolicyDocument(**POLICY)
-    assert [signer.name for signer in block.policy().signers] == ["bot"]
-    assert block.secrets() == {"bot-key": SecretStr(SECRET)}
-    assert block.check() == "bot may sign; 0 freeze windows. The policy's kill_switch is off."
-
-
-def test_the_example_in_the_form_is_a_policy_that_still_needs_a_signer() -> None:
-    with pytest.raises(ConfigurationError, match="names no signers"):
-        PolicyDocument().check()
-
-
-def test_a_policy_whose_secret_is_missing_does_not_pass_its_check() -> None:
-    with pytest.raises(ConfigurationError, match="the secrets of the HMAC keys bot-key are missing"):
-        PolicyDocument(document=POLICY["document"]).check()
-
-
-@pytest.mark.parametrize(
-    ("fields", "said"),
-    [
         (hosts(hosts=[]), "hosts"),
         (hosts(private_key=None), "there is no private key for 'web-1'"),
         (hosts(private_key=SECRET), "private_key of web-1 cannot be read"),
@@ -162,16 +130,15 @@ def test_a_fleet_gives_the_target_its_settings() -> None:
     [
         (KubernetesCluster, CLUSTER, SECRET),
         (KubernetesCluster, {"kubeconfig": kubeconfig()}, SECRET),
-        (PolicyDocument, POLICY, SECRET),
         (NotificationChannels, CHANNELS, SECRET),
         (SSHHosts, hosts(), CLIENT_KEY.private.splitlines()[2]),
         (SSHHosts, hosts(private_keys={"web-1": OTHER_KEY.private}), OTHER_KEY.private.splitlines()[2]),
     ],
-    ids=["server", "kubeconfig", "policy", "channels", "hosts", "one-host"],
+    ids=["server", "kubeconfig", "channels", "hosts", "one-host"],
 )
 def test_no_secret_is_in_what_a_block_prints(kind: type[Block], fields: dict[str, Any], secret: str) -> None:
     block = kind(**fields)
-    settings = block.secrets() if isinstance(block, PolicyDocument) else block.settings()  # type: ignore[attr-defined]
+    settings = block.settings()  # type: ignore[attr-defined]
     for shown in (repr(block), str(block), str(block.model_dump()), block.model_dump_json(), repr(settings)):
         assert secret not in shown
 

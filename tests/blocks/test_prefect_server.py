@@ -14,7 +14,7 @@ from prefect.blocks.notifications import SlackWebhook
 from prefect.blocks.webhook import Webhook
 from pydantic import SecretStr
 
-from blocks import KubernetesCluster, NotificationChannels, PolicyDocument, SSHHosts
+from blocks import KubernetesCluster, NotificationChannels, SSHHosts
 from blocks.loading import load_block
 from blocks.notification_blocks import load_addresses
 from countersign.aftermath.telling.sending import open_service
@@ -29,7 +29,6 @@ from tests.blocks.examples import (
     CLUSTER,
     HOST_KEY,
     OTHER_KEY,
-    POLICY,
     SECRET,
     hosts,
     kubeconfig,
@@ -43,8 +42,6 @@ SAVED: dict[str, tuple[type[Block], dict[str, Any]]] = {
     "with-token": (KubernetesCluster, CLUSTER),
     "with-kubeconfig": (KubernetesCluster, {"kubeconfig": kubeconfig(), "context": "green"}),
     "in-cluster": (KubernetesCluster, {"in_cluster": True}),
-    "policy": (PolicyDocument, POLICY),
-    "policy-without-secrets": (PolicyDocument, {}),
     "channels": (NotificationChannels, CHANNELS),
     "shared-key": (SSHHosts, hosts()),
     "own-key": (SSHHosts, hosts(private_keys={"web-1": OTHER_KEY.private}, passphrase=SECRET)),
@@ -82,7 +79,7 @@ def documents(api: str) -> dict[str, dict[str, Any]]:
 
 
 def test_the_command_registers_every_block_type(api: str) -> None:
-    for kind in (KubernetesCluster, NotificationChannels, PolicyDocument, SSHHosts):
+    for kind in (KubernetesCluster, NotificationChannels, SSHHosts):
         answer = httpx.get(f"{api}/block_types/slug/{kind.get_block_type_slug()}").raise_for_status().json()
         assert answer["name"] == kind.get_block_type_name()
         assert answer["description"]
@@ -117,18 +114,16 @@ def test_saving_a_form_with_its_secrets_hidden_keeps_them(saved: str, name: str)
 
 
 def test_a_form_saved_with_a_mistake_is_named_when_it_is_loaded(saved: str) -> None:
-    document = documents(saved)["policy"]
+    document = documents(saved)["in-cluster"]
     body = {
         "name": "mistaken",
-        "data": {"document": "kill_swich: true"},
+        "data": {"cluster_nmae": "production", "in_cluster": True},
         "block_type_id": document["block_type_id"],
         "block_schema_id": document["block_schema_id"],
     }
     httpx.post(f"{saved}/block_documents/", json=body).raise_for_status()
-    with pytest.raises(
-        ConfigurationError, match=r"PolicyDocument 'mistaken' cannot be used: .*did you mean kill_switch"
-    ):
-        load(PolicyDocument, "mistaken")
+    with pytest.raises(ConfigurationError, match=r"KubernetesCluster 'mistaken' cannot be used: cluster_nmae"):
+        load(KubernetesCluster, "mistaken")
 
 
 def test_a_block_that_does_not_exist_is_named(api: str) -> None:

@@ -96,7 +96,6 @@ def test_settling_what_was_not_executed_says_where_to_look_and_needs_no_prefect(
 ) -> None:
     monkeypatch.setenv("COUNTERSIGN_DATABASE_URL", database_url)
     approval_id = filed(monkeypatch, capsys)
-    monkeypatch.setenv("COUNTERSIGN_POLICY_BLOCK", "default")
     monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:1/api")
     found = ("--outcome", "success", "--reason", "revision 7 is rolled out")
     code, error = run(monkeypatch, capsys, "executions", "settle", approval_id, *found)
@@ -155,7 +154,6 @@ def test_the_kill_switch_does_not_need_prefect(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], database_url: str
 ) -> None:
     monkeypatch.setenv("COUNTERSIGN_DATABASE_URL", database_url)
-    monkeypatch.setenv("COUNTERSIGN_POLICY_BLOCK", "default")
     monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:1/api")
     assert said(monkeypatch, capsys, "kill-switch", "on", "--reason", "an outage").startswith("on, set by")
     assert said(monkeypatch, capsys, "kill-switch", "off", "--reason", "over").startswith("off, set by")

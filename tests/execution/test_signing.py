@@ -57,7 +57,7 @@ def test_a_key_that_the_policy_does_not_know_says_how_to_add_it(
         sign_approval(session, office.services, approval, signer=signer, key=key, decision=Decision.APPROVE)
     assert key_id_of(key.public_key()) in caught.value.message
     assert "`countersign keys new`" in (caught.value.hint or "")
-    assert "policy block" in (caught.value.hint or "")
+    assert "countersign keys enter" in (caught.value.hint or "")
     session.refresh(approval)
     assert approval.status == ApprovalStatus.PENDING
 

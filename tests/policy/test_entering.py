@@ -6,13 +6,15 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import Engine
 from typer.testing import CliRunner
 
-from blocks.policy_document import EXAMPLE
 from countersign.cli import app
 from countersign.errors import ConfigurationError, InvalidInput
+from countersign.execution.policy_changing import make_administrator
+from countersign.execution.policy_in_force import PolicyOnRecord
 from countersign.policy import load_policy
-from countersign.policy.entering import with_signer
+from countersign.policy.entering import FIRST, with_signer
 from countersign.policy.keys import generate_ed25519
 from countersign.policy.risk import RiskLevel
 from countersign.policy.signers import Signer
@@ -26,7 +28,7 @@ def signer(name: str, key: str = KEYS[0], may_sign: RiskLevel = RiskLevel.CRITIC
 
 FORMS = {
     "none": "max_affected_pods: 5\n",
-    "the example": EXAMPLE,
+    "the example": FIRST,
     "without a last line feed": "max_affected_pods: 5",
     "an empty list": "signers: []\n",
     "a list": f"signers:\n  - name: bob  # on call\n    ed25519: {KEYS[1]}\n# the end\nmax_affected_pods: 5\n",
@@ -117,8 +119,24 @@ def test_what_is_no_public_key_is_named(policy_file: Path, key: str) -> None:
         CliRunner().invoke(app, ["keys", "enter", "carol", key], catch_exceptions=False)
 
 
-def test_where_there_is_no_policy_the_settings_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_nothing_is_running_the_key_is_not_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(ConfigurationError, match="no policy is configured"):
+    with pytest.raises(ConfigurationError, match="COUNTERSIGN_DATABASE_URL is not set"):
         CliRunner().invoke(app, ["keys", "new", "alice", "--enter"], catch_exceptions=False)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_key_is_entered_in_the_record_by_this_machines_administrator(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trust = tmp_path / "trust"
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COUNTERSIGN_DATABASE_URL", engine.url.render_as_string(hide_password=False))
+    monkeypatch.setenv("COUNTERSIGN_TRUST_DIR", str(trust))
+    make_administrator(trust, "root")
+    for number, name in enumerate(("alice", "bob"), 1):
+        told = CliRunner().invoke(app, ["keys", "new", name, "--enter"], catch_exceptions=False)
+        assert f"version {number} of the policy, which is in force now" in told.output
+    found = PolicyOnRecord(engine, trust).read()
+    assert {one.name for one in found.policy.signers} == {"alice", "bob"}
+    assert found.administrators == ("root",)

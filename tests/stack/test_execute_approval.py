@@ -34,10 +34,10 @@ SAVE_BLOCKS = """
 import asyncio, json, sys
 from pathlib import Path
 from pydantic import SecretStr
-from countersign.sandbox.demo.household import Household, save_blocks
+from countersign.sandbox.demo.household import Household, move_in
 given = json.load(sys.stdin)
 household = Household({}, SecretStr(given["secret"]), given["policy"])
-asyncio.run(save_blocks(household, SecretStr(Path(given["kubeconfig"]).read_text())))
+asyncio.run(move_in(household, SecretStr(Path(given["kubeconfig"]).read_text())))
 """
 RUN_FLOW = """
 import asyncio, sys

@@ -10,6 +10,7 @@ from countersign.records.tables.knowledge import KnowledgeEntry
 from countersign.records.tables.learning import EvidenceSnapshot
 from countersign.records.tables.ledger import DeadLetter, LedgerStep
 from countersign.records.tables.playbook import Playbook, PlaybookChange, PlaybookVersion, TrustObservation
+from countersign.records.tables.policy import PolicySignatureRow, PolicyVersionRow
 from countersign.records.tables.rounds import ReconciliationPart
 from countersign.records.tables.trail import (
     ControlChange,
@@ -42,6 +43,8 @@ __all__ = [
     "Playbook",
     "PlaybookChange",
     "PlaybookVersion",
+    "PolicySignatureRow",
+    "PolicyVersionRow",
     "ReconciliationPart",
     "Record",
     "Signature",

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Boolean, CheckConstraint, Index, Integer, text
+from sqlalchemy import BigInteger, Boolean, CheckConstraint, ForeignKeyConstraint, Index, Integer, text
 from sqlmodel import Column, Field
 
 from countersign.records.identifiers import new_id
@@ -38,6 +38,12 @@ class Execution(Record, table=True):
         CheckConstraint("(outcome IS NULL) = (settled_at IS NULL)", name="settled_has_outcome"),
         CheckConstraint("outcome IS DISTINCT FROM 'dry_run' OR dry_run", name="dry_run_outcome"),
         CheckConstraint("(plan IS NULL) = (plan_hash IS NULL)", name="plan_has_hash"),
+        CheckConstraint("policy_number IS NULL OR policy_hash IS NOT NULL", name="policy_has_hash"),
+        ForeignKeyConstraint(
+            ["policy_number", "policy_hash"],
+            ["policy_version.number", "policy_version.hash"],
+            name="fk_execution_policy",
+        ),
         # At most one execution per approval can have an effect.
         Index(
             "uq_execution_effective",
@@ -81,6 +87,9 @@ class Execution(Record, table=True):
     report: dict[str, Any] | None = Field(default=None, sa_column=document(null=True))
     look_again_until: datetime | None = Field(default=None, sa_column=moment(null=True))
     """Until when a request may still take effect although the outcome says that it did not; None: it cannot."""
+    policy_number: int | None = Field(default=None, sa_column=Column(Integer(), nullable=True))
+    """The version of the policy that it was decided by; None where the policy was a mounted file."""
+    policy_hash: str | None = Field(default=None, sa_column=words(null=True))
 
     @property
     def owned(self) -> Owned:

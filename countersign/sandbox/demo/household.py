@@ -1,5 +1,6 @@
 """The people, the policy and the blocks that the demonstration needs. Keys are made afresh and kept in memory."""
 
+import asyncio
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,10 +9,16 @@ import yaml
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import SecretStr
 
-from blocks import KubernetesCluster, NotificationChannels, PolicyDocument
+from blocks import KubernetesCluster, NotificationChannels
+from countersign.execution.policy_changing import machines_key, publish
+from countersign.execution.policy_in_force import pinned_administrators
+from countersign.execution.signing_secrets import FILE as SECRETS
 from countersign.policy.keys import generate_ed25519, load_private_key
+from countersign.records.database import connect, transaction
 from countersign.sandbox.demo.cases import FROZEN_NAMESPACE
 from countersign.sandbox.demo.mailbox import CHANNEL, CHANNELS_BLOCK
+from countersign.secret_files import replace_secret_file
+from countersign.settings import Settings, settings
 
 PEOPLE = ("alice", "bob")
 AUTO_APPROVER = "auto_approver"
@@ -63,14 +70,28 @@ def make_household() -> Household:
     return Household(private, SecretStr(secrets.token_urlsafe(32)), yaml.safe_dump(policy, sort_keys=False))
 
 
-async def save_blocks(household: Household, kubeconfig: SecretStr) -> None:
-    """Fill in the blocks as a person would in the UI. `kubeconfig` is the file's text."""
+async def move_in(household: Household, kubeconfig: SecretStr) -> None:
+    """Fill in the cluster's block as a person would in the UI, and put the household's policy in force.
+
+    `kubeconfig` is the file's text.
+    """
     cluster = KubernetesCluster(cluster_name="sandbox", kubeconfig=kubeconfig)
     await cluster.asave(BLOCK, overwrite=True)
-    document = PolicyDocument.model_validate(
-        {"document": household.policy, "hmac_secrets": {AUTO_KEY: household.auto_secret.get_secret_value()}}
-    )
-    await document.asave(BLOCK, overwrite=True)
+    await asyncio.to_thread(put_policy_in_force, household, settings())
+
+
+def put_policy_in_force(household: Household, current: Settings) -> None:
+    """Have this machine's administrator propose, sign and activate the household's policy, and keep its secrets."""
+    secret = yaml.safe_dump({AUTO_KEY: household.auto_secret.get_secret_value()})
+    replace_secret_file(current.trust_dir, SECRETS, secret.encode("ascii"))
+    pinned = pinned_administrators(current.trust_dir)
+    own = machines_key(current.trust_dir, pinned)
+    engine = connect(current.database_url, timeout=current.database_timeout_seconds)
+    try:
+        with transaction(engine) as session:
+            publish(session, household.policy, author="demo", reason="the household's", own=own, pinned=pinned)
+    finally:
+        engine.dispose()
 
 
 async def save_channel(address: str) -> None:

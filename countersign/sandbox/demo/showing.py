@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from countersign.sandbox.demo.cases import CASES
-from countersign.sandbox.demo.household import make_household, save_blocks, save_channel
+from countersign.sandbox.demo.household import make_household, move_in, save_channel
 from countersign.sandbox.demo.mailbox import Mailbox
 from countersign.sandbox.demo.running import Result, execute_all, file_and_sign
 from countersign.sandbox.demo.surroundings import fill_in
@@ -16,11 +16,11 @@ from flows.wiring import open_services
 
 
 async def perform_all(stack: Stack, console: Console) -> list[Result]:
-    """Save the blocks, file and sign every case, execute all at once, and print the outcomes."""
+    """Save the blocks and the policy, file and sign every case, execute all at once, and print the outcomes."""
     kubeconfig = stack.addresses.kubeconfig
     assert kubeconfig is not None, "the demonstration needs the sandbox cluster"
     household = make_household()
-    await save_blocks(household, SecretStr(await asyncio.to_thread(kubeconfig.read_text)))
+    await move_in(household, SecretStr(await asyncio.to_thread(kubeconfig.read_text)))
     mailbox = Mailbox()
     await save_channel(mailbox.address)
     services = await open_services()

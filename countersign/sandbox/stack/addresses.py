@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 POOL = "countersign"
-POLICY_BLOCK = "default"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +41,6 @@ class Addresses:
             "COUNTERSIGN_DATABASE_URL": self.database_url,
             "COUNTERSIGN_STATE_DIR": str(self.state_dir),
             "COUNTERSIGN_TRUST_DIR": str(self.trust_dir),
-            "COUNTERSIGN_POLICY_BLOCK": POLICY_BLOCK,
             "PREFECT_API_URL": self.api_url,
             "PREFECT_HOME": str(self.state_dir / "prefect"),
             "PREFECT_LOGGING_EXTRA_LOGGERS": "countersign",

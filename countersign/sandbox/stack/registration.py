@@ -22,10 +22,9 @@ from prefect.exceptions import ObjectAlreadyExists
 from prefect.workers.base import BaseWorker
 from pydantic import SecretStr
 
-from blocks import KubernetesCluster, NotificationChannels, PolicyDocument, SSHHosts
+from blocks import KubernetesCluster, NotificationChannels, SSHHosts
 from blocks.ssh_hosts import SSHHost
 from countersign.errors import ConfigurationError
-from countersign.sandbox.stack.addresses import POLICY_BLOCK
 
 POOL_TYPE = "countersign-warm"
 DEFAULT = "default"
@@ -58,15 +57,13 @@ async def make_pool(name: str) -> None:
 
 
 async def make_blocks(kubeconfig: Path | None, host: Path | None) -> None:
-    """Make the block types known; save a policy to be filled in and, where named, the sandbox cluster and host.
+    """Make the block types known and, where named, save the sandbox cluster and host.
 
     `host` is the file in which the host says how it is reached. What a person has saved under these names is left
     alone.
     """
-    for kind in (KubernetesCluster, NotificationChannels, PolicyDocument, SSHHosts):
+    for kind in (KubernetesCluster, NotificationChannels, SSHHosts):
         await kind.aregister_type_and_schema()
-    with suppress(ValueError):  # there is one
-        await PolicyDocument().asave(POLICY_BLOCK)
     if kubeconfig is not None and await _replaceable(KubernetesCluster, "cluster_name"):
         text = await asyncio.to_thread(_appears, kubeconfig, log="cluster.log")
         await KubernetesCluster(cluster_name=SANDBOX, kubeconfig=SecretStr(text)).asave(DEFAULT, overwrite=True)

@@ -54,10 +54,10 @@ import asyncio, json, sys
 from pathlib import Path
 from pydantic import SecretStr
 from blocks import NotificationChannels
-from countersign.sandbox.demo.household import Household, save_blocks
+from countersign.sandbox.demo.household import Household, move_in
 given = json.load(sys.stdin)
 household = Household({}, SecretStr(given["secret"]), given["policy"])
-asyncio.run(save_blocks(household, SecretStr(Path(given["kubeconfig"]).read_text())))
+asyncio.run(move_in(household, SecretStr(Path(given["kubeconfig"]).read_text())))
 told = {"channels": [{"name": "team"}], "urls": {"team": given["channel"]}}
 asyncio.run(NotificationChannels.model_validate(told).asave("default", overwrite=True))
 """

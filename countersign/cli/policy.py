@@ -1,0 +1,255 @@
+"""`countersign policy`: what is in force, and changing it: propose, sign, activate."""
+
+import getpass
+import sys
+from difflib import unified_diff
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from pydantic import SecretStr
+from sqlmodel import Session
+
+from countersign.cli.exit_codes import OK, REFUSED
+from countersign.cli.opened import identifier, open_for_commands, open_records
+from countersign.cli.rendering import print_columns, print_none
+from countersign.cli.screen import say, screen
+from countersign.errors import ConfigurationError, InvalidInput
+from countersign.execution.explaining import explain as explain_approval
+from countersign.execution.policy_changing import (
+    KEY_FILE,
+    OwnKey,
+    machines_key,
+    own_key,
+    unchanged_version,
+)
+from countersign.execution.policy_changing import (
+    activate as activate_version,
+)
+from countersign.execution.policy_changing import (
+    propose as propose_version,
+)
+from countersign.execution.policy_changing import (
+    sign as sign_version,
+)
+from countersign.execution.policy_checking import check_policy
+from countersign.execution.policy_in_force import (
+    pinned_administrators,
+    policy_source,
+    recorded_signatures,
+    version_of,
+)
+from countersign.policy.administrators import Administrators
+from countersign.policy.loading import load_policy_file, read_policy_file
+from countersign.policy.versions import require_workable, verify_version
+from countersign.records.approvals import get_approval
+from countersign.records.database import transaction
+from countersign.records.policy_versions import PolicyMark, get_version, in_force, versions
+from countersign.settings import Settings, load_settings
+
+commands = typer.Typer(name="policy", help="What may be done, and by whose signature.", no_args_is_help=True)
+
+Number = Annotated[int, typer.Argument(help="The version's number.", metavar="NUMBER", min=1)]
+File = Annotated[Path, typer.Argument(help="The policy's YAML.")]
+Reason = Annotated[str, typer.Option(help="Why; signed and kept with the version.")]
+Administrator = Annotated[
+    str | None, typer.Option("--as", help="Which administrator signs; whose key it is unless said.")
+]
+Key = Annotated[
+    Path | None,
+    typer.Option(
+        "--key", help=f"The administrator's private Ed25519 key; {KEY_FILE} in the trust folder unless said."
+    ),
+]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+
+
+@commands.command()
+def show(
+    number: Annotated[int | None, typer.Argument(help="Another version than the one in force.", min=1)] = None,
+) -> None:
+    """Print the text of the policy that is in force, or of version NUMBER; beside it, which one that is."""
+    settings = load_settings()
+    if number is not None:
+        _require_record(settings)
+        with transaction(open_records()) as session:
+            sys.stdout.write(unchanged_version(session, number).document)
+        return
+    found = policy_source(settings, open_records()).read()
+    if found.mark is None:
+        print_none("policy")
+        return
+    sys.stdout.write(found.document)
+    signed = f", signed by {', '.join(found.administrators)}" if found.administrators else ""
+    where = settings.policy_file if found.mark.number is None else f"version {found.mark.number}"
+    say(f"{where}, {found.mark.hash}{signed}", err=True)
+
+
+@commands.command()
+def check(
+    file: Annotated[Path | None, typer.Argument(help="A policy's YAML; the record unless said.")] = None,
+) -> None:
+    """Check FILE; or verify the record: every version's hash, the chain, and the signatures on the one in force."""
+    settings = load_settings()
+    if file is not None:
+        policy = load_policy_file(file)
+        require_workable(policy, source=str(file))
+        say(f"{file}: {len(policy.signers)} signers, {len(policy.freeze_windows)} freeze windows")
+        return
+    say(str(check_policy(settings, open_records())))
+
+
+@commands.command()
+def diff(
+    old: Annotated[str | None, typer.Argument(help="A version's number; the one in force unless said.")] = None,
+    new: Annotated[str | None, typer.Argument(help="A version's number or a file; the last one unless said.")] = None,
+) -> None:
+    """Print what differs: from the version in force to the last one, from it to NEW, or from OLD to NEW."""
+    if new is None:
+        old, new = None, old
+    with transaction(open_records()) as session:
+        say(_diff(_text_of(session, old), _text_of(session, new, last=True)), nl=False)
+
+
+@commands.command()
+def propose(
+    file: File,
+    reason: Reason,
+    by: Annotated[str | None, typer.Option(help="Who proposes it; the login name unless said.")] = None,
+) -> None:
+    """Put FILE on record as the next version and print its number. It decides nothing until it is activated."""
+    settings = load_settings()
+    _require_record(settings)
+    text = read_policy_file(file)
+    with transaction(open_records()) as session:
+        made = propose_version(session, text, author=by or getpass.getuser(), reason=reason, source=str(file))
+    say(made.number)
+    say(f"Have it signed: countersign policy sign {made.number} --as ADMINISTRATOR --key FILE", err=True)
+
+
+@commands.command()
+def sign(number: Number, administrator: Administrator = None, key: Key = None, yes: Yes = False) -> None:
+    """Show what version NUMBER changes, and sign it with an administrator's key."""
+    settings = load_settings()
+    _require_record(settings)
+    pinned = pinned_administrators(settings.trust_dir)
+    own = _own_key(settings, pinned, key, administrator)
+    engine = open_records()
+    with transaction(engine) as session:
+        version = unchanged_version(session, number)
+        changed = _diff(_text_of(session, None), (f"version {number}", version.document))
+    say(f"Version {number}, proposed by {version.author} at {version.proposed_at.isoformat()}: {version.reason}")
+    say(f"hash {version.hash}\n{changed}")
+    if not yes:
+        typer.confirm(f"Sign it as {own.administrator}?", abort=True)
+    with transaction(engine) as session:
+        verified = sign_version(session, number, own, pinned)
+    have = f"{len(verified.administrators)} of {verified.quorum} ({', '.join(verified.administrators)})"
+    say(f"Signed: {have}." + (f" Now: countersign policy activate {number}" if verified.suffices else ""))
+
+
+@commands.command()
+def activate(number: Number) -> None:
+    """Put version NUMBER in force, once enough administrators have signed it."""
+    settings = load_settings()
+    _require_record(settings)
+    with transaction(open_records()) as session:
+        pinned = pinned_administrators(settings.trust_dir)
+        verified = activate_version(session, number, pinned, by=getpass.getuser())
+    say(f"Version {number} is in force, signed by {', '.join(verified.administrators)}.")
+
+
+@commands.command()
+def history(
+    changes: Annotated[bool, typer.Option("--diff", help="Also what each one changed.")] = False,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many, the last ones.")] = 20,
+) -> None:
+    """List the versions, newest first: number, status, when, who, why, whose signatures count, and the hash."""
+    settings, console = load_settings(), screen()
+    with transaction(open_records()) as session:
+        rows = versions(session, limit=limit)
+        if not rows:
+            print_none("policy")
+            return
+        pinned = pinned_administrators(settings.trust_dir)
+        now, lines = in_force(session), [("number", "status", "proposed", "by", "signed by", "hash", "reason")]
+        for row in rows:
+            verified = verify_version(version_of(row), recorded_signatures(session, row.number), pinned)
+            status = (
+                "in force" if now and row.number == now.number else "replaced" if row.activated_at else "proposed"
+            )
+            when, signed = row.proposed_at.isoformat(timespec="seconds"), ", ".join(verified.administrators) or "-"
+            lines.append(
+                (str(row.number), status, when, row.author, signed, row.hash[:12], " ".join(row.reason.split()))
+            )
+        print_columns(console, lines)
+        for row in rows if changes else ():
+            before = get_version(session, row.number - 1).document if row.number > 1 else ""
+            say(
+                "\n" + _diff((f"version {row.number - 1}", before), (f"version {row.number}", row.document)), nl=False
+            )
+
+
+@commands.command()
+def explain(approval_id: Annotated[str, typer.Argument(help="The approval's id.", metavar="ID")]) -> None:
+    """Say whether an approval would run now, and if not, which rule is against it and until when.
+
+    Exit code 4 if it would not. Nothing is sent but questions and dry runs, and nothing goes on record.
+    """
+    named = identifier(approval_id)
+    services = open_for_commands()
+    with transaction(services.engine) as session:
+        approval = get_approval(session, named)
+    found = explain_approval(services, approval)
+    console = screen()
+    by = f"policy, {services.policy_mark}" if services.policy_mark else "no policy"
+    console.print(f"It would {'' if found.runs else 'not '}run now ({by}).", markup=False)
+    for one in found.answers:
+        until = f" Until {one.until}." if one.until else ""
+        console.print(
+            f"  {'ok' if one.passed else 'NO':2}  {one.rule:14} {one.reason}.{until}", markup=False, soft_wrap=True
+        )
+        if one.hint and not one.passed:
+            console.print(f"      {'':14} hint: {one.hint}", markup=False, soft_wrap=True)
+    raise typer.Exit(OK if found.runs else REFUSED)
+
+
+def _require_record(settings: Settings) -> None:
+    if settings.policy_file is not None:
+        raise ConfigurationError(
+            f"the policy is the file {settings.policy_file}, so the record decides nothing here",
+            hint="change the file; or unset COUNTERSIGN_POLICY_FILE everywhere, and propose it",
+        )
+
+
+def _own_key(settings: Settings, pinned: Administrators, file: Path | None, name: str | None) -> OwnKey:
+    if file is None:
+        own = machines_key(settings.trust_dir, pinned)
+        if name is not None and name != own.administrator:
+            raise InvalidInput(f"the key in the trust folder is {own.administrator}'s", hint="name a file with --key")
+        return own
+    try:
+        pem = file.read_text(encoding="ascii")
+    except (OSError, UnicodeDecodeError):
+        raise InvalidInput(f"--key: {file} cannot be read as a key") from None
+    return own_key(SecretStr(pem), pinned, name=name)
+
+
+def _text_of(session: Session, named: str | None, *, last: bool = False) -> tuple[str, str]:
+    """Return a version's or a file's name and text; of the one in force, or the last one, where none is named."""
+    if named is not None and not named.isdecimal():
+        return named, read_policy_file(Path(named))
+    if named is not None:
+        return f"version {named}", get_version(session, int(named)).document
+    if last:
+        rows = versions(session, limit=1)
+        return (f"version {rows[0].number}", rows[0].document) if rows else ("nothing", "")
+    mark: PolicyMark | None = in_force(session)
+    if mark is None or mark.number is None:
+        return "nothing", ""
+    return f"version {mark.number}", get_version(session, mark.number).document
+
+
+def _diff(old: tuple[str, str], new: tuple[str, str]) -> str:
+    lines = unified_diff(old[1].splitlines(), new[1].splitlines(), old[0], new[0], lineterm="")
+    return "".join(f"{line}\n" for line in lines) or "nothing differs\n"
