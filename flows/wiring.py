@@ -23,6 +23,7 @@ from countersign.policy.loading import default_policy, load_policy_file
 from countersign.records.database import check_schema, connect
 from countersign.settings import Settings, settings
 from countersign.targets.hosts.fleet import FleetSettings
+from countersign.worker.results import refuse_results
 from flows.threads import in_thread
 
 POLICY_SECONDS = 10.0
@@ -40,6 +41,7 @@ async def open_services() -> Services:
     Raises ConfigurationError, DatabaseUnavailable. A cluster that cannot be used is an error only for a run that
     needs it.
     """
+    refuse_results()
     current = settings()
     engine = await in_thread(_engine, current)
     (policy, secrets), clusters, fleet, channels = await asyncio.gather(

@@ -60,5 +60,7 @@ def _show(stack: Stack) -> None:
     console.print(table)
     where = stack.addresses.state_dir
     console.print(f"Prefect's pages: {stack.addresses.ui_url}", highlight=False)
+    login = f"They are an administrator's tool, and ask for what this shows: cat '{stack.login_file}'"
+    console.print(login, highlight=False)
     console.print(f"For other programs: set -a; . '{where}/environment'; set +a", highlight=False)
     console.print(f"Logs: {where}/logs. Stop with Ctrl-C.", highlight=False)

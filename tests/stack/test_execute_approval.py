@@ -85,7 +85,11 @@ class Office:
         return str(next(pod["metadata"]["name"] for pod in pods if pod["metadata"]["name"].startswith("api-")))
 
     def artifact(self, approval_id: UUID) -> str:
-        answer = httpx.get(f"{self.stack.addresses.api_url}/artifacts/approval-{approval_id}/latest", timeout=10)
+        answer = httpx.get(
+            f"{self.stack.addresses.api_url}/artifacts/approval-{approval_id}/latest",
+            auth=self.stack.addresses.login(),
+            timeout=10,
+        )
         answer.raise_for_status()
         return str(answer.json()["data"])
 
