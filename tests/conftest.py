@@ -30,7 +30,9 @@ from countersign.settings import Settings, settings
 from tests.databases import Databases
 from tests.planted import shown_by
 from tests.prefect_server import AUTH, serve_prefect
+from tests.running_stack import api, own_flows, pytest_collection_modifyitems, stack
 
+__all__ = ["api", "own_flows", "pytest_collection_modifyitems", "stack"]  # fixtures and a hook
 # How long an example takes says how busy the machine is, and nothing about the code.
 examples.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 examples.load_profile("untimed")

@@ -30,8 +30,8 @@ from flows.crowding import is_left_out
 from flows.reconcile import PARTS
 from tests.faults.waiting import until
 from tests.records.builders import end_lease
+from tests.running_stack import stop_the_schedule
 from tests.stack.api import PATIENCE, client_settings
-from tests.stack.conftest import stop_the_schedule
 from tests.stack.declaring import PROJECT
 from tests.stack.test_execute_approval import Office, fresh_log, office
 

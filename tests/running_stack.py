@@ -1,4 +1,4 @@
-"""One real stack for all tests of this folder: PostgreSQL, Valkey, Prefect's server, a warm worker."""
+"""One real stack for all tests that ask for it: PostgreSQL, Valkey, Prefect's server, a warm worker."""
 
 import tempfile
 import time
@@ -13,7 +13,6 @@ from countersign.sandbox.stack import Stack
 from tests.stack.api import PATIENCE, Api
 from tests.stack.declaring import FLOWS, PROBES, PROJECT, declare, module_path
 
-HERE = Path(__file__).parent
 # A verification is over as soon as everything is well.
 SETTINGS = {
     "COUNTERSIGN_VERIFY_WARM_UP_SECONDS": "0",
@@ -24,9 +23,9 @@ SETTINGS = {
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep this folder's tests in one process of pytest-xdist, so that the stack is started once."""
+    """Keep tests on the stack in one process of pytest-xdist, so that it is started once."""
     for item in items:
-        if item.path.is_relative_to(HERE):
+        if "stack" in getattr(item, "fixturenames", ()) or item.path.parent.name == "stack":
             item.add_marker(pytest.mark.stack)
             # The first test of a process waits for the stack to start as well.
             item.add_marker(pytest.mark.timeout(600))
