@@ -126,7 +126,7 @@ def test_a_try_is_one_run_unless_that_crashed_and_a_few_at_most(deployment: UUID
 
 
 def test_no_second_run_is_started_while_one_waits_for_its_turn(api: Api, deployment: UUID) -> None:
-    name = f"adding/{PROBES.stem}-{POOL}"
+    name = f"adding/{PROBES}-{POOL}"
 
     async def started(client: PrefectClient) -> list[bool]:
         found = []
@@ -141,7 +141,7 @@ def test_no_second_run_is_started_while_one_waits_for_its_turn(api: Api, deploym
 
 def test_a_run_that_waits_in_another_pools_queue_holds_nobody_up(api: Api, deployment: UUID) -> None:
     """Its deployment was moved: no worker of the new pool is offered it."""
-    name = f"adding/{PROBES.stem}-{POOL}"
+    name = f"adding/{PROBES}-{POOL}"
     api.run(str(deployment), number=8)
 
     async def start(client: PrefectClient) -> str:
@@ -161,7 +161,7 @@ def test_a_run_that_waits_in_another_pools_queue_holds_nobody_up(api: Api, deplo
 def test_a_subject_whose_runs_all_crash_is_a_failed_finding_and_gets_what_reconciliation_asks_for(
     deployment: UUID,
 ) -> None:
-    name = f"adding/{PROBES.stem}-{POOL}"
+    name = f"adding/{PROBES}-{POOL}"
 
     async def crash(client: PrefectClient) -> tuple[bool, dict[str, object]]:
         for _ in range(RUNS_PER_TRY):
