@@ -20,6 +20,7 @@ import httpx
 
 from countersign.sandbox.postgres import THROWAWAY
 from countersign.sandbox.stack import Stack
+from countersign.worker.declared import GROUP
 
 FLOW = """
 import time
@@ -47,9 +48,8 @@ class Pool:
         if name != "countersign":
             self._post("/work_pools/", {"name": name, "type": kind, "base_job_template": template})
         flow_id = self._post("/flows/", {"name": "first-line"})["id"]
-        step = {"prefect.deployments.steps.set_working_directory": {"directory": str(flow.parent)}}
-        body = {"name": name, "flow_id": flow_id, "entrypoint": f"{flow.name}:first_line", "path": str(flow.parent)}
-        self._deployment = self._post("/deployments/", {**body, "pull_steps": [step], "work_pool_name": name})["id"]
+        body = {"name": name, "flow_id": flow_id, "entrypoint": f"{flow.stem}.first_line", "work_pool_name": name}
+        self._deployment = self._post("/deployments/", body)["id"]
 
     def pickup(self) -> float:
         """Return the seconds from the API call to the flow's first line."""
@@ -96,11 +96,17 @@ def main() -> None:
     ):
         folder = Path(name)
         folder.chmod(0o755)
-        flow = folder / "flow.py"
+        flow = folder / "measured.py"
         flow.write_text(FLOW)
+        declared = folder / "measured-1.dist-info"
+        declared.mkdir()
+        (declared / "METADATA").write_text("Metadata-Version: 2.1\nName: measured\nVersion: 1\n")
+        (declared / "entry_points.txt").write_text(f"[{GROUP}]\nmeasured = measured:first_line\n")
         options_for_all = {"project": folder, "sandbox": False, "postgres_options": THROWAWAY}
-        stack = close.enter_context(Stack(folder / "state", **options_for_all))
-        http = close.enter_context(httpx.Client(base_url=stack.addresses.api_url, timeout=30))
+        environment = {"PYTHONPATH": str(folder)}
+        stack = close.enter_context(Stack(folder / "state", environment=environment, **options_for_all))
+        addresses = stack.addresses
+        http = close.enter_context(httpx.Client(base_url=addresses.api_url, auth=addresses.login(), timeout=30))
         pools = {
             "warm worker": Pool(http, name="countersign", kind="countersign-warm", flow=flow),
             "process worker, default": Pool(http, name="process", kind="process", flow=flow),

@@ -75,6 +75,12 @@ class InvalidInput(CountersignError):
     about_a_field = True
 
 
+class ForeignCode(CountersignError):
+    """Something outside of what is installed here was to decide which code runs."""
+
+    code = "foreign_code"
+
+
 class TookTooLong(CountersignError):
     """A step after an execution did not end within its time limit."""
 

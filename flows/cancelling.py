@@ -53,7 +53,7 @@ def by_a_person(state: State[Any]) -> bool:
     """Tell whether a state is a person's word that the run is to end.
 
     Prefect's server cancels runs, too, where a deployment's slots are used up, and says so in the message
-    (server/orchestration/core_policy.py, SecureFlowConcurrencySlots, in 3.8).
+    (server/orchestration/core_policy.py, SecureFlowConcurrencySlots, in 3.9).
     """
     if state.type not in (StateType.CANCELLING, StateType.CANCELLED):
         return False

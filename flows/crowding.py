@@ -2,7 +2,7 @@
 
 Rounds at once do no harm, but on a machine that is slow because of an outage, ten of them make it slower. A limit of
 the deployment would do that too, but rounds of dead workers use it up, which only a round can end; and a server that
-restarts while a round begins loses one of the slots for good (Prefect 3.8 keeps their leases in memory).
+restarts while a round begins loses one of the slots for good (Prefect 3.9 keeps their leases in memory).
 """
 
 from collections.abc import Sequence

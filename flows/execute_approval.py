@@ -42,7 +42,7 @@ FOLLOW_POLL_SECONDS = 0.25
 LONGEST_RETRY_AFTER_SECONDS = 300.0
 
 
-@flow(name="execute-approval", flow_run_name="execute {approval_id}", persist_result=True)
+@flow(name="execute-approval", flow_run_name="execute {approval_id}", persist_result=True, result_serializer="json")
 async def execute_approval(approval_id: str, dry_run: bool = False) -> Any:
     """Execute an approved action once, and put the truth about it on record.
 
@@ -128,16 +128,12 @@ async def _phases(run: Run) -> None:
         return
     performing = perform.with_options(**retrying)
     try:
-        await performing(run, str(run.approval_id), _plan_hash(run))
+        await performing(run)
     except CountersignError as error:
         if not await in_thread(run.plans_again, error):
             raise
         await plan.with_options(**retrying)(run)
-        await performing(run, str(run.approval_id), _plan_hash(run))
-
-
-def _plan_hash(run: Run) -> str | None:
-    return run.known.plan.hash if run.known.plan else None
+        await performing(run)
 
 
 @task(cache_policy=NO_CACHE, persist_result=False)
@@ -186,21 +182,11 @@ async def plan(run: Run) -> None:
         await in_thread_to_its_end(run.stop, run.plan, resolution)
 
 
-def _result_key(_context: Any, given: dict[str, Any]) -> str | None:
-    """Return the key of a result; none without a plan: what was read belongs to the run that read it."""
-    return f"{given['approval_id']}:{given['plan_hash']}" if given["plan_hash"] else None
-
-
-@task(
-    cache_key_fn=_result_key,
-    persist_result=True,
-    retry_condition_fn=_worth_another_attempt,
-)
-async def perform(run: Run, approval_id: str, plan_hash: str | None) -> str:
-    """Send what has not landed, each request at most once an attempt. The result is kept by approval and plan."""
+@task(cache_policy=NO_CACHE, persist_result=False, retry_condition_fn=_worth_another_attempt)
+async def perform(run: Run) -> None:
+    """Send what has not landed, each request at most once an attempt. The journal knows what has: no cache does."""
     async with _retry_told(run):
-        progress = await in_thread_to_its_end(run.stop, run.perform, attempt=task_run.run_count or 1)
-    return f"{approval_id} {plan_hash}: {progress.landed} landed"
+        await in_thread_to_its_end(run.stop, run.perform, attempt=task_run.run_count or 1)
 
 
 @task(cache_policy=NO_CACHE, persist_result=False)

@@ -21,6 +21,7 @@ from countersign.execution.signing_secrets import signing_secrets
 from countersign.records.database import check_schema, connect
 from countersign.settings import Settings, settings
 from countersign.targets.hosts.fleet import FleetSettings
+from countersign.worker.results import refuse_results
 from flows.threads import in_thread
 
 
@@ -35,6 +36,7 @@ async def open_services() -> Services:
     Raises ConfigurationError, DatabaseUnavailable. A cluster that cannot be used is an error only for a run that
     needs it. The policy is not Prefect's to say: it comes from the records or from a file.
     """
+    refuse_results()
     current = settings()
     engine = await in_thread(_engine, current)
     source = _source(current, engine)

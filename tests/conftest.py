@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck
 from hypothesis import settings as examples
-from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
 from redis import Redis
 from sqlalchemy import Engine
 
@@ -29,8 +29,10 @@ from countersign.sandbox.valkey import EmbeddedValkey
 from countersign.settings import Settings, settings
 from tests.databases import Databases
 from tests.planted import shown_by
-from tests.prefect_server import serve_prefect
+from tests.prefect_server import AUTH, serve_prefect
+from tests.running_stack import api, own_flows, pytest_collection_modifyitems, stack
 
+__all__ = ["api", "own_flows", "pytest_collection_modifyitems", "stack"]  # fixtures and a hook
 # How long an example takes says how busy the machine is, and nothing about the code.
 examples.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 examples.load_profile("untimed")
@@ -148,7 +150,7 @@ def prefect_server(postgres: EmbeddedPostgres, servers_folder: Path) -> Iterator
 @pytest.fixture(scope="module")
 def prefect_api(prefect_server: str) -> Iterator[str]:
     """The address of a Prefect server that this process's clients speak to."""
-    with temporary_settings({PREFECT_API_URL: prefect_server}):
+    with temporary_settings({PREFECT_API_URL: prefect_server, PREFECT_API_AUTH_STRING: AUTH.get_secret_value()}):
         yield prefect_server
 
 

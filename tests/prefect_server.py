@@ -9,10 +9,20 @@ from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
 
+import httpx
+from pydantic import SecretStr
+
 from countersign.sandbox.stack.addresses import Addresses, child_environment
 from countersign.sandbox.stack.child import Child, Program
+from countersign.sandbox.stack.login import Login
 
 READY_SECONDS = 180.0
+AUTH = SecretStr("tests:a made-up password")
+
+
+def login(api_url: str) -> httpx.Auth:
+    """What lets an HTTP client in."""
+    return Login(api_url, AUTH)
 
 
 @contextmanager
@@ -28,6 +38,7 @@ def serve_prefect(database_url: str, folder: Path) -> Iterator[str]:
             redis_url=None,
             port=listener.getsockname()[1],
             kubeconfig=None,
+            prefect_auth=AUTH,
         )
         server = Child(
             Program(

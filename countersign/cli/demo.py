@@ -66,7 +66,9 @@ def _stay(stack: Stack, told_to_stop: threading.Event) -> None:
     for part in stack.parts():
         table.add_row(part.name, part.address, str(part.pid or ""))
     console.print(table)
-    console.print(f"Everything keeps running: look at {stack.addresses.ui_url}, or in another terminal")
+    console.print(f"Everything keeps running: look at {stack.addresses.ui_url} (it asks for what")
+    console.print(f"  cat '{stack.login_file}'")
+    console.print("shows), or in another terminal")
     console.print(f"  COUNTERSIGN_STATE_DIR='{stack.addresses.state_dir}' .venv/bin/countersign approvals list")
     console.print("Stop with Ctrl-C.")
     while not told_to_stop.wait(CHECK_SECONDS):

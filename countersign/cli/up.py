@@ -60,5 +60,7 @@ def _show(stack: Stack) -> None:
     console.print(table)
     where = stack.addresses.state_dir
     console.print(f"Prefect's pages: {stack.addresses.ui_url}")
+    login = f"They are an administrator's tool, and ask for what this shows: cat '{stack.login_file}'"
+    console.print(login)
     console.print(f"For other programs: set -a; . '{where}/environment'; set +a")
     console.print(f"Logs: {where}/logs. Stop with Ctrl-C.")

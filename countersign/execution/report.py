@@ -110,10 +110,15 @@ class ExecutionFailed(CountersignError):
     """The action was not performed successfully; `report` says why. Raised by the flow."""
 
     code = "execution_failed"
+    report: Report | None = None
+    """None where the error was read from a result that Prefect keeps; the records have the report."""
 
-    def __init__(self, report: Report) -> None:
+    def __init__(self, report: Report | str) -> None:
+        if isinstance(report, str):  # what Prefect keeps of an error in JSON: its message
+            super().__init__(report)
+            return
         super().__init__(f"{report.outcome}: {report.message}", hint=report.hint)
         self.report = report
 
-    def __reduce__(self) -> tuple[type["ExecutionFailed"], tuple[Report]]:
-        return (type(self), (self.report,))
+    def __reduce__(self) -> tuple[type["ExecutionFailed"], tuple[Report | str]]:
+        return (type(self), (self.report or self.message,))

@@ -249,6 +249,12 @@ class EmbeddedPostgres:
                 return
 
 
+def server_group() -> int | None:
+    """Return the group of the user that the server runs as when we are root; None: it runs as ourselves."""
+    user = _server_user()
+    return None if user is None else user.pw_gid
+
+
 def _server_user() -> pwd.struct_passwd | None:
     """Return the user that the server runs as when we are root; None: as ourselves."""
     return pwd.getpwnam("nobody") if os.geteuid() == 0 else None

@@ -9,6 +9,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from countersign.sandbox.private_files import UMASK, private_descriptor
+
 POLL_SECONDS = 0.02
 Asking = Sequence[tuple[signal.Signals, float]]
 """How a server is asked to end, in turns, and for how many seconds each is waited for."""
@@ -23,7 +25,7 @@ def launch(
     command: Sequence[str | Path], *, log_file: Path, env: Mapping[str, str], cwd: Path, **options: Any
 ) -> subprocess.Popen[bytes]:
     """Start a server that writes to `log_file`."""
-    with log_file.open("ab") as log:
+    with os.fdopen(private_descriptor(log_file, os.O_WRONLY | os.O_APPEND), "ab") as log:
         return subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
@@ -33,6 +35,7 @@ def launch(
             env=env,
             # Ctrl-C in the terminal is for the owner, who then stops the server in order.
             start_new_session=True,
+            umask=UMASK,
             **options,
         )
 

@@ -19,16 +19,18 @@ from anyio.abc import TaskStatus
 from prefect._flow_run_suspension import is_suspended_flow_run_state, mark_flow_run_suspension_requested
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.exceptions import Abort, ObjectNotFound
-from prefect.states import Cancelled, Pending
+from prefect.states import Cancelled, Failed, Pending
 from prefect.utilities.engine import propose_state
 from prefect.utilities.services import critical_service_loop
 from prefect.workers.base import BaseJobConfiguration, BaseVariables, BaseWorker, BaseWorkerResult
 
-from countersign.errors import ConfigurationError
+from countersign.errors import ConfigurationError, ForeignCode
 from countersign.settings import settings
+from countersign.worker.declared import declared, flow_of
 from countersign.worker.engine import FlowLoop, Run
 from countersign.worker.identity import Identity
 from countersign.worker.orphans import owner_of, settle, settle_orphans, unfinished
+from countersign.worker.results import refuse_results
 from countersign.worker.sealing import keep_sealing
 from countersign.worker.source import FlowSource
 from countersign.worker.wakeup import Wakeup
@@ -64,7 +66,7 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResul
 
     @classmethod
     def get_default_base_job_template(cls) -> dict[str, Any]:
-        """Return the pool's template: nothing can be set per run in a process that is shared."""
+        """Return the pool's template: nothing can be set for a run (`declared`)."""
         # The server does not take an empty configuration.
         return {"job_configuration": {"labels": {}}, "variables": {"type": "object", "properties": {}}}
 
@@ -75,6 +77,7 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResul
         line is its own affair (`with_healthcheck` is ignored here, as there).
         """
         self._catch_signals()
+        refuse_results()
         async with self:
             await settle_orphans(self.client, pool=self._work_pool_name, me=self._identity)
             if run_once:
@@ -208,6 +211,9 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResul
     async def _run_here(self, flow_run: FlowRun) -> None:
         try:
             run = await self._begin(flow_run)
+        except ForeignCode as refusal:
+            await self._refuse(flow_run, refusal)
+            return
         except Exception as error:  # noqa: BLE001 - a boundary: whatever a flow's file raises on import
             self.get_flow_run_logger(flow_run).exception("The flow could not be started.")
             await self._propose_crashed_state(flow_run, f"The flow could not be started: {error}")
@@ -232,13 +238,16 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResul
             self.client.read_deployment(flow_run.deployment_id),
             self.client.update_flow_run(flow_run.id, infrastructure_pid=str(self._identity)),
         )
-        if deployment.job_variables:
-            self.get_flow_run_logger(flow_run).warning(
-                "This worker shares one process between runs and ignores the job variables %s.",
-                ", ".join(sorted(deployment.job_variables)),
-            )
-        flow = await asyncio.to_thread(self._source.load, deployment)
+        flow = await asyncio.to_thread(self._source.load, flow_of(deployment, flow_run, declared()))
         return Run(flow, flow_run, self._flows)
+
+    async def _refuse(self, flow_run: FlowRun, refusal: ForeignCode) -> None:
+        """Fail a run that asks for other code than what is installed: it began nothing, and is not tried again."""
+        self.get_flow_run_logger(flow_run).error("%s %s", refusal.message, refusal.hint)
+        self._logger.warning("Flow run %s is refused: %s", flow_run.id, refusal.message)
+        state: State[Any] = Failed(name="Refused", message=refusal.message)
+        # Forced: a deployment may say that failed runs are retried.
+        await self.client.set_flow_run_state(flow_run.id, state, force=True)
 
     async def _conclude(self, flow_run: FlowRun, state: State[Any] | None) -> None:
         """Make sure that a run which has ended here says so."""

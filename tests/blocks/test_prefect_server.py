@@ -33,6 +33,7 @@ from tests.blocks.examples import (
     hosts,
     kubeconfig,
 )
+from tests.prefect_server import AUTH, login
 
 __all__ = ["receiver"]
 pytestmark = pytest.mark.stack
@@ -52,7 +53,8 @@ SAVED: dict[str, tuple[type[Block], dict[str, Any]]] = {
 def api(prefect_api: str) -> str:
     """The address of a server to which the blocks were registered with Prefect's own command."""
     command = [Path(sys.executable).with_name("prefect"), "block", "register", "-m", "blocks"]
-    subprocess.run(command, env=os.environ | {"PREFECT_API_URL": prefect_api}, check=True, timeout=60)
+    known = {"PREFECT_API_URL": prefect_api, "PREFECT_API_AUTH_STRING": AUTH.get_secret_value()}
+    subprocess.run(command, env=os.environ | known, check=True, timeout=60)
     return prefect_api
 
 
@@ -74,13 +76,14 @@ def filled(block: Block) -> dict[str, Any]:
 
 
 def documents(api: str) -> dict[str, dict[str, Any]]:
-    answer = httpx.post(f"{api}/block_documents/filter", json={"limit": 100}).raise_for_status()
+    answer = httpx.post(f"{api}/block_documents/filter", auth=login(api), json={"limit": 100}).raise_for_status()
     return {document["name"]: document for document in answer.json()}
 
 
 def test_the_command_registers_every_block_type(api: str) -> None:
     for kind in (KubernetesCluster, NotificationChannels, SSHHosts):
-        answer = httpx.get(f"{api}/block_types/slug/{kind.get_block_type_slug()}").raise_for_status().json()
+        url = f"{api}/block_types/slug/{kind.get_block_type_slug()}"
+        answer = httpx.get(url, auth=login(api)).raise_for_status().json()
         assert answer["name"] == kind.get_block_type_name()
         assert answer["description"]
 
@@ -89,11 +92,12 @@ def test_the_api_shows_no_secret(saved: str) -> None:
     shown = documents(saved)
     assert set(shown) >= set(SAVED)
     for name, document in shown.items():
-        one = httpx.get(f"{saved}/block_documents/{document['id']}").raise_for_status().text
+        one = httpx.get(f"{saved}/block_documents/{document['id']}", auth=login(saved)).raise_for_status().text
         assert not [secret for secret in SECRETS if secret in one or secret in str(document)], name
     assert set(shown["with-token"]["data"]["token"]) == {"*"}
     # Prefect shows secrets to those who ask for them: the search above does find one where there is one.
-    asked = httpx.get(f"{saved}/block_documents/{shown['own-key']['id']}", params={"include_secrets": True}).json()
+    url = f"{saved}/block_documents/{shown['own-key']['id']}"
+    asked = httpx.get(url, auth=login(saved), params={"include_secrets": True}).json()
     assert [secret for secret in SECRETS if secret in str(asked)] == list(SECRETS)
     assert shown["with-token"]["data"]["server"] == CLUSTER["server"]
 
@@ -109,7 +113,7 @@ def test_saving_a_form_with_its_secrets_hidden_keeps_them(saved: str, name: str)
     kind, fields = SAVED[name]
     document = documents(saved)[name]
     body = {"data": document["data"], "merge_existing_data": False}
-    httpx.patch(f"{saved}/block_documents/{document['id']}", json=body).raise_for_status()
+    httpx.patch(f"{saved}/block_documents/{document['id']}", auth=login(saved), json=body).raise_for_status()
     assert filled(load(kind, name)) == filled(kind(**fields))
 
 
@@ -121,7 +125,7 @@ def test_a_form_saved_with_a_mistake_is_named_when_it_is_loaded(saved: str) -> N
         "block_type_id": document["block_type_id"],
         "block_schema_id": document["block_schema_id"],
     }
-    httpx.post(f"{saved}/block_documents/", json=body).raise_for_status()
+    httpx.post(f"{saved}/block_documents/", auth=login(saved), json=body).raise_for_status()
     with pytest.raises(ConfigurationError, match=r"KubernetesCluster 'mistaken' cannot be used: cluster_nmae"):
         load(KubernetesCluster, "mistaken")
 

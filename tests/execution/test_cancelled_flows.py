@@ -99,8 +99,3 @@ def test_a_cancellation_is_not_forgotten_when_the_execution_was_lost_meanwhile(
     asyncio.run(cancelled())
     with transaction(office.services.engine) as session:
         assert get_approval(session, run.approval_id).status is ApprovalStatus.EXECUTING
-
-
-def test_results_are_kept_by_approval_and_plan_and_not_at_all_without_a_plan() -> None:
-    assert flow._result_key(None, {"approval_id": "a", "plan_hash": "p"}) == "a:p"
-    assert flow._result_key(None, {"approval_id": "a", "plan_hash": None}) is None

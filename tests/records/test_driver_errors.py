@@ -19,6 +19,7 @@ from countersign.logging import get_logger
 from countersign.records.approvals import file_approval
 from countersign.records.database import connect, transaction
 from countersign.sandbox.postgres import EmbeddedPostgres
+from tests.prefect_server import login
 from tests.records.builders import REQUEST, now, pending
 
 SECRET = "hunter2InARow"
@@ -136,7 +137,7 @@ def everything(api: str, path: str, run: UUID | None) -> str:
     )
     until = monotonic() + 30
     while True:
-        answer = httpx.post(f"{api}/{path}/filter", json={**wanted, "limit": 100}, timeout=30)
+        answer = httpx.post(f"{api}/{path}/filter", json={**wanted, "limit": 100}, auth=login(api), timeout=30)
         if answer.json() or monotonic() > until:
             assert answer.json(), path
             return answer.text

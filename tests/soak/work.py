@@ -62,13 +62,14 @@ class Work:
         return True
 
     def _trigger(self, approval_id: UUID) -> None:
-        url = f"{self._place.stack.addresses.api_url}/deployments/{self._deployment}/create_flow_run"
+        addresses = self._place.stack.addresses
+        url = f"{addresses.api_url}/deployments/{self._deployment}/create_flow_run"
         body = {
             "parameters": {"approval_id": str(approval_id), "dry_run": False},
             "state": {"type": "SCHEDULED"},
         }
         try:
-            httpx.post(url, json=body, timeout=5).raise_for_status()
+            httpx.post(url, json=body, auth=addresses.login(), timeout=5).raise_for_status()
         except httpx.HTTPError:
             self.triggers_lost += 1
 

@@ -5,33 +5,40 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL
+
+from countersign.sandbox.stack import Stack
 
 FINAL = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 # For a machine that is busy with others; nobody waits longer than something takes.
 PATIENCE = 180.0
 
 
+def client_settings(stack: Stack) -> dict[Any, Any]:
+    """Settings with which Prefect's own client asks the stack's server."""
+    addresses = stack.addresses
+    return {PREFECT_API_URL: addresses.api_url, PREFECT_API_AUTH_STRING: addresses.prefect_auth.get_secret_value()}
+
+
 class Api:
     """Deployments and flow runs of one Prefect server."""
 
-    def __init__(self, url: str) -> None:
-        self._http = httpx.Client(base_url=url, timeout=30)
+    def __init__(self, url: str, login: httpx.Auth) -> None:
+        """`http` asks anything else."""
+        self.http = httpx.Client(base_url=url, auth=login, timeout=30)
 
     def close(self) -> None:
-        self._http.close()
+        self.http.close()
 
-    def deploy(self, file: Path, flow: str, *, pool: str = "countersign") -> str:
-        """Deploy the flow of `file` to `pool`; return the deployment's id."""
+    def deploy(self, module: str, flow: str, *, pool: str = "countersign", **others: Any) -> str:
+        """Deploy the flow of `module` to `pool`; return the deployment's id."""
         flow_id = self._post("/flows/", {"name": flow.replace("_", "-")})["id"]
         body = {
-            "name": f"{file.stem}-{pool}",
+            "name": f"{module}-{pool}",
             "flow_id": flow_id,
-            "entrypoint": f"{file.name}:{flow}",
-            "path": str(file.parent),
-            "pull_steps": [
-                {"prefect.deployments.steps.set_working_directory": {"directory": str(file.parent)}},
-            ],
+            "entrypoint": f"{module}.{flow}",
             "work_pool_name": pool,
+            **others,
         }
         return str(self._post("/deployments/", body)["id"])
 
@@ -41,7 +48,7 @@ class Api:
         return str(self._post(f"/deployments/{deployment}/create_flow_run", body)["id"])
 
     def read(self, run: str) -> dict[str, Any]:
-        answer = self._http.get(f"/flow_runs/{run}")
+        answer = self.http.get(f"/flow_runs/{run}")
         answer.raise_for_status()
         found: dict[str, Any] = answer.json()
         return found
@@ -81,11 +88,11 @@ class Api:
 
     def move(self, deployment: str, where: dict[str, Any]) -> None:
         """Give a deployment another pool or queue."""
-        answer = self._http.patch(f"/deployments/{deployment}", json=where)
+        answer = self.http.patch(f"/deployments/{deployment}", json=where)
         assert answer.is_success, answer.text
 
     def _post(self, path: str, body: dict[str, Any]) -> Any:
-        answer = self._http.post(path, json=body)
+        answer = self.http.post(path, json=body)
         assert answer.is_success, answer.text
         return answer.json()
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
 
-import httpx
 import pytest
 from pydantic import SecretStr
 
@@ -85,7 +84,7 @@ class Office:
         return str(next(pod["metadata"]["name"] for pod in pods if pod["metadata"]["name"].startswith("api-")))
 
     def artifact(self, approval_id: UUID) -> str:
-        answer = httpx.get(f"{self.stack.addresses.api_url}/artifacts/approval-{approval_id}/latest", timeout=10)
+        answer = self.api.http.get(f"/artifacts/approval-{approval_id}/latest")
         answer.raise_for_status()
         return str(answer.json()["data"])
 
@@ -106,7 +105,7 @@ def office(stack: Stack, api: Api) -> Iterator[Office]:
     policy = load_policy(household.policy)
     engine = connect(SecretStr(stack.addresses.database_url), timeout=5)
     services = Services(settings=Settings(), engine=engine, policy=policy, reread_policy=lambda: policy)
-    found = httpx.get(f"{stack.addresses.api_url}/deployments/name/{DEPLOYMENT}", timeout=10).json()
+    found = api.http.get(f"/deployments/name/{DEPLOYMENT}").raise_for_status().json()
     yield Office(stack, api, ControlClient.from_kubeconfig(kubeconfig.read_text()), services, household, found["id"])
     engine.dispose()
 

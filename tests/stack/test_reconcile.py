@@ -12,9 +12,8 @@ from contextlib import contextmanager
 from datetime import timedelta
 from uuid import UUID
 
-import httpx
 import pytest
-from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.settings import temporary_settings
 from sqlalchemy import text
 
 from countersign.errors import OutcomeUnknown
@@ -31,8 +30,9 @@ from flows.crowding import is_left_out
 from flows.reconcile import PARTS
 from tests.faults.waiting import until
 from tests.records.builders import end_lease
-from tests.stack.api import PATIENCE
-from tests.stack.conftest import PROJECT, stop_the_schedule
+from tests.running_stack import stop_the_schedule
+from tests.stack.api import PATIENCE, client_settings
+from tests.stack.declaring import PROJECT
 from tests.stack.test_execute_approval import Office, fresh_log, office
 
 __all__ = ["fresh_log", "office"]  # fixtures
@@ -40,7 +40,7 @@ DEPLOYMENT = "reconcile/reconcile"
 
 
 def deployment(office: Office) -> dict[str, object]:
-    answer = httpx.get(f"{office.stack.addresses.api_url}/deployments/name/{DEPLOYMENT}", timeout=10)
+    answer = office.api.http.get(f"/deployments/name/{DEPLOYMENT}")
     answer.raise_for_status()
     found: dict[str, object] = answer.json()
     return found
@@ -68,12 +68,12 @@ def countersign(office: Office, *arguments: str) -> "subprocess.CompletedProcess
 @contextmanager
 def paused_pool(office: Office) -> Iterator[None]:
     """Keep runs scheduled: the pool hands nothing to its workers meanwhile."""
-    pool = f"{office.stack.addresses.api_url}/work_pools/countersign"
-    httpx.patch(pool, json={"is_paused": True}, timeout=10).raise_for_status()
+    pool = "/work_pools/countersign"
+    office.api.http.patch(pool, json={"is_paused": True}).raise_for_status()
     try:
         yield
     finally:
-        httpx.patch(pool, json={"is_paused": False}, timeout=10).raise_for_status()
+        office.api.http.patch(pool, json={"is_paused": False}).raise_for_status()
 
 
 @pytest.mark.parametrize("effect", [Effect.PAUSE_AFTER, Effect.PAUSE_BEFORE])
@@ -106,10 +106,9 @@ def test_an_approval_that_nobody_started_is_started(office: Office) -> None:
         )
     reconciled(office, lambda: status(office, approval_id) is ApprovalStatus.EXECUTED)
     assert len(office.cluster.requests().mutations()) == 1
-    artifact = httpx.post(
-        f"{office.stack.addresses.api_url}/artifacts/filter",
+    artifact = office.api.http.post(
+        "/artifacts/filter",
         json={"artifacts": {"key": {"any_": ["reconciliation"]}}},
-        timeout=10,
     ).json()
     assert any(str(approval_id) in str(each["data"]) for each in artifact)
 
@@ -133,8 +132,8 @@ def test_a_run_that_a_person_cancelled_before_it_began_is_not_started_again(offi
 
 def test_a_crashed_run_starts_a_round(office: Office) -> None:
     """The only round that nobody asked for: the schedule is paused here."""
-    url, known = office.stack.addresses.api_url, deployment(office)
-    automations = httpx.get(f"{url}/automations/related-to/prefect.deployment.{known['id']}", timeout=10).json()
+    known = deployment(office)
+    automations = office.api.http.get(f"/automations/related-to/prefect.deployment.{known['id']}").json()
     (automation,) = automations
     started_by_it = {
         "flow_runs": {"tags": {"all_": ["countersign"]}},
@@ -142,7 +141,7 @@ def test_a_crashed_run_starts_a_round(office: Office) -> None:
     }
 
     def rounds() -> set[str]:
-        runs = httpx.post(f"{url}/flow_runs/filter", json=started_by_it, timeout=10).raise_for_status().json()
+        runs = office.api.http.post("/flow_runs/filter", json=started_by_it).raise_for_status().json()
         return {run["id"] for run in runs if (run["created_by"] or {}).get("id") == automation["id"]}
 
     before = rounds()
@@ -150,7 +149,7 @@ def test_a_crashed_run_starts_a_round(office: Office) -> None:
     with paused_pool(office):
         run = office.trigger(approval_id)
         crashed = {"state": {"type": "CRASHED", "name": "Crashed"}, "force": True}
-        httpx.post(f"{url}/flow_runs/{run}/set_state", json=crashed, timeout=10).raise_for_status()
+        office.api.http.post(f"/flow_runs/{run}/set_state", json=crashed).raise_for_status()
     give_up = time.monotonic() + PATIENCE
     while not rounds() - before:
         assert time.monotonic() < give_up, "no round was started"
@@ -163,8 +162,8 @@ def test_deploying_again_makes_no_second_automation(office: Office) -> None:
         subprocess.run(command, env=office.stack.environment(), cwd=PROJECT, capture_output=True, check=True)
     finally:
         stop_the_schedule(office.stack)
-    url = f"{office.stack.addresses.api_url}/automations/related-to/prefect.deployment.{deployment(office)['id']}"
-    assert len(httpx.get(url, timeout=10).json()) == 1
+    url = f"/automations/related-to/prefect.deployment.{deployment(office)['id']}"
+    assert len(office.api.http.get(url).json()) == 1
 
 
 def test_the_deployment_runs_by_itself_and_nothing_of_prefects_can_use_its_slots_up(office: Office) -> None:
@@ -176,11 +175,11 @@ def test_the_deployment_runs_by_itself_and_nothing_of_prefects_can_use_its_slots
 
 def test_a_round_is_left_out_while_another_has_just_begun(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     """That of a dead worker does not count for long: only a round can end it."""
-    url, known = office.stack.addresses.api_url, str(deployment(office)["id"])
+    known = str(deployment(office)["id"])
 
     def set_state(run: str, kind: str) -> None:
         body = {"state": {"type": kind, "name": kind.capitalize()}, "force": True}
-        httpx.post(f"{url}/flow_runs/{run}/set_state", json=body, timeout=10).raise_for_status()
+        office.api.http.post(f"/flow_runs/{run}/set_state", json=body).raise_for_status()
 
     with paused_pool(office):
         first, second = office.api.run(known), office.api.run(known)
@@ -188,7 +187,7 @@ def test_a_round_is_left_out_while_another_has_just_begun(office: Office, monkey
             set_state(run, "RUNNING")
     try:
         assert office.api.wait(office.api.run(known))["state_name"] == "Left out"
-        with temporary_settings({PREFECT_API_URL: url}):
+        with temporary_settings(client_settings(office.stack)):
             assert [asyncio.run(is_left_out(UUID(run))) for run in (first, second)] == [False, True]
             monkeypatch.setattr(crowding, "FRESH_SECONDS", 0)
             assert not asyncio.run(is_left_out(UUID(second)))
@@ -198,8 +197,8 @@ def test_a_round_is_left_out_while_another_has_just_begun(office: Office, monkey
 
 
 def test_the_server_plans_the_rounds(office: Office) -> None:
-    url = f"{office.stack.addresses.api_url}/deployments/{deployment(office)['id']}"
-    answer = httpx.post(f"{url}/schedule", json={}, timeout=10)
+    url = f"/deployments/{deployment(office)['id']}"
+    answer = office.api.http.post(f"{url}/schedule", json={})
     assert answer.status_code == 200, answer.text
 
 

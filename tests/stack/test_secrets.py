@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 import yaml
 from sqlalchemy import text
@@ -40,7 +39,7 @@ def secrets(office: Office) -> Iterator[tuple[str, ...]]:  # noqa: F811
 
 def test_no_secret_is_in_what_prefect_shows(office: Office, secrets: tuple[str, ...]) -> None:  # noqa: F811
     for path in ("logs", "artifacts", "flow_runs", "task_runs", "block_documents", "variables", "deployments"):
-        answer = httpx.post(f"{office.stack.addresses.api_url}/{path}/filter", json={"limit": 200}, timeout=30)
+        answer = office.api.http.post(f"/{path}/filter", json={"limit": 200})
         assert answer.is_success, answer.text
         for secret in (*secrets, IN_AN_ACTION):
             assert secret not in answer.text, path

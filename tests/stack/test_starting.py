@@ -5,12 +5,11 @@ from collections.abc import Awaitable, Callable, Iterator
 from typing import TypeVar
 from uuid import UUID
 
-import httpx
 import pytest
 from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterId
 from prefect.client.schemas.sorting import FlowRunSort
-from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.settings import temporary_settings
 from prefect.states import Crashed
 
 from countersign.sandbox.stack import Stack
@@ -18,8 +17,8 @@ from countersign.texts import text
 from countersign.worker.orphans import owner_of
 from countersign.worker.warm import WarmWorker
 from flows.starting import RUNS_PER_TRY, Starter, start_once
-from tests.stack.api import Api
-from tests.stack.test_warm_worker import PROBES
+from tests.stack.api import Api, client_settings
+from tests.stack.declaring import PROBES
 
 POOL = "unserved"
 T = TypeVar("T")
@@ -29,7 +28,7 @@ T = TypeVar("T")
 def deployment(stack: Stack, api: Api) -> Iterator[UUID]:
     """A deployment whose runs no worker takes."""
     api.make_pool(POOL, WarmWorker.type)
-    with temporary_settings({PREFECT_API_URL: stack.addresses.api_url}):
+    with temporary_settings(client_settings(stack)):
         yield UUID(api.deploy(PROBES, "adding", pool=POOL))
 
 
@@ -127,7 +126,7 @@ def test_a_try_is_one_run_unless_that_crashed_and_a_few_at_most(deployment: UUID
 
 
 def test_no_second_run_is_started_while_one_waits_for_its_turn(api: Api, deployment: UUID) -> None:
-    name = f"adding/{PROBES.stem}-{POOL}"
+    name = f"adding/{PROBES}-{POOL}"
 
     async def started(client: PrefectClient) -> list[bool]:
         found = []
@@ -142,7 +141,7 @@ def test_no_second_run_is_started_while_one_waits_for_its_turn(api: Api, deploym
 
 def test_a_run_that_waits_in_another_pools_queue_holds_nobody_up(api: Api, deployment: UUID) -> None:
     """Its deployment was moved: no worker of the new pool is offered it."""
-    name = f"adding/{PROBES.stem}-{POOL}"
+    name = f"adding/{PROBES}-{POOL}"
     api.run(str(deployment), number=8)
 
     async def start(client: PrefectClient) -> str:
@@ -162,7 +161,7 @@ def test_a_run_that_waits_in_another_pools_queue_holds_nobody_up(api: Api, deplo
 def test_a_subject_whose_runs_all_crash_is_a_failed_finding_and_gets_what_reconciliation_asks_for(
     deployment: UUID,
 ) -> None:
-    name = f"adding/{PROBES.stem}-{POOL}"
+    name = f"adding/{PROBES}-{POOL}"
 
     async def crash(client: PrefectClient) -> tuple[bool, dict[str, object]]:
         for _ in range(RUNS_PER_TRY):
@@ -178,11 +177,11 @@ def test_a_subject_whose_runs_all_crash_is_a_failed_finding_and_gets_what_reconc
     assert asked(crash) == (True, {"number": "10", "dry_run": False})
 
 
-def test_executions_cannot_keep_reconciliation_from_its_turn(stack: Stack) -> None:
+def test_executions_cannot_keep_reconciliation_from_its_turn(api: Api) -> None:
     """Runs of different kinds wait in different queues, and nothing limits all of them together."""
 
     def ask(path: str) -> dict[str, object]:
-        found: dict[str, object] = httpx.get(f"{stack.addresses.api_url}{path}", timeout=10).raise_for_status().json()
+        found: dict[str, object] = api.http.get(path).raise_for_status().json()
         return found
 
     def queue_of(name: str) -> object:

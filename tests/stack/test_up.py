@@ -1,6 +1,5 @@
 """`countersign up` as a person uses it, beside another stack on the same machine."""
 
-import os
 import signal
 import socket
 import subprocess
@@ -12,26 +11,29 @@ from pathlib import Path
 
 import httpx
 import pytest
+from pydantic import SecretStr
 
 from countersign.processes import started_at
 from countersign.sandbox.stack import Stack
+from countersign.sandbox.stack.login import Login
 from tests.stack.api import PATIENCE, Api
+from tests.stack.declaring import PROBES, module_path
 
 COUNTERSIGN = Path(sys.executable).with_name("countersign")
-# No HOME, no locale, no PATH: what a bare container gives. The module path is the test run's own.
-BARE = {name: value for name, value in os.environ.items() if name == "PYTHONPATH"}
 READY = "Stop with Ctrl-C"
 
 
 class Up:
     """One `countersign up`, its output in a file."""
 
-    def __init__(self, state_dir: Path, *options: str) -> None:
+    def __init__(self, state_dir: Path, *options: str, declared: Path | None = None) -> None:
+        self.state_dir = state_dir
         self.output = state_dir.with_name(f"{state_dir.name}.{time.monotonic_ns()}.txt")
         with self.output.open("wb") as output:
             self.process = subprocess.Popen(
                 [COUNTERSIGN, "up", "--state-dir", state_dir, "--no-sandbox", *options],
-                env=BARE,
+                # No HOME, no locale, no PATH: what a bare container gives. The module path is the test run's own.
+                env={"PYTHONPATH": module_path(*filter(None, [declared]))},
                 cwd=state_dir.parent,
                 stdout=output,
                 stderr=output,
@@ -50,6 +52,11 @@ class Up:
             line.split(": ")[1] for line in self.output.read_text().splitlines() if line.startswith("Prefect's pages")
         )
 
+    def login(self) -> httpx.Auth:
+        """What the printed line says how to find."""
+        file = self.output.read_text().split("cat '")[1].split("'\n")[0]
+        return Login(f"{self.url()}/api", SecretStr(Path(file).read_text().strip()))
+
 
 @pytest.fixture(scope="module")
 def state_dir() -> Iterator[Path]:
@@ -61,12 +68,14 @@ def state_dir() -> Iterator[Path]:
         yield deep / "state"
 
 
-def test_a_second_up_continues_what_a_killed_one_left_and_leaves_nothing(state_dir: Path, stack: Stack) -> None:
-    first = Up(state_dir)
+def test_a_second_up_continues_what_a_killed_one_left_and_leaves_nothing(
+    state_dir: Path, stack: Stack, own_flows: Path
+) -> None:
+    first = Up(state_dir, declared=own_flows)
     first.wait_until_ready()
     assert first.url() != stack.addresses.ui_url
-    api = Api(f"{first.url()}/api")
-    deployment = api.deploy(Path(__file__).with_name("probes.py"), "adding")
+    api = Api(f"{first.url()}/api", first.login())
+    deployment = api.deploy(PROBES, "adding")
     assert api.wait(api.run(deployment))["state_type"] == "COMPLETED"
 
     refused = Up(state_dir)
@@ -76,7 +85,7 @@ def test_a_second_up_continues_what_a_killed_one_left_and_leaves_nothing(state_d
 
     first.process.kill()
     first.process.wait()
-    second = Up(state_dir)
+    second = Up(state_dir, declared=own_flows)
     second.wait_until_ready()
     assert second.url() == first.url()
     assert api.wait(api.run(deployment))["state_type"] == "COMPLETED"

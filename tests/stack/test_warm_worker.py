@@ -12,8 +12,7 @@ import pytest
 from countersign.sandbox.stack import Stack
 from countersign.worker.identity import Identity
 from tests.stack.api import PATIENCE, Api, wait_for
-
-PROBES = Path(__file__).with_name("probes.py")
+from tests.stack.declaring import PROBES
 
 
 @pytest.fixture(scope="module")
@@ -59,10 +58,10 @@ def test_a_run_with_a_parameter_the_flow_lacks_does_not_stay_pending(api: Api) -
     assert "colour" in run["state"]["message"]
 
 
-def test_a_run_whose_file_is_missing_crashes_with_the_files_name(api: Api, tmp_path: Path) -> None:
-    run = api.wait(api.run(api.deploy(tmp_path / "nowhere.py", "adding")))
+def test_a_run_whose_module_is_missing_crashes_with_the_modules_name(api: Api) -> None:
+    run = api.wait(api.run(api.deploy("missing", "adding")))
     assert run["state_type"] == "CRASHED"
-    assert "nowhere.py" in run["state"]["message"]
+    assert "module missing" in run["state"]["message"]
 
 
 def test_a_cancelled_run_is_told_so_and_ends_cancelled(api: Api, waiting: str, tmp_path: Path) -> None:
@@ -110,11 +109,11 @@ def test_a_flow_that_raises_system_exit_ends_alone(stack: Stack, api: Api, waiti
     assert api.wait(bystander)["state_type"] == "COMPLETED"
 
 
-def test_a_changed_file_is_what_the_next_run_executes(api: Api, tmp_path: Path) -> None:
-    file = tmp_path / "changing.py"
+def test_a_changed_file_is_what_the_next_run_executes(api: Api, own_flows: Path) -> None:
+    file = own_flows / "changing.py"
     text = "from prefect import flow\n\n@flow\nasync def changing():\n    raise ValueError('{}')\n"
     file.write_text(text.format("first"))
-    deployment = api.deploy(file, "changing")
+    deployment = api.deploy("changing", "changing")
     assert "first" in api.wait(api.run(deployment))["state"]["message"]
     file.write_text(text.format("second edition"))
     assert "second edition" in api.wait(api.run(deployment))["state"]["message"]

@@ -60,7 +60,7 @@ def install(folder: Path) -> str:
         )
         launcher = launchers / name
         launcher.write_text(_LAUNCHER.format(python=shlex.quote(sys.executable), program=shlex.quote(str(program))))
-        launcher.chmod(0o755)
+        launcher.chmod(0o700)
     for log in ("calls.jsonl", "effects.jsonl"):
         (folder / log).touch()
     if not (folder / "state.json").exists():

@@ -6,12 +6,26 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic import SecretStr
+
+from countersign.sandbox.private_files import write_private
+from countersign.sandbox.stack.login import Login
+
 POOL = "countersign"
+
+_DAY = 86_400
+RETENTION = {
+    # Runs and events of Prefect's: what happened is in Countersign's records, which are kept.
+    "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
+    "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": str(90 * _DAY),
+    "PREFECT_SERVER_EVENTS_RETENTION_PERIOD": "P7D",
+}
+"""How long Prefect keeps what it shows: seconds for runs, for events a duration of ISO 8601, as its settings ask."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Addresses:
-    """Addresses of a running stack. Nothing here is secret: sockets are private folders, ports are loopback."""
+    """Addresses of a running stack, with what its parts show each other to be let in."""
 
     state_dir: Path
     database_url: str
@@ -19,6 +33,8 @@ class Addresses:
     redis_url: str | None
     port: int
     kubeconfig: Path | None
+    prefect_auth: SecretStr
+    """NAME:PASSWORD of Prefect's API. Whoever has it is its administrator."""
 
     @property
     def trust_dir(self) -> Path:
@@ -35,6 +51,10 @@ class Addresses:
         """Prefect's API."""
         return f"{self.ui_url}/api"
 
+    def login(self) -> Login:
+        """Return what lets an HTTP client into Prefect's API."""
+        return Login(self.api_url, self.prefect_auth)
+
     def environment(self) -> dict[str, str]:
         """Return the variables with which a process finds this stack."""
         found = {
@@ -42,8 +62,10 @@ class Addresses:
             "COUNTERSIGN_STATE_DIR": str(self.state_dir),
             "COUNTERSIGN_TRUST_DIR": str(self.trust_dir),
             "PREFECT_API_URL": self.api_url,
+            "PREFECT_API_AUTH_STRING": self.prefect_auth.get_secret_value(),
             "PREFECT_HOME": str(self.state_dir / "prefect"),
             "PREFECT_LOGGING_EXTRA_LOGGERS": "countersign",
+            "PREFECT_RESULTS_DEFAULT_SERIALIZER": "json",
             # Nothing of ours speaks to anybody outside.
             "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
             "DO_NOT_TRACK": "1",
@@ -56,16 +78,20 @@ class Addresses:
         """Return what Prefect's server needs beyond `environment`."""
         return {
             "PREFECT_SERVER_DATABASE_CONNECTION_URL": self.prefect_database_url,
+            "PREFECT_SERVER_API_AUTH_STRING": self.prefect_auth.get_secret_value(),
+            "PREFECT_SERVER_API_CORS_ALLOWED_ORIGINS": self.ui_url,
+            "PREFECT_SERVER_API_CSRF_PROTECTION_ENABLED": "true",
             "PREFECT_SERVER_UI_API_URL": self.api_url,
+            **RETENTION,
             # Prefect prepares its pages in a folder; its own package may be read-only or shared by two stacks.
             "PREFECT_SERVER_UI_STATIC_DIRECTORY": str(self.state_dir / "prefect" / "ui"),
         }
 
     def save(self) -> Path:
-        """Write `environment` where a shell can read it (`set -a; . FILE`); return the file."""
+        """Write `environment` where its owner's shell can read it (`set -a; . FILE`); return the file."""
         file = self.state_dir / "environment"
         lines = [f"{name}={shlex.quote(value)}" for name, value in self.environment().items()]
-        file.write_text("\n".join(lines) + "\n")
+        write_private(file, "\n".join(lines) + "\n")
         return file
 
 

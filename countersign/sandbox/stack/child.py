@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from countersign.processes import started_at
+from countersign.sandbox.private_files import UMASK, private_descriptor, write_private
 
 STOP_SECONDS = 10.0
 
@@ -75,7 +76,7 @@ class Child:
             self._argv = self.program.again(self.output()) or self._argv
         launcher = [sys.executable, "-I", "-S", "-c", _LAUNCHER, str(os.getpid())]
         self.log.parent.mkdir(parents=True, exist_ok=True)
-        with self.log.open("ab") as log:
+        with os.fdopen(private_descriptor(self.log, os.O_WRONLY | os.O_APPEND), "ab") as log:
             self._log_start = log.tell()
             self._process = subprocess.Popen(
                 [*launcher, *self._argv],
@@ -85,11 +86,13 @@ class Child:
                 cwd=self.program.folder,
                 env=dict(self.program.environment),
                 pass_fds=self.program.descriptors,
+                umask=UMASK,
                 # A session of its own: Ctrl-C is for the supervisor, who stops its children in order.
                 start_new_session=True,
             )
         self._record.parent.mkdir(parents=True, exist_ok=True)
-        self._record.write_text(json.dumps({"pid": self._process.pid, "started": started_at(self._process.pid)}))
+        record = {"pid": self._process.pid, "started": started_at(self._process.pid)}
+        write_private(self._record, json.dumps(record))
 
     def exit_code(self) -> int | None:
         """Return the exit code, None while the program runs."""

@@ -28,9 +28,11 @@ from countersign.execution.sealing import make_seal
 from countersign.logging import get_logger
 from countersign.processes import started_at
 from countersign.sandbox.ownership import Ownership
-from countersign.sandbox.postgres import DURABLE, EmbeddedPostgres
+from countersign.sandbox.postgres import DURABLE, EmbeddedPostgres, server_group
+from countersign.sandbox.private_files import make_private_folder, write_private
 from countersign.sandbox.stack.addresses import POOL, Addresses, child_environment
 from countersign.sandbox.stack.child import Child, Program, end_leftovers
+from countersign.sandbox.stack.prefect_auth import FILE, prefect_auth
 from countersign.sandbox.stack.supervisor import Supervisor
 from countersign.sandbox.valkey import EmbeddedValkey
 
@@ -39,6 +41,8 @@ READY_SECONDS = 240.0
 BACKLOG = 1024
 # The sandbox host's name in its block and in actions.
 HOST = "web-1"
+# The folder in the state folder for keys that no database may hold.
+TRUST = "trust"
 TEND_SECONDS = 1.0
 TEND_AGAIN_SECONDS = 10.0
 
@@ -111,6 +115,7 @@ class Stack:
             self._start(self._valkey)
             self._addresses = Addresses(
                 state_dir=self._state_dir,
+                prefect_auth=prefect_auth(self._state_dir / TRUST),
                 database_url=self._postgres.url("countersign"),
                 prefect_database_url=self._postgres.prefect_url("prefect"),
                 redis_url=self._valkey.url,
@@ -149,6 +154,11 @@ class Stack:
         assert self._addresses is not None, "the stack has not been started"
         return self._addresses
 
+    @property
+    def login_file(self) -> Path:
+        """The file that shows its owner what Prefect's pages ask for."""
+        return self._state_dir / TRUST / FILE
+
     def environment(self) -> dict[str, str]:
         """Return the whole environment of a process that uses this stack."""
         return {**child_environment(self.addresses), **self._extra}
@@ -179,7 +189,7 @@ class Stack:
 
     def _own_folder(self, undo: ExitStack) -> None:
         try:
-            self._state_dir.mkdir(parents=True, exist_ok=True)
+            make_private_folder(self._state_dir, passing_group=server_group())
             ownership = Ownership(self._state_dir)
             ownership.take()
         except OSError as error:
@@ -337,5 +347,5 @@ def _listen(port: int, *, remembered: Path) -> Iterator[socket.socket]:
                         hint="leave out --port to get a free one",
                     ) from None
         listener.listen(BACKLOG)
-        remembered.write_text(f"{listener.getsockname()[1]}\n")
+        write_private(remembered, f"{listener.getsockname()[1]}\n")
         yield listener

@@ -182,7 +182,9 @@ class Place:
         give_up = time.monotonic() + 120
         while True:
             with suppress(httpx.HTTPError):
-                answer = httpx.request(method, f"{self.stack.addresses.api_url}{path}", json=body, timeout=20)
+                addresses = self.stack.addresses
+                url = f"{addresses.api_url}{path}"
+                answer = httpx.request(method, url, json=body, auth=addresses.login(), timeout=20)
                 if answer.is_success:
                     found: dict[str, object] = answer.json() if answer.content else {}
                     return found

@@ -1,4 +1,4 @@
-"""One real stack for all tests of this folder: PostgreSQL, Valkey, Prefect's server, a warm worker."""
+"""One real stack for all tests that ask for it: PostgreSQL, Valkey, Prefect's server, a warm worker."""
 
 import tempfile
 import time
@@ -11,9 +11,8 @@ import pytest
 from countersign.sandbox.postgres import THROWAWAY
 from countersign.sandbox.stack import Stack
 from tests.stack.api import PATIENCE, Api
+from tests.stack.declaring import FLOWS, PROBES, PROJECT, declare, module_path
 
-HERE = Path(__file__).parent
-PROJECT = HERE.parent.parent
 # A verification is over as soon as everything is well.
 SETTINGS = {
     "COUNTERSIGN_VERIFY_WARM_UP_SECONDS": "0",
@@ -24,9 +23,9 @@ SETTINGS = {
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep this folder's tests in one process of pytest-xdist, so that the stack is started once."""
+    """Keep tests on the stack in one process of pytest-xdist, so that it is started once."""
     for item in items:
-        if item.path.is_relative_to(HERE):
+        if "stack" in getattr(item, "fixturenames", ()) or item.path.parent.name == "stack":
             item.add_marker(pytest.mark.stack)
             # The first test of a process waits for the stack to start as well.
             item.add_marker(pytest.mark.timeout(600))
@@ -34,12 +33,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def stack() -> Iterator[Stack]:
+def own_flows(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder on the workers' module path that declares the tests' flows, also those that a test writes itself."""
+    folder = tmp_path_factory.mktemp("declared")
+    declare(folder, {PROBES: FLOWS, "changing": ["changing"], "missing": ["adding"]})
+    return folder
+
+
+@pytest.fixture(scope="session")
+def stack(own_flows: Path) -> Iterator[Stack]:
     """A running stack with the deployments of prefect.yaml. `environment()` is for subprocesses."""
     # Not pytest's folder: its parents are closed to the user that PostgreSQL runs as under root.
     with tempfile.TemporaryDirectory(prefix="countersign-stack-", ignore_cleanup_errors=True) as folder:
         Path(folder).chmod(0o755)
-        running = Stack(Path(folder) / "state", project=PROJECT, postgres_options=THROWAWAY, environment=SETTINGS)
+        settings = {**SETTINGS, "PYTHONPATH": module_path(own_flows)}
+        running = Stack(Path(folder) / "state", project=PROJECT, postgres_options=THROWAWAY, environment=settings)
         running.start()
         stop_the_schedule(running)
         try:
@@ -50,7 +58,8 @@ def stack() -> Iterator[Stack]:
 
 def stop_the_schedule(stack: Stack) -> None:
     """Keep scheduled reconciliation from acting on what a test left; tests start rounds themselves."""
-    with httpx.Client(base_url=stack.addresses.api_url, timeout=10) as prefect:
+    addresses = stack.addresses
+    with httpx.Client(base_url=addresses.api_url, auth=addresses.login(), timeout=10) as prefect:
         found = prefect.get("/deployments/name/reconcile/reconcile").raise_for_status().json()
         prefect.patch(f"/deployments/{found['id']}", json={"paused": True}).raise_for_status()
         unfinished = {
@@ -69,6 +78,6 @@ def stop_the_schedule(stack: Stack) -> None:
 @pytest.fixture(scope="session")
 def api(stack: Stack) -> Iterator[Api]:
     """Prefect's API of the stack."""
-    client = Api(stack.addresses.api_url)
+    client = Api(stack.addresses.api_url, stack.addresses.login())
     yield client
     client.close()

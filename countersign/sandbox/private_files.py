@@ -1,0 +1,32 @@
+"""Files and folders of a stack: for the user who runs it and nobody else, whatever umask it was started with."""
+
+import os
+from pathlib import Path
+
+OWNER_ALONE = 0o600
+UMASK = 0o077
+"""What the stack's processes may give to nobody but their user."""
+
+
+def write_private(file: Path, text: str) -> None:
+    """Write `text` to `file`, which its owner alone can read, also where it was there before."""
+    with os.fdopen(private_descriptor(file, os.O_WRONLY | os.O_TRUNC), "w", encoding="utf-8") as opened:
+        opened.write(text)
+
+
+def private_descriptor(file: Path, flags: int) -> int:
+    """Open `file`, made if need be, with os.open's `flags`; from then on its owner alone can read it."""
+    descriptor = os.open(file, flags | os.O_CREAT, OWNER_ALONE)
+    os.fchmod(descriptor, OWNER_ALONE)
+    return descriptor
+
+
+def make_private_folder(folder: Path, *, passing_group: int | None = None) -> None:
+    """Make `folder` its owner's alone. Members of the group `passing_group` may pass through it, and list nothing.
+
+    Raises OSError where it cannot be made, or is another user's.
+    """
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if passing_group is not None:
+        os.chown(folder, -1, passing_group)
+    folder.chmod(0o700 if passing_group is None else 0o710)
