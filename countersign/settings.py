@@ -41,6 +41,9 @@ class Settings(BaseSettings):
     audit_head_file: Path | None = Field(
         default=None, description="where the audit's newest signed head is kept; else audit-head in the trust folder"
     )
+    audit_head_webhook: SecretStr | None = Field(
+        default=None, description="address that the audit's newest signed head is posted to, once a minute at most"
+    )
     secrets_dir: Path | None = Field(
         default=None, description="folder of mounted secrets; blocks may name files in it, and none elsewhere"
     )

@@ -7,9 +7,10 @@ import asyncio
 from logging import Logger, LoggerAdapter
 from typing import Any
 
+from countersign.audit.announcing import Announcing
 from countersign.audit.heads import head_path, sealer_of
 from countersign.audit.sealing import Sealing
-from countersign.errors import CountersignError, Tampered
+from countersign.errors import CountersignError, DeliveryFailed, Tampered
 from countersign.records import audit
 from countersign.records.database import connect, transaction
 from countersign.settings import settings
@@ -25,25 +26,39 @@ async def keep_sealing(logger: "Logger | LoggerAdapter[Any]") -> None:
     if settings().trust_dir is None:
         logger.warning("COUNTERSIGN_TRUST_DIR is not set, so the audit is not sealed: rows are chained, and no more.")
         return
+    webhook = settings().audit_head_webhook
+    announcing = None if webhook is None else Announcing(webhook)
     sealing: Sealing | None = None
     said = ""
-    while True:
-        pause = SECONDS_BETWEEN_ROUNDS
-        try:
-            if sealing is None:
-                sealing = await asyncio.to_thread(_opened)
-            await asyncio.to_thread(sealing.round)
-            said = ""
-        except Tampered as error:
-            logger.critical("The audit is not sealed any more: %s %s", error.message, error.hint or "")
-            if error.message != said and sealing is not None:
-                await asyncio.to_thread(_tell, sealing, error)
-            said, pause = error.message, SECONDS_AFTER_TAMPERING
-        except CountersignError as error:
-            if error.message != said:
-                logger.warning("The audit's sealer tries again later: %s", error.message)
-            said, pause = error.message, SECONDS_AFTER_A_FAILURE
-        await asyncio.sleep(pause)
+    try:
+        while True:
+            pause = SECONDS_BETWEEN_ROUNDS
+            try:
+                if sealing is None:
+                    sealing = await asyncio.to_thread(_opened)
+                await asyncio.to_thread(_round, sealing, announcing)
+                said = ""
+            except Tampered as error:
+                logger.critical("The audit is not sealed any more: %s %s", error.message, error.hint or "")
+                if error.message != said and sealing is not None:
+                    await asyncio.to_thread(_tell, sealing, error)
+                said, pause = error.message, SECONDS_AFTER_TAMPERING
+            except DeliveryFailed as error:
+                logger.warning("The audit is sealed, and its head was not told: %s", error.message)
+            except CountersignError as error:
+                if error.message != said:
+                    logger.warning("The audit's sealer tries again later: %s", error.message)
+                said, pause = error.message, SECONDS_AFTER_A_FAILURE
+            await asyncio.sleep(pause)
+    finally:
+        if sealing is not None:
+            sealing.engine.dispose()
+
+
+def _round(sealing: Sealing, announcing: Announcing | None) -> None:
+    done = sealing.round()
+    if announcing is not None and done is not None and done.note is not None:
+        announcing.tell(done.note)
 
 
 def _opened() -> Sealing:
