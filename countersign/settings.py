@@ -31,6 +31,10 @@ class Settings(BaseSettings):
     database_url: SecretStr | None = Field(
         default=None, description="PostgreSQL of Countersign, postgresql+psycopg://user:password@host/name"
     )
+    database_owner_url: SecretStr | None = Field(
+        default=None,
+        description="the same database as the role that its tables belong to; only `countersign migrate` uses it",
+    )
     redis_url: SecretStr | None = Field(
         default=None, description="Redis or Valkey, redis://host:port/0 or unix:///path/to/socket"
     )

@@ -27,7 +27,7 @@ from countersign.records.database import connect
 from countersign.sandbox.postgres import THROWAWAY, EmbeddedPostgres
 from countersign.sandbox.valkey import EmbeddedValkey
 from countersign.settings import Settings, settings
-from tests.databases import Databases
+from tests.databases import Databases, as_superuser
 from tests.planted import shown_by
 from tests.prefect_server import AUTH, serve_prefect
 from tests.running_stack import api, own_flows, pytest_collection_modifyitems, stack
@@ -168,7 +168,7 @@ def empty_database_url(postgres: EmbeddedPostgres) -> Iterator[str]:
 
 @pytest.fixture
 def database_url(databases: Databases) -> Iterator[str]:
-    """Address of a migrated database without any records."""
+    """Address of a migrated database without any records, as the role that Countersign runs as."""
     with databases.lent() as url:
         yield url
 
@@ -181,6 +181,14 @@ def engine(database_url: str) -> Iterator[Engine]:
     left_open = engine.pool.checkedout()  # type: ignore[attr-defined]
     engine.dispose()
     assert left_open == 0, f"{left_open} connections were left open"
+
+
+@pytest.fixture
+def all_rights(database_url: str) -> Iterator[Engine]:
+    """The test's own database as its server's superuser: for what the running role cannot do to its records."""
+    engine = connect(as_superuser(database_url), timeout=5)
+    yield engine
+    engine.dispose()
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,7 @@
 """Empty, migrated databases for tests: made once, and emptied for the next test where only rows have changed.
 
+What they are lent as is the role that Countersign runs as, so every test shows that it needs no more rights.
+
 Copying the template takes most of the time of a test that only looks at a few rows. A database whose tables,
 triggers, functions or constraints are not the template's any more, that has grown, or that somebody is still
 connected to, is dropped, and the next test gets a new copy.
@@ -12,12 +14,17 @@ from itertools import count
 
 import psycopg
 from psycopg import sql
+from pydantic import SecretStr
+from sqlalchemy import make_url
 
 from countersign.records.database import connect
 from countersign.records.migrate import upgrade
 from countersign.sandbox.postgres import EmbeddedPostgres
+from countersign.sandbox.roles import Role
 
 TEMPLATE = "countersign_template"
+OWNER = Role("countersign_owner", SecretStr("the tests' owner"))
+RUNNING = Role("countersign", SecretStr("the tests' running role"))
 MOST_BYTES_MORE = 4_000_000
 
 # What a test may have changed beside rows; a disabled trigger counts.
@@ -44,9 +51,12 @@ class Databases:
         self._postgres = postgres
         self._numbers = count(1)
         self._free: list[str] = []
+        postgres.make_role(OWNER)
+        postgres.make_role(RUNNING)
         postgres.create_database(TEMPLATE)
-        engine = connect(postgres.url(TEMPLATE), timeout=5)
-        upgrade(engine)
+        postgres.hand_over(TEMPLATE, OWNER)
+        engine = connect(postgres.url(TEMPLATE, OWNER), timeout=5)
+        upgrade(engine, running=make_url(postgres.url(TEMPLATE, RUNNING)))
         engine.dispose()
         with self._connected(TEMPLATE) as connection:
             self._shape = connection.execute(SHAPE).fetchone()
@@ -55,9 +65,9 @@ class Databases:
 
     @contextmanager
     def lent(self) -> Iterator[str]:
-        """Lend the address of a migrated database without any records."""
+        """Lend the address of a migrated database without any records, as the role that runs."""
         name = self._lend()
-        yield self._postgres.url(name)
+        yield self._postgres.url(name, RUNNING)
         self._take_back(name)
 
     def _lend(self) -> str:
@@ -65,6 +75,14 @@ class Databases:
             return self._free.pop()
         name = f"test_{next(self._numbers)}"
         self._postgres.create_database(name, template=TEMPLATE)
+        with self._connected(name) as connection:
+            # A copy has the rights in its template, and those on the database itself anew.
+            for statement in (
+                "ALTER DATABASE {} OWNER TO countersign_owner",
+                "REVOKE ALL ON DATABASE {} FROM PUBLIC",
+                "GRANT CONNECT ON DATABASE {} TO {}",
+            ):
+                connection.execute(sql.SQL(statement).format(sql.Identifier(name), sql.Identifier(RUNNING.name)))
         return name
 
     def _take_back(self, name: str) -> None:
@@ -89,6 +107,11 @@ class Databases:
 
     def _connected(self, name: str) -> psycopg.Connection[tuple[int]]:
         return psycopg.connect(self._postgres.url(name).replace("postgresql+psycopg", "postgresql", 1))
+
+
+def as_superuser(url: str) -> str:
+    """Return the same database's address as the one whom nothing is refused; for this user alone."""
+    return make_url(url).set(username="postgres", password=None).render_as_string()
 
 
 def _alone(connection: psycopg.Connection[tuple[int]]) -> bool:

@@ -48,6 +48,7 @@ def examine(settings: Settings) -> list[Answer]:
     """Return one answer per connection. One that fails does not keep the others from being tried."""
     checks: list[tuple[str, Callable[[Settings], str]]] = [
         ("database", _database),
+        ("role", _role),
         ("redis", _redis),
         ("prefect", _prefect),
         ("workers", _workers),
@@ -78,6 +79,25 @@ def _database(settings: Settings) -> str:
         switch = kill_switch(session)
         stopped = f". Its kill switch is ON: {switch.reason}" if switch.is_on else ""
     return f"PostgreSQL answers, tables are at version {head_revision()}{stopped}"
+
+
+def _role(settings: Settings) -> str:
+    from countersign.records.database import connect, role_of  # noqa: PLC0415
+    from countersign.records.rights import excess_rights  # noqa: PLC0415
+
+    engine = connect(settings.database_url, timeout=settings.database_timeout_seconds)
+    try:
+        role, excess = role_of(engine), excess_rights(engine)
+    finally:
+        engine.dispose()
+    if excess:
+        more = f" and {len(excess) - 3} more" if len(excess) > 3 else ""
+        raise ConfigurationError(
+            f"the database role {role} {', '.join(excess[:3])}{more}: whoever holds it can change what happened",
+            hint="`countersign migrate` with COUNTERSIGN_DATABASE_OWNER_URL gives a role only what it needs; see "
+            "docs/operations.md, Database roles",
+        )
+    return f"{role} may do what Countersign does, and change no trail"
 
 
 def _redis(settings: Settings) -> str:

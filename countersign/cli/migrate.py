@@ -1,21 +1,40 @@
 """`countersign migrate`: bring the database's tables to this program's version."""
 
+from typing import Annotated
+
+import typer
+from pydantic import SecretStr
+
 from countersign.cli.screen import say
-from countersign.records.database import connect
 from countersign.settings import settings
 
 
-def run() -> None:
-    """Bring the database's tables to this program's version. Safe to repeat, and from several machines at once."""
+def run(
+    owner_url: Annotated[
+        str | None,
+        typer.Option(
+            help="The database's address as the role that its tables belong to, without a password (peer, pgpass); "
+            "one with a password goes into COUNTERSIGN_DATABASE_OWNER_URL."
+        ),
+    ] = None,
+) -> None:
+    """Bring the tables to this program's version, and give the role in COUNTERSIGN_DATABASE_URL its rights.
+
+    Safe to repeat, and from several machines at once.
+    """
     # Alembic takes a tenth of a second to import, which every other command would pay.
-    from countersign.records.migrate import current_revision, upgrade  # noqa: PLC0415
+    from sqlalchemy import make_url  # noqa: PLC0415
+
+    from countersign.records.migrating import migrate  # noqa: PLC0415
 
     current = settings()
-    engine = connect(current.database_url, timeout=current.database_timeout_seconds)
-    try:
-        before = current_revision(engine)
-        upgrade(engine)
-        after = current_revision(engine)
-    finally:
-        engine.dispose()
+    if owner_url is not None:
+        if make_url(owner_url).password is not None:
+            raise typer.BadParameter(
+                "everybody on this machine can read a password in a command line; "
+                "set COUNTERSIGN_DATABASE_OWNER_URL instead",
+                param_hint="--owner-url",
+            )
+        current = current.model_copy(update={"database_owner_url": SecretStr(owner_url)})
+    before, after = migrate(current)
     say(f"tables are up to date ({after})" if before == after else f"tables: {before or 'none'} -> {after}")

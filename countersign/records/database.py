@@ -30,6 +30,9 @@ LOCK_NOT_AVAILABLE = "55P03"
 # One round trip that tells whether the server and the database are there.
 PING = text("SELECT 1")
 
+# Whose rights count.
+CURRENT_ROLE = text("SELECT current_user")
+
 # What time it is.
 NOW = text("SELECT clock_timestamp()")
 
@@ -103,6 +106,12 @@ def clock(session: Session) -> datetime:
     """Return the database's time, which is everybody's: workers' clocks differ."""
     found: datetime = session.execute(NOW).scalar_one()
     return found
+
+
+def role_of(engine: Engine) -> str:
+    """Return the name of the role that the engine connects as."""
+    with engine.connect() as connection:
+        return str(connection.execute(CURRENT_ROLE).scalar_one())
 
 
 def check_schema(engine: Engine) -> None:

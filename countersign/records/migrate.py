@@ -8,9 +8,10 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util.exc import CommandError
-from sqlalchemy import Engine, text
+from sqlalchemy import URL, Engine, text
 
 from countersign.errors import DatabaseUnavailable
+from countersign.records.grants import grant_all
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -22,10 +23,12 @@ LOCK = text("SELECT pg_advisory_lock(:key)")
 UNLOCK = text("SELECT pg_advisory_unlock(:key)")
 
 
-def upgrade(engine: Engine) -> None:
+def upgrade(engine: Engine, *, running: URL | None = None) -> None:
     """Bring the tables to the newest version. Safe when several processes do it at once, and when repeated.
 
-    Raises DatabaseUnavailable when the tables were made by a newer Countersign.
+    `running` is the address with which Countersign runs: its role gets what `grants` says. None: the same role
+    migrates and runs. Raises DatabaseUnavailable when the tables were made by a newer Countersign,
+    ConfigurationError where the role cannot be made or is the one that migrates.
     """
     with engine.connect() as guard:
         # Waiting for the other process takes as long as its migrations, not as long as a row lock may take.
@@ -43,6 +46,8 @@ def upgrade(engine: Engine) -> None:
                 config = _config()
                 config.attributes["connection"] = connection
                 command.upgrade(config, "head")
+            if running is not None and running.username is not None:
+                grant_all(engine, running.username, password=running.password)
         finally:
             guard.execute(UNLOCK, {"key": LOCK_KEY})
             guard.commit()

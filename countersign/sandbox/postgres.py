@@ -28,18 +28,27 @@ from psycopg import sql
 
 from countersign.errors import ConfigurationError, DatabaseUnavailable
 from countersign.sandbox.ownership import Ownership
+from countersign.sandbox.private_files import write_private
+from countersign.sandbox.roles import Role, hand_over, make_role
 from countersign.sandbox.servers import end, environment, last_words, launch
 from countersign.sandbox.sockets import make_private, socket_folder
 
 SOCKET_NAME = ".s.PGSQL.5432"
+SUPERUSER = "postgres"
 SHARED = Path("/var/lib/countersign")
 START_SECONDS = 60.0
 # SIGINT is PostgreSQL's fast shutdown, SIGQUIT its immediate one (recovery at the next start).
 ASKING = ((signal.SIGINT, 20.0), (signal.SIGQUIT, 5.0), (signal.SIGKILL, 5.0))
 
 DURABLE: Mapping[str, str] = {"max_connections": "200", "shared_buffers": "64MB"}
-THROWAWAY: Mapping[str, str] = {**DURABLE, "fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
-"""For tests: a crash of the machine may lose the data, which nobody wants back."""
+THROWAWAY: Mapping[str, str] = {
+    **DURABLE,
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "scram_iterations": "1",
+}
+"""For tests: a crash of the machine may lose the data, which nobody wants back, and a password is soon compared."""
 
 
 class EmbeddedPostgres:
@@ -112,13 +121,27 @@ class EmbeddedPostgres:
 
     # --- addresses --------------------------------------------------------------------------------------
 
-    def url(self, database: str) -> str:
-        """Return the address of `database` for Countersign."""
-        return f"postgresql+psycopg://postgres@/{quote(database)}?host={quote(str(self._sockets))}"
+    def url(self, database: str, role: Role | None = None) -> str:
+        """Return the address of `database` for Countersign, as `role` or, for this user alone, the superuser."""
+        return f"postgresql+psycopg://{self._at(database, role)}"
 
-    def prefect_url(self, database: str) -> str:
+    def prefect_url(self, database: str, role: Role | None = None) -> str:
         """Return the address of `database` for Prefect's server, which speaks asyncpg."""
-        return f"postgresql+asyncpg://postgres@/{quote(database)}?host={quote(str(self._sockets))}"
+        return f"postgresql+asyncpg://{self._at(database, role)}"
+
+    def _at(self, database: str, role: Role | None) -> str:
+        who = SUPERUSER if role is None else f"{quote(role.name)}:{quote(role.password.get_secret_value(), safe='')}"
+        return f"{who}@/{quote(database)}?host={quote(str(self._sockets))}"
+
+    def make_role(self, role: Role) -> None:
+        """Make the role, or give it this password. It may log in, and nothing else."""
+        with self._connect() as connection:
+            make_role(connection, role)
+
+    def hand_over(self, database: str, role: Role) -> None:
+        """Make `role` the owner of the database and of everything in it; nobody else may connect."""
+        with self._connect(database) as connection:
+            hand_over(connection, role)
 
     def create_database(self, name: str, *, template: str | None = None) -> None:
         """Make the database unless it exists; as a copy of `template` if one is given."""
@@ -140,9 +163,9 @@ class EmbeddedPostgres:
 
     # --- inside -----------------------------------------------------------------------------------------
 
-    def _connect(self) -> psycopg.Connection[tuple[Any, ...]]:
+    def _connect(self, database: str = "postgres") -> psycopg.Connection[tuple[Any, ...]]:
         return psycopg.connect(
-            host=str(self._sockets), user="postgres", dbname="postgres", autocommit=True, connect_timeout=5
+            host=str(self._sockets), user=SUPERUSER, dbname=database, autocommit=True, connect_timeout=5
         )
 
     def _forget_removed_folder(self) -> None:
@@ -171,8 +194,8 @@ class EmbeddedPostgres:
             "-D",
             fresh,
             "-U",
-            "postgres",
-            "--auth=trust",
+            SUPERUSER,
+            "--auth=reject",
             "--encoding=UTF8",
         ]
         command += ["--locale=C.UTF-8", "--no-sync"]
@@ -195,6 +218,7 @@ class EmbeddedPostgres:
         settings = {
             "listen_addresses": "",
             "unix_socket_directories": str(self._sockets),
+            **self._who_is_let_in(),
             # DETAIL quotes whole rows, which may hold secrets.
             "log_error_verbosity": "terse",
             **self._options,
@@ -203,6 +227,23 @@ class EmbeddedPostgres:
         for name, value in settings.items():
             command += ["-c", f"{name}={value}"]
         return launch(command, log_file=self.log_file, **self._as_user())
+
+    def _who_is_let_in(self) -> dict[str, str]:
+        """Write who may connect how, and return the settings that name these files.
+
+        The superuser is who this process runs as, by what the kernel says of the other end of the socket; everybody
+        else has a password.
+        """
+        files = {
+            "hba_file": f"local all {SUPERUSER} peer map=supervisor\nlocal all all scram-sha-256\n",
+            "ident_file": f"supervisor {pwd.getpwuid(os.geteuid()).pw_name} {SUPERUSER}\n",
+        }
+        for name, text in files.items():
+            file = self._data / f"countersign.{name}"
+            write_private(file, text)
+            if self._user is not None:
+                os.chown(file, self._user.pw_uid, self._user.pw_gid)
+        return {name: str(self._data / f"countersign.{name}") for name in files}
 
     def _as_user(self) -> dict[str, Any]:
         # A folder the server may not enter must not be its working directory either.

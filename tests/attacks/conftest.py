@@ -24,9 +24,9 @@ def audited(office: Office, approval_id: UUID) -> list[str]:
 
 
 @pytest.fixture
-def as_owner(engine: Engine) -> Iterator[Sql]:
+def as_owner(all_rights: Engine) -> Iterator[Sql]:
     """Runs SQL as whoever owns the database: no trigger and no grant is in the way."""
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+    with all_rights.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text("SET session_replication_role = replica"))
         yield lambda statement, **values: connection.execute(text(statement), values)
         connection.execute(text("SET session_replication_role = origin"))

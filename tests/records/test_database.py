@@ -97,23 +97,20 @@ def test_an_unknown_database_is_told(postgres: EmbeddedPostgres) -> None:
     assert "no database nowhere" in refusal(postgres.url("nowhere")).message
 
 
-def test_an_unknown_user_is_told(postgres: EmbeddedPostgres) -> None:
-    url = postgres.url("postgres").replace("postgres@/", f"mallory:{PASSWORD}@/")
-    assert "no user mallory" in refusal(url).message
-
-
-def test_a_wrong_password_is_told(servers_folder: Path) -> None:
+def test_a_wrong_password_and_an_unknown_user_are_told(servers_folder: Path) -> None:
     with EmbeddedPostgres(servers_folder / "with-password", options=THROWAWAY) as server:
         with server._connect() as connection:
             connection.execute("CREATE ROLE carol LOGIN PASSWORD 'right'")
             rules = connection.execute("SHOW hba_file").fetchone()
             assert rules
-            Path(rules[0]).write_text("local all postgres trust\nlocal all carol scram-sha-256\n")
+            Path(rules[0]).write_text("local all postgres,mallory trust\nlocal all carol scram-sha-256\n")
             connection.execute("SELECT pg_reload_conf()")
         error = refusal(server.url("postgres").replace("postgres@/", f"carol:{PASSWORD}@/"))
         assert error.message.endswith("refuses the password of user carol")
         error = refusal(server.url("postgres").replace("postgres@/", f"dan:{PASSWORD}@/"))
         assert "pg_hba.conf" in (error.hint or "")
+        error = refusal(server.url("postgres").replace("postgres@/", f"mallory:{PASSWORD}@/"))
+        assert "no user mallory" in error.message
 
 
 def test_a_connection_that_is_cut_is_told_and_the_next_one_works(engine: Engine) -> None:

@@ -12,6 +12,8 @@ from countersign.sandbox.private_files import write_private
 from countersign.sandbox.stack.login import Login
 
 POOL = "countersign"
+# The folder in the state folder for what no database may hold.
+TRUST = "trust"
 
 _DAY = 86_400
 RETENTION = {
@@ -39,7 +41,7 @@ class Addresses:
     @property
     def trust_dir(self) -> Path:
         """The folder of the keys that no database may hold."""
-        return self.state_dir / "trust"
+        return self.state_dir / TRUST
 
     @property
     def ui_url(self) -> str:

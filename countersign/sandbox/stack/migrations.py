@@ -9,7 +9,7 @@ import os
 
 from countersign.execution.policy_changing import first_policy, make_administrator
 from countersign.records.database import connect, transaction
-from countersign.records.migrate import upgrade
+from countersign.records.migrating import migrate
 from countersign.settings import Settings, settings
 
 
@@ -18,9 +18,9 @@ def prepare(current: Settings) -> None:
 
     Raises DatabaseUnavailable, ConfigurationError.
     """
+    migrate(current)
     engine = connect(current.database_url, timeout=current.database_timeout_seconds)
     try:
-        upgrade(engine)
         if current.policy_file is None:
             name = _own_name()
             make_administrator(current.trust_dir, name)

@@ -21,6 +21,8 @@ from urllib.error import URLError
 from urllib.parse import urlsplit
 from urllib.request import urlopen
 
+from sqlalchemy import make_url
+
 import countersign
 from countersign.audit.heads import make_sealing_key
 from countersign.errors import ConfigurationError, CountersignError
@@ -30,8 +32,9 @@ from countersign.processes import started_at
 from countersign.sandbox.ownership import Ownership
 from countersign.sandbox.postgres import DURABLE, EmbeddedPostgres, server_group
 from countersign.sandbox.private_files import make_private_folder, write_private
-from countersign.sandbox.stack.addresses import POOL, Addresses, child_environment
+from countersign.sandbox.stack.addresses import POOL, TRUST, Addresses, child_environment
 from countersign.sandbox.stack.child import Child, Program, end_leftovers
+from countersign.sandbox.stack.databases import make_databases
 from countersign.sandbox.stack.prefect_auth import FILE, prefect_auth
 from countersign.sandbox.stack.supervisor import Supervisor
 from countersign.sandbox.valkey import EmbeddedValkey
@@ -41,8 +44,6 @@ READY_SECONDS = 240.0
 BACKLOG = 1024
 # The sandbox host's name in its block and in actions.
 HOST = "web-1"
-# The folder in the state folder for keys that no database may hold.
-TRUST = "trust"
 TEND_SECONDS = 1.0
 TEND_AGAIN_SECONDS = 10.0
 
@@ -109,24 +110,25 @@ class Stack:
             listener = undo.enter_context(_listen(self._port, remembered=self._state_dir / "port"))
             undo.callback(self._postgres.stop)
             self._start(self._postgres)
-            self._postgres.create_database("countersign")
-            self._postgres.create_database("prefect")
+            trust = self._state_dir / TRUST
+            databases = make_databases(self._postgres, trust)
             undo.callback(self._valkey.stop)
             self._start(self._valkey)
             self._addresses = Addresses(
                 state_dir=self._state_dir,
-                prefect_auth=prefect_auth(self._state_dir / TRUST),
-                database_url=self._postgres.url("countersign"),
-                prefect_database_url=self._postgres.prefect_url("prefect"),
+                prefect_auth=prefect_auth(trust),
+                database_url=databases.running,
+                prefect_database_url=databases.prefect,
                 redis_url=self._valkey.url,
                 port=listener.getsockname()[1],
                 kubeconfig=self._state_dir / "kubeconfig" if self._sandbox else None,
             )
-            make_seal(self._addresses.trust_dir)
-            make_sealing_key(self._addresses.trust_dir)
+            make_seal(trust)
+            make_sealing_key(trust)
             self._addresses.save()
             self._children = {
-                program.name: Child(program, state_dir=self._state_dir) for program in self._programs(listener)
+                program.name: Child(program, state_dir=self._state_dir)
+                for program in self._programs(listener, owner_url=databases.owner)
             }
             self._supervisor = Supervisor(list(self._children.values()), tend=self._tend)
             undo.callback(self._supervisor.stop)
@@ -165,7 +167,8 @@ class Stack:
 
     def parts(self) -> Iterator[Part]:
         """What runs where, in the order in which it was started."""
-        yield Part(name="PostgreSQL", address=self.addresses.database_url, pid=self._postgres.pid)
+        shown = make_url(self.addresses.database_url).set(password=None)
+        yield Part(name="PostgreSQL", address=shown.render_as_string(), pid=self._postgres.pid)
         yield Part(name="Valkey", address=self._valkey.url, pid=self._valkey.pid)
         for name, child in self._children.items():
             if not child.program.once:
@@ -204,7 +207,7 @@ class Stack:
         if server.pid is not None:
             self._pids[type(server).__name__] = server.pid
 
-    def _programs(self, listener: socket.socket) -> Iterator[Program]:
+    def _programs(self, listener: socket.socket, *, owner_url: str) -> Iterator[Program]:
         environment = self.environment()
         python = (sys.executable, "-m")
         yield Program(
@@ -218,7 +221,8 @@ class Stack:
         yield Program(
             name="migrations",
             argv=(*python, "countersign.sandbox.stack.migrations"),
-            environment=environment,
+            # No other process can change the tables, or what is in the trails.
+            environment={**environment, "COUNTERSIGN_DATABASE_OWNER_URL": owner_url},
             ready=bool,
             folder=self._state_dir,
             once=True,
