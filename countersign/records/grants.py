@@ -70,6 +70,7 @@ GRANTS: Mapping[str, Grant] = {
         "whose it is, its plan and how it ended; which approval it is of stays",
         update=(
             *("fence", "worker", "flow_run_id", "lease_until", "plan", "plan_hash", "plan_mac"),
+            *("policy_number", "policy_hash"),
             *("outcome", "settled_at", "error", "stderr", "report", "look_again_until"),
         ),
     ),
@@ -99,6 +100,8 @@ GRANTS: Mapping[str, Grant] = {
     ),
     "playbook_change": Grant(_TRAIL),
     "playbook_version": Grant(_TRAIL),
+    "policy_signature": Grant(_TRAIL),
+    "policy_version": Grant("is put in force, once", update=("activated_at", "activated_by")),
     "reconciliation_part": Grant(
         "counts its rounds",
         update=(
