@@ -53,6 +53,7 @@ async def open_services() -> Services:
         policy=in_force.policy,
         reread_policy=lambda: source.read().policy,
         policy_mark=in_force.mark,
+        mark_of=source.mark_of,
         signing_secrets=secrets,
         clusters=clusters,
         fleet=fleet,

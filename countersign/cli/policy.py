@@ -1,7 +1,6 @@
 """`countersign policy`: what is in force, and changing it: propose, sign, activate."""
 
 import getpass
-import sys
 from difflib import unified_diff
 from pathlib import Path
 from typing import Annotated
@@ -14,7 +13,7 @@ from countersign.cli.exit_codes import OK, REFUSED
 from countersign.cli.opened import identifier, open_for_commands, open_records
 from countersign.cli.rendering import print_columns, print_none
 from countersign.cli.screen import say, screen
-from countersign.errors import ConfigurationError, InvalidInput
+from countersign.errors import ConfigurationError, InvalidInput, NotApproved, PolicyNotTrusted
 from countersign.execution.explaining import explain as explain_approval
 from countersign.execution.policy_changing import (
     KEY_FILE,
@@ -42,6 +41,7 @@ from countersign.execution.policy_in_force import (
 from countersign.policy.administrators import Administrators
 from countersign.policy.loading import load_policy_file, read_policy_file
 from countersign.policy.versions import require_workable, verify_version
+from countersign.records import audit
 from countersign.records.approvals import get_approval
 from countersign.records.database import transaction
 from countersign.records.policy_versions import PolicyMark, get_version, in_force, versions
@@ -73,13 +73,13 @@ def show(
     if number is not None:
         _require_record(settings)
         with transaction(open_records()) as session:
-            sys.stdout.write(unchanged_version(session, number).document)
+            say(unchanged_version(session, number).document, nl=False)
         return
     found = policy_source(settings, open_records()).read()
     if found.mark is None:
         print_none("policy")
         return
-    sys.stdout.write(found.document)
+    say(found.document, nl=False)
     signed = f", signed by {', '.join(found.administrators)}" if found.administrators else ""
     where = settings.policy_file if found.mark.number is None else f"version {found.mark.number}"
     say(f"{where}, {found.mark.hash}{signed}", err=True)
@@ -153,9 +153,15 @@ def activate(number: Number) -> None:
     """Put version NUMBER in force, once enough administrators have signed it."""
     settings = load_settings()
     _require_record(settings)
-    with transaction(open_records()) as session:
-        pinned = pinned_administrators(settings.trust_dir)
-        verified = activate_version(session, number, pinned, by=getpass.getuser())
+    pinned, engine, who = pinned_administrators(settings.trust_dir), open_records(), getpass.getuser()
+    try:
+        with transaction(engine) as session:
+            verified = activate_version(session, number, pinned, by=who)
+    except (NotApproved, PolicyNotTrusted) as error:
+        with transaction(engine) as session:
+            details = {"version": number, "reason": error.message}
+            audit.record(session, audit.Event.POLICY_REFUSED, actor=who, details=details)
+        raise
     say(f"Version {number} is in force, signed by {', '.join(verified.administrators)}.")
 
 

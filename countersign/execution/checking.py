@@ -296,15 +296,13 @@ def plan_checks(services: Services, approval: Approval, plan: Plan, *, now: date
     return (*check_plan(policy, facts), *check_disturbed(policy, reached, now))
 
 
-def require_still_allowed(
-    services: Services, approval: Approval, reading: Reading, refs: Sequence[ObjectRef]
-) -> None:
+def require_still_allowed(current: Services, approval: Approval, reading: Reading, refs: Sequence[ObjectRef]) -> None:
     """Ask everything again that may have changed since the run began, from the policy and the clock of this moment:
     the kill switch, the signers and whether their signatures still suffice, the policy's rules, freezes that began.
 
-    Raises KillSwitchOn, NotApproved, Tampered, PolicyRefused.
+    `current` has the policy as it was just read. Raises KillSwitchOn, NotApproved, Tampered, PolicyRefused.
     """
-    current, now = replace(services, policy=services.reread_policy()), datetime.now(UTC)
+    now = datetime.now(UTC)
     enforce([check_kill_switch(current.policy, _recorded_kill_switch(current))])
     verified = verified_signatures(current, approval)
     enforce(request_checks(current, approval, reading, automatic=verified.automatic, now=now))

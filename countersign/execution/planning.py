@@ -23,6 +23,16 @@ def note_decided_by(services: Services, owned: Owned) -> PolicyMark | None:
     return services.policy_mark
 
 
+def note_changed(services: Services, owned: Owned, noted: PolicyMark | None) -> PolicyMark | None:
+    """Put on record that another policy than `noted` decides now, where it does, and return it. Raises StaleFence."""
+    mark = services.mark_of(services.policy)
+    if mark is None or mark == noted:
+        return noted
+    with transaction(services.engine) as session:
+        note_policy(session, owned, mark)
+    return mark
+
+
 def decided_by(engine: Engine, owned: Owned) -> PolicyMark | None:
     """Return by which policy an earlier owner decided, if it got that far."""
     with transaction(engine) as session:

@@ -29,6 +29,7 @@ from countersign.policy.versions import (
     require_in_force,
     verify_version,
 )
+from countersign.records import audit
 from countersign.records.database import transaction
 from countersign.records.policy_versions import PolicyMark, get_version, in_force, signatures_on
 from countersign.records.tables import PolicyVersionRow
@@ -61,6 +62,9 @@ class PolicySource(Protocol):
         Raises PolicyNotTrusted, ConfigurationError (it cannot be read at all), DatabaseUnavailable.
         """
 
+    def mark_of(self, policy: Policy) -> PolicyMark | None:
+        """Return which one `policy` is, if it is the one that was read last."""
+
 
 def policy_source(settings: Settings, engine: Engine) -> PolicySource:
     """Return the place that the settings say counts."""
@@ -78,13 +82,32 @@ class PolicyOnRecord:
         self._seen = SeenVersions(trust_dir)
         self._lock = Lock()
         self._known: tuple[PolicyMark, bytes, InForce] | None = None
+        self._told: set[str] = set()
 
     def read(self) -> InForce:
         """Return the policy in force. Raises what PolicySource.read raises."""
+        try:
+            with transaction(self._engine) as session:
+                mark = in_force(session)
+                with self._lock:
+                    return self._believed(session, mark)
+        except PolicyNotTrusted as error:
+            self._tell(error)
+            raise
+
+    def mark_of(self, policy: Policy) -> PolicyMark | None:
+        """Return which one `policy` is, if it is the one that was read last."""
+        known = self._known
+        return known[2].mark if known is not None and known[2].policy is policy else None
+
+    def _tell(self, error: PolicyNotTrusted) -> None:
+        """Append what was found to the audit, once in this process, though it is found at every reading."""
+        with self._lock:
+            if error.message in self._told:
+                return
+            self._told.add(error.message)
         with transaction(self._engine) as session:
-            mark = in_force(session)
-            with self._lock:
-                return self._believed(session, mark)
+            audit.record(session, audit.Event.TAMPERING_POLICY, details={"found": [error.message]})
 
     def _believed(self, session: Session, mark: PolicyMark | None) -> InForce:
         if mark is None or mark.number is None:
@@ -117,6 +140,11 @@ class PolicyFile:
         if known is None or known.mark != mark:
             self._known = known = InForce(load_policy(text, source=str(self._path)), text, mark)
         return known
+
+    def mark_of(self, policy: Policy) -> PolicyMark | None:
+        """Return which one `policy` is, if it is the one that was read last."""
+        known = self._known
+        return known.mark if known is not None and known.policy is policy else None
 
 
 def pinned_administrators(trust_dir: Path | None) -> Administrators:

@@ -6,6 +6,7 @@ countersign.errors, and `settle` turns what is known then into the outcome. Noth
 
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from datetime import UTC, datetime
 from threading import Event
 from typing import Any, assert_never
@@ -337,7 +338,9 @@ class Run:
         known = self.known
         assert known.reading is not None
         refs = known.plan.refs if known.plan else ()
-        checking.require_still_allowed(self.services, known.approval, known.reading, refs)
+        current = replace(self.services, policy=self.services.reread_policy())
+        known.policy = planning.note_changed(current, known.owned, known.policy)
+        checking.require_still_allowed(current, known.approval, known.reading, refs)
 
     def _require_own_plan(self) -> None:
         known = self.known

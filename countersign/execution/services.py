@@ -20,6 +20,10 @@ from countersign.targets.kubernetes.investigate import Evidence, run_investigati
 from countersign.targets.kubernetes.kubeconfig import ClusterSettings
 
 
+def _unmarked(_policy: Policy) -> None:
+    """Know no policy."""
+
+
 @dataclass(frozen=True)
 class Services:
     """Everything a run uses that is not the approval itself."""
@@ -31,6 +35,8 @@ class Services:
     """Reads the policy again: what may have changed is asked before every intent."""
     policy_mark: PolicyMark | None = None
     """Which policy that is, for the record; None where there is none yet."""
+    mark_of: Callable[[Policy], PolicyMark | None] = _unmarked
+    """Says which one a policy is that was read again."""
     signing_secrets: Mapping[str, SecretStr] = field(default_factory=dict)
     """HMAC secrets by key id."""
     clusters: Clusters = NO_CLUSTERS

@@ -20,7 +20,7 @@ CHANGES = {
 @pytest.mark.parametrize("column", CHANGES)
 def test_a_part_that_was_changed_is_noticed_by_the_next_reader(town: Town, as_owner: Sql, column: str) -> None:
     warm = town.worker()
-    approval = warm.approved(ACTION)
+    approval = warm.approved(ACTION.replace("seen", f"text-changed-{column}"))
     as_owner(f"UPDATE policy_version SET {column} = :value", value=CHANGES[column])
     with pytest.raises(PolicyNotTrusted, match="version 1 of the policy was changed on record after it was proposed"):
         town.worker()

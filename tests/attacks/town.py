@@ -7,16 +7,20 @@ from uuid import UUID
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from sqlalchemy import text
 
 from countersign.errors import CountersignError, PolicyNotTrusted
 from countersign.policy.keys import public_text
+from countersign.records.database import transaction
 from tests.execution.conftest import Office
 from tests.policy.board import Board, board
 
+# Nothing sends it: the cluster is shared, and what is there already is not sent.
 ACTION = "kubectl annotate deployment/api note=seen -n prod --overwrite"
 MALLORY = Ed25519PrivateKey.from_private_bytes(b"m" * 32)
 MALLORYS = f"four_eyes: false\nsigners:\n  - name: mallory\n    ed25519: {public_text(MALLORY.public_key())}\n"
 """The policy that an attacker would like: his own key as the only one."""
+TOLD = text("SELECT details ->> 'found' FROM audit_event WHERE event = 'tampering:policy:refused'")
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,7 @@ class Town:
             policy=found.policy,
             policy_mark=found.mark,
             reread_policy=lambda: source.read().policy,
+            mark_of=source.mark_of,
         )
         return replace(self.office, services=services)
 
@@ -46,6 +51,9 @@ class Town:
         assert caught.value.hint
         answer = self.refusal(warm, approval_id)
         assert said in answer or "which was in force, is not on record any more" in answer
+        with transaction(self.board.engine) as session:
+            found = session.execute(TOLD).scalars().all()
+        assert any(said in one for one in found)
 
     def refusal(self, office: Office, approval_id: UUID) -> str:
         """Execute, see that nothing was sent, and return what was said."""

@@ -21,6 +21,7 @@ from countersign.records.looking_again import correct
 from countersign.records.outcomes import Outcome
 from countersign.records.owned import Owned
 from countersign.records.plans import store_plan
+from countersign.records.policy_versions import activate_version, add_policy_signature, add_version
 from countersign.records.rollbacks import start_rollback, start_unmade_rollback, take_over_rollback
 from countersign.records.settling import settle
 from countersign.records.states import Answer, Decision
@@ -178,6 +179,32 @@ def asks_the_gateway(engine: Engine) -> None:
         record_call(session, CALL)
 
 
+def proposes(engine: Engine) -> None:
+    with transaction(engine) as session:
+        add_version(
+            session,
+            number=1,
+            document="signers: []",
+            hash="a" * 64,
+            previous_hash=None,
+            author="ann",
+            reason="why",
+            proposed_at=now(),
+        )
+
+
+def signs_a_policy(engine: Engine) -> None:
+    proposes(engine)
+    with transaction(engine) as session:
+        add_policy_signature(session, number=1, hash="a" * 64, administrator="ann", key_id="k", value="v")
+
+
+def activates(engine: Engine) -> None:
+    signs_a_policy(engine)
+    with transaction(engine) as session:
+        activate_version(session, 1, by="ben")
+
+
 WRITERS: list[tuple[Callable[[Engine], None], Event]] = [
     (files, Event.REQUEST_FILED),
     (signs, Event.REQUEST_SIGNED),
@@ -199,6 +226,9 @@ WRITERS: list[tuple[Callable[[Engine], None], Event]] = [
     (stops_everything, Event.KILL_SWITCH_ON),
     (allows_everything, Event.KILL_SWITCH_OFF),
     (asks_the_gateway, Event.CALL_ALLOWED),
+    (proposes, Event.POLICY_PROPOSED),
+    (signs_a_policy, Event.POLICY_SIGNED),
+    (activates, Event.POLICY_ACTIVATED),
 ]
 
 
