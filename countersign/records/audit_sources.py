@@ -216,6 +216,40 @@ GATEWAY_CALL = Source(
     ),
 )
 
+POLICY_VERSION = Source(
+    name="policy_version",
+    events=(Event.POLICY_PROPOSED,),
+    rows="policy_version AS record",
+    key="record.number",
+    chain="'policy'",
+    actor="record.author",
+    told=(*_columns("number document hash previous_hash author reason"), _moment("record.proposed_at")),
+    facts=("'hash', record.hash", "'reason', record.reason"),
+)
+
+POLICY_SIGNATURE = Source(
+    name="policy_signature",
+    events=(Event.POLICY_SIGNED,),
+    rows="policy_signature AS record",
+    key="record.seq",
+    chain="'policy'",
+    actor="record.administrator",
+    told=(*_columns("number hash administrator key_id value"), _moment("record.created_at")),
+    facts=("'number', record.number", "'hash', record.hash", "'key_id', record.key_id"),
+)
+
+POLICY_ACTIVATION = Source(
+    name="policy_activation",
+    events=(Event.POLICY_ACTIVATED,),
+    rows="policy_version AS record",
+    key="record.number",
+    chain="'policy'",
+    actor="record.activated_by",
+    told=(*_columns("number hash activated_by"), _moment("record.activated_at")),
+    facts=("'hash', record.hash",),
+    must="record.activated_at IS NOT NULL",
+)
+
 SOURCES = (
     APPROVAL,
     STATUS,
@@ -227,6 +261,9 @@ SOURCES = (
     JOURNAL_ENTRY,
     CONTROL_CHANGE,
     GATEWAY_CALL,
+    POLICY_VERSION,
+    POLICY_SIGNATURE,
+    POLICY_ACTIVATION,
 )
 
 

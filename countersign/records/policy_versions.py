@@ -13,6 +13,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
 from countersign.errors import InvalidInput, NotFound, PolicyNotTrusted
+from countersign.records.audit_events import Event
+from countersign.records.audit_sources import POLICY_ACTIVATION, POLICY_SIGNATURE, POLICY_VERSION, tell
 from countersign.records.owned import Owned, refused_write
 from countersign.records.storable import told
 from countersign.records.tables.policy import PolicySignatureRow, PolicyVersionRow
@@ -119,6 +121,7 @@ def add_version(
             f"version {number} of the policy cannot be put on record: another one was proposed meanwhile",
             hint="propose it again",
         ) from error
+    tell(session, Event.POLICY_PROPOSED, POLICY_VERSION, number)
 
 
 def add_policy_signature(
@@ -131,16 +134,17 @@ def add_policy_signature(
     value: str,
 ) -> None:
     """Put an administrator's signature on record. Raises InvalidInput where this key has signed the version."""
+    row = PolicySignatureRow(number=number, hash=hash, administrator=administrator, key_id=key_id, value=value)
     try:
-        session.add(
-            PolicySignatureRow(number=number, hash=hash, administrator=administrator, key_id=key_id, value=value)
-        )
+        session.add(row)
         session.flush()
     except IntegrityError as error:
         raise InvalidInput(
             f"{administrator} has signed version {number} of the policy with this key already",
             hint="another administrator has to sign it, or it can be activated",
         ) from error
+    assert row.seq is not None
+    tell(session, Event.POLICY_SIGNED, POLICY_SIGNATURE, row.seq)
 
 
 def activate_version(session: Session, number: int, *, by: str) -> datetime:
@@ -151,6 +155,7 @@ def activate_version(session: Session, number: int, *, by: str) -> datetime:
             f"version {number} of the policy cannot be activated: it was already, or a later one is in force",
             hint=f"what is wanted back is proposed anew: `countersign policy show {number}` prints its text",
         )
+    tell(session, Event.POLICY_ACTIVATED, POLICY_ACTIVATION, number)
     when: datetime = found
     return when
 

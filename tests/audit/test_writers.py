@@ -21,6 +21,7 @@ from countersign.records.looking_again import correct
 from countersign.records.outcomes import Outcome
 from countersign.records.owned import Owned
 from countersign.records.plans import store_plan
+from countersign.records.policy_versions import activate_version, add_policy_signature, add_version
 from countersign.records.rollbacks import start_rollback, start_unmade_rollback, take_over_rollback
 from countersign.records.settling import settle
 from countersign.records.states import Answer, Decision
@@ -178,6 +179,25 @@ def asks_the_gateway(engine: Engine) -> None:
         record_call(session, CALL)
 
 
+def decides_the_policy(engine: Engine) -> None:
+    digest = "0" * 64
+    with transaction(engine) as session:
+        add_version(
+            session,
+            number=1,
+            document="{}",
+            hash=digest,
+            previous_hash=None,
+            author="alice",
+            reason="begin",
+            proposed_at=now(),
+        )
+    with transaction(engine) as session:
+        add_policy_signature(session, number=1, hash=digest, administrator="alice", key_id="k", value="v")
+    with transaction(engine) as session:
+        activate_version(session, 1, by="alice")
+
+
 WRITERS: list[tuple[Callable[[Engine], None], Event]] = [
     (files, Event.REQUEST_FILED),
     (signs, Event.REQUEST_SIGNED),
@@ -199,10 +219,13 @@ WRITERS: list[tuple[Callable[[Engine], None], Event]] = [
     (stops_everything, Event.KILL_SWITCH_ON),
     (allows_everything, Event.KILL_SWITCH_OFF),
     (asks_the_gateway, Event.CALL_ALLOWED),
+    (decides_the_policy, Event.POLICY_PROPOSED),
+    (decides_the_policy, Event.POLICY_SIGNED),
+    (decides_the_policy, Event.POLICY_ACTIVATED),
 ]
 
 
-@pytest.mark.parametrize(("writer", "event"), WRITERS, ids=[writer.__name__ for writer, _ in WRITERS])
+@pytest.mark.parametrize(("writer", "event"), WRITERS, ids=[event.value for _, event in WRITERS])
 def test_a_writer_appends_its_row_and_the_records_agree(
     engine: Engine, writer: Callable[[Engine], None], event: Event
 ) -> None:
