@@ -122,6 +122,7 @@ def add_version(
             f"version {number} of the policy cannot be put on record: another one was proposed meanwhile",
             hint="propose it again",
         ) from error
+    tell(session, Event.POLICY_PROPOSED, POLICY_VERSION, number)
 
 
 def add_policy_signature(
@@ -145,6 +146,8 @@ def add_policy_signature(
             f"{administrator} has signed version {number} of the policy with this key already",
             hint="another administrator has to sign it, or it can be activated",
         ) from error
+    assert row.seq is not None
+    tell(session, Event.POLICY_SIGNED, POLICY_SIGNATURE, row.seq)
 
 
 def activate_version(session: Session, number: int, *, by: str) -> datetime:

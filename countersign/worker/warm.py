@@ -33,6 +33,7 @@ from countersign.worker.orphans import owner_of, settle, settle_orphans, unfinis
 from countersign.worker.results import refuse_results
 from countersign.worker.sealing import keep_sealing
 from countersign.worker.source import FlowSource
+from countersign.worker.telling import tell_refused
 from countersign.worker.wakeup import Wakeup
 
 # Runs announced by an event start at once; the poll finds those whose time comes without one.
@@ -248,6 +249,8 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResul
         state: State[Any] = Failed(name="Refused", message=refusal.message)
         # Forced: a deployment may say that failed runs are retried.
         await self.client.set_flow_run_state(flow_run.id, state, force=True)
+        told = partial(tell_refused, worker=self.name, flow_run=str(flow_run.id), logger=self._logger)
+        await asyncio.to_thread(told, refusal)
 
     async def _conclude(self, flow_run: FlowRun, state: State[Any] | None) -> None:
         """Make sure that a run which has ended here says so."""

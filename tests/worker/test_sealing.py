@@ -9,11 +9,13 @@ import pytest
 from sqlalchemy import Engine, text
 
 from countersign.audit.heads import make_sealing_key
+from countersign.errors import ForeignCode
 from countersign.records import audit
 from countersign.records.audit import Event
 from countersign.records.database import transaction
 from countersign.settings import settings
 from countersign.worker import sealing
+from countersign.worker.telling import tell_refused
 
 logger = logging.getLogger("countersign.test")
 EVENTS = text("SELECT count(*) FROM audit_event WHERE event = :event")
@@ -100,3 +102,17 @@ def test_without_a_trust_folder_nothing_is_sealed_and_that_is_said(
     settings.cache_clear()
     asyncio.run(sealing.keep_sealing(logger))
     assert "COUNTERSIGN_TRUST_DIR is not set" in caplog.text
+
+
+def test_a_refusal_is_on_the_audit(folder: Path, engine: Engine) -> None:
+    tell_refused(ForeignCode("evil.py is not installed"), worker="w1", flow_run="r1", logger=logger)
+    assert count(engine, Event.ENTRYPOINT_REFUSED) == 1
+
+
+def test_a_refusal_that_cannot_be_told_is_said_in_the_log(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.delenv("COUNTERSIGN_DATABASE_URL", raising=False)
+    settings.cache_clear()
+    tell_refused(ForeignCode("evil.py is not installed"), worker="w1", flow_run="r1", logger=logger)
+    assert "flow run r1 is not on the audit" in caplog.text
