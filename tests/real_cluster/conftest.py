@@ -36,11 +36,11 @@ SETTINGS = {
 DESKS = 4
 """How many cases are played at the same time."""
 KEEP_ROLLING_BACK = """
-import asyncio, sys
+import sys
 from countersign.cli.policy_text import read_policy_text
 from countersign.settings import load_settings
 policy = read_policy_text(load_settings())
-policy.keep(policy.text + sys.argv[1])
+policy.keep(policy.text + sys.argv[1], "bad images are taken back")
 """
 
 
