@@ -1,11 +1,11 @@
-"""Files and folders of a stack: for the user who runs it and nobody else, whatever umask it was started with."""
+"""Files and folders for the user who runs Countersign and nobody else, whatever umask it was started with."""
 
 import os
 from pathlib import Path
 
 OWNER_ALONE = 0o600
 UMASK = 0o077
-"""What the stack's processes may give to nobody but their user."""
+"""What processes that are started may give to nobody but their user."""
 
 
 def write_private(file: Path, content: str | bytes) -> None:

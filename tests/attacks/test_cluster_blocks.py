@@ -70,6 +70,8 @@ def past_the_form(text: str) -> ClusterSettings:
     return KubernetesCluster.model_construct(
         cluster_name="production",
         kubeconfig=SecretStr(text),
+        kubeconfig_file=None,
+        token_file=None,
         context=None,
         server=None,
         token=None,
