@@ -9,7 +9,7 @@ from blocks.form import FORM, Secret, SecretText, Text, mistakes
 from blocks.mounted import mounted_secret, refuse_both
 from countersign.errors import ConfigurationError
 from countersign.settings import load_settings
-from countersign.targets.kubernetes.kubeconfig import ClusterSettings, kubeconfig_document
+from countersign.targets.kubernetes.kubeconfig import ClusterSettings, require_nothing_elsewhere
 from countersign.targets.kubernetes.kubeconfig_rules import allowances_of
 
 
@@ -96,7 +96,7 @@ class KubernetesCluster(Block):
                 raise ConfigurationError("token and ca_certificate need a server", hint="give the server's address")
             # Whether there is a service account, or the file, shows only where the worker runs; check() asks there.
             if not self.in_cluster and self.kubeconfig_file is None:
-                kubeconfig_document(self.settings())
+                require_nothing_elsewhere(self.settings())
             if self.allowed_namespaces and self.default_namespace not in self.allowed_namespaces:
                 raise ConfigurationError(
                     f"default_namespace {self.default_namespace!r} is not among allowed_namespaces",

@@ -62,7 +62,9 @@ class Settings(BaseSettings):
     allowed_exec_plugins: Listed = Field(
         default=(), description="commands that kubeconfigs may run for credentials, e.g. aws,kubelogin"
     )
-    allow_token_file: bool = Field(default=False, description="whether kubeconfigs may name a tokenFile")
+    allow_token_file: bool = Field(
+        default=False, description="whether kubeconfigs may name files: a token's, certificates, keys"
+    )
     allow_proxy_url: bool = Field(default=False, description="whether kubeconfigs may name a proxy-url")
     allow_insecure_tls: bool = Field(
         default=False, description="whether kubeconfigs may say insecure-skip-tls-verify: true"

@@ -21,6 +21,7 @@ from countersign.cli.opened import open_records
 from countersign.cli.rendering import print_none
 from countersign.cli.screen import say, say_json
 from countersign.errors import InvalidInput, NotFound
+from countersign.private_files import write_private
 from countersign.records.audit_events import Event
 from countersign.records.audit_tree import chain_rows, newest_rows, waiting_rows
 from countersign.records.database import transaction
@@ -128,8 +129,8 @@ def export(
     proof = proof_of(open_records(), chain, verifier=verifier, since=since)
     folder = to or Path(f"audit-{chain}")
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "proof.json").write_text(json.dumps(proof, ensure_ascii=False, indent=1), encoding="utf-8")
-    (folder / "verify.py").write_text(verifier_program(), encoding="utf-8")
+    write_private(folder / "proof.json", json.dumps(proof, ensure_ascii=False, indent=1))
+    write_private(folder / "verify.py", verifier_program())
     say(text("audit.exported", rows=len(proof["rows"])))
     say(f"python3 {folder}/verify.py {folder}/proof.json --key '{verifier}'")
 

@@ -5,6 +5,7 @@ import base64
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Annotated
 
 import typer
 
@@ -33,8 +34,18 @@ class Answer:
     hint: str | None = None
 
 
-def run() -> None:
+def run(
+    security: Annotated[
+        bool, typer.Option("--security", help="Say what of that which keeps attackers out holds here.")
+    ] = False,
+) -> None:
     """Try every connection, say what is wrong and what to do. Exit code 3 if anything is."""
+    if security:
+        from countersign.cli.doctor_security import show_security  # noqa: PLC0415
+
+        if not show_security(load_settings()):
+            raise typer.Exit(CONFIGURATION)
+        return
     answers = examine(load_settings())
     for answer in answers:
         say(f"{'ok  ' if answer.fine else 'FAIL'}  {answer.name:12} {answer.said}")
@@ -48,11 +59,11 @@ def examine(settings: Settings) -> list[Answer]:
     """Return one answer per connection. One that fails does not keep the others from being tried."""
     checks: list[tuple[str, Callable[[Settings], str]]] = [
         ("database", _database),
-        ("role", _role),
+        ("role", role),
         ("redis", _redis),
         ("prefect", _prefect),
         ("workers", _workers),
-        ("policy", _policy),
+        ("policy", policy),
     ]
     return [
         *(_asked(name, partial(check, settings)) for name, check in checks),
@@ -81,7 +92,8 @@ def _database(settings: Settings) -> str:
     return f"PostgreSQL answers, tables are at version {head_revision()}{stopped}"
 
 
-def _role(settings: Settings) -> str:
+def role(settings: Settings) -> str:
+    """Return what the database role may do. Raises ConfigurationError where it may do too much."""
     from countersign.records.database import connect, role_of  # noqa: PLC0415
     from countersign.records.rights import excess_rights  # noqa: PLC0415
 
@@ -160,7 +172,8 @@ def _workers(_settings: Settings) -> str:
     return takers.summary
 
 
-def _policy(settings: Settings) -> str:
+def policy(settings: Settings) -> str:
+    """Return what policy is in force. Raises ConfigurationError, Tampered."""
     from countersign.cli.opened import records  # noqa: PLC0415
     from countersign.execution.policy_checking import check_policy  # noqa: PLC0415
 

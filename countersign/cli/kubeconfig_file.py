@@ -12,10 +12,10 @@ from pydantic import SecretStr
 
 from countersign.errors import InvalidInput
 from countersign.targets.kubernetes.kubeconfig import ClusterSettings, context_entry, kubeconfig_document
+from countersign.targets.kubernetes.kubeconfig_rules import FILES
 
 LARGEST_BYTES: Final = 1_000_000
 _HINT: Final = "`kubectl create token NAME -n NAMESPACE` prints one; - is standard input"
-_FILES: Final = ("certificate-authority", "client-certificate", "client-key")
 
 
 def read_file(path: str) -> str:
@@ -81,7 +81,7 @@ def only_context(settings: ClusterSettings, *, folder: Path) -> str:
     """
     document = kubeconfig_document(settings)
     for entry in (document["clusters"][0]["cluster"], document["users"][0]["user"]):
-        for name in _FILES:
+        for name in FILES:
             if file := entry.pop(name, None):
                 # client-go: data wins over a file.
                 entry.setdefault(f"{name}-data", _encoded(folder / str(file), name))

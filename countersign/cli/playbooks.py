@@ -21,6 +21,7 @@ from countersign.cli.playbook_showing import print_list, print_playbook, summary
 from countersign.cli.rendering import print_none
 from countersign.cli.screen import say, say_json, screen
 from countersign.errors import InvalidInput
+from countersign.private_files import write_private
 from countersign.records.database import transaction
 from countersign.records.playbooks import (
     changes_of,
@@ -100,7 +101,7 @@ def export(
     try:
         to.mkdir(parents=True, exist_ok=True)
         for playbook in found:
-            (to / f"{playbook.name}.yaml").write_text(write_playbooks([playbook]), encoding="utf-8")
+            write_private(to / f"{playbook.name}.yaml", write_playbooks([playbook]))
     except OSError as error:
         raise InvalidInput(f"--to: {to} cannot be written: {error.strerror}", hint="name a folder of yours") from None
     _line(f"{len(found)} written to {to}")

@@ -27,8 +27,8 @@ import psycopg
 from psycopg import sql
 
 from countersign.errors import ConfigurationError, DatabaseUnavailable
+from countersign.private_files import write_private
 from countersign.sandbox.ownership import Ownership
-from countersign.sandbox.private_files import write_private
 from countersign.sandbox.roles import Role, hand_over, make_role
 from countersign.sandbox.servers import end, environment, last_words, launch
 from countersign.sandbox.sockets import make_private, socket_folder

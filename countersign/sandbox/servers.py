@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from countersign.sandbox.private_files import UMASK, private_descriptor
+from countersign.private_files import UMASK, private_descriptor
 
 POLL_SECONDS = 0.02
 Asking = Sequence[tuple[signal.Signals, float]]

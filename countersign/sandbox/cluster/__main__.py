@@ -9,6 +9,7 @@ from pathlib import Path
 
 import yaml
 
+from countersign.private_files import write_private
 from countersign.sandbox.cluster.cluster import SandboxCluster
 from countersign.sandbox.cluster.identity import kept_identity, new_identity
 
@@ -43,8 +44,7 @@ def main() -> None:
         if file:
             # In one piece: whoever waits for the file must not read half of it.
             whole = file.with_name(f"{file.name}.new")
-            whole.touch(mode=0o600)
-            whole.write_text(cluster.kubeconfig)
+            write_private(whole, cluster.kubeconfig)
             whole.replace(file)
         sys.stdout.write(json.dumps({"url": cluster.url, "kubeconfig": str(file) if file else None}) + "\n")
         sys.stdout.flush()

@@ -19,6 +19,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from countersign.private_files import write_private
+
 _VALID = timedelta(days=3650)
 CONTEXT = "sandbox"
 
@@ -94,6 +96,5 @@ def kept_identity(file: Path) -> Identity:
     if file.exists():
         return Identity(**json.loads(file.read_text()))
     made = new_identity()
-    file.touch(mode=0o600)
-    file.write_text(json.dumps(asdict(made)))
+    write_private(file, json.dumps(asdict(made)))
     return made

@@ -7,6 +7,7 @@ import sys
 import threading
 from pathlib import Path
 
+from countersign.private_files import write_private
 from countersign.sandbox.hosts.host import SandboxHost
 
 
@@ -38,7 +39,7 @@ def main() -> int:
         }
         if options.announce:
             written = options.announce.with_suffix(".new")
-            written.write_text(json.dumps(ready))
+            write_private(written, json.dumps(ready))
             written.replace(options.announce)
         sys.stdout.write(json.dumps(ready) + "\n")
         sys.stdout.flush()

@@ -6,6 +6,8 @@ from pathlib import Path
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from countersign.private_files import write_private
+
 
 @dataclass(frozen=True)
 class KeyPair:
@@ -32,7 +34,6 @@ def kept_key(folder: Path, name: str) -> KeyPair:
     private, public = folder / name, folder / f"{name}.pub"
     if not public.exists():
         made = new_key()
-        private.touch(mode=0o600)
-        private.write_text(made.private)
-        public.write_text(made.public)
+        write_private(private, made.private)
+        write_private(public, made.public)
     return KeyPair(private=private.read_text(), public=public.read_text())

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 from countersign.errors import ConfigurationError
+from countersign.private_files import write_private
 from countersign.sandbox.hosts.keys import KeyPair
 from countersign.sandbox.hosts.ports import answers, free_port
 
@@ -36,10 +37,10 @@ class OpenSSH:
     ) -> None:
         self.user = pwd.getpwuid(os.getuid()).pw_name
         self.port = free_port()
-        _write_private(folder / "sshd_host_key", host_key.private)
+        write_private(folder / "sshd_host_key", host_key.private)
         # sshd(8): in an option's value a quote is written \", and every other backslash is itself.
         options = 'restrict,command="{}" '.format(gate.replace('"', '\\"')) if gate else ""
-        _write_private(folder / "authorized_keys", f"{options}{client_key.public}\n")
+        write_private(folder / "authorized_keys", f"{options}{client_key.public}\n")
         configuration = folder / "sshd_config"
         configuration.write_text(
             _CONFIGURATION.format(
@@ -75,8 +76,3 @@ class OpenSSH:
 def _quoted(word: str) -> str:
     """Return `word` as one argument of sshd_config(5), whatever it contains."""
     return '"' + word.replace("\\", "\\\\").replace('"', '\\"') + '"'
-
-
-def _write_private(path: Path, text: str) -> None:
-    path.touch(mode=0o600)
-    path.write_text(text)

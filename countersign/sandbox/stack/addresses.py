@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from countersign.sandbox.private_files import write_private
+from countersign.private_files import write_private
 from countersign.sandbox.stack.login import Login
 
 POOL = "countersign"

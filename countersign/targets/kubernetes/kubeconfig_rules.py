@@ -33,6 +33,7 @@ _SETTINGS: Final[Mapping[Reach, tuple[str, str]]] = {
         "whoever answers at that address would be taken for the cluster",
     ),
 }
+FILES: Final = ("certificate-authority", "client-certificate", "client-key")
 _IMPERSONATION: Final = ("as", "as-uid", "as-groups", "as-user-extra")
 
 
@@ -114,6 +115,18 @@ def require_allowed(of: str, cluster: Mapping[str, Any], user: Mapping[str, Any]
             _require_command(of, user["exec"], allowed)
         else:
             allowed.require(reach, of=of)
+
+
+def refuse_files(of: str, cluster: Mapping[str, Any], user: Mapping[str, Any], allowed: Allowances) -> None:
+    """Raise ConfigurationError where a certificate or a key is named by its file, unless files may be read."""
+    for name in FILES:
+        if (cluster.get(name) or user.get(name)) and not allowed.token_file:
+            setting, why = _SETTINGS[Reach.TOKEN_FILE]
+            raise ConfigurationError(
+                f"cluster {of!r}: the kubeconfig names the file of its {name}, which is refused: {why}",
+                hint="`kubectl config view --flatten` writes what is in the file instead; "
+                f"{setting}=true allows files for every cluster",
+            )
 
 
 def _require_command(of: str, plugin: Any, allowed: Allowances) -> None:

@@ -1,17 +1,17 @@
-"""Files and folders of a stack: for the user who runs it and nobody else, whatever umask it was started with."""
+"""Files and folders for the user who runs Countersign and nobody else, whatever umask it was started with."""
 
 import os
 from pathlib import Path
 
 OWNER_ALONE = 0o600
 UMASK = 0o077
-"""What the stack's processes may give to nobody but their user."""
+"""What processes that are started may give to nobody but their user."""
 
 
-def write_private(file: Path, text: str) -> None:
-    """Write `text` to `file`, which its owner alone can read, also where it was there before."""
-    with os.fdopen(private_descriptor(file, os.O_WRONLY | os.O_TRUNC), "w", encoding="utf-8") as opened:
-        opened.write(text)
+def write_private(file: Path, content: str | bytes) -> None:
+    """Write `file`, or write it anew; its owner alone can read it from its first moment. Raises OSError."""
+    with os.fdopen(private_descriptor(file, os.O_WRONLY | os.O_TRUNC), "wb") as opened:
+        opened.write(content.encode("utf-8") if isinstance(content, str) else content)
 
 
 def private_descriptor(file: Path, flags: int) -> int:
