@@ -167,10 +167,13 @@ def empty_database_url(postgres: EmbeddedPostgres) -> Iterator[str]:
 
 
 @pytest.fixture
-def database_url(databases: Databases) -> Iterator[str]:
-    """Address of a migrated database without any records, as the role that Countersign runs as."""
+def database_url(databases: Databases, request: pytest.FixtureRequest) -> Iterator[str]:
+    """Address of a migrated database without any records, as the role that Countersign runs as.
+
+    Tests marked `all_rights` get the superuser's.
+    """
     with databases.lent() as url:
-        yield url
+        yield as_superuser(url) if request.node.get_closest_marker("all_rights") else url
 
 
 @pytest.fixture

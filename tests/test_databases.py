@@ -11,6 +11,8 @@ from countersign.records.migrate import head_revision
 from tests.databases import Databases
 from tests.records.builders import owned
 
+pytestmark = pytest.mark.all_rights
+
 FOUND = """
     SELECT count(*), (SELECT count(*) FROM execution), (SELECT is_on FROM control),
         (SELECT version_num FROM alembic_version)

@@ -25,7 +25,7 @@ IN_FORCE = text("""
 """)
 
 # One proposal at a time, so that each has the number after the last one. Readers do not wait for it.
-LOCK = text("LOCK TABLE policy_version IN SHARE ROW EXCLUSIVE MODE")
+LOCK = text("SELECT pg_advisory_xact_lock(hashtext('policy_version'))")
 
 # The last version that was proposed.
 LAST = text("SELECT number, hash FROM policy_version ORDER BY number DESC LIMIT 1")

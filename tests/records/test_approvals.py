@@ -189,6 +189,7 @@ def test_what_does_not_exist_is_not_found(engine: Engine, ask: object) -> None:
         cancel_approval(session, uuid4(), by="a")
 
 
+@pytest.mark.all_rights
 def test_what_is_past_its_time_expires_and_the_rest_stays(engine: Engine) -> None:
     soon = now() + timedelta(hours=1)
     due = [pending(engine, expires_at=now() - timedelta(seconds=1)).id, approved(engine, expires_at=soon)]

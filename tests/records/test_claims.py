@@ -106,6 +106,7 @@ def test_a_cancelled_approval_says_why_it_cannot_be_claimed(engine: Engine) -> N
     assert answer.reason == "the approval is cancelled: cancelled by alice: not needed"
 
 
+@pytest.mark.all_rights
 def test_an_expired_approval_cannot_be_claimed_even_before_it_is_marked_expired(engine: Engine) -> None:
     approval_id = approved(engine, expires_at=now() + timedelta(seconds=30))
     with transaction(engine) as session:

@@ -137,6 +137,7 @@ def test_missing_tables_are_told(empty_database_url: str) -> None:
     empty.dispose()
 
 
+@pytest.mark.all_rights
 def test_tables_of_a_newer_version_are_told(engine: Engine) -> None:
     check_schema(engine)
     with transaction(engine) as session:

@@ -22,6 +22,8 @@ from countersign.sandbox.postgres import EmbeddedPostgres
 from tests.prefect_server import login
 from tests.records.builders import REQUEST, now, pending
 
+pytestmark = pytest.mark.all_rights
+
 SECRET = "hunter2InARow"
 ACTION = f"kubectl set env deployment/api DB_PASSWORD={SECRET}"
 

@@ -58,6 +58,8 @@ from countersign.records.timeline import events_of
 from tests.databases import Databases
 from tests.records.builders import REQUEST, signed_by, unsealed
 
+pytestmark = pytest.mark.all_rights
+
 FINISHED = 100_000
 BIG = ("approval", "signature", "execution", "journal_entry", "timeline_event", "automation_operation_log")
 BIG += ("target_hold", "incident", "ledger_step", "disposition", "auto_repair")

@@ -14,6 +14,8 @@ from countersign.records.plans import store_plan
 from countersign.records.settling import settle
 from tests.records.builders import owned, pending, unsealed
 
+pytestmark = pytest.mark.all_rights
+
 
 def run(engine: Engine, statement: str) -> None:
     with transaction(engine) as session:

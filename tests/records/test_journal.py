@@ -209,6 +209,7 @@ def test_a_plan_of_which_nothing_left_is_made_anew(engine: Engine) -> None:
         assert (entry.attempts, entry.open, entry.landed) == (0, False, False)
 
 
+@pytest.mark.all_rights
 def test_an_approval_that_expires_while_it_waits_is_not_sent(engine: Engine) -> None:
     mine = owned(engine)
     with transaction(engine) as session:

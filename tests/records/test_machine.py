@@ -32,6 +32,8 @@ from countersign.records.settling import settle
 from countersign.records.states import Answer, EntryKind
 from tests.records.builders import approved, claims, end_lease, unsealed
 
+pytestmark = pytest.mark.all_rights
+
 WORKERS = st.integers(0, 2)
 OUTCOMES = st.sampled_from([outcome for outcome in Outcome if outcome is not Outcome.DRY_RUN])
 

@@ -13,6 +13,8 @@ from countersign.records.database import check_schema, connect, transaction
 from countersign.records.migrate import current_revision, head_revision, upgrade
 from countersign.records.tables import Record
 
+pytestmark = pytest.mark.all_rights
+
 
 def test_several_processes_may_migrate_at_once(empty_database_url: str) -> None:
     engines = [connect(empty_database_url, timeout=5) for _ in range(4)]
