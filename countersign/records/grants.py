@@ -98,8 +98,6 @@ GRANTS: Mapping[str, Grant] = {
             *("people_only_since", "people_only_reason", "restored_at", "updated_at"),
         ),
     ),
-    "policy_signature": Grant(_TRAIL),
-    "policy_version": Grant("is activated, once", update=("activated_at", "activated_by")),
     "playbook_change": Grant(_TRAIL),
     "playbook_version": Grant(_TRAIL),
     "policy_signature": Grant(_TRAIL),
