@@ -117,6 +117,9 @@ GRANTS: Mapping[str, Grant] = {
     ),
 }
 
+FUNCTIONS = ("audit_append(text,text,text,text,jsonb)",)
+"""What the role may call that not everybody may."""
+
 _EXISTING = """
     SELECT c.relname FROM pg_class c
     WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
@@ -152,6 +155,9 @@ def grant_all(engine: Engine, role: str, *, password: str | None = None) -> None
         for table, grant in GRANTS.items():
             if table in existing:
                 connection.execute(_statement(table, grant, name))
+        for function in FUNCTIONS:
+            if connection.execute("SELECT to_regprocedure(%s)", (function,)).fetchone() != (None,):
+                connection.execute(sql.SQL("GRANT EXECUTE ON FUNCTION {} TO {}").format(sql.SQL(function), name))
 
 
 def _statement(table: str, grant: Grant, role: sql.Identifier) -> sql.Composed:

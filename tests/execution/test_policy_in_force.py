@@ -107,11 +107,11 @@ def test_a_reason_is_given_on_one_line(ann: Board, reason: str) -> None:
         ann.propose(policy(), reason=reason)
 
 
-def test_a_database_that_keeps_one_waiting_is_unavailable_and_nothing_else(ann: Board) -> None:
+def test_a_database_that_keeps_one_waiting_is_unavailable_and_nothing_else(ann: Board, all_rights: Engine) -> None:
     ann.put_in_force(policy())
     source = ann.source()
     source.read()
-    with ann.engine.connect() as blocking:
+    with all_rights.connect() as blocking:
         blocking.execute(text("LOCK TABLE policy_version IN ACCESS EXCLUSIVE MODE"))
 
         @event.listens_for(ann.engine, "begin")

@@ -111,11 +111,11 @@ def test_two_proposals_at_once_get_two_numbers(engine: Engine) -> None:
         "DELETE FROM policy_signature",
     ],
 )
-def test_nothing_of_it_is_changed_or_taken_back(three: Engine, statement: str) -> None:
+def test_nothing_of_it_is_changed_or_taken_back(three: Engine, all_rights: Engine, statement: str) -> None:
     with transaction(three) as session:
         add_policy_signature(session, number=2, hash=HASHES[2], administrator="ann", key_id="k", value="v")
         activate_version(session, 2, by="ann")
-    with pytest.raises(IntegrityError), transaction(three) as session:
+    with pytest.raises(IntegrityError), transaction(all_rights) as session:
         session.execute(text(statement))
 
 
