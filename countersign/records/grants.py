@@ -117,6 +117,11 @@ GRANTS: Mapping[str, Grant] = {
     ),
 }
 
+APPEND = "audit_append(text, text, text, text, jsonb)"
+"""The one way to a row of the audit. It runs as the owner, and nobody may call it unasked."""
+
+_HAS_FUNCTION = "SELECT to_regprocedure(%s) IS NOT NULL"
+
 _EXISTING = """
     SELECT c.relname FROM pg_class c
     WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
@@ -152,6 +157,8 @@ def grant_all(engine: Engine, role: str, *, password: str | None = None) -> None
         for table, grant in GRANTS.items():
             if table in existing:
                 connection.execute(_statement(table, grant, name))
+        if connection.execute(_HAS_FUNCTION, (APPEND,)).fetchone() == (True,):
+            connection.execute(sql.SQL("GRANT EXECUTE ON FUNCTION {} TO {}").format(sql.SQL(APPEND), name))
 
 
 def _statement(table: str, grant: Grant, role: sql.Identifier) -> sql.Composed:
