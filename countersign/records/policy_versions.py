@@ -24,8 +24,12 @@ IN_FORCE = text("""
     SELECT number, hash FROM policy_version WHERE activated_at IS NOT NULL ORDER BY number DESC LIMIT 1
 """)
 
-# One proposal at a time, so that each has the number after the last one. Readers do not wait for it.
-LOCK = text("LOCK TABLE policy_version IN SHARE ROW EXCLUSIVE MODE")
+# Any constant will do, as long as nobody else uses it in this database ("policyve" in ASCII).
+LOCK_KEY = 0x706F6C6963797665
+
+# One proposal at a time, so that each has the number after the last one. Readers do not wait for it. The role that
+# runs may not lock the table: that takes the right to change all of it.
+LOCK = text("SELECT pg_advisory_xact_lock(:key)")
 
 # The last version that was proposed.
 LAST = text("SELECT number, hash FROM policy_version ORDER BY number DESC LIMIT 1")
@@ -65,7 +69,7 @@ def in_force(session: Session) -> PolicyMark | None:
 
 def lock_versions(session: Session) -> PolicyMark | None:
     """Keep others from proposing until this transaction ends, and return the last version that was proposed."""
-    session.execute(LOCK)
+    session.execute(LOCK, {"key": LOCK_KEY})
     row = session.execute(LAST).one_or_none()
     return None if row is None else PolicyMark(row.number, row.hash)
 
