@@ -16,20 +16,23 @@ ROWS = text("SELECT count(*) FROM public.audit_event WHERE actor = 'mallory'")
 
 
 @pytest.fixture
-def mallory(engine: Engine, as_owner: Sql) -> Iterator[Connection]:
-    """A connection of a role that may append to the audit, and read it."""
-    as_owner("DROP ROLE IF EXISTS mallory")
+def mallory(all_rights: Engine, as_owner: Sql) -> Iterator[Connection]:
+    """A connection of a role that may append to the audit, read it, and make tables of its own for a while."""
     as_owner("CREATE ROLE mallory")
-    as_owner("GRANT EXECUTE ON FUNCTION audit_append(text, text, text, text, jsonb) TO mallory")
-    as_owner("GRANT SELECT ON audit_event TO mallory")
-    with engine.connect() as connection:
-        connection.execute(text("SET ROLE mallory"))
-        yield connection
-        connection.rollback()
-        connection.execute(text("RESET ROLE"))
-        connection.rollback()
-    as_owner("DROP OWNED BY mallory")
-    as_owner("DROP ROLE mallory")
+    try:
+        as_owner("GRANT EXECUTE ON FUNCTION audit_append(text, text, text, text, jsonb) TO mallory")
+        as_owner("GRANT SELECT ON audit_event TO mallory")
+        as_owner("GRANT USAGE ON SCHEMA public TO mallory")
+        as_owner(f'GRANT TEMPORARY ON DATABASE "{all_rights.url.database}" TO mallory')
+        with all_rights.connect() as connection:
+            connection.execute(text("SET ROLE mallory"))
+            yield connection
+            connection.rollback()
+            connection.execute(text("RESET ROLE"))
+            connection.commit()
+    finally:
+        as_owner("DROP OWNED BY mallory")
+        as_owner("DROP ROLE mallory")
 
 
 def test_a_temporary_table_of_the_same_name_is_not_written_to(trail: Trail, mallory: Connection) -> None:

@@ -74,11 +74,13 @@ def test_what_was_sealed_holds_is_shown_and_is_proved_elsewhere(run: Run, engine
     assert [(row["event"], row["chain"]) for row in json.loads(out)] == [("approval:request:signed", approval)]
 
 
-def test_what_was_changed_is_told_and_put_on_record(run: Run, engine: Engine, tmp_path: Path) -> None:
+def test_what_was_changed_is_told_and_put_on_record(
+    run: Run, engine: Engine, all_rights: Engine, tmp_path: Path
+) -> None:
     make_sealing_key(tmp_path / "trust")
     append(engine, 2)
     run("seal")
-    with transaction(engine) as session:
+    with transaction(all_rights) as session:
         session.execute(text("SET LOCAL session_replication_role = replica"))
         session.execute(text("UPDATE audit_event SET actor = 'mallory' WHERE id = 1"))
     code, out, _ = run("verify")
@@ -91,11 +93,13 @@ def test_what_was_changed_is_told_and_put_on_record(run: Run, engine: Engine, tm
     assert "records were changed or removed" in out and "row 1 (access:request:refused" in out
 
 
-def test_going_on_after_a_restore_takes_a_reason_and_is_on_record(run: Run, engine: Engine, tmp_path: Path) -> None:
+def test_going_on_after_a_restore_takes_a_reason_and_is_on_record(
+    run: Run, engine: Engine, all_rights: Engine, tmp_path: Path
+) -> None:
     make_sealing_key(tmp_path / "trust")
     append(engine, 2)
     run("seal")
-    with transaction(engine) as session:
+    with transaction(all_rights) as session:
         session.execute(text("SET LOCAL session_replication_role = replica"))
         for table in ("audit_event", "audit_leaf", "audit_checkpoint"):
             session.execute(text(f"DELETE FROM {table}"))

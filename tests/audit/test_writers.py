@@ -256,12 +256,12 @@ def test_a_call_is_told_as_what_became_of_it(engine: Engine, call: dict[str, obj
         assert list(session.execute(EVENTS).scalars()) == [event.value]
 
 
-def test_no_row_no_intent(engine: Engine) -> None:
+def test_no_row_no_intent(engine: Engine, all_rights: Engine) -> None:
     mine = owned(engine)
-    with transaction(engine) as session:
+    with transaction(all_rights) as session:
         session.execute(text("ALTER TABLE audit_event RENAME TO gone"))
     with pytest.raises(Exception, match="audit_event"), transaction(engine) as session:
         record_intent(session, mine, step="1", attempt=1, payload={}, sealing=unsealed)
-    with transaction(engine) as session:
+    with transaction(all_rights) as session:
         assert session.execute(text("SELECT count(*) FROM journal_entry")).scalar_one() == 0
         session.execute(text("ALTER TABLE gone RENAME TO audit_event"))

@@ -81,12 +81,12 @@ def test_rows_are_sealed_once_there_is_a_key(folder: Path, engine: Engine, caplo
 
 
 def test_a_trail_that_was_changed_is_put_on_record_once(
-    folder: Path, engine: Engine, caplog: pytest.LogCaptureFixture
+    folder: Path, engine: Engine, all_rights: Engine, caplog: pytest.LogCaptureFixture
 ) -> None:
     append(engine)
     make_sealing_key(folder)
     sealed_until((folder / "audit-head").exists)
-    with transaction(engine) as session:
+    with transaction(all_rights) as session:
         session.execute(text("SET LOCAL session_replication_role = replica"))
         for table in ("audit_event", "audit_leaf", "audit_checkpoint"):
             session.execute(text(f"DELETE FROM {table}"))
