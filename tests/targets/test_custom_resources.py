@@ -7,7 +7,7 @@ import pytest
 
 from countersign.actions import read_action
 from countersign.actions.operation import KubernetesOperation
-from countersign.errors import PermanentTargetError, PreconditionFailed, TargetNotFound
+from countersign.errors import PermanentTargetError, PreconditionFailed, TargetNotFound, TransientTargetError
 from countersign.targets.model import Landed
 from tests.intents import apply
 from tests.targets.cluster import Cluster
@@ -71,12 +71,13 @@ def _is_gone(cluster: Cluster, path: str) -> bool:
 
 def served(cluster: Cluster, group: str, version: str, plural: str) -> bool:
     cluster.connection._groups = None  # asked once for each execution
+    cluster.connection._resources.clear()
     try:
-        answer = cluster.connection.get(f"/apis/{group}/{version}")
+        found = cluster.connection.resources(group, version)
         cluster.connection.get(f"/apis/{group}/{version}/{plural}")
-    except TargetNotFound:
-        return False
-    return any(resource["name"] == plural for resource in answer["resources"])
+    except TransientTargetError:
+        return False  # a group, like a list, is never not found: it may come
+    return any(resource["name"] == plural for resource in found)
 
 
 def make(cluster: Cluster, kind: str, plural: str, group: str, version: str) -> str:

@@ -13,6 +13,7 @@ from countersign.targets.model import Landed
 from tests.intents import apply
 from tests.targets.cluster import Cluster
 
+NOT_READY, CORDONED = "node.kubernetes.io/not-ready", "node.kubernetes.io/unschedulable"
 NO_EXECUTE = Taint("maintenance", "disk", TaintEffect.NO_EXECUTE)
 
 
@@ -26,9 +27,21 @@ def read(text: str) -> KubernetesOperation:
 def node(cluster: Cluster) -> Iterator[str]:
     """A node of the test's own, without a kubelet."""
     name = f"node-{cluster.namespace}"
-    cluster.write("POST", "/api/v1/nodes", {"metadata": {"name": name}, "spec": {"unschedulable": True}}, what="node")
+    body = {"metadata": {"name": name}, "spec": {"unschedulable": True}}
+    made = cluster.write("POST", "/api/v1/nodes", body, what="node")
+    if NOT_READY in keys(made) and any(NOT_READY not in keys(each) for each in nodes(cluster)):
+        # The node controller of this cluster writes to a new node once more, at its own time.
+        cluster.until(lambda: {NOT_READY, CORDONED} & keys(cluster.get("Node", name)) == {CORDONED})
     yield name
     cluster.write("DELETE", f"/api/v1/nodes/{name}", None, what="clean up")
+
+
+def nodes(cluster: Cluster) -> list[Any]:
+    return list(cluster.connection.get("/api/v1/nodes")["items"])
+
+
+def keys(node: Any) -> set[str]:
+    return {item["key"] for item in node["spec"].get("taints") or ()}
 
 
 def taints(cluster: Cluster, node: str) -> set[tuple[str, str, str]]:
