@@ -120,7 +120,6 @@ def add_version(
     try:
         session.add(row)
         session.flush()
-        tell(session, Event.POLICY_PROPOSED, POLICY_VERSION, number)
     except IntegrityError as error:
         raise InvalidInput(
             f"version {number} of the policy cannot be put on record: another one was proposed meanwhile",
@@ -143,8 +142,6 @@ def add_policy_signature(
     try:
         session.add(row)
         session.flush()
-        assert row.seq is not None
-        tell(session, Event.POLICY_SIGNED, POLICY_SIGNATURE, row.seq)
     except IntegrityError as error:
         raise InvalidInput(
             f"{administrator} has signed version {number} of the policy with this key already",
