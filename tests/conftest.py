@@ -49,6 +49,8 @@ AMBIENT = (
     "SSH_AUTH",
 )
 LEFT_BEHIND_SECONDS = 1800
+THIS_MACHINE = "127.0.0.1,::1"
+"""Where whatever the tests send to is."""
 
 
 def pytest_configure() -> None:
@@ -56,6 +58,8 @@ def pytest_configure() -> None:
     for name in [name for name in os.environ if name.startswith(AMBIENT)]:
         del os.environ[name]
     os.environ["KUBECONFIG"] = "/nonexistent/kubeconfig"
+    # For what outlives a test, too: servers and workers that are started once.
+    os.environ["COUNTERSIGN_ALLOWED_LOCAL_ADDRESSES"] = THIS_MACHINE
     os.environ["PREFECT_HOME"] = tempfile.mkdtemp(prefix="countersign-prefect-")
     # Whatever Countersign logs at any level is looked through by the guard below.
     logging.getLogger("countersign").setLevel(logging.DEBUG)
@@ -92,8 +96,7 @@ def no_ambient_settings(monkeypatch: pytest.MonkeyPatch, trust_dir: Path) -> Ite
     """A test sees the settings that it makes itself: no variable of another test, no .env of a developer."""
     for name in [name for name in os.environ if name.startswith("COUNTERSIGN_")]:
         monkeypatch.delenv(name)
-    # Whatever the tests send to is on this machine.
-    monkeypatch.setenv("COUNTERSIGN_ALLOWED_LOCAL_ADDRESSES", "127.0.0.1,::1")
+    monkeypatch.setenv("COUNTERSIGN_ALLOWED_LOCAL_ADDRESSES", THIS_MACHINE)
     monkeypatch.setitem(Settings.model_config, "env_file", None)
     monkeypatch.setenv("COUNTERSIGN_TRUST_DIR", str(trust_dir))
     settings.cache_clear()
