@@ -37,7 +37,7 @@ def with_token(stranger: httpx.Client, api: Api) -> dict[str, str]:
 
 
 def test_the_kubeconfig_is_not_read_out_of_its_block(stack: Stack, api: Api, stranger: httpx.Client) -> None:
-    block = f"/block_documents/{block_of(api, 'kubernetescluster')}"
+    block = f"/block_documents/{block_of(api, 'countersign-kubernetes-cluster')}"
     answer = stranger.get(block, params={"include_secrets": True})
     assert refused(answer) and "token" not in answer.text
     # It is there for those who have the password, so the attack would have found it.
@@ -61,7 +61,7 @@ def test_nothing_is_asked_or_changed(api: Api, stranger: httpx.Client, method: s
 
 
 def test_a_block_is_not_replaced(api: Api, stranger: httpx.Client) -> None:
-    block = f"/block_documents/{block_of(api, 'sshhosts')}"
+    block = f"/block_documents/{block_of(api, 'countersign-ssh-hosts')}"
     before = api.http.get(block).json()
     answer = stranger.patch(block, json={"data": {"hosts": []}}, headers=with_token(stranger, api))
     assert refused(answer)
