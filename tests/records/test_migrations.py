@@ -45,18 +45,18 @@ def test_every_check_of_the_program_is_in_the_database(engine: Engine) -> None:
         assert {check["name"] for check in found.get_check_constraints(name)} == wanted, name
 
 
-def test_an_older_program_does_not_touch_newer_tables(engine: Engine) -> None:
-    with transaction(engine) as session:
+def test_an_older_program_does_not_touch_newer_tables(all_rights: Engine) -> None:
+    with transaction(all_rights) as session:
         session.execute(text("UPDATE alembic_version SET version_num = 'ffff'"))
     with pytest.raises(DatabaseUnavailable, match="newer"):
-        upgrade(engine)
+        upgrade(all_rights)
 
 
-def test_a_failed_migration_gives_the_lock_back(engine: Engine) -> None:
-    with transaction(engine) as session:
+def test_a_failed_migration_gives_the_lock_back(all_rights: Engine) -> None:
+    with transaction(all_rights) as session:
         session.execute(text("UPDATE alembic_version SET version_num = 'ffff'"))
     with pytest.raises(DatabaseUnavailable):
-        upgrade(engine)
-    with transaction(engine) as session:
+        upgrade(all_rights)
+    with transaction(all_rights) as session:
         locks = session.execute(text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'")).scalar_one()
     assert locks == 0
