@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import ProgrammingError
 
-from countersign.cli.doctor import _role
+from countersign.cli.doctor import role
 from countersign.errors import ConfigurationError
 from countersign.records.database import connect, role_of
 from countersign.records.grants import GRANTS, grant_all
@@ -134,9 +134,9 @@ def test_a_role_that_cannot_be_made_is_named(engine: Engine) -> None:
 def test_the_doctor_knows_the_running_role_from_one_that_may_more(
     engine: Engine, all_rights: Engine, database_url: str
 ) -> None:
-    assert "change no trail" in _role(Settings(database_url=database_url))
+    assert "change no trail" in role(Settings(database_url=database_url))
     with pytest.raises(ConfigurationError, match="is a superuser"):
-        _role(Settings(database_url=as_superuser(database_url)))
+        role(Settings(database_url=as_superuser(database_url)))
     with all_rights.begin() as connection:
         connection.execute(text("GRANT DELETE ON signature TO countersign"))
         connection.execute(text("GRANT UPDATE (payload) ON journal_entry TO countersign"))
