@@ -67,8 +67,10 @@ def test_a_subflow_that_seems_to_have_ended_is_not_asked_for_its_result(api: Api
         "state": {"type": "COMPLETED", "name": "Completed"},
     }
     task = api.http.post("/task_runs/", json=planted).raise_for_status().json()["id"]
-    subflow = {"flow_id": child["flow_id"], "parent_task_run_id": task, "state": ended, "name": f"x-{uuid.uuid4()}"}
-    api.http.post("/flow_runs/", json=subflow).raise_for_status()
+    subflow = {"flow_id": child["flow_id"], "parent_task_run_id": task, "name": f"x-{uuid.uuid4()}"}
+    made = api.http.post("/flow_runs/", json=subflow).raise_for_status().json()["id"]
+    forced = {"state": ended, "force": True}
+    api.http.post(f"/flow_runs/{made}/set_state", json=forced).raise_for_status()
     now = {"state": {"type": "SCHEDULED"}, "force": True}
     api.http.post(f"/flow_runs/{run}/set_state", json=now).raise_for_status()
     ended_run = api.wait(run)
