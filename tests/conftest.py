@@ -49,6 +49,8 @@ AMBIENT = (
     "SSH_AUTH",
 )
 LEFT_BEHIND_SECONDS = 1800
+TESTS = Path(__file__).parent
+AS_THE_RUNNING_ROLE = ("attacks", "audit", "execution", "policy", "records")
 THIS_MACHINE = "127.0.0.1,::1"
 """Where whatever the tests send to is."""
 
@@ -171,12 +173,13 @@ def empty_database_url(postgres: EmbeddedPostgres) -> Iterator[str]:
 
 @pytest.fixture
 def database_url(databases: Databases, request: pytest.FixtureRequest) -> Iterator[str]:
-    """Address of a migrated database without any records, as the role that Countersign runs as.
-
-    Tests marked `all_rights` get the superuser's.
+    """Address of a migrated database without any records: as the role that Countersign runs as where what is tried is
+    what that role may do, else, and for tests marked `all_rights`, as the superuser, since tests make states that
+    nobody else can.
     """
+    runs = request.path.is_relative_to(TESTS) and request.path.relative_to(TESTS).parts[0] in AS_THE_RUNNING_ROLE
     with databases.lent() as url:
-        yield as_superuser(url) if request.node.get_closest_marker("all_rights") else url
+        yield url if runs and request.node.get_closest_marker("all_rights") is None else as_superuser(url)
 
 
 @pytest.fixture
