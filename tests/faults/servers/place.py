@@ -39,10 +39,11 @@ from countersign.sandbox.postgres import DURABLE
 from countersign.sandbox.stack import Stack
 from countersign.settings import Settings
 from tests.aftermath.telling.receiver import Receiver
+from tests.stack.declaring import declare, module_path
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent.parent
-DEPLOYED, PAUSING = "flows/execute_approval.py:execute_approval", "pausing.py:execute_approval"
+DEPLOYED, PAUSING = "flows.execute_approval.execute_approval", "tests.faults.servers.pausing.execute_approval"
 HOOK = "/hook/team"
 SURVIVES_A_KILL: Mapping[str, str] = {**DURABLE, "fsync": "off"}
 """A killed PostgreSQL has given every committed byte to the kernel, which keeps it; only a power cut would lose it.
@@ -227,7 +228,7 @@ def open_place(
         project=project,
         workers=workers,
         postgres_options=postgres_options,
-        environment={"PYTHONPATH": str(ROOT), **environment},
+        environment={"PYTHONPATH": module_path(project), **environment},
     )
     with stack, closing(Receiver()) as receiver:
         household = _without_rate_limit(make_household())
@@ -254,8 +255,7 @@ def open_place(
 def pausing_project(folder: Path) -> Path:
     """Make a project in `folder` that deploys what the real one deploys, with a flow that waits at named points."""
     folder.mkdir()
-    (folder / "flows").symlink_to(ROOT / "flows")
-    (folder / "pausing.py").symlink_to(HERE / "pausing.py")
+    declare(folder, {"tests.faults.servers.pausing": ["execute_approval"]})
     deployments = (ROOT / "prefect.yaml").read_text()
     assert DEPLOYED in deployments
     (folder / "prefect.yaml").write_text(deployments.replace(DEPLOYED, PAUSING))
