@@ -8,7 +8,7 @@ import pytest
 from redis import Redis
 
 from countersign.canonical import canonical_json, sha256_of
-from countersign.errors import GateRefused
+from countersign.errors import ConfigurationError, GateRefused
 from countersign.targets.hosts.audit import Purpose, ToolCall
 from countersign.targets.hosts.fleet import HostSettings
 from countersign.targets.hosts.gateway import Gateway
@@ -125,7 +125,6 @@ def test_a_used_key_that_was_put_back_opens_nothing(redis: Redis, keys: Approval
 
 def test_without_a_folder_for_the_secret_no_host_is_changed(there: HostOffice) -> None:
     bare = replace(there, office=there.office.with_settings(trust_dir=None))
-    report = bare.perform(RESTART)
-    assert (report.success, report.code) == (False, "configuration")
-    assert "COUNTERSIGN_TRUST_DIR" in report.message
+    with pytest.raises(ConfigurationError, match="COUNTERSIGN_TRUST_DIR"):
+        bare.perform(RESTART)
     assert there.host.effects == ()

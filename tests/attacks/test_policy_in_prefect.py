@@ -13,6 +13,7 @@ from countersign.records.database import transaction
 from countersign.settings import settings
 from flows.wiring import _engine, open_services
 from tests.attacks.town import ACTION, MALLORY, MALLORYS, Town
+from tests.prefect_server import login
 
 pytestmark = pytest.mark.stack
 SECRET = "hunter2-the-secret-that-mallory-chose"
@@ -21,13 +22,13 @@ SECRET = "hunter2-the-secret-that-mallory-chose"
 def save_policy_block(api: str) -> None:
     """Make a block type as Countersign's was called, and a block with the attacker's policy and secrets."""
     kind = {"name": "Countersign: policy", "slug": "countersign-policy"}
-    made = httpx.post(f"{api}/block_types/", json=kind).raise_for_status().json()
+    made = httpx.post(auth=login(api), url=f"{api}/block_types/", json=kind).raise_for_status().json()
     fields = {"type": "object", "properties": {"document": {"type": "string"}, "hmac_secrets": {"type": "object"}}}
     schema = {"block_type_id": made["id"], "fields": fields, "capabilities": []}
-    schema_id = httpx.post(f"{api}/block_schemas/", json=schema).raise_for_status().json()["id"]
+    schema_id = httpx.post(auth=login(api), url=f"{api}/block_schemas/", json=schema).raise_for_status().json()["id"]
     data = {"document": MALLORYS, "hmac_secrets": {"demo-auto-approver": SECRET}}
     document = {"name": "default", "data": data, "block_type_id": made["id"], "block_schema_id": schema_id}
-    httpx.post(f"{api}/block_documents/", json=document).raise_for_status()
+    httpx.post(auth=login(api), url=f"{api}/block_documents/", json=document).raise_for_status()
 
 
 def test_a_policy_in_prefect_decides_nothing(town: Town, prefect_api: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -168,6 +168,7 @@ def test_an_approval_that_expires_while_the_run_waits_is_not_executed(office: Of
     assert office.cluster.requests.mutations() == []
 
 
+@pytest.mark.all_rights
 def test_an_operation_log_that_cannot_be_opened_does_not_stop_the_execution(office: Office) -> None:
     engine = office.services.engine
     with transaction(engine) as session:

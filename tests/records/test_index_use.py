@@ -55,7 +55,7 @@ from countersign.records.rollbacks import (
 from countersign.records.settling import settle
 from countersign.records.states import Answer, ApprovalStatus, StepName
 from countersign.records.timeline import events_of
-from tests.databases import Databases
+from tests.databases import Databases, as_superuser
 from tests.records.builders import REQUEST, signed_by, unsealed
 
 pytestmark = pytest.mark.all_rights
@@ -125,7 +125,7 @@ def number(n: int) -> UUID:
 @pytest.fixture(scope="module")
 def loaded(databases: Databases) -> Iterator[Engine]:
     with databases.lent() as url:
-        engine = connect(url, timeout=5)
+        engine = connect(as_superuser(url), timeout=5)
         load(engine)
         yield engine
         engine.dispose()

@@ -159,7 +159,9 @@ def test_a_crashed_run_starts_a_round(office: Office) -> None:
 def test_deploying_again_makes_no_second_automation(office: Office) -> None:
     command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--name", DEPLOYMENT]
     try:
-        subprocess.run(command, env=office.stack.environment(), cwd=PROJECT, capture_output=True, check=True)
+        environment = office.stack.environment()
+        done = subprocess.run(command, env=environment, cwd=PROJECT, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
     finally:
         stop_the_schedule(office.stack)
     url = f"/automations/related-to/prefect.deployment.{deployment(office)['id']}"

@@ -10,7 +10,7 @@ from uuid import UUID
 from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.objects import FlowRun
 from prefect.flow_runs import wait_for_flow_run
-from sqlalchemy import text
+from sqlalchemy import TextClause, create_engine, text
 from sqlmodel import Session
 
 from countersign.execution.filing import Request, file_request, signed_content
@@ -27,6 +27,8 @@ from countersign.records.states import StepStatus
 from countersign.records.tables import Approval
 from countersign.sandbox.demo.cases import Case, Twist
 from countersign.sandbox.demo.household import AUTO_APPROVER, AUTO_KEY, PEOPLE, Household
+from countersign.sandbox.stack.databases import OWNER
+from countersign.secret_files import make_key
 
 DEPLOYMENT = "execute-approval/execute-approval"
 TRIGGERS = 20
@@ -69,9 +71,18 @@ def file_and_sign(services: Services, household: Household, case: Case, action: 
             session, request, policy=services.policy, now=now, clusters=services.clusters
         ).approval
         _sign(session, services, household, case, approval)
-        if case.twist is Twist.TAMPERED:
-            session.execute(CHANGE_ACTION, {"id": approval.id})
-        return approval.id
+    if case.twist is Twist.TAMPERED:
+        _as_owner(services, CHANGE_ACTION, approval.id)
+    return approval.id
+
+
+def _as_owner(services: Services, statement: TextClause, approval_id: UUID) -> None:
+    """Do as an intruder who owns the tables: the role that Countersign runs as may not."""
+    password = make_key(services.settings.trust_dir, f"database-password-{OWNER.replace('_', '-')}").decode()
+    owner = create_engine(services.engine.url.set(username=OWNER, password=password))
+    with owner.begin() as connection:
+        connection.execute(statement, {"id": approval_id})
+    owner.dispose()
 
 
 def _sign(session: Session, services: Services, household: Household, case: Case, approval: Approval) -> None:
