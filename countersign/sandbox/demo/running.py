@@ -34,6 +34,7 @@ DEPLOYMENT = "execute-approval/execute-approval"
 TRIGGERS = 20
 RUN_SECONDS = 600
 FOLLOWED_SECONDS = 120.0
+ONE_AT_A_TIME = asyncio.Lock()
 OPEN = (StepStatus.PENDING.value, StepStatus.RUNNING.value)
 
 # What an intruder with access to the table would do.
@@ -124,13 +125,16 @@ async def _execute(
 ) -> Result:
     if case.twist is Twist.EXPIRED:
         await _until_expired(services, approval_id)
-    runs = [
-        await client.create_flow_run_from_deployment(
-            deployment_id,
-            parameters={"approval_id": str(approval_id), "dry_run": case.twist is Twist.DRY_RUN},
-        )
-        for _ in range(TRIGGERS if case.twist is Twist.TRIGGERED_TWENTY_TIMES else 1)
-    ]
+    # One request at a time: Prefect's client asks for a token against forged requests with the first, and one that is
+    # asked for meanwhile makes the earlier one void.
+    async with ONE_AT_A_TIME:
+        runs = [
+            await client.create_flow_run_from_deployment(
+                deployment_id,
+                parameters={"approval_id": str(approval_id), "dry_run": case.twist is Twist.DRY_RUN},
+            )
+            for _ in range(TRIGGERS if case.twist is Twist.TRIGGERED_TWENTY_TIMES else 1)
+        ]
     ended: list[FlowRun] = await asyncio.gather(*(wait_for_flow_run(run.id, timeout=RUN_SECONDS) for run in runs))
     report = await asyncio.to_thread(_report, services, approval_id)
     state = ended[0].state
