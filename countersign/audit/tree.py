@@ -74,48 +74,6 @@ def consistency_proof(hashes: Hashes, old: int, new: int) -> list[bytes]:
     return path[::-1]
 
 
-def root_by_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[bytes]) -> bytes | None:
-    """Return the root that the proof leads to from `leaf`, None where it has not the right length (2.1.3.2)."""
-    if not 0 <= index < size:
-        return None
-    position, last, found = index, size - 1, leaf
-    for step in proof:
-        if last == 0:
-            return None
-        if position % 2 or position == last:
-            found = node_hash(step, found)
-            while position % 2 == 0 and position:
-                position, last = position // 2, last // 2
-        else:
-            found = node_hash(found, step)
-        position, last = position // 2, last // 2
-    return found if last == 0 else None
-
-
-def is_consistent(old: int, old_root: bytes, new: int, new_root: bytes, proof: Sequence[bytes]) -> bool:
-    """Tell whether the proof shows that the tree of `old` leaves grew to the one of `new` (2.1.4.2)."""
-    if old == new:
-        return old_root == new_root and not proof
-    if not 0 < old < new or not proof:
-        return False
-    steps = list(proof) if old & (old - 1) else [old_root, *proof]
-    position, last = old - 1, new - 1
-    while position % 2:
-        position, last = position // 2, last // 2
-    old_found = new_found = steps[0]
-    for step in steps[1:]:
-        if last == 0:
-            return False
-        if position % 2 or position == last:
-            old_found, new_found = node_hash(step, old_found), node_hash(step, new_found)
-            while position % 2 == 0 and position:
-                position, last = position // 2, last // 2
-        else:
-            new_found = node_hash(new_found, step)
-        position, last = position // 2, last // 2
-    return last == 0 and old_found == old_root and new_found == new_root
-
-
 class Growing:
     """A tree that only grows: the perfect nodes that it is made of, at most one of each size."""
 

@@ -105,7 +105,7 @@ def root_of(leaf: bytes, index: int, size: int, path: Sequence[bytes]) -> Option
 def has_grown(old: int, old_root: bytes, new: int, new_root: bytes, path: Sequence[bytes]) -> bool:
     """Tell whether a consistency proof holds (RFC 9162, 2.1.4.2)."""
     if old == new:
-        return old_root == new_root
+        return old_root == new_root and not path
     if not 0 < old < new or not path:
         return False
     steps = list(path) if old & (old - 1) else [old_root, *path]

@@ -7,6 +7,7 @@ from rich.console import Console
 
 from countersign.canonical import canonical_json
 from countersign.cli.rendering import print_reading
+from countersign.escaping import terminal
 from countersign.execution.filing import placed, reading_of, signed_content
 from countersign.policy.signatures import Decision, SignedContent, signed_bytes
 from countersign.records.tables import Approval
@@ -38,6 +39,5 @@ def _in_order(content: SignedContent) -> Mapping[str, Any]:
 def _words(value: Any) -> str:
     if value is None or value in ("", {}):
         return text("signing.nothing")
-    # As JSON, so that a line break or a character that is not seen stands there as what it is.
-    shown = value if isinstance(value, str) and value.isprintable() else canonical_json(value)
-    return "".join(char if char.isprintable() else f"\\u{ord(char):04x}" for char in shown)
+    # No two values look the same: a line break, too, stands there by its code point.
+    return terminal(value if isinstance(value, str) else canonical_json(value))

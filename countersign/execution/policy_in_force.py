@@ -21,7 +21,7 @@ from countersign.errors import ConfigurationError, PolicyNotTrusted
 from countersign.execution.policy_seen import SeenVersions
 from countersign.policy.administrators import FILE, Administrators, load_administrators
 from countersign.policy.document import Policy
-from countersign.policy.loading import default_policy, load_policy
+from countersign.policy.loading import default_policy, load_policy, read_policy_file
 from countersign.policy.versions import (
     PolicyVersion,
     VersionSignature,
@@ -183,26 +183,17 @@ def recorded_signatures(session: Session, number: int) -> Sequence[VersionSignat
 
 def read_own_file(path: Path) -> str:
     """Return the text of a policy's file that decides. Raises ConfigurationError naming the file."""
-    try:
-        with path.open("rb") as file:
-            status = os.fstat(file.fileno())
-            content = file.read()
-    except OSError as error:
-        raise ConfigurationError(
-            f"the policy file {path} cannot be read: {error.strerror}",
-            hint="check COUNTERSIGN_POLICY_FILE and the file's permissions",
-        ) from None
-    # Whoever can write it can do everything: it may be root's or this user's, and no one else's.
-    if status.st_uid not in (0, os.geteuid()) or stat.S_IMODE(status.st_mode) & 0o022:
-        raise ConfigurationError(
-            f"the policy file {path} can be written by others than this user (mode "
-            f"{stat.S_IMODE(status.st_mode):o}, owner {status.st_uid})",
-            hint=f"chmod go-w {path}, and let it belong to this user or to root",
-        )
-    try:
-        return content.decode("utf-8")
-    except UnicodeDecodeError:
-        raise ConfigurationError(f"the policy file {path} is not UTF-8 text", hint="save it as UTF-8") from None
+
+    def require_own(status: os.stat_result) -> None:
+        # Whoever can write it can do everything: it may be root's or this user's, and no one else's.
+        if status.st_uid not in (0, os.geteuid()) or stat.S_IMODE(status.st_mode) & 0o022:
+            raise ConfigurationError(
+                f"the policy file {path} can be written by others than this user (mode "
+                f"{stat.S_IMODE(status.st_mode):o}, owner {status.st_uid})",
+                hint=f"chmod go-w {path}, and let it belong to this user or to root",
+            )
+
+    return read_policy_file(path, require=require_own)
 
 
 def _text(content: bytes) -> str:

@@ -1,5 +1,7 @@
 """Reading a policy from YAML, with errors that name the field, the line, what is wrong and what would work."""
 
+import os
+from collections.abc import Callable
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, get_args
@@ -24,10 +26,15 @@ def load_policy_file(path: Path) -> Policy:
     return load_policy(read_policy_file(path), source=str(path))
 
 
-def read_policy_file(path: Path) -> str:
-    """Return the text of a policy's file. Raises ConfigurationError naming the file."""
+def read_policy_file(path: Path, *, require: Callable[[os.stat_result], None] = lambda _status: None) -> str:
+    """Return the text of a policy's file. Raises ConfigurationError naming the file, and what `require` raises of it.
+
+    `require` is asked about the very file that is read, whatever `path` names a moment later.
+    """
     try:
-        return path.read_bytes().decode("utf-8")
+        with path.open("rb") as file:
+            require(os.fstat(file.fileno()))
+            return file.read().decode("utf-8")
     except OSError as error:
         raise ConfigurationError(
             f"the policy file {path} cannot be read: {error.strerror}",

@@ -27,8 +27,8 @@ from countersign.records.states import StepStatus
 from countersign.records.tables import Approval
 from countersign.sandbox.demo.cases import Case, Twist
 from countersign.sandbox.demo.household import AUTO_APPROVER, AUTO_KEY, PEOPLE, Household
-from countersign.sandbox.stack.databases import OWNER
-from countersign.secret_files import make_key
+from countersign.sandbox.stack.databases import OWNER, password_file
+from countersign.secret_files import read_secret_file
 
 DEPLOYMENT = "execute-approval/execute-approval"
 TRIGGERS = 20
@@ -79,7 +79,7 @@ def file_and_sign(services: Services, household: Household, case: Case, action: 
 
 def _as_owner(services: Services, statement: TextClause, approval_id: UUID) -> None:
     """Do as an intruder who owns the tables: the role that Countersign runs as may not."""
-    password = make_key(services.settings.trust_dir, f"database-password-{OWNER.replace('_', '-')}").decode()
+    password = read_secret_file(services.settings.trust_dir, password_file(OWNER)).decode()
     owner = create_engine(services.engine.url.set(username=OWNER, password=password))
     with owner.begin() as connection:
         connection.execute(statement, {"id": approval_id})

@@ -41,8 +41,13 @@ def make_databases(postgres: EmbeddedPostgres, trust: Path) -> Databases:
     )
 
 
+def password_file(role: str) -> str:
+    """Return the name of the file in the trust folder that has a role's password."""
+    return f"database-password-{role.replace('_', '-')}"
+
+
 def _role(postgres: EmbeddedPostgres, name: str, trust: Path) -> Role:
-    password = make_key(trust, f"database-password-{name.replace('_', '-')}").decode()
+    password = make_key(trust, password_file(name)).decode()
     role = Role(name, SecretStr(password))
     postgres.make_role(role)
     return role
