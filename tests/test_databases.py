@@ -8,7 +8,7 @@ from sqlalchemy import text
 
 from countersign.records.database import connect
 from countersign.records.migrate import head_revision
-from tests.databases import Databases
+from tests.databases import Databases, as_superuser
 from tests.records.builders import owned
 
 pytestmark = pytest.mark.all_rights
@@ -27,7 +27,7 @@ def used(databases: Databases) -> Iterator[Callable[..., tuple[str, list[object]
 
     def use(*statements: str) -> tuple[str, list[object]]:
         with databases.lent() as url:
-            engine = connect(url, timeout=5)
+            engine = connect(as_superuser(url), timeout=5)
             with engine.begin() as connection:
                 found = list(connection.execute(text(FOUND)).one())
             owned(engine)

@@ -135,7 +135,7 @@ def _success(plan: Plan, progress: Progress = NOTHING) -> Conclusion:
     absent = [text("message.not_there", targets=", ".join(map(str, plan.absent)))] if plan.absent else []
     targets = ", ".join(str(ref) for ref in plan.refs if ref not in plan.absent)
     if not plan.steps:
-        already = [text("message.already_so", targets=targets)] if targets else []
+        already = [text("message.already_so", targets=targets)] if targets or not absent else []
         return Conclusion(Outcome.SUCCESS, " ".join([*already, *absent]))
     # What was seen after a lost answer may have another cause, too.
     seen = (detail.get("seen") or {} for detail in progress.details.values())
