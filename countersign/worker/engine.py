@@ -22,6 +22,8 @@ from prefect.flow_engine import AsyncFlowRunEngine, run_flow_sync
 from prefect.flows import Flow
 from prefect.utilities.callables import get_call_parameters, parameters_to_args_kwargs
 
+from countersign.worker.tokens import share_token
+
 
 @dataclass
 class Engine(AsyncFlowRunEngine[..., Any]):
@@ -135,7 +137,7 @@ class FlowLoop:
 
     async def _connect(self) -> None:
         self._clients = AsyncClientContext()
-        await self._clients.client.__aenter__()
+        share_token(await self._clients.client.__aenter__())
 
     async def _disconnect(self) -> None:
         if self._clients is not None:

@@ -34,6 +34,7 @@ from countersign.worker.results import refuse_results
 from countersign.worker.sealing import keep_sealing
 from countersign.worker.source import FlowSource
 from countersign.worker.telling import tell_refused
+from countersign.worker.tokens import share_token
 from countersign.worker.wakeup import Wakeup
 
 # Runs announced by an event start at once; the poll finds those whose time comes without one.
@@ -102,6 +103,7 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResul
     async def setup(self) -> None:
         """Connect to the server and start the thread that flows run on."""
         await super().setup()
+        share_token(self.client)
         await self._flows.start()
 
     async def teardown(self, *exc_info: Any) -> None:
