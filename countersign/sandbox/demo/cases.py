@@ -44,7 +44,7 @@ CASES = (
     Case("a bad image, detected and rolled back",
          "kubectl set image deployment/web app=registry.local/web:missing -n staging", "success",
          verdict="worse", rolled_back=True),
-    Case("a pod deleted", "kubectl delete pod {worker_pod} -n prod", "success"),
+    Case("a pod deleted", "kubectl delete pod {pod} -n staging", "success"),
     Case("a node drained", "kubectl drain {node} --ignore-daemonsets --delete-emptydir-data", "success", risk="high"),
     Case("Chinese around it", "請執行：`kubectl rollout restart deploy/worker -n prod`", "success"),
     Case("triggered 20 times", "kubectl annotate deployment/web -n prod reviewed=yes", "success", risk="low",

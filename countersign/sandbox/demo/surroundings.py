@@ -7,10 +7,11 @@ from countersign.targets.kubernetes.connection import Connection, connect
 
 
 def fill_in(services: Services, actions: Sequence[str]) -> list[str]:
-    """Put a pod of prod's worker and a node without a database pod into the actions' places."""
+    """Put a pod that no other case replaces, and the node with the fewest pods, into the actions' places."""
     settings = services.settings
     with connect(services.clusters.the_default(), request_timeout=settings.request_timeout_seconds) as connection:
-        names = {"worker_pod": _pod(connection), "node": _node(connection)}
+        node = _node(connection)
+        names = {"pod": _pod(connection, not_on=node), "node": node}
     return [_filled(action, names) for action in actions]
 
 
@@ -20,9 +21,11 @@ def _filled(action: str, names: dict[str, str]) -> str:
     return action
 
 
-def _pod(connection: Connection) -> str:
-    pods = connection.get("/api/v1/namespaces/prod/pods")["items"]
-    return str(next(pod["metadata"]["name"] for pod in pods if pod["metadata"]["name"].startswith("worker-")))
+def _pod(connection: Connection, *, not_on: str) -> str:
+    """Return a pod of staging's: its web gets a bad image, `not_on` is drained, and prod's workloads are rolled."""
+    pods = connection.get("/api/v1/namespaces/staging/pods")["items"]
+    left = (pod for pod in pods if pod["spec"].get("nodeName") != not_on)
+    return next(name for pod in left if not (name := str(pod["metadata"]["name"])).startswith("web-"))
 
 
 def _node(connection: Connection) -> str:
