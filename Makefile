@@ -84,7 +84,7 @@ model: install ## play 2,000 lives of approvals in every order of events (make t
 	$(BIN)/pytest -q tests/model --examples 2000
 
 demo: install ## the whole thing on this machine; ONCE=1 ends after showing the outcomes
-	$(BIN)/countersign demo $(if $(ONCE),--once)
+	$(BIN)/python -m sandbox.demo $(if $(ONCE),--once)
 
 up: install ## PostgreSQL, Valkey, Prefect, worker and sandbox, until Ctrl-C
 	$(BIN)/countersign up --state-dir $(STATE_DIR)

@@ -26,20 +26,20 @@ from countersign.audit.notes import Sealer
 from countersign.audit.sealing import Sealing
 from countersign.audit.verifier import check
 from countersign.audit.verifying import verify
+from countersign.local.postgres import EmbeddedPostgres
 from countersign.records import audit, audit_sources
 from countersign.records.approvals import NewApproval, NewSignature, add_signature, file_approval
 from countersign.records.audit import Event
 from countersign.records.audit_tree import waiting_rows
 from countersign.records.claims import claim
-from countersign.records.database import connect, transaction
-from countersign.records.identifiers import new_id
+from countersign.records.database.engine import connect, transaction
+from countersign.records.database.identifiers import new_id
+from countersign.records.database.migrate import upgrade
 from countersign.records.journal import record_answer, record_intent
-from countersign.records.migrate import upgrade
 from countersign.records.outcomes import Outcome
 from countersign.records.plans import store_plan
-from countersign.records.settling import settle
+from countersign.records.settlement import settle
 from countersign.records.states import Answer, Decision, RiskLevel
-from countersign.sandbox.postgres import EmbeddedPostgres
 
 ROWS_OF_A_CHAIN = 10
 EXECUTIONS = 200

@@ -23,20 +23,20 @@ import httpx
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from pydantic import SecretStr
 
+from countersign.execution.decisions import sign_approval
 from countersign.execution.filing import Request, file_request
 from countersign.execution.services import Services
-from countersign.execution.signing import sign_approval
+from countersign.local.postgres import THROWAWAY
+from countersign.local.stack import Stack
 from countersign.policy.loading import load_policy
 from countersign.policy.signatures import Decision
 from countersign.records.approvals import get_approval
-from countersign.records.database import connect, transaction
+from countersign.records.database.engine import connect, transaction
 from countersign.records.queries import execution_of
 from countersign.records.states import ApprovalStatus
-from countersign.sandbox.cluster import ControlClient, Effect, Fault
-from countersign.sandbox.demo.household import PEOPLE, Household, make_household, save_blocks
-from countersign.sandbox.postgres import THROWAWAY
-from countersign.sandbox.stack import Stack
 from countersign.settings import Settings
+from sandbox.cluster import ControlClient, Effect, Fault
+from sandbox.demo.household import PEOPLE, Household, make_household, save_blocks
 
 PROJECT = Path(__file__).parent.parent
 DEPLOYMENT = "/deployments/name/execute-approval/execute-approval"

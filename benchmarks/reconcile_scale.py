@@ -17,18 +17,18 @@ from pathlib import Path
 from sqlalchemy import Engine, text
 from sqlmodel import Session
 
-from countersign.execution.reconciling import LOOKED_AT
+from countersign.execution.reconciliation import LOOKED_AT
+from countersign.local.postgres import THROWAWAY, EmbeddedPostgres
 from countersign.records.approvals import expire_due
 from countersign.records.auto_repairs import repairs_due
-from countersign.records.database import connect
+from countersign.records.database.engine import connect
+from countersign.records.database.migrate import upgrade
 from countersign.records.dead_letters import replay_due
 from countersign.records.incidents import stuck_incidents
 from countersign.records.ledger import bury_exhausted, steps_due
-from countersign.records.migrate import upgrade
 from countersign.records.operation_log import close_settled
 from countersign.records.queries import abandoned, waiting
 from countersign.records.rollbacks import abandoned_rollbacks
-from countersign.sandbox.postgres import THROWAWAY, EmbeddedPostgres
 from flows.reconcile import PARTS
 
 FEW = 1_000

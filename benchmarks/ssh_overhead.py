@@ -21,8 +21,7 @@ from secrets import token_bytes
 from fabric import Connection
 
 from countersign.actions.operation import HostOperation
-from countersign.sandbox.hosts.host import SandboxHost
-from countersign.sandbox.valkey import EmbeddedValkey
+from countersign.local.valkey import EmbeddedValkey
 from countersign.targets.hosts.audit import AuditRecord, Purpose, ToolCall
 from countersign.targets.hosts.fleet import FleetSettings
 from countersign.targets.hosts.gateway import Gateway
@@ -31,6 +30,7 @@ from countersign.targets.hosts.rules import AgentGrant, Caller, GatewayRules, Pr
 from countersign.targets.hosts.ssh import Sessions, command_line
 from countersign.targets.hosts.target import HostTarget
 from countersign.targets.hosts.tools.model import Scope
+from sandbox.hosts.host import SandboxHost
 
 RULES = GatewayRules(agents=(AgentGrant("*", frozenset(Scope)),), projects=(ProjectGrant("bench", ("sandbox",)),))
 CALLER = Caller(project="bench", agent="bench", run="run", trust=1.0)

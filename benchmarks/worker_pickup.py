@@ -18,8 +18,8 @@ from pathlib import Path
 
 import httpx
 
-from countersign.sandbox.postgres import THROWAWAY
-from countersign.sandbox.stack import Stack
+from countersign.local.postgres import THROWAWAY
+from countersign.local.stack import Stack
 from countersign.worker.declared import GROUP
 
 FLOW = """

@@ -130,7 +130,7 @@ class NotificationChannels(Block):
         """
         # Apprise takes a while to import, and every Prefect process imports the blocks.
         from blocks.notification_blocks import load_addresses  # noqa: PLC0415
-        from countersign.aftermath.telling.trying import try_bot, try_channel  # noqa: PLC0415
+        from countersign.aftermath.notifications.trial import try_bot, try_channel  # noqa: PLC0415
 
         known = self.settings(load_addresses(self.prefect_blocks()))
 

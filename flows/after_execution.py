@@ -15,12 +15,12 @@ from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
 
-from countersign.aftermath.running import run_step
+from countersign.aftermath.step_runner import run_step
 from countersign.errors import InvalidInput
 from countersign.execution.follow_up import FollowUp, follow_up_of
 from countersign.execution.services import Services
 from countersign.logging import get_logger
-from countersign.records.database import transaction
+from countersign.records.database.engine import transaction
 from countersign.records.ledger import steps_of, steps_ready
 from countersign.records.queries import execution_to_follow
 from countersign.records.rollbacks import rollback_of

@@ -6,8 +6,8 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
-from countersign.aftermath.finalising import Finalising, finalise
-from countersign.records.identifiers import id_from_text
+from countersign.aftermath.finalisation import Finalising, finalise
+from countersign.records.database.identifiers import id_from_text
 from flows.threads import in_thread
 from flows.wiring import open_services, worker_name
 

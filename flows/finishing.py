@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from prefect import flow
 from prefect.client.orchestration import get_client
 
-from countersign.aftermath.reconciling import open_steps, run_due_steps
+from countersign.aftermath.reconciliation import open_steps, run_due_steps
 from countersign.records.findings import Finding
 from flows.after_execution import after_execution, execution_named
 from flows.rounds import Context

@@ -21,7 +21,7 @@ from prefect.client.schemas.objects import FlowRun, StateType, Worker
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.exceptions import PrefectException
 
-from countersign.execution.reconciling import kept_alive
+from countersign.execution.reconciliation import kept_alive
 from countersign.execution.services import Services
 from countersign.logging import get_logger
 from countersign.records.findings import Finding

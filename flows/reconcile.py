@@ -14,7 +14,7 @@ from prefect.runtime import flow_run
 from prefect.states import Completed
 from sqlalchemy.exc import SQLAlchemyError
 
-from countersign.aftermath.reconciling import (
+from countersign.aftermath.reconciliation import (
     bury_dead_steps,
     finalise_repairs,
     replay_letters_due,
@@ -23,8 +23,7 @@ from countersign.aftermath.reconciling import (
 )
 from countersign.errors import CountersignError
 from countersign.escaping import markdown, visible
-from countersign.execution.looking_again import look_again
-from countersign.execution.reconciling import (
+from countersign.execution.reconciliation import (
     approvals_to_start,
     close_logs,
     end_dry_runs,
@@ -34,9 +33,10 @@ from countersign.execution.reconciling import (
     unstarted,
     withdraw,
 )
+from countersign.execution.second_look import look_again
 from countersign.execution.services import Services
 from countersign.logging import get_logger
-from countersign.records.database import transaction
+from countersign.records.database.engine import transaction
 from countersign.records.findings import Finding
 from countersign.records.rounds import note_round
 from countersign.texts import text

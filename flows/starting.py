@@ -24,7 +24,7 @@ from prefect.client.schemas.sorting import FlowRunSort
 from prefect.exceptions import ObjectNotFound, PrefectException
 
 from countersign.errors import ConfigurationError
-from countersign.execution.reconciling import ToStart
+from countersign.execution.reconciliation import ToStart
 from countersign.logging import get_logger
 from countersign.records.findings import Finding
 from countersign.texts import text

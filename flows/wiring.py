@@ -15,10 +15,10 @@ from blocks.loading import BlockMissing, load_block
 from blocks.notification_blocks import addresses_of
 from countersign.errors import ConfigurationError
 from countersign.execution.channels import Channels
-from countersign.execution.policy_in_force import PolicySource, policy_source
+from countersign.execution.hmac_secrets import signing_secrets
+from countersign.execution.policy.in_force import PolicySource, policy_source
 from countersign.execution.services import Services
-from countersign.execution.signing_secrets import signing_secrets
-from countersign.records.database import check_schema, connect
+from countersign.records.database.engine import check_schema, connect
 from countersign.settings import Settings, settings
 from countersign.targets.hosts.fleet import FleetSettings
 from countersign.worker.results import refuse_results

@@ -22,10 +22,10 @@ from redis import Redis
 from sqlalchemy import Engine
 
 from countersign.errors import CountersignError
-from countersign.execution.sealing import make_seal
-from countersign.records.database import connect
-from countersign.sandbox.postgres import THROWAWAY, EmbeddedPostgres
-from countersign.sandbox.valkey import EmbeddedValkey
+from countersign.execution.plan_seal import make_seal
+from countersign.local.postgres import THROWAWAY, EmbeddedPostgres
+from countersign.local.valkey import EmbeddedValkey
+from countersign.records.database.engine import connect
 from countersign.settings import Settings, settings
 from tests.databases import Databases, as_superuser
 from tests.planted import shown_by

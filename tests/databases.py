@@ -17,10 +17,10 @@ from psycopg import sql
 from pydantic import SecretStr
 from sqlalchemy import make_url
 
-from countersign.records.database import connect
-from countersign.records.migrate import upgrade
-from countersign.sandbox.postgres import EmbeddedPostgres
-from countersign.sandbox.roles import Role
+from countersign.local.postgres import EmbeddedPostgres
+from countersign.local.roles import Role
+from countersign.records.database.engine import connect
+from countersign.records.database.migrate import upgrade
 
 TEMPLATE = "countersign_template"
 OWNER = Role("countersign_owner", SecretStr("the tests' owner"))

@@ -12,9 +12,9 @@ from urllib.request import urlopen
 import httpx
 from pydantic import SecretStr
 
-from countersign.sandbox.stack.addresses import Addresses, child_environment
-from countersign.sandbox.stack.child import Child, Program
-from countersign.sandbox.stack.login import Login
+from countersign.local.addresses import Addresses, child_environment
+from countersign.local.child import Child, Program
+from countersign.local.login import Login
 
 READY_SECONDS = 180.0
 AUTH = SecretStr("tests:a made-up password")
@@ -43,7 +43,7 @@ def serve_prefect(database_url: str, folder: Path) -> Iterator[str]:
         server = Child(
             Program(
                 name="prefect-server",
-                argv=(sys.executable, "-m", "countersign.sandbox.stack.prefect_server", str(listener.fileno())),
+                argv=(sys.executable, "-m", "countersign.local.prefect_server", str(listener.fileno())),
                 environment={**child_environment(addresses), **addresses.server_environment()},
                 ready=lambda _printed: _answers(addresses.api_url),
                 folder=folder,

@@ -8,8 +8,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from countersign.sandbox.postgres import THROWAWAY
-from countersign.sandbox.stack import Stack
+from countersign.local.postgres import THROWAWAY
+from countersign.local.stack import Stack
 from tests.stack.api import PATIENCE, Api
 from tests.stack.declaring import FLOWS, PROBES, PROJECT, declare, module_path
 

@@ -1,5 +1,5 @@
 """A seal for tests that write plans and journals without a whole installation."""
 
-from countersign.execution.sealing import Seal
+from countersign.execution.plan_seal import Seal
 
 SEAL = Seal(b"0" * 64)

@@ -6,8 +6,8 @@ import psycopg
 import pytest
 from sqlalchemy import text
 
-from countersign.records.database import connect
-from countersign.records.migrate import head_revision
+from countersign.records.database.engine import connect
+from countersign.records.database.migrate import head_revision
 from tests.databases import Databases, as_superuser
 from tests.records.builders import owned
 

@@ -10,12 +10,12 @@ from uuid import UUID
 from sqlalchemy import Engine
 from sqlmodel import Session
 
-from countersign.aftermath.incidents import incident_id_of
+from countersign.aftermath.incidents.incident_of import incident_id_of
 from countersign.errors import TookTooLong
+from countersign.execution.plan_seal import Seal
 from countersign.execution.report import Report
-from countersign.execution.sealing import Seal
 from countersign.execution.services import Services
-from countersign.records.database import transaction
+from countersign.records.database.engine import transaction
 from countersign.records.ledger import TakenStep, steps_of
 from countersign.records.plans import StoredPlan
 from countersign.records.states import StepName, StepStatus

@@ -31,7 +31,7 @@ from countersign.records.audit_tree import (
     own_number,
     unsealed,
 )
-from countersign.records.database import transaction
+from countersign.records.database.engine import transaction
 
 BATCH = 5_000
 """Rows for one signature and one transaction."""

@@ -12,7 +12,7 @@ from countersign.records import audit
 from countersign.records.audit_checks import Difference, differences, snapshot, statuses, switches
 from countersign.records.audit_sources import SOURCES
 from countersign.records.audit_tree import everything, heads
-from countersign.records.database import transaction
+from countersign.records.database.engine import transaction
 
 TOLD_ON_RECORD = 20
 

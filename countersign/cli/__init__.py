@@ -10,7 +10,6 @@ from countersign.cli import (
     channels,
     clusters,
     dead_letters,
-    demo,
     doctor,
     hosts,
     incidents,
@@ -29,10 +28,8 @@ from countersign.cli import (
 )
 from countersign.cli.approvals import approvals
 from countersign.cli.executions import executions
-from countersign.cli.exit_codes import exit_code
+from countersign.cli.exit_codes import errors_as_sentences
 from countersign.cli.local import use_local_stack
-from countersign.cli.screen import say
-from countersign.errors import CountersignError
 
 app = typer.Typer(
     name="countersign",
@@ -52,7 +49,6 @@ app.command("migrate")(migrate.run)
 app.command("parse")(parse.run)
 app.command("up")(up.run)
 app.command("status")(status.run)
-app.command("demo")(demo.run)
 app.command("doctor")(doctor.run)
 app.command("reconcile")(reconcile.run)
 app.add_typer(approvals)
@@ -76,12 +72,8 @@ def main() -> None:
     """Run the command and turn every error made for people into a sentence, a hint and an exit code."""
     use_local_stack()
     try:
-        app()
-    except CountersignError as error:
-        say(f"countersign: {error.message}", err=True)
-        if error.hint:
-            say(f"  hint: {error.hint}", err=True)
-        sys.exit(exit_code(error))
+        with errors_as_sentences():
+            app()
     except BrokenPipeError:
         # `countersign … | head` is not an error; the interpreter must not flush into the closed pipe.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -22,14 +22,14 @@ from countersign.cli.rendering import (
 from countersign.cli.screen import say, say_json, screen
 from countersign.cli.signing import print_what_is_signed
 from countersign.errors import InvalidInput, NotApproved
+from countersign.execution.decisions import sign_approval
 from countersign.execution.filing import Request, file_request
 from countersign.execution.report import Report
-from countersign.execution.signing import sign_approval
 from countersign.masking import masked
 from countersign.policy.keys import load_private_key
 from countersign.policy.signatures import Decision
 from countersign.records.approvals import get_approval, list_approvals
-from countersign.records.database import transaction
+from countersign.records.database.engine import transaction
 from countersign.records.states import ApprovalStatus, RiskLevel
 from countersign.texts import text
 

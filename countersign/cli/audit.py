@@ -24,7 +24,7 @@ from countersign.errors import InvalidInput, NotFound
 from countersign.private_files import write_private
 from countersign.records.audit_events import Event
 from countersign.records.audit_tree import chain_rows, newest_rows, waiting_rows
-from countersign.records.database import transaction
+from countersign.records.database.engine import transaction
 from countersign.settings import load_settings
 from countersign.texts import text
 

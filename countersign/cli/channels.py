@@ -46,7 +46,7 @@ def test(
     block: Block = None,
 ) -> None:
     """Send a test message to one channel, or to all and ask for the bot's name."""
-    from countersign.aftermath.telling.trying import try_bot, try_channel  # noqa: PLC0415 - Apprise is slow
+    from countersign.aftermath.notifications.trial import try_bot, try_channel  # noqa: PLC0415 - Apprise is slow
 
     channels = load_channels(block)
     chosen = [one for one in channels.channels if name in (None, one.name)]
@@ -87,7 +87,7 @@ def load_channels(block: str | None) -> Channels:
 
 
 def _service(channel: Channel) -> str:
-    from countersign.aftermath.telling.sending import open_service  # noqa: PLC0415 - Apprise is slow
+    from countersign.aftermath.notifications.apprise_channel import open_service  # noqa: PLC0415 - Apprise is slow
 
     try:
         return str(open_service(channel).service_name)

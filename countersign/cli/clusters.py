@@ -13,7 +13,7 @@ from countersign.cli.opened import open_records
 from countersign.cli.rendering import print_columns, print_none
 from countersign.cli.screen import say, say_json, screen
 from countersign.errors import ConfigurationError, InvalidInput, Refused
-from countersign.records.database import transaction
+from countersign.records.database.engine import transaction
 from countersign.records.on_cluster import requests_on
 from countersign.settings import load_settings
 

@@ -8,9 +8,9 @@ from countersign.cli.opened import open_records
 from countersign.cli.rendering import print_none
 from countersign.cli.screen import say, say_json, screen
 from countersign.errors import InvalidInput, NotFound
-from countersign.records.database import transaction
+from countersign.records.database.engine import transaction
+from countersign.records.database.identifiers import id_from_text
 from countersign.records.dead_letters import open_letters, replay_letters
-from countersign.records.identifiers import id_from_text
 from countersign.records.states import StepName
 from countersign.records.tables import DeadLetter
 from countersign.texts import text

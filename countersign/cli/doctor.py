@@ -83,8 +83,8 @@ def _asked(name: str, check: Callable[[], str]) -> Answer:
 def _database(settings: Settings) -> str:
     from countersign.cli.opened import records  # noqa: PLC0415
     from countersign.records.control import kill_switch  # noqa: PLC0415
-    from countersign.records.database import transaction  # noqa: PLC0415
-    from countersign.records.migrate import head_revision  # noqa: PLC0415
+    from countersign.records.database.engine import transaction  # noqa: PLC0415
+    from countersign.records.database.migrate import head_revision  # noqa: PLC0415
 
     with records(settings) as engine, transaction(engine) as session:
         switch = kill_switch(session)
@@ -94,8 +94,8 @@ def _database(settings: Settings) -> str:
 
 def role(settings: Settings) -> str:
     """Return what the database role may do. Raises ConfigurationError where it may do too much."""
-    from countersign.records.database import connect, role_of  # noqa: PLC0415
-    from countersign.records.rights import excess_rights  # noqa: PLC0415
+    from countersign.records.database.engine import connect, role_of  # noqa: PLC0415
+    from countersign.records.database.rights import excess_rights  # noqa: PLC0415
 
     engine = connect(settings.database_url, timeout=settings.database_timeout_seconds)
     try:
@@ -164,7 +164,7 @@ def _authorization(known: str | None) -> dict[str, str]:
 
 def _workers(_settings: Settings) -> str:
     from countersign.cli.triggering import DEPLOYMENT  # noqa: PLC0415
-    from countersign.worker.takers import takers_of  # noqa: PLC0415
+    from countersign.worker.availability import takers_of  # noqa: PLC0415
 
     takers = asyncio.run(takers_of(DEPLOYMENT))
     if takers.obstacle is not None:
@@ -175,7 +175,7 @@ def _workers(_settings: Settings) -> str:
 def policy(settings: Settings) -> str:
     """Return what policy is in force. Raises ConfigurationError, Tampered."""
     from countersign.cli.opened import records  # noqa: PLC0415
-    from countersign.execution.policy_checking import check_policy  # noqa: PLC0415
+    from countersign.execution.policy.inspection import check_policy  # noqa: PLC0415
 
     with records(settings) as engine:
         return str(check_policy(settings, engine))
@@ -241,7 +241,7 @@ def _hosts(settings: Settings) -> str:
 def _channels(settings: Settings) -> list[Answer]:
     """Look at every channel without sending anything."""
     from blocks.loading import BlockMissing  # noqa: PLC0415
-    from countersign.aftermath.telling.trying import look_at_bot, look_at_channel  # noqa: PLC0415
+    from countersign.aftermath.notifications.trial import look_at_bot, look_at_channel  # noqa: PLC0415
     from countersign.cli.channels import load_channels  # noqa: PLC0415
 
     try:

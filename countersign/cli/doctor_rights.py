@@ -2,7 +2,7 @@
 
 from countersign.cli.opened import records
 from countersign.errors import ConfigurationError
-from countersign.execution.policy_in_force import policy_source
+from countersign.execution.policy.in_force import policy_source
 from countersign.policy.document import Policy
 from countersign.policy.operations import matches_any
 from countersign.policy.risk import RiskLevel

@@ -90,7 +90,7 @@ def audit(settings: Settings) -> str:
     from countersign.audit.heads import head_path, read_head, sealer_of  # noqa: PLC0415
     from countersign.cli.opened import records  # noqa: PLC0415
     from countersign.records.audit_tree import waiting_rows  # noqa: PLC0415
-    from countersign.records.database import transaction  # noqa: PLC0415
+    from countersign.records.database.engine import transaction  # noqa: PLC0415
 
     head = read_head(head_path(settings), sealer_of(settings).verifier)
     if head is None:
@@ -126,7 +126,7 @@ def channels(settings: Settings) -> str:
     from urllib.parse import urlsplit  # noqa: PLC0415
 
     from blocks.loading import BlockMissing  # noqa: PLC0415
-    from countersign.aftermath.telling.sending import open_service  # noqa: PLC0415
+    from countersign.aftermath.notifications.apprise_channel import open_service  # noqa: PLC0415
     from countersign.cli.channels import load_channels  # noqa: PLC0415
     from countersign.execution.channels import bot_address  # noqa: PLC0415
 

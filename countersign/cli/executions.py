@@ -9,9 +9,9 @@ import typer
 from countersign.cli.opened import open_records
 from countersign.cli.rendering import print_report
 from countersign.cli.screen import screen
-from countersign.execution.finding_out import settle_by_hand
-from countersign.records.database import transaction
-from countersign.records.identifiers import id_from_text
+from countersign.execution.manual_settlement import settle_by_hand
+from countersign.records.database.engine import transaction
+from countersign.records.database.identifiers import id_from_text
 from countersign.records.outcomes import Outcome
 from countersign.records.queries import execution_to_follow
 

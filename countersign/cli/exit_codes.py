@@ -1,5 +1,10 @@
 """What the command's exit code says, one number per meaning (docs/cli.md lists them)."""
 
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from countersign.cli.screen import say
 from countersign.errors import (
     ConfigurationError,
     CountersignError,
@@ -17,6 +22,18 @@ CONFIGURATION = 3
 REFUSED = 4
 UNKNOWN = 5
 NOT_FOUND = 6
+
+
+@contextmanager
+def errors_as_sentences() -> Iterator[None]:
+    """Turn an error that is made for people into its sentence, its hint and its exit code."""
+    try:
+        yield
+    except CountersignError as error:
+        say(f"countersign: {error.message}", err=True)
+        if error.hint:
+            say(f"  hint: {error.hint}", err=True)
+        sys.exit(exit_code(error))
 
 
 def exit_code(error: CountersignError) -> int:

@@ -11,10 +11,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from countersign.aftermath.remembering.alerts import Became, read_alerts, receive
-from countersign.aftermath.remembering.disposition import counts_of, rebuild_counters
-from countersign.aftermath.remembering.working import change as change_incident
-from countersign.aftermath.remembering.working import recall, remember, working_memory
+from countersign.aftermath.incidents.alerts import Became, read_alerts, receive
+from countersign.aftermath.incidents.disposition import counts_of, rebuild_counters
+from countersign.aftermath.incidents.working_memory import change as change_incident
+from countersign.aftermath.incidents.working_memory import recall, remember, working_memory
 from countersign.cli.opened import identifier, open_for_commands, open_records
 from countersign.cli.rendering import print_columns, print_none
 from countersign.cli.screen import say, say_json, screen
@@ -24,7 +24,7 @@ from countersign.execution.services import Services
 from countersign.memory.connection import open_memory
 from countersign.memory.counters import Counters
 from countersign.records.auto_repairs import repairs_of
-from countersign.records.database import transaction
+from countersign.records.database.engine import transaction
 from countersign.records.dispositions import anomalies
 from countersign.records.incidents import get_incident, list_incidents, move_incident, resolve_incident
 from countersign.records.knowledge import related
@@ -213,7 +213,7 @@ def _counted(name: str) -> str:
 
 def _finalise(services: Services, approval: str, incident: str | None) -> None:
     # Importing every step takes longer than most commands.
-    from countersign.aftermath.finalising import finalise  # noqa: PLC0415
+    from countersign.aftermath.finalisation import finalise  # noqa: PLC0415
 
     done = finalise(services, identifier(approval), incident_id=incident)
     say(f"{text(f'finalising.{done.result}')}: {done.summary}")

@@ -10,8 +10,8 @@ from countersign.cli.opened import open_records
 from countersign.cli.rendering import print_none
 from countersign.cli.screen import say, say_json, screen
 from countersign.escaping import visible
-from countersign.records.database import transaction
-from countersign.records.identifiers import id_from_text
+from countersign.records.database.engine import transaction
+from countersign.records.database.identifiers import id_from_text
 from countersign.records.knowledge import Case, deposit, get_entry
 from countersign.records.knowledge import search as search_knowledge
 from countersign.texts import catalogue, text

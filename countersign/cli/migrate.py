@@ -25,7 +25,7 @@ def run(
     # Alembic takes a tenth of a second to import, which every other command would pay.
     from sqlalchemy import make_url  # noqa: PLC0415
 
-    from countersign.records.migrating import migrate  # noqa: PLC0415
+    from countersign.records.database.migrate_as_owner import migrate  # noqa: PLC0415
 
     current = settings()
     if owner_url is not None:

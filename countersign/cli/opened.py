@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 
 from countersign.errors import ConfigurationError, InvalidInput
 from countersign.execution.services import Services
-from countersign.records.database import EXAMPLE, check_schema, connect
+from countersign.records.database.engine import EXAMPLE, check_schema, connect
 from countersign.settings import Settings, load_settings
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from rich.console import Console
 
 from countersign.aftermath.learning.content import said_by
-from countersign.aftermath.learning.document import write_playbooks
+from countersign.aftermath.learning.playbook_document import write_playbooks
 from countersign.aftermath.learning.trust import Trust
 from countersign.cli.rendering import print_columns
 from countersign.records.tables import Playbook, PlaybookChange, PlaybookVersion

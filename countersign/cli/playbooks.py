@@ -12,8 +12,8 @@ from sqlmodel import Session
 
 from countersign.actions.rendering import render as render_actions
 from countersign.aftermath.learning.content import said_by
-from countersign.aftermath.learning.document import read_playbooks, write_playbooks
-from countersign.aftermath.learning.importing import import_playbooks
+from countersign.aftermath.learning.playbook_document import read_playbooks, write_playbooks
+from countersign.aftermath.learning.playbook_import import import_playbooks
 from countersign.aftermath.learning.subjects import playbook_subject, steps_subject
 from countersign.aftermath.learning.trust import Trust, kept_since, read_trust
 from countersign.cli.opened import open_records
@@ -22,7 +22,7 @@ from countersign.cli.rendering import print_none
 from countersign.cli.screen import say, say_json, screen
 from countersign.errors import InvalidInput
 from countersign.private_files import write_private
-from countersign.records.database import transaction
+from countersign.records.database.engine import transaction
 from countersign.records.playbooks import (
     changes_of,
     get_playbook,

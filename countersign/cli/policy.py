@@ -14,36 +14,36 @@ from countersign.cli.opened import identifier, open_for_commands, open_records
 from countersign.cli.rendering import print_columns, print_none
 from countersign.cli.screen import say, screen
 from countersign.errors import ConfigurationError, InvalidInput, NotApproved, PolicyNotTrusted
-from countersign.execution.explaining import explain as explain_approval
-from countersign.execution.policy_changing import (
+from countersign.execution.explanation import explain as explain_approval
+from countersign.execution.policy.change import (
     KEY_FILE,
     OwnKey,
     machines_key,
     own_key,
     unchanged_version,
 )
-from countersign.execution.policy_changing import (
+from countersign.execution.policy.change import (
     activate as activate_version,
 )
-from countersign.execution.policy_changing import (
+from countersign.execution.policy.change import (
     propose as propose_version,
 )
-from countersign.execution.policy_changing import (
+from countersign.execution.policy.change import (
     sign as sign_version,
 )
-from countersign.execution.policy_checking import check_policy
-from countersign.execution.policy_in_force import (
+from countersign.execution.policy.in_force import (
     pinned_administrators,
     policy_source,
     recorded_signatures,
     version_of,
 )
+from countersign.execution.policy.inspection import check_policy
 from countersign.policy.administrators import Administrators
 from countersign.policy.loading import load_policy_file, read_policy_file
 from countersign.policy.versions import require_workable, verify_version
 from countersign.records import audit
 from countersign.records.approvals import get_approval
-from countersign.records.database import transaction
+from countersign.records.database.engine import transaction
 from countersign.records.policy_versions import PolicyMark, get_version, in_force, versions
 from countersign.settings import Settings, load_settings
 

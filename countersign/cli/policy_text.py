@@ -9,10 +9,10 @@ from pathlib import Path
 
 from countersign.cli.opened import open_records
 from countersign.errors import ConfigurationError
-from countersign.execution.policy_changing import machines_key, publish
-from countersign.execution.policy_in_force import PolicyFile, pinned_administrators, policy_source
+from countersign.execution.policy.change import machines_key, publish
+from countersign.execution.policy.in_force import PolicyFile, pinned_administrators, policy_source
 from countersign.policy.entering import FIRST
-from countersign.records.database import transaction
+from countersign.records.database.engine import transaction
 from countersign.settings import Settings
 
 

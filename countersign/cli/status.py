@@ -10,13 +10,13 @@ from countersign.cli.opened import open_records
 from countersign.cli.screen import say_json, screen
 from countersign.errors import ConfigurationError
 from countersign.records.control import kill_switch
-from countersign.records.database import transaction
+from countersign.records.database.engine import transaction
 from countersign.records.dead_letters import open_letters
 from countersign.records.queries import abandoned, never_started, open_by_status, unknown_outcomes
 from countersign.texts import text
 
 if TYPE_CHECKING:
-    from countersign.worker.takers import Takers
+    from countersign.worker.availability import Takers
 
 MOST_LETTERS = 1_000
 """Nobody needs them counted further."""
@@ -76,7 +76,7 @@ def run(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = F
 def _takers() -> "tuple[Takers | None, ConfigurationError | None]":
     """Ask Prefect who takes runs; the records are shown whatever it answers."""
     from countersign.cli.triggering import DEPLOYMENT  # noqa: PLC0415 - Prefect takes two seconds to import
-    from countersign.worker.takers import takers_of  # noqa: PLC0415
+    from countersign.worker.availability import takers_of  # noqa: PLC0415
 
     try:
         takers = asyncio.run(takers_of(DEPLOYMENT))

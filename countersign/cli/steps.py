@@ -11,8 +11,8 @@ from sqlalchemy import Engine
 from countersign.cli.opened import open_for_commands, open_records
 from countersign.cli.rendering import print_columns, print_none
 from countersign.cli.screen import say_json, screen
-from countersign.records.database import transaction
-from countersign.records.identifiers import id_from_text
+from countersign.records.database.engine import transaction
+from countersign.records.database.identifiers import id_from_text
 from countersign.records.ledger import steps_of
 from countersign.records.queries import execution_to_follow
 from countersign.records.tables import LedgerStep
@@ -39,7 +39,7 @@ def list_(execution: Annotated[str, EXECUTION], as_json: Annotated[bool, AS_JSON
 def run(execution: Annotated[str, EXECUTION], as_json: Annotated[bool, AS_JSON] = False) -> None:
     """Run every step of an execution that can be run now, and show where they stand then."""
     # Importing every step takes longer than most commands.
-    from countersign.aftermath.running import run_steps  # noqa: PLC0415
+    from countersign.aftermath.step_runner import run_steps  # noqa: PLC0415
 
     services = open_for_commands()
     execution_id = _execution(services.engine, execution)

@@ -8,7 +8,7 @@ import typer
 from countersign.cli.opened import open_records
 from countersign.cli.screen import say
 from countersign.records.control import kill_switch, set_kill_switch
-from countersign.records.database import transaction
+from countersign.records.database.engine import transaction
 
 switch = typer.Typer(name="kill-switch", help="While it is on, nothing is performed.", no_args_is_help=True)
 Reason = Annotated[str, typer.Option(help="Why; kept on record.")]

@@ -13,9 +13,9 @@ from countersign.cli.opened import open_for_commands
 from countersign.cli.screen import say
 from countersign.errors import ConfigurationError, CountersignError
 from countersign.execution.report import Report
-from countersign.records.database import transaction
+from countersign.records.database.engine import transaction
 from countersign.records.queries import executions_of
-from countersign.worker.takers import takers_of
+from countersign.worker.availability import takers_of
 
 DEPLOYMENT = "execute-approval/execute-approval"
 

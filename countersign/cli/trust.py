@@ -8,7 +8,7 @@ import typer
 from countersign.audit.heads import make_sealing_key
 from countersign.cli.screen import say
 from countersign.errors import ConfigurationError
-from countersign.execution.sealing import make_seal
+from countersign.execution.plan_seal import make_seal
 from countersign.settings import load_settings
 
 commands = typer.Typer(name="trust", help="The keys that no database may hold.", no_args_is_help=True)

@@ -11,7 +11,7 @@ import typer
 from rich.table import Table
 
 from countersign.cli.screen import say, screen
-from countersign.sandbox.stack import Stack
+from countersign.local.stack import Stack
 from countersign.settings import settings
 
 CHECK_SECONDS = 1.0
@@ -26,9 +26,15 @@ def run(
         int, typer.Option(min=0, max=65535, help="Prefect's port. 0: the one used last time, or any free one.")
     ] = 0,
     workers: Annotated[int, typer.Option(min=1, max=32, help="How many warm workers.")] = 1,
-    sandbox: Annotated[bool, typer.Option(help="Run the sandbox cluster and host as the default targets.")] = True,
+    sandbox: Annotated[
+        bool | None,
+        typer.Option(
+            "--sandbox/--no-sandbox",
+            help="Run the sandbox cluster and host as the default targets; unless said, where they are installed.",
+        ),
+    ] = None,
 ) -> None:
-    """Start PostgreSQL, Valkey, Prefect, a warm worker, the sandbox cluster and host, and keep them running."""
+    """Start PostgreSQL, Valkey, Prefect, a warm worker and, where it is installed, the sandbox; keep them running."""
     # Until everything is ready, a signal interrupts the start, which undoes what it has done.
     _on_signal(_interrupt)
     stack = Stack(state_dir or settings().state_dir, port=port, workers=workers, sandbox=sandbox)

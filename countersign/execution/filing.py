@@ -11,7 +11,7 @@ from sqlmodel import Session
 from countersign.actions import describe, read_action
 from countersign.errors import InvalidInput, ParseFailure
 from countersign.execution.clusters import NO_CLUSTERS, Clusters, choose_cluster
-from countersign.execution.selecting import Selected, select
+from countersign.execution.selectors import Selected, select
 from countersign.policy.document import Policy
 from countersign.policy.names import require_name, require_seen, texts_in
 from countersign.policy.risk import RiskLevel as PolicyRisk

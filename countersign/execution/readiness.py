@@ -7,10 +7,10 @@ from countersign.actions import read_action
 from countersign.actions.operation import HostOperation, Investigation, KubernetesOperation
 from countersign.errors import ParseFailure
 from countersign.execution.clusters import ClusterGone
-from countersign.execution.opening import cluster_to_open
 from countersign.execution.services import Services
+from countersign.execution.target_access import cluster_to_open
 from countersign.records.approvals import get_approval
-from countersign.records.database import transaction
+from countersign.records.database.engine import transaction
 from countersign.records.queries import execution_of
 from countersign.records.states import ApprovalStatus
 from countersign.targets.kubernetes.connection import connect

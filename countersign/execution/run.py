@@ -1,6 +1,6 @@
 """One run of one approval: the phases in the order in which they happen, each one method.
 
-The flow calls the phases as tasks; `countersign.execution.straight` calls them in a row. A phase raises an error of
+The flow calls the phases as tasks; `countersign.execution.direct_run` calls them in a row. A phase raises an error of
 countersign.errors, and `settle` turns what is known then into the outcome. Nothing here knows Prefect.
 """
 
@@ -24,29 +24,29 @@ from countersign.errors import (
     Tampered,
     TargetHeld,
 )
-from countersign.execution import bystanding, checking, planning
-from countersign.execution.binding import require_own
-from countersign.execution.bystanding import RunningElsewhere
-from countersign.execution.concluding import conclude
-from countersign.execution.known import Known
-from countersign.execution.opening import OnBehalfOf, open_target
-from countersign.execution.performing import Performance, lease_needed, progress_of
-from countersign.execution.points import At, unnoticed
-from countersign.execution.probing import BEFORE_SECONDS, answers_json, ask_all, names_in, probes_for
+from countersign.execution import bystander, checks, plan_records
+from countersign.execution.bystander import RunningElsewhere
+from countersign.execution.conclusion import conclude
+from countersign.execution.fault_points import At, unnoticed
+from countersign.execution.performance import Performance, lease_needed, progress_of
+from countersign.execution.plan_binding import require_own
+from countersign.execution.plan_seal import SealedJournal, disbelieved, store, stored_plan, tell_of_tampering
+from countersign.execution.probes import BEFORE_SECONDS, answers_json, ask_all, names_in, probes_for
 from countersign.execution.progress import NOTHING, Progress
 from countersign.execution.readiness import require_ready
 from countersign.execution.report import Report
+from countersign.execution.run_state import Known
 from countersign.execution.scope import policy_for
-from countersign.execution.sealing import SealedJournal, disbelieved, store, stored_plan, tell_of_tampering
 from countersign.execution.services import Services
-from countersign.execution.settling import first_report, put_on_record
+from countersign.execution.settlement import first_report, put_on_record
+from countersign.execution.target_access import OnBehalfOf, open_target
 from countersign.logging import get_logger
 from countersign.masking import masked
 from countersign.policy.checks import Check, decide_findings, enforce
 from countersign.records import claims, operation_log, timeline
 from countersign.records.approvals import expire_due, get_approval
 from countersign.records.claims import Claim, ClaimResult
-from countersign.records.database import transaction
+from countersign.records.database.engine import transaction
 from countersign.records.holds import HeldBy
 from countersign.records.owned import Owned
 from countersign.records.queries import get_execution
@@ -115,7 +115,7 @@ class Run:
             case ClaimResult.CLAIMED | ClaimResult.TAKEN_OVER:
                 assert claim.owned is not None
                 taken_over = claim.result is ClaimResult.TAKEN_OVER
-                decided = planning.decided_by(self.services.engine, claim.owned) if taken_over else None
+                decided = plan_records.decided_by(self.services.engine, claim.owned) if taken_over else None
                 self.known = Known(approval, claim.owned, taken_over=taken_over, policy=decided)
                 self.at("claimed")
                 return None
@@ -175,12 +175,12 @@ class Run:
             return
         known, now = self.known, datetime.now(UTC)
         assert known.reading is not None
-        known.policy = planning.note_decided_by(self.services, known.owned)
-        checking.check_approved(self.services, known.approval, dry_run=self.dry_run)
-        verified = checking.verified_signatures(self.services, known.approval)
+        known.policy = plan_records.note_decided_by(self.services, known.owned)
+        checks.check_approved(self.services, known.approval, dry_run=self.dry_run)
+        verified = checks.verified_signatures(self.services, known.approval)
         known.signers = verified.signers
-        checking.check_reading(self.services, known.approval, known.description)
-        answers = checking.request_checks(
+        checks.check_reading(self.services, known.approval, known.description)
+        answers = checks.request_checks(
             self.services, known.approval, known.reading, automatic=verified.automatic, now=now
         )
         self._note(answers)
@@ -203,11 +203,11 @@ class Run:
 
     def hold(self, resolution: Resolution) -> HeldBy | None:
         """Take the objects for this execution alone, or return who has one of them."""
-        return planning.hold(self.services.engine, self.known.owned, resolution)
+        return plan_records.hold(self.services.engine, self.known.owned, resolution)
 
     def held(self, holder: HeldBy) -> TargetHeld:
         """Return the error of a run that waited for `holder` in vain."""
-        return planning.held(holder)
+        return plan_records.held(holder)
 
     def plan(self, resolution: Resolution) -> None:
         """Fix the plan, put it on record, and ask the policy and the target about it.
@@ -225,12 +225,12 @@ class Run:
         with self._target(operation, known.plan) as target:
             made = target.plan(operation, resolution, at=datetime.now(UTC))
             known.plan = plan = store(services.engine, services.seal, known.owned, made)
-            size = checking.plan_checks(services, known.approval, plan, now=datetime.now(UTC))
+            size = checks.plan_checks(services, known.approval, plan, now=datetime.now(UTC))
             self._note(size)
             known.findings = target.preflight(plan)
             enforce(decide_findings(policy_for(services, known.approval), known.findings))
             known.before = target.observe(plan)
-        planning.keep_before(services.engine, known.owned, known.before, asked=self._asked_before(plan))
+        plan_records.keep_before(services.engine, known.owned, known.before, asked=self._asked_before(plan))
         self._tell("plan_made", count=len(plan.steps), targets=", ".join(map(str, plan.refs)))
         self.at("planned")
 
@@ -248,7 +248,7 @@ class Run:
         known.attempts = max(known.attempts, attempt)
         if not isinstance(known.reading, Observation) and not self._begun():
             # The run may have waited since this was checked: for the target, or for another attempt.
-            checking.check_approved(self.services, known.approval, dry_run=False)
+            checks.check_approved(self.services, known.approval, dry_run=False)
         if isinstance(known.reading, Investigation):
             self._may_send()
             cluster = self.services.clusters.signed(known.approval.target)
@@ -324,23 +324,23 @@ class Run:
 
     def still_running(self, elsewhere: RunningElsewhere) -> Report:
         """Return the report of a run that waited for another one's result and did not get it in time."""
-        return bystanding.still_running(elsewhere, waited_seconds=self.services.settings.follow_seconds)
+        return bystander.still_running(elsewhere, waited_seconds=self.services.settings.follow_seconds)
 
     def _ask_about_target(self, operation: KubernetesOperation | HostOperation, resolution: Resolution) -> None:
         self._note(
-            checking.target_checks(
+            checks.target_checks(
                 self.services, self.known.approval, operation, resolution, self.known.owned, now=datetime.now(UTC)
             )
         )
 
     def _may_send(self) -> None:
-        """Raise what checking.require_still_allowed raises."""
+        """Raise what checks.require_still_allowed raises."""
         known = self.known
         assert known.reading is not None
         refs = known.plan.refs if known.plan else ()
         current = replace(self.services, policy=self.services.reread_policy())
-        known.policy = planning.note_changed(current, known.owned, known.policy)
-        checking.require_still_allowed(current, known.approval, known.reading, refs)
+        known.policy = plan_records.note_changed(current, known.owned, known.policy)
+        checks.require_still_allowed(current, known.approval, known.reading, refs)
 
     def _require_own_plan(self) -> None:
         known = self.known
@@ -372,7 +372,7 @@ class Run:
     def _not_claimable(self, approval: Approval, claim: Claim) -> Report:
         reason = claim.reason or text("message.not_claimable", status=text(f"approval_status.{approval.status}"))
         self._tell("not_started", EventStatus.WARNING, approval=approval, description=reason)
-        return bystanding.not_claimable(approval, reason)
+        return bystander.not_claimable(approval, reason)
 
     def _tell(
         self,

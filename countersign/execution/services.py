@@ -11,7 +11,7 @@ from countersign.actions.operation import Investigation
 from countersign.errors import ConfigurationError
 from countersign.execution.channels import Channels
 from countersign.execution.clusters import NO_CLUSTERS, Clusters
-from countersign.execution.sealing import Seal, read_seal
+from countersign.execution.plan_seal import Seal, read_seal
 from countersign.policy.document import Policy
 from countersign.records.policy_versions import PolicyMark
 from countersign.settings import Settings

@@ -14,9 +14,9 @@ from sqlmodel import Session, col, select
 from countersign.errors import InvalidInput, NotFound
 from countersign.records.audit_events import Event
 from countersign.records.audit_sources import APPROVAL, SIGNATURE, STATUS, tell
-from countersign.records.identifiers import new_id
+from countersign.records.database.identifiers import new_id
+from countersign.records.database.storable import clean, clean_json, told
 from countersign.records.states import ApprovalStatus, Decision, EventStatus, RiskLevel
-from countersign.records.storable import clean, clean_json, told
 from countersign.records.tables import Approval, Signature
 from countersign.records.timeline import add_event
 

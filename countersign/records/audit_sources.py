@@ -17,7 +17,7 @@ from sqlalchemy.sql.expression import bindparam
 from sqlmodel import Session
 
 from countersign.records.audit_events import Event
-from countersign.records.storable import clean, told_json
+from countersign.records.database.storable import clean, told_json
 
 
 @dataclass(frozen=True)

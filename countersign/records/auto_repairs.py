@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlmodel import Session, col, select
 
-from countersign.records.storable import clean
+from countersign.records.database.storable import clean
 from countersign.records.tables import AutoRepair
 
 # Expect the record of an execution.

@@ -16,7 +16,7 @@ from sqlmodel import Session
 from countersign.errors import NotFound
 from countersign.records.audit_events import Event
 from countersign.records.audit_sources import EXECUTION, OWNER, tell
-from countersign.records.identifiers import new_id
+from countersign.records.database.identifiers import new_id
 from countersign.records.outcomes import Outcome
 from countersign.records.owned import Owned, refused_write
 from countersign.records.states import ApprovalStatus

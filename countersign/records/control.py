@@ -9,7 +9,7 @@ from sqlmodel import Session
 from countersign.errors import InvalidInput
 from countersign.records.audit_events import Event
 from countersign.records.audit_sources import CONTROL_CHANGE, tell
-from countersign.records.storable import clean, told
+from countersign.records.database.storable import clean, told
 
 # The switch as it is now.
 READ = text("SELECT is_on, changed_by, reason, changed_at FROM control WHERE name = 'kill_switch'")

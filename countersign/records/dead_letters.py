@@ -10,9 +10,9 @@ from sqlalchemy.sql.expression import bindparam
 from sqlmodel import Session, col, select
 
 from countersign.errors import NotFound
-from countersign.records.identifiers import new_id
+from countersign.records.database.identifiers import new_id
+from countersign.records.database.storable import told_json
 from countersign.records.states import StepName
-from countersign.records.storable import told_json
 from countersign.records.tables import DeadLetter
 
 # Keep a dead step with its last error. One that died again waits longer for its next replay, and after the last

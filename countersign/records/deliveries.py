@@ -12,8 +12,8 @@ from sqlalchemy import text
 from sqlmodel import Session, col, select
 
 from countersign.errors import StaleFence
-from countersign.records.identifiers import new_id
-from countersign.records.storable import ERROR_LIMIT, clipped
+from countersign.records.database.identifiers import new_id
+from countersign.records.database.storable import ERROR_LIMIT, clipped
 from countersign.records.tables import Delivery
 
 # Begin an attempt. No row comes back where the message was sent, or where a later runner has begun to send it.

@@ -10,9 +10,9 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlmodel import Session
 
+from countersign.records.database.storable import clean
 from countersign.records.outcomes import Outcome
 from countersign.records.states import DispositionKind
-from countersign.records.storable import clean
 
 # One at a time per anomaly, until the transaction ends.
 LOCK = text("SELECT pg_advisory_xact_lock(4172, hashtext(:anomaly_key))")

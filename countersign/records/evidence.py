@@ -11,9 +11,9 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.sql.expression import bindparam
 from sqlmodel import Session, col, select
 
-from countersign.records.identifiers import new_id
+from countersign.records.database.identifiers import new_id
+from countersign.records.database.storable import clean_json
 from countersign.records.states import EvidencePhase, Verdict
-from countersign.records.storable import clean_json
 from countersign.records.tables import EvidenceSnapshot
 
 # Keep what was there before. Whoever takes over looks anew as long as nothing was sent; afterwards only the first

@@ -10,7 +10,7 @@ from sqlmodel import Session, col, select
 
 from countersign.records.audit_events import Event
 from countersign.records.audit_sources import GATEWAY_CALL, tell
-from countersign.records.storable import ERROR_LIMIT, clean, clipped, told_json
+from countersign.records.database.storable import ERROR_LIMIT, clean, clipped, told_json
 from countersign.records.tables import GatewayAudit
 
 

@@ -15,9 +15,9 @@ from sqlalchemy.sql.expression import bindparam
 from sqlmodel import Session, col, select
 
 from countersign.errors import InvalidInput, NotFound
-from countersign.records.identifiers import new_id
+from countersign.records.database.identifiers import new_id
+from countersign.records.database.storable import clean, clean_json, clipped
 from countersign.records.states import EventStatus, IncidentStatus
-from countersign.records.storable import clean, clean_json, clipped
 from countersign.records.tables import Incident
 from countersign.records.timeline import add_event
 from countersign.texts import text as say

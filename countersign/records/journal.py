@@ -18,9 +18,9 @@ from countersign.errors import ApprovalExpired, KillSwitchOn
 from countersign.records.audit_events import Event
 from countersign.records.audit_sources import JOURNAL_ENTRY, tell
 from countersign.records.control import kill_switch
+from countersign.records.database.storable import clean_json, told_json
 from countersign.records.owned import Owned, refused_write
 from countersign.records.states import Answer, EntryKind
-from countersign.records.storable import clean_json, told_json
 from countersign.records.tables import JournalEntry
 
 # Write the intent if, at this very moment, the execution is ours, its lease lasts, the kill switch is off and the

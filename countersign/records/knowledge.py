@@ -14,8 +14,8 @@ from sqlalchemy.types import Text
 from sqlmodel import Session, col, select
 
 from countersign.errors import InvalidInput, NotFound
-from countersign.records.identifiers import new_id
-from countersign.records.storable import clean, clipped
+from countersign.records.database.identifiers import new_id
+from countersign.records.database.storable import clean, clipped
 from countersign.records.tables import KnowledgeEntry
 from countersign.records.tables.knowledge import BODY_LIMIT, TITLE_LIMIT
 

@@ -16,9 +16,9 @@ from sqlalchemy.sql.expression import bindparam
 from sqlmodel import Session, col, select
 
 from countersign.errors import StaleFence
-from countersign.records.identifiers import new_id
+from countersign.records.database.identifiers import new_id
+from countersign.records.database.storable import ERROR_LIMIT, clipped, told, told_json
 from countersign.records.states import StepName, StepStatus
-from countersign.records.storable import ERROR_LIMIT, clipped, told, told_json
 from countersign.records.tables import LedgerStep
 
 LOST_FOR_SECONDS = 5.0

@@ -10,9 +10,9 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.sql.expression import bindparam
 from sqlmodel import Session, col, select
 
-from countersign.records.identifiers import new_id
+from countersign.records.database.identifiers import new_id
+from countersign.records.database.storable import ERROR_LIMIT, STDERR_LIMIT, clean, clipped, told_json
 from countersign.records.outcomes import Outcome, log_status_after
-from countersign.records.storable import ERROR_LIMIT, STDERR_LIMIT, clean, clipped, told_json
 from countersign.records.tables import OperationLog
 
 UNPARSED = "unparsed"

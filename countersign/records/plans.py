@@ -16,8 +16,8 @@ from sqlmodel import Session
 from countersign.errors import NotFound
 from countersign.records.audit_events import Event
 from countersign.records.audit_sources import PLAN, tell
+from countersign.records.database.storable import clean_json
 from countersign.records.owned import Owned, refused_write
-from countersign.records.storable import clean_json
 
 # Store the plan unless a request of the one that is there may have left: then that one counts.
 STORE = text("""
@@ -45,7 +45,7 @@ class StoredPlan:
     plan: Mapping[str, Any]
     plan_hash: str
     plan_mac: str | None
-    """Its seal (countersign.execution.sealing)."""
+    """Its seal (countersign.execution.plan_seal)."""
 
 
 def store_plan(

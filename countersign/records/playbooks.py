@@ -13,9 +13,9 @@ from sqlalchemy import text
 from sqlmodel import Session, col, select
 
 from countersign.errors import NotFound
-from countersign.records.identifiers import new_id
+from countersign.records.database.identifiers import new_id
+from countersign.records.database.storable import clean, clean_json, told
 from countersign.records.states import PlaybookChangeKind, PlaybookStatus, VersionOrigin
-from countersign.records.storable import clean, clean_json, told
 from countersign.records.tables import Playbook, PlaybookChange, PlaybookVersion
 from countersign.texts import text as said
 

@@ -1,7 +1,7 @@
 """The record of the policy: versions are proposed, signed and activated; nothing of them is changed or taken back.
 
 What is here says nothing about whether a version may be believed: whoever holds the database can write these tables.
-countersign.execution.policy_in_force verifies what it reads.
+countersign.execution.policy.in_force verifies what it reads.
 """
 
 from collections.abc import Sequence
@@ -15,8 +15,8 @@ from sqlmodel import Session, col, select
 from countersign.errors import InvalidInput, NotFound, PolicyNotTrusted
 from countersign.records.audit_events import Event
 from countersign.records.audit_sources import POLICY_ACTIVATION, POLICY_SIGNATURE, POLICY_VERSION, tell
+from countersign.records.database.storable import told
 from countersign.records.owned import Owned, refused_write
-from countersign.records.storable import told
 from countersign.records.tables.policy import PolicySignatureRow, PolicyVersionRow
 
 # The version in force: the activated one with the highest number. Asked before every intent.

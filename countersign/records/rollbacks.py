@@ -18,12 +18,12 @@ from sqlmodel import Session, col, select
 
 from countersign.records.audit_events import Event
 from countersign.records.audit_sources import EXECUTION, OWNER, PLAN, tell
+from countersign.records.database.identifiers import new_id
+from countersign.records.database.storable import clean_json
 from countersign.records.evidence import Seen, store_before
 from countersign.records.holds import HeldBy, acquire
-from countersign.records.identifiers import new_id
 from countersign.records.operation_log import open_log
 from countersign.records.owned import Owned
-from countersign.records.storable import clean_json
 from countersign.records.tables import Execution
 
 # Make the execution that takes a settled one back, with its plan. Of any number of callers at once one gets a row.

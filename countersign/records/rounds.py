@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from sqlalchemy import text
 from sqlmodel import Session, col, select
 
+from countersign.records.database.storable import told
 from countersign.records.findings import Looked
-from countersign.records.storable import told
 from countersign.records.tables import ReconciliationPart
 
 # Write over what the last round came to, and count on.

@@ -7,8 +7,8 @@ from sqlalchemy import text
 from sqlmodel import Session, col, select
 
 from countersign.errors import InvalidInput
+from countersign.records.database.storable import clean, told
 from countersign.records.states import EventStatus
-from countersign.records.storable import clean, told
 from countersign.records.tables import TimelineEvent
 
 # Tell an event; one that was told before under the same once_key is not told again.

@@ -13,7 +13,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlmodel import Session, col, select
 
-from countersign.records.storable import clean
+from countersign.records.database.storable import clean
 from countersign.records.tables import TrustObservation
 
 # Write down what an execution showed. A second time only the heavier observation stays, of two equally heavy ones

@@ -12,7 +12,7 @@ from countersign.audit.heads import head_path, sealer_of
 from countersign.audit.sealing import Sealing
 from countersign.errors import CountersignError, DeliveryFailed, Tampered
 from countersign.records import audit
-from countersign.records.database import connect, transaction
+from countersign.records.database.engine import connect, transaction
 from countersign.settings import settings
 
 SECONDS_BETWEEN_ROUNDS = 1.0

@@ -5,7 +5,7 @@ from typing import Any
 
 from countersign.errors import CountersignError, ForeignCode
 from countersign.records import audit
-from countersign.records.database import connect, transaction
+from countersign.records.database.engine import connect, transaction
 from countersign.settings import settings
 
 

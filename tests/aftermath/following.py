@@ -2,9 +2,9 @@
 
 from uuid import UUID
 
-from countersign.aftermath.running import run_step, run_steps
+from countersign.aftermath.step_runner import run_step, run_steps
 from countersign.execution.report import Report
-from countersign.records.database import transaction
+from countersign.records.database.engine import transaction
 from countersign.records.ledger import steps_of
 from countersign.records.states import StepName
 from countersign.records.tables import LedgerStep

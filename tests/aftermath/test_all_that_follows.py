@@ -11,13 +11,13 @@ from sqlalchemy import text
 
 from countersign.execution.channels import Channel, Channels, TelegramBot
 from countersign.execution.report import Report
-from countersign.records.database import transaction
+from countersign.records.database.engine import transaction
 from countersign.records.states import StepName, StepStatus
 from countersign.records.tables import LedgerStep
 from tests.aftermath.following import execution_id_of, follow
-from tests.aftermath.remembering.remembered import RESTART, case, received, told, with_redis
-from tests.aftermath.telling.conftest import bot, receiver, webhook
-from tests.aftermath.telling.receiver import Receiver, Reply
+from tests.aftermath.incidents.remembered import RESTART, case, received, told, with_redis
+from tests.aftermath.notifications.conftest import bot, receiver, webhook
+from tests.aftermath.notifications.receiver import Receiver, Reply
 from tests.execution.conftest import Office
 
 __all__ = ["bot", "receiver", "webhook"]

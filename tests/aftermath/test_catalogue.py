@@ -1,6 +1,6 @@
 """Every step of the ledger can be run."""
 
-from countersign.aftermath.catalogue import STEPS
+from countersign.aftermath.step_catalogue import STEPS
 from countersign.records.states import StepName
 from tests.aftermath.following import follow
 from tests.execution.conftest import Office

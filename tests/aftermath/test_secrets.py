@@ -19,12 +19,12 @@ from countersign.execution.follow_up import follow_up_of
 from countersign.execution.markdown import render
 from countersign.execution.report import Report
 from countersign.records.approvals import list_approvals
-from countersign.records.database import transaction
-from countersign.sandbox.cluster import Effect, Fault
+from countersign.records.database.engine import transaction
+from sandbox.cluster import Effect, Fault
 from tests.aftermath.following import execution_id_of, follow
-from tests.aftermath.remembering.remembered import received, with_redis
-from tests.aftermath.telling.conftest import bot, receiver, webhook
-from tests.aftermath.telling.receiver import Receiver
+from tests.aftermath.incidents.remembered import received, with_redis
+from tests.aftermath.notifications.conftest import bot, receiver, webhook
+from tests.aftermath.notifications.receiver import Receiver
 from tests.execution.conftest import Office
 
 __all__ = ["bot", "receiver", "webhook"]

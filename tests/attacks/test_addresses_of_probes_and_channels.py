@@ -12,14 +12,14 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from countersign.aftermath.telling.cards import CardMessage
-from countersign.aftermath.telling.message import Message
-from countersign.aftermath.telling.sending import prepare
-from countersign.aftermath.telling.telegram import Telegram
+from countersign.aftermath.notifications.apprise_channel import prepare
+from countersign.aftermath.notifications.cards import CardMessage
+from countersign.aftermath.notifications.message import Message
+from countersign.aftermath.notifications.telegram import Telegram
 from countersign.errors import DeliveryFailed, DeliveryRefused, TransientTargetError
 from countersign.execution.channels import Channel, TelegramBot
 from countersign.execution.outward import AddressRefused, guarded, read_at_most, why_address
-from countersign.execution.probing import ask
+from countersign.execution.probes import ask
 from countersign.policy.probes import Comparison, HttpProbe, Probe, PrometheusProbe
 from countersign.settings import settings
 

@@ -5,7 +5,7 @@ import pytest
 from countersign.audit.notes import Sealer
 from countersign.errors import Tampered
 from countersign.records.audit_tree import last_head
-from countersign.records.database import transaction
+from countersign.records.database.engine import transaction
 from tests.attacks.conftest import Sql
 from tests.attacks.trail import Trail, trail
 

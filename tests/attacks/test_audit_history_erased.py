@@ -1,7 +1,7 @@
 """Holds the database's owner: erases an execution and arms its approval again, to have it run twice."""
 
 from countersign.records.control import set_kill_switch
-from countersign.records.database import transaction
+from countersign.records.database.engine import transaction
 from tests.attacks.conftest import Sql
 from tests.attacks.trail import Trail, trail
 

@@ -7,7 +7,7 @@ from countersign.audit.notes import Sealer
 from countersign.audit.tiles import StoredHashes
 from countersign.audit.tree import root as tree_root
 from countersign.errors import Tampered
-from countersign.records.database import transaction
+from countersign.records.database.engine import transaction
 from tests.attacks.conftest import Sql
 from tests.attacks.trail import Trail, trail
 

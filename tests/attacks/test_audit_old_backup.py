@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import text
 
 from countersign.errors import Tampered
-from countersign.records.database import transaction
+from countersign.records.database.engine import transaction
 from tests.attacks.conftest import Sql
 from tests.attacks.trail import Trail, trail
 

@@ -8,15 +8,15 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
+from countersign.local.valkey import EmbeddedValkey
 from countersign.private_files import write_private
-from countersign.sandbox.cluster import SandboxCluster
-from countersign.sandbox.cluster.identity import kept_identity
-from countersign.sandbox.hosts.host import SandboxHost
-from countersign.sandbox.hosts.keys import kept_key
-from countersign.sandbox.valkey import EmbeddedValkey
 from countersign.targets.kubernetes import investigate
 from countersign.targets.kubernetes.investigate import run_investigation
 from countersign.targets.kubernetes.kubeconfig import ClusterSettings
+from sandbox.cluster import SandboxCluster
+from sandbox.cluster.identity import kept_identity
+from sandbox.hosts.host import SandboxHost
+from sandbox.hosts.keys import kept_key
 
 
 @pytest.fixture(autouse=True)

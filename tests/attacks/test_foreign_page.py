@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from countersign.sandbox.stack import Stack
+from countersign.local.stack import Stack
 from tests.stack.api import Api
 
 FOREIGN = "https://evil.example"

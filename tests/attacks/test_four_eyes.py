@@ -7,10 +7,10 @@ import pytest
 from sqlmodel import Session
 
 from countersign.errors import InvalidInput, NotApproved
+from countersign.execution.decisions import sign_approval
 from countersign.execution.filing import Request, file_request
-from countersign.execution.signing import sign_approval
 from countersign.policy.signatures import Decision
-from countersign.records.database import transaction
+from countersign.records.database.engine import transaction
 from countersign.records.tables import Approval
 from tests.attacks.conftest import Office
 

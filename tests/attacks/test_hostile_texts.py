@@ -13,9 +13,9 @@ from uuid import UUID
 import pytest
 from markdown_it import MarkdownIt
 
-from countersign.aftermath.remembering.case import case_of
-from countersign.aftermath.telling.message import Told, message_of
-from countersign.aftermath.telling.rendering import Dialect, Limits, render
+from countersign.aftermath.knowledge.case import case_of
+from countersign.aftermath.notifications.markup import Dialect, Limits, render
+from countersign.aftermath.notifications.message import Told, message_of
 from countersign.cli import main
 from countersign.cli.rendering import print_columns, print_reading, print_report
 from countersign.cli.screen import say, say_json, screen
@@ -25,7 +25,7 @@ from countersign.execution.follow_up import FollowUp
 from countersign.execution.report import CheckReport, EvidenceReport, FindingReport, Report, StepReport
 from countersign.logging import get_logger
 from countersign.records.approvals import get_approval
-from countersign.records.database import transaction
+from countersign.records.database.engine import transaction
 from countersign.records.queries import executions_of
 from countersign.settings import settings
 from tests.attacks.conftest import Office, Sql

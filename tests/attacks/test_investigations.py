@@ -14,11 +14,11 @@ from countersign.actions.operation import Investigation
 from countersign.actions.reading import read_action
 from countersign.errors import PolicyRefused
 from countersign.execution.clusters import only
-from countersign.sandbox.cluster import SandboxCluster
 from countersign.targets.kubernetes import investigate, process_limits
 from countersign.targets.kubernetes.investigate import STOPPED, run_investigation
 from countersign.targets.kubernetes.investigation_limits import refuse_outside
 from countersign.targets.kubernetes.kubeconfig import ClusterSettings
+from sandbox.cluster import SandboxCluster
 from tests.attacks.conftest import Office
 
 SHOP_ONLY = ClusterSettings("c", default_namespace="shop", allowed_namespaces=("shop",))

@@ -2,9 +2,9 @@
 
 import yaml
 
+from countersign.execution.direct_run import execute
 from countersign.execution.run import Run
-from countersign.execution.straight import execute
-from countersign.records.database import transaction
+from countersign.records.database.engine import transaction
 from countersign.records.queries import execution_of
 from tests.attacks.town import ACTION, Town
 

@@ -6,10 +6,10 @@ import httpx
 import pytest
 
 from countersign.errors import NotApproved
-from countersign.execution.signing import sign_approval
+from countersign.execution.decisions import sign_approval
 from countersign.policy.signatures import Decision
 from countersign.records.approvals import get_approval
-from countersign.records.database import transaction
+from countersign.records.database.engine import transaction
 from countersign.settings import settings
 from flows.wiring import _engine, open_services
 from tests.attacks.town import ACTION, MALLORY, MALLORYS, Town

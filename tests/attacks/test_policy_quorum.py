@@ -6,7 +6,7 @@ import pytest
 
 from countersign.errors import InvalidInput, NotApproved
 from countersign.policy.versions import sign_version
-from countersign.records.database import transaction
+from countersign.records.database.engine import transaction
 from countersign.records.policy_versions import activate_version
 from tests.attacks.conftest import Sql
 from tests.attacks.test_policy_row_planted import SIGN

@@ -6,7 +6,7 @@ import pytest
 
 from countersign.policy.keys import key_id_of
 from countersign.policy.versions import PolicyVersion, sign_version
-from countersign.records.database import transaction
+from countersign.records.database.engine import transaction
 from countersign.records.policy_versions import get_version
 from tests.attacks.conftest import Sql
 from tests.attacks.town import ACTION, MALLORY, MALLORYS, Town

@@ -3,8 +3,8 @@
 import pytest
 
 from countersign.errors import PolicyNotTrusted
-from countersign.execution.policy_in_force import version_of
-from countersign.records.database import transaction
+from countersign.execution.policy.in_force import version_of
+from countersign.records.database.engine import transaction
 from countersign.records.policy_versions import get_version
 from tests.attacks.conftest import Sql
 from tests.attacks.town import ACTION, MALLORYS, Town

@@ -9,7 +9,7 @@ import httpx
 import pytest
 import websockets
 
-from countersign.sandbox.stack import Stack
+from countersign.local.stack import Stack
 from tests.stack.api import Api
 
 DEPLOYMENT = {"name": "mine", "flow_id": "0193d1c2-8a4e-7c31-9f7e-2b8f5c1d0e42", "entrypoint": "os.system"}

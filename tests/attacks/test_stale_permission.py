@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 import yaml
 
+from countersign.execution.direct_run import execute
 from countersign.execution.run import Run
-from countersign.execution.straight import execute
 from countersign.policy.document import Policy
 from countersign.policy.loading import load_policy
 from tests.attacks.conftest import Office

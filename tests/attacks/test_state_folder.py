@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from countersign.sandbox.stack import Stack
+from countersign.local.stack import Stack
 from tests.stack.api import Api
 from tests.stack.declaring import PROBES
 

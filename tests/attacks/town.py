@@ -11,7 +11,7 @@ from sqlalchemy import text
 
 from countersign.errors import CountersignError, PolicyNotTrusted
 from countersign.policy.keys import public_text
-from countersign.records.database import transaction
+from countersign.records.database.engine import transaction
 from tests.execution.conftest import Office
 from tests.policy.board import Board, board
 

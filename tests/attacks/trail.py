@@ -13,11 +13,11 @@ from countersign.audit.sealing import Sealing
 from countersign.audit.verifying import tell_found, verify
 from countersign.records.audit_events import Event
 from countersign.records.control import set_kill_switch
-from countersign.records.database import transaction
+from countersign.records.database.engine import transaction
 from countersign.records.journal import record_answer, record_intent
 from countersign.records.outcomes import Outcome
 from countersign.records.plans import store_plan
-from countersign.records.settling import settle
+from countersign.records.settlement import settle
 from countersign.records.states import Answer
 from tests.records.builders import owned, unsealed
 

@@ -10,8 +10,8 @@ from countersign.audit.notes import Sealer
 from countersign.audit.sealing import Sealing
 from countersign.records import audit
 from countersign.records.audit import Event
-from countersign.records.database import transaction
-from countersign.records.identifiers import new_id
+from countersign.records.database.engine import transaction
+from countersign.records.database.identifiers import new_id
 
 
 @pytest.fixture

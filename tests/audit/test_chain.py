@@ -8,8 +8,8 @@ from sqlalchemy import Engine, text
 
 from countersign.records import audit
 from countersign.records.audit import Event
-from countersign.records.database import transaction
-from countersign.records.identifiers import new_id
+from countersign.records.database.engine import transaction
+from countersign.records.database.identifiers import new_id
 
 ROWS = text("SELECT chain, position, previous, hash, details::text FROM audit_event ORDER BY chain, position")
 

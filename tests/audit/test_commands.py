@@ -13,7 +13,7 @@ from countersign.audit.heads import make_sealing_key
 from countersign.cli import main
 from countersign.records import audit
 from countersign.records.audit import Event
-from countersign.records.database import transaction
+from countersign.records.database.engine import transaction
 from countersign.settings import settings
 from tests.audit.conftest import append
 from tests.records.builders import approved

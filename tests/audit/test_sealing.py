@@ -17,8 +17,8 @@ from countersign.errors import Tampered
 from countersign.records import audit
 from countersign.records.audit import Event
 from countersign.records.audit_tree import become_sealer, last_head
-from countersign.records.database import transaction
-from countersign.records.identifiers import new_id
+from countersign.records.database.engine import transaction
+from countersign.records.database.identifiers import new_id
 from tests.audit.conftest import append
 
 LEAVES = text("SELECT event_id FROM audit_leaf ORDER BY leaf_index")

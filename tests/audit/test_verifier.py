@@ -21,8 +21,8 @@ from countersign.audit.verifier import ORDER, check, is_signed
 from countersign.errors import NotFound
 from countersign.records import audit
 from countersign.records.audit import Event
-from countersign.records.database import transaction
-from countersign.records.identifiers import new_id
+from countersign.records.database.engine import transaction
+from countersign.records.database.identifiers import new_id
 from tests.audit.conftest import append
 
 # RFC 8032, section 7.1, tests 1 to 3: public key, message, signature.

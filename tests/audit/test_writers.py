@@ -12,18 +12,18 @@ from countersign.records.approvals import add_signature, cancel_approval, expire
 from countersign.records.audit_events import Event
 from countersign.records.claims import start_dry_run, take_over_dry_run
 from countersign.records.control import set_kill_switch
-from countersign.records.database import transaction
+from countersign.records.database.engine import transaction
 from countersign.records.evidence import Seen
-from countersign.records.finding_out import find_out
 from countersign.records.gateway_audit import GatewayCall, record_call
 from countersign.records.journal import record_answer, record_intent
-from countersign.records.looking_again import correct
+from countersign.records.manual_settlement import find_out
 from countersign.records.outcomes import Outcome
 from countersign.records.owned import Owned
 from countersign.records.plans import store_plan
 from countersign.records.policy_versions import activate_version, add_policy_signature, add_version
 from countersign.records.rollbacks import start_rollback, start_unmade_rollback, take_over_rollback
-from countersign.records.settling import settle
+from countersign.records.second_looks import correct
+from countersign.records.settlement import settle
 from countersign.records.states import Answer, Decision
 from tests.records.builders import approved, end_lease, now, owned, pending, signed_by, taken_over, unsealed
 

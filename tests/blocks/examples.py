@@ -4,7 +4,7 @@ from typing import Any
 
 import yaml
 
-from countersign.sandbox.hosts.keys import KeyPair, new_key
+from sandbox.hosts.keys import KeyPair, new_key
 
 SECRET = "hunter2-this-must-never-be-shown"
 HOST_KEY: KeyPair = new_key()

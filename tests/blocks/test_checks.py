@@ -10,10 +10,10 @@ import pytest
 
 from blocks import KubernetesCluster, NotificationChannels, SSHHosts
 from countersign.errors import ConfigurationError
-from countersign.sandbox.hosts.ports import free_port
-from countersign.sandbox.hosts.standin_server import StandInServer
-from tests.aftermath.telling.conftest import receiver
-from tests.aftermath.telling.receiver import Receiver, Reply
+from sandbox.hosts.ports import free_port
+from sandbox.hosts.standin_server import StandInServer
+from tests.aftermath.notifications.conftest import receiver
+from tests.aftermath.notifications.receiver import Receiver, Reply
 from tests.blocks.examples import CLIENT_KEY, HOST_KEY, OTHER_KEY, SECRET, hosts
 
 __all__ = ["receiver"]

@@ -18,9 +18,9 @@ from blocks.clusters import load_clusters
 from blocks.loading import load_block
 from countersign.cli import main
 from countersign.execution.clusters import Clusters
-from countersign.records.database import transaction
-from countersign.sandbox.cluster import SandboxCluster
+from countersign.records.database.engine import transaction
 from countersign.settings import load_settings
+from sandbox.cluster import SandboxCluster
 from tests.planted import plant
 from tests.records.builders import owned
 

@@ -17,12 +17,12 @@ from pydantic import SecretStr
 from blocks import KubernetesCluster, NotificationChannels, SSHHosts
 from blocks.loading import load_block
 from blocks.notification_blocks import load_addresses
-from countersign.aftermath.telling.sending import open_service
+from countersign.aftermath.notifications.apprise_channel import open_service
 from countersign.cli import main
 from countersign.errors import ConfigurationError
 from countersign.execution.channels import Channel
-from tests.aftermath.telling.conftest import receiver
-from tests.aftermath.telling.receiver import Receiver, Reply
+from tests.aftermath.notifications.conftest import receiver
+from tests.aftermath.notifications.receiver import Receiver, Reply
 from tests.blocks.examples import (
     CHANNELS,
     CLIENT_KEY,

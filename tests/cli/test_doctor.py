@@ -5,8 +5,8 @@ import pytest
 from blocks import NotificationChannels
 from countersign.cli.doctor import Answer, examine
 from countersign.settings import Settings
-from tests.aftermath.telling.conftest import receiver
-from tests.aftermath.telling.receiver import Receiver
+from tests.aftermath.notifications.conftest import receiver
+from tests.aftermath.notifications.receiver import Receiver
 
 __all__ = ["receiver"]
 pytestmark = pytest.mark.stack

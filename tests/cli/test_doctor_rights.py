@@ -6,8 +6,8 @@ import pytest
 
 from blocks import KubernetesCluster
 from countersign.cli.doctor import Answer, examine
-from countersign.sandbox.cluster import SandboxCluster
 from countersign.settings import load_settings
+from sandbox.cluster import SandboxCluster
 from tests.targets.cluster import Cluster
 from tests.targets.conftest import cluster, cluster_kubeconfig, shared_cluster
 from tests.targets.rights.ground import granted

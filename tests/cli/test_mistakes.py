@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from countersign.cli import main
-from countersign.sandbox.postgres import EmbeddedPostgres
+from countersign.local.postgres import EmbeddedPostgres
 
 SECRET = "hunter2-do-not-show"
 

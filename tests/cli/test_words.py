@@ -8,9 +8,9 @@ from enum import StrEnum
 import pytest
 from sqlalchemy import text as sql
 
-from countersign.aftermath.remembering.case import AUTO_FAIL, AUTO_OK, MANUAL
+from countersign.aftermath.knowledge.case import AUTO_FAIL, AUTO_OK, MANUAL
 from countersign.cli import main
-from countersign.records.database import transaction
+from countersign.records.database.engine import transaction
 from countersign.records.dead_letters import bury
 from countersign.records.ledger import steps_of
 from countersign.records.outcomes import Outcome
@@ -32,7 +32,7 @@ from countersign.records.states import (
 from countersign.settings import settings
 from tests.aftermath.conftest import cluster, household, office, plain_office, running_cluster
 from tests.aftermath.following import execution_id_of, follow
-from tests.aftermath.remembering.remembered import AUTO, NOTHING, RESTART, case, received
+from tests.aftermath.incidents.remembered import AUTO, NOTHING, RESTART, case, received
 from tests.execution.conftest import Office
 
 __all__ = ["cluster", "household", "office", "plain_office", "running_cluster"]

@@ -28,7 +28,7 @@ def api() -> Iterator[Api]:
         with Api(Path(named).read_text(), os.environ.get("E2E_CONTEXT")) as client:
             yield client
         return
-    from countersign.sandbox.cluster import SandboxCluster  # noqa: PLC0415  only where it is needed
+    from sandbox.cluster import SandboxCluster  # noqa: PLC0415  only where it is needed
 
     with SandboxCluster() as sandbox, Api(sandbox.kubeconfig, "sandbox") as client:
         yield client

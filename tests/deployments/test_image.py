@@ -39,6 +39,7 @@ for folder in ("/var/lib/countersign", "/tmp"):
 _CONTENT = """
 from importlib.util import find_spec
 assert not [name for name in ("pytest", "mypy", "hatchling", "hadolint", "pip") if find_spec(name)]
+assert find_spec("sandbox") is None
 assert all(find_spec(name) for name in ("countersign.worker", "flows.reconcile", "blocks", "prefect"))
 """
 
@@ -49,8 +50,16 @@ def test_it_is_as_its_file_says(built: tuple[Images, str], script: str) -> None:
     images.run(container, "python", "-c", script)
 
 
-def test_an_action_is_executed_from_inside_it(built: tuple[Images, str]) -> None:
-    """The demo: PostgreSQL, Valkey, Prefect, the deployments of /app and a worker, all as the image's user."""
+_UP = """
+export COUNTERSIGN_STATE_DIR=/var/lib/countersign/up
+countersign up > /tmp/up.log 2>&1 & up=$!
+for _ in $(seq 120); do grep -q 'Stop with' /tmp/up.log && break; sleep 1; done
+countersign status && kill -INT $up && wait $up
+"""
+
+
+def test_everything_starts_from_inside_it(built: tuple[Images, str]) -> None:
+    """PostgreSQL, Valkey, Prefect, the deployments of /app and a worker, all as the image's user."""
     images, container = built
-    done = images.run(container, "countersign", "demo", "--once", check=False)
+    done = images.run(container, "sh", "-ec", _UP, check=False)
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]

@@ -11,20 +11,20 @@ from pydantic import SecretStr
 from sqlalchemy import Engine
 
 from countersign.execution.clusters import only
+from countersign.execution.decisions import sign_approval
+from countersign.execution.direct_run import execute
 from countersign.execution.filing import Request, file_request
 from countersign.execution.report import Report
 from countersign.execution.run import Run
 from countersign.execution.services import Services
-from countersign.execution.signing import sign_approval
-from countersign.execution.straight import execute
 from countersign.policy.document import Policy
 from countersign.policy.loading import load_policy
 from countersign.policy.signatures import Decision
-from countersign.records.database import transaction
-from countersign.sandbox.cluster import SandboxCluster
-from countersign.sandbox.demo.household import PEOPLE, Household, make_household
+from countersign.records.database.engine import transaction
 from countersign.settings import Settings
 from countersign.targets.kubernetes.connection import ClusterSettings
+from sandbox.cluster import SandboxCluster
+from sandbox.demo.household import PEOPLE, Household, make_household
 from tests.planted import plant
 
 

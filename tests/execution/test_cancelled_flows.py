@@ -8,7 +8,7 @@ import pytest
 
 from countersign.execution.run import Run
 from countersign.records.approvals import get_approval
-from countersign.records.database import transaction
+from countersign.records.database.engine import transaction
 from countersign.records.states import ApprovalStatus
 from flows import execute_approval as flow
 from tests.execution.conftest import Office

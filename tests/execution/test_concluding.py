@@ -19,11 +19,11 @@ from countersign.errors import (
     TargetNotFound,
     TransientTargetError,
 )
-from countersign.execution.concluding import conclude
-from countersign.execution.known import Known
+from countersign.execution.conclusion import conclude
 from countersign.execution.markdown import render
 from countersign.execution.progress import NOTHING, Progress, StepResult
 from countersign.execution.report import Report
+from countersign.execution.run_state import Known
 from countersign.records.outcomes import Outcome
 from countersign.records.owned import Owned
 from countersign.records.states import RiskLevel

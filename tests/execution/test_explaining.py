@@ -7,12 +7,12 @@ from uuid import UUID
 import yaml
 from sqlalchemy import text
 
-from countersign.execution.explaining import Answer, Explanation, explain
+from countersign.execution.explanation import Answer, Explanation, explain
 from countersign.execution.filing import Request, file_request
 from countersign.policy.loading import load_policy
 from countersign.records.approvals import get_approval
 from countersign.records.control import set_kill_switch
-from countersign.records.database import transaction
+from countersign.records.database.engine import transaction
 from countersign.records.queries import executions_of
 from tests.execution.conftest import Office
 

@@ -9,16 +9,16 @@ from sqlalchemy import text
 
 from countersign.errors import ConfigurationError, PolicyRefused, StaleFence, Stopped
 from countersign.execution.clusters import Clusters, only
+from countersign.execution.direct_run import execute
 from countersign.execution.run import Run
-from countersign.execution.straight import execute
-from countersign.records.database import transaction
+from countersign.records.database.engine import transaction
 from countersign.records.operation_log import log_of
 from countersign.records.queries import execution_of
 from countersign.records.states import LogStatus
-from countersign.sandbox.cluster import SandboxCluster
-from countersign.sandbox.cluster.faults import Effect, Fault
 from countersign.targets.kubernetes.connection import ClusterSettings
 from countersign.targets.kubernetes.target import KubernetesTarget
+from sandbox.cluster import SandboxCluster
+from sandbox.cluster.faults import Effect, Fault
 from tests.execution.conftest import Office
 from tests.execution.shelf import Died
 from tests.execution.test_on_the_sandbox import RESTART

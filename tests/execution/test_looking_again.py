@@ -8,17 +8,17 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from countersign.execution.looking_again import look_again
 from countersign.execution.report import Report
+from countersign.execution.second_look import look_again
 from countersign.records.approvals import get_approval
-from countersign.records.database import transaction
-from countersign.records.looking_again import to_look_at_again
+from countersign.records.database.engine import transaction
 from countersign.records.queries import execution_of
+from countersign.records.second_looks import to_look_at_again
 from countersign.records.states import ApprovalStatus
 from countersign.records.timeline import events_of
-from countersign.sandbox.cluster.faults import Effect, Fault
 from countersign.targets.kubernetes.connection import connect
 from countersign.targets.kubernetes.ownership import written_by
+from sandbox.cluster.faults import Effect, Fault
 from tests.execution.conftest import Office
 
 SCALE = "kubectl scale deployment/late --replicas={} -n prod"

@@ -12,21 +12,21 @@ import pytest
 from pydantic import SecretStr
 
 from countersign.errors import GateRefused
+from countersign.execution.decisions import record_signature
+from countersign.execution.direct_run import execute
 from countersign.execution.filing import Request, file_request, signed_content
 from countersign.execution.report import Report
 from countersign.execution.run import Run
-from countersign.execution.signing import record_signature
-from countersign.execution.straight import execute
 from countersign.policy.signatures import Decision, sign_hmac
 from countersign.records.approvals import get_approval
-from countersign.records.database import transaction
+from countersign.records.database.engine import transaction
 from countersign.records.gateway_audit import calls_of
 from countersign.records.states import ApprovalStatus
 from countersign.records.tables import GatewayAudit
-from countersign.sandbox.demo.household import ADMINISTRATOR, AUTO_APPROVER, AUTO_KEY
-from countersign.sandbox.hosts.host import SandboxHost
-from countersign.sandbox.hosts.keys import new_key
 from countersign.targets.hosts.fleet import FleetSettings, HostSettings
+from sandbox.demo.household import ADMINISTRATOR, AUTO_APPROVER, AUTO_KEY
+from sandbox.hosts.host import SandboxHost
+from sandbox.hosts.keys import new_key
 from tests.execution.conftest import Office
 
 RESTART = "ssh web-1 'systemctl restart nginx'"

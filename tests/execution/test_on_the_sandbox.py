@@ -13,12 +13,12 @@ from countersign.execution.report import Report
 from countersign.execution.run import Run
 from countersign.records.approvals import get_approval
 from countersign.records.control import set_kill_switch
-from countersign.records.database import transaction
+from countersign.records.database.engine import transaction
 from countersign.records.operation_log import log_of
 from countersign.records.queries import execution_of
 from countersign.records.states import ApprovalStatus, LogStatus
 from countersign.records.timeline import events_of
-from countersign.sandbox.cluster.faults import Effect, Fault
+from sandbox.cluster.faults import Effect, Fault
 from tests.execution.conftest import Office
 
 RESTART = "kubectl rollout restart deployment/api -n prod"
@@ -174,7 +174,7 @@ def test_the_kill_switch_is_read_again_immediately_before_the_effect(office: Off
             with transaction(office.services.engine) as session:
                 set_kill_switch(session, True, by="alice", reason="at the last moment")
 
-    from countersign.execution.straight import execute  # noqa: PLC0415
+    from countersign.execution.direct_run import execute  # noqa: PLC0415
 
     report = execute(Run(office.services, approval_id, worker="w1", at=switch_on))
     assert report.outcome == "blocked"

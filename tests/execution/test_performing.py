@@ -11,13 +11,13 @@ from sqlalchemy import Engine
 
 from countersign.actions.operation import KubernetesOperation, NoParameters, Verb
 from countersign.errors import CountersignError, KillSwitchOn, PermanentTargetError, StaleFence, Stopped
-from countersign.execution.concluding import Conclusion, conclude
-from countersign.execution.known import Known
-from countersign.execution.performing import Performance, progress_of
-from countersign.execution.sealing import SealedJournal
+from countersign.execution.conclusion import Conclusion, conclude
+from countersign.execution.performance import Performance, progress_of
+from countersign.execution.plan_seal import SealedJournal
+from countersign.execution.run_state import Known
 from countersign.records.approvals import get_approval
 from countersign.records.control import set_kill_switch
-from countersign.records.database import transaction
+from countersign.records.database.engine import transaction
 from countersign.records.outcomes import Outcome
 from countersign.records.owned import Owned
 from countersign.targets.classify import is_transient

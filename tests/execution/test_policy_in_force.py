@@ -8,17 +8,17 @@ import pytest
 from sqlalchemy import Engine, event, text
 
 from countersign.errors import ConfigurationError, DatabaseUnavailable, InvalidInput, NotApproved, PolicyNotTrusted
-from countersign.execution.policy_changing import first_policy, machines_key, make_administrator, own_key, publish
-from countersign.execution.policy_checking import check_policy
-from countersign.execution.policy_in_force import PolicyFile, pinned_administrators, policy_source
-from countersign.execution.policy_seen import FILE as SEEN
-from countersign.execution.policy_seen import SeenVersions
-from countersign.execution.signing_secrets import FILE as SECRETS
-from countersign.execution.signing_secrets import signing_secrets
+from countersign.execution.hmac_secrets import FILE as SECRETS
+from countersign.execution.hmac_secrets import signing_secrets
+from countersign.execution.policy.change import first_policy, machines_key, make_administrator, own_key, publish
+from countersign.execution.policy.in_force import PolicyFile, pinned_administrators, policy_source
+from countersign.execution.policy.inspection import check_policy
+from countersign.execution.policy.versions_seen import FILE as SEEN
+from countersign.execution.policy.versions_seen import SeenVersions
 from countersign.policy.administrators import FILE
 from countersign.policy.keys import generate_ed25519
 from countersign.policy.loading import default_policy
-from countersign.records.database import transaction
+from countersign.records.database.engine import transaction
 from countersign.records.policy_versions import PolicyMark
 from countersign.secret_files import replace_secret_file
 from countersign.settings import Settings

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 
 from countersign.errors import CountersignError, InvalidInput, NotFound, OutcomeUnknown
-from countersign.execution.finding_out import settle_by_hand
-from countersign.execution.reconciling import (
+from countersign.execution.manual_settlement import settle_by_hand
+from countersign.execution.reconciliation import (
     BATCH,
     LONGEST_PAUSE_SECONDS,
     approvals_to_start,
@@ -28,7 +28,7 @@ from countersign.execution.reconciling import (
 from countersign.execution.run import Run
 from countersign.records.approvals import get_approval
 from countersign.records.control import set_kill_switch
-from countersign.records.database import transaction
+from countersign.records.database.engine import transaction
 from countersign.records.operation_log import log_of
 from countersign.records.outcomes import Outcome
 from countersign.records.queries import execution_of, executions_of

@@ -9,7 +9,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from countersign.errors import ConfigurationError
-from countersign.records.database import transaction
+from countersign.records.database.engine import transaction
 from countersign.records.findings import Finding, Looked
 from countersign.records.rounds import note_round, parts_of_rounds
 from countersign.texts import LANGUAGES, catalogue

@@ -13,7 +13,7 @@ from countersign.execution.clusters import NO_CLUSTERS, only
 from countersign.execution.filing import Filed, Request, file_request
 from countersign.policy.document import Policy
 from countersign.records.approvals import get_approval
-from countersign.records.database import transaction
+from countersign.records.database.engine import transaction
 from countersign.targets.kubernetes.connection import ClusterSettings, connect
 from countersign.targets.kubernetes.kinds import list_path
 from tests.execution.conftest import Office

@@ -8,11 +8,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlmodel import Session
 
 from countersign.errors import InvalidInput, NotApproved
+from countersign.execution.decisions import sign_approval
 from countersign.execution.filing import Request, file_request
-from countersign.execution.signing import sign_approval
 from countersign.policy.keys import key_id_of
 from countersign.policy.signatures import Decision
-from countersign.records.database import transaction
+from countersign.records.database.engine import transaction
 from countersign.records.states import ApprovalStatus
 from countersign.records.tables import Approval
 from tests.execution.conftest import Office

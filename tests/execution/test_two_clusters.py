@@ -12,11 +12,11 @@ from countersign.execution.clusters import Clusters, only
 from countersign.execution.run import Run
 from countersign.policy.loading import load_policy
 from countersign.records.approvals import get_approval
-from countersign.records.database import transaction
+from countersign.records.database.engine import transaction
 from countersign.records.holds import held_keys
 from countersign.records.states import ApprovalStatus
-from countersign.sandbox.cluster import SandboxCluster
 from countersign.targets.kubernetes.kubeconfig import ClusterSettings
+from sandbox.cluster import SandboxCluster
 from tests.execution.conftest import Office
 
 RESTART = "kubectl rollout restart deployment/api -n prod"

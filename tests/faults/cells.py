@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from countersign.sandbox.cluster.faults import Effect
+from sandbox.cluster.faults import Effect
 from tests.faults.points import BEFORE_THE_OUTCOME, POINTS
 
 

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from countersign.sandbox.cluster import SandboxCluster
-from countersign.sandbox.cluster.identity import Identity, new_identity
-from countersign.sandbox.demo.household import Household, make_household
-from countersign.sandbox.hosts.host import SandboxHost
+from sandbox.cluster import SandboxCluster
+from sandbox.cluster.identity import Identity, new_identity
+from sandbox.demo.household import Household, make_household
+from sandbox.hosts.host import SandboxHost
 from tests.faults.cells import Cell, representative, whole_matrix
 from tests.faults.ground import ClusterGround, Ground, HostGround
 from tests.faults.tables import tables

@@ -11,11 +11,11 @@ from pydantic import SecretStr
 from countersign.errors import StaleFence
 from countersign.execution.channels import Channels
 from countersign.execution.clusters import NO_CLUSTERS, only
+from countersign.execution.direct_run import execute
 from countersign.execution.run import Run
 from countersign.execution.services import Services
-from countersign.execution.straight import execute
 from countersign.policy.loading import load_policy
-from countersign.records.database import connect
+from countersign.records.database.engine import connect
 from countersign.settings import Settings
 from countersign.targets.hosts.fleet import FleetSettings
 from countersign.targets.kubernetes.kubeconfig import ClusterSettings

@@ -8,19 +8,19 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from countersign.execution.decisions import sign_approval
+from countersign.execution.direct_run import execute
 from countersign.execution.filing import Request, file_request
 from countersign.execution.report import Report
 from countersign.execution.run import Run
 from countersign.execution.services import Services
-from countersign.execution.signing import sign_approval
-from countersign.execution.straight import execute
 from countersign.policy.signatures import Decision
-from countersign.records.database import transaction
-from countersign.sandbox.cluster import Effect, Fault, SandboxCluster
-from countersign.sandbox.demo.household import ADMINISTRATOR, PEOPLE, Household
-from countersign.sandbox.hosts.host import SandboxHost
+from countersign.records.database.engine import transaction
 from countersign.targets.hosts.fleet import FleetSettings
 from countersign.targets.kubernetes.connection import connect as open_connection
+from sandbox.cluster import Effect, Fault, SandboxCluster
+from sandbox.demo.household import ADMINISTRATOR, PEOPLE, Household
+from sandbox.hosts.host import SandboxHost
 from tests.faults.cells import Cell, HostFault, Job
 from tests.faults.dying import Place
 from tests.faults.waiting import until

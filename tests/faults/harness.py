@@ -14,11 +14,11 @@ from sqlalchemy import Engine, text
 from sqlmodel import Session
 
 from countersign.audit.verifying import verify
-from countersign.execution.finding_out import settle_by_hand
-from countersign.execution.reconciling import settle_abandoned
+from countersign.execution.manual_settlement import settle_by_hand
+from countersign.execution.reconciliation import settle_abandoned
 from countersign.execution.report import Report
 from countersign.records.approvals import get_approval
-from countersign.records.database import transaction
+from countersign.records.database.engine import transaction
 from countersign.records.journal import entries
 from countersign.records.operation_log import open_logs
 from countersign.records.outcomes import Outcome

@@ -16,8 +16,8 @@ from sqlalchemy import Engine, text
 from countersign.errors import InvalidInput
 from countersign.records.approvals import add_signature, cancel_approval, expire_due
 from countersign.records.control import set_kill_switch
-from countersign.records.database import transaction
-from countersign.records.finding_out import find_out
+from countersign.records.database.engine import transaction
+from countersign.records.manual_settlement import find_out
 from countersign.records.operation_log import close_settled
 from countersign.records.outcomes import Outcome
 from countersign.records.queries import abandoned, waiting

@@ -12,17 +12,17 @@ from sqlalchemy import Engine
 
 from countersign.actions.operation import KubernetesOperation, NoParameters, Verb
 from countersign.errors import CountersignError, StaleFence
-from countersign.execution import planning
-from countersign.execution.concluding import conclude
-from countersign.execution.known import Known
-from countersign.execution.performing import Performance, progress_of
+from countersign.execution import plan_records
+from countersign.execution.conclusion import conclude
+from countersign.execution.performance import Performance, progress_of
+from countersign.execution.plan_seal import SealedJournal, store, stored_plan
 from countersign.execution.progress import NOTHING
-from countersign.execution.sealing import SealedJournal, store, stored_plan
-from countersign.execution.settling import put_on_record
+from countersign.execution.run_state import Known
+from countersign.execution.settlement import put_on_record
 from countersign.records import claims
 from countersign.records.approvals import get_approval
 from countersign.records.claims import ClaimResult
-from countersign.records.database import transaction
+from countersign.records.database.engine import transaction
 from countersign.records.operation_log import open_log
 from countersign.records.owned import Owned
 from countersign.targets.classify import is_transient
@@ -158,10 +158,10 @@ class Process:
         )
         resolution = Resolution(plan.refs, self.job.objects, Match.EXACT)
         looks = 0
-        while (holder := planning.hold(self.engine, known.owned, resolution)) is not None:
+        while (holder := plan_records.hold(self.engine, known.owned, resolution)) is not None:
             looks += 1
             if looks == LOOKS_FOR_A_HOLD:
-                raise planning.held(holder)
+                raise plan_records.held(holder)
             self._wait("waiting for the target")
         self._wait("held")
         if known.plan is None:

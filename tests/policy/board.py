@@ -6,12 +6,12 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import Engine
 
-from countersign.execution.policy_changing import OwnKey, activate, propose, sign
-from countersign.execution.policy_in_force import PolicyOnRecord
+from countersign.execution.policy.change import OwnKey, activate, propose, sign
+from countersign.execution.policy.in_force import PolicyOnRecord
 from countersign.policy.administrators import FILE, Administrators, administrators_text
 from countersign.policy.keys import public_text
 from countersign.policy.versions import PolicyVersion
-from countersign.records.database import transaction
+from countersign.records.database.engine import transaction
 from countersign.secret_files import replace_secret_file
 
 SIGNERS = "signers:\n  - name: alice\n    ed25519: iojj3XQJ8ZX9UtstPLpdcspnCb8dlBIb83SIAbQPb1w=\n"

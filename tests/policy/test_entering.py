@@ -11,8 +11,8 @@ from typer.testing import CliRunner
 
 from countersign.cli import app
 from countersign.errors import ConfigurationError, InvalidInput
-from countersign.execution.policy_changing import make_administrator
-from countersign.execution.policy_in_force import PolicyOnRecord
+from countersign.execution.policy.change import make_administrator
+from countersign.execution.policy.in_force import PolicyOnRecord
 from countersign.policy import load_policy
 from countersign.policy.entering import FIRST, with_signer
 from countersign.policy.keys import generate_ed25519

@@ -17,8 +17,8 @@ import pytest
 import yaml
 
 from countersign.actions.kinds import KINDS
-from countersign.sandbox.postgres import THROWAWAY
-from countersign.sandbox.stack import Stack
+from countersign.local.postgres import THROWAWAY
+from countersign.local.stack import Stack
 from tests.real_cluster.admin import Admin
 from tests.real_cluster.cases import CASES, LIMITED, WITH_SECRETS, Case
 from tests.real_cluster.desk import Desk

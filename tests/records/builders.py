@@ -10,7 +10,7 @@ from sqlalchemy import Engine, text
 
 from countersign.records.approvals import NewApproval, NewSignature, add_signature, file_approval
 from countersign.records.claims import Claim, ClaimResult, claim
-from countersign.records.database import transaction
+from countersign.records.database.engine import transaction
 from countersign.records.owned import Owned
 from countersign.records.states import Decision, RiskLevel
 from countersign.records.tables import Approval

@@ -22,11 +22,11 @@ from countersign.records.approvals import (
     signatures_of,
 )
 from countersign.records.claims import ClaimResult
-from countersign.records.database import transaction
-from countersign.records.identifiers import id_from_text, new_id
+from countersign.records.database.engine import transaction
+from countersign.records.database.identifiers import id_from_text, new_id
+from countersign.records.database.storable import clean, clean_json, clipped
 from countersign.records.queries import abandoned, approvals_of_incident, never_started
 from countersign.records.states import ApprovalStatus, Decision, EventStatus, RiskLevel
-from countersign.records.storable import clean, clean_json, clipped
 from countersign.records.timeline import add_event, events_of
 from tests.records.builders import REQUEST, approved, claims, end_lease, now, owned, pending, signed_by
 

@@ -12,10 +12,10 @@ from sqlalchemy import Engine, text
 from countersign.errors import NotFound, StaleFence
 from countersign.records.approvals import cancel_approval, get_approval
 from countersign.records.claims import Claim, ClaimResult, claim, extend_lease, start_dry_run
-from countersign.records.database import connect, transaction
+from countersign.records.database.engine import connect, transaction
 from countersign.records.outcomes import Outcome
 from countersign.records.queries import execution_of, executions_of
-from countersign.records.settling import settle
+from countersign.records.settlement import settle
 from countersign.records.states import ApprovalStatus
 from tests.records.builders import approved, claims, end_lease, now, owned, pending, taken_over
 

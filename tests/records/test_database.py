@@ -11,8 +11,8 @@ from pydantic import SecretStr
 from sqlalchemy import Engine, text
 
 from countersign.errors import DatabaseUnavailable
-from countersign.records.database import check_schema, connect, transaction
-from countersign.sandbox.postgres import THROWAWAY, EmbeddedPostgres
+from countersign.local.postgres import THROWAWAY, EmbeddedPostgres
+from countersign.records.database.engine import check_schema, connect, transaction
 
 PASSWORD = "s3cr3t-pass"
 

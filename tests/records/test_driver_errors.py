@@ -15,10 +15,10 @@ from prefect import flow, task
 from sqlalchemy import Engine, TextClause, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
+from countersign.local.postgres import EmbeddedPostgres
 from countersign.logging import get_logger
 from countersign.records.approvals import file_approval
-from countersign.records.database import connect, transaction
-from countersign.sandbox.postgres import EmbeddedPostgres
+from countersign.records.database.engine import connect, transaction
 from tests.prefect_server import login
 from tests.records.builders import REQUEST, now, pending
 

@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import Engine
 
-from countersign.records.database import transaction
+from countersign.records.database.engine import transaction
 from countersign.records.evidence import Seen, evidence_of, store_after, store_before
 from countersign.records.journal import record_intent
 from countersign.records.owned import Owned

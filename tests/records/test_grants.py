@@ -6,9 +6,9 @@ from sqlalchemy.exc import ProgrammingError
 
 from countersign.cli.doctor import role
 from countersign.errors import ConfigurationError
-from countersign.records.database import connect, role_of
-from countersign.records.grants import GRANTS, grant_all
-from countersign.records.rights import excess_rights
+from countersign.records.database.engine import connect, role_of
+from countersign.records.database.grants import GRANTS, grant_all
+from countersign.records.database.rights import excess_rights
 from countersign.records.tables import Record
 from countersign.settings import Settings
 from tests.databases import as_superuser

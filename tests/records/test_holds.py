@@ -8,12 +8,12 @@ import pytest
 from sqlalchemy import Engine
 
 from countersign.errors import StaleFence
-from countersign.records.database import transaction
+from countersign.records.database.engine import transaction
 from countersign.records.holds import HeldBy, acquire, held_keys, holder_of
 from countersign.records.outcomes import Outcome
 from countersign.records.owned import Owned
 from countersign.records.queries import count_recent_executions
-from countersign.records.settling import settle
+from countersign.records.settlement import settle
 from tests.records.builders import now, owned, taken_over
 
 

@@ -24,14 +24,13 @@ from countersign.records.approvals import (
 )
 from countersign.records.auto_repairs import record_repair, repairs_due, wake_repairs
 from countersign.records.claims import claim, extend_lease, start_dry_run
-from countersign.records.database import connect
+from countersign.records.database.engine import connect
 from countersign.records.dead_letters import replay_due
 from countersign.records.dispositions import dispositions_of
 from countersign.records.holds import acquire, holder_of
 from countersign.records.incidents import resolve_incident, stuck_incidents, version_of
 from countersign.records.journal import entries, record_answer, record_intent
 from countersign.records.ledger import bury_exhausted, steps_due, steps_ready, take_step
-from countersign.records.looking_again import to_look_at_again
 from countersign.records.operation_log import close_settled, log_of, open_log, open_logs
 from countersign.records.outcomes import Outcome
 from countersign.records.owned import Owned
@@ -52,7 +51,8 @@ from countersign.records.rollbacks import (
     take_over_abandoned,
     take_over_rollback,
 )
-from countersign.records.settling import settle
+from countersign.records.second_looks import to_look_at_again
+from countersign.records.settlement import settle
 from countersign.records.states import Answer, ApprovalStatus, StepName
 from countersign.records.timeline import events_of
 from tests.databases import Databases, as_superuser

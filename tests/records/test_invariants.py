@@ -5,13 +5,13 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from countersign.records.control import set_kill_switch
-from countersign.records.database import transaction
+from countersign.records.database.engine import transaction
 from countersign.records.holds import acquire
 from countersign.records.journal import record_intent
 from countersign.records.operation_log import open_log
 from countersign.records.outcomes import Outcome
 from countersign.records.plans import store_plan
-from countersign.records.settling import settle
+from countersign.records.settlement import settle
 from tests.records.builders import owned, pending, unsealed
 
 pytestmark = pytest.mark.all_rights

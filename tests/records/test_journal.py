@@ -10,7 +10,7 @@ from sqlalchemy import Engine, text
 from countersign.errors import ApprovalExpired, InvalidInput, KillSwitchOn, NotFound, StaleFence
 from countersign.records.claims import start_dry_run
 from countersign.records.control import kill_switch, set_kill_switch
-from countersign.records.database import transaction
+from countersign.records.database.engine import transaction
 from countersign.records.journal import (
     entries,
     intended_steps,
@@ -22,7 +22,7 @@ from countersign.records.journal import (
 from countersign.records.outcomes import Outcome
 from countersign.records.owned import Owned
 from countersign.records.plans import plan_of, store_plan
-from countersign.records.settling import settle
+from countersign.records.settlement import settle
 from countersign.records.states import Answer, EntryKind
 from countersign.records.tables import JournalEntry
 from tests.records.builders import approved, end_lease, owned, taken_over, unsealed

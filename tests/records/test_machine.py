@@ -21,14 +21,14 @@ from countersign.errors import KillSwitchOn, StaleFence
 from countersign.records.approvals import get_approval
 from countersign.records.claims import ClaimResult, extend_lease
 from countersign.records.control import set_kill_switch
-from countersign.records.database import transaction
+from countersign.records.database.engine import transaction
 from countersign.records.holds import acquire, held_keys
 from countersign.records.journal import entries, record_answer, record_intent
 from countersign.records.outcomes import Outcome, approval_status_after
 from countersign.records.owned import Owned
 from countersign.records.plans import store_plan
 from countersign.records.queries import get_execution
-from countersign.records.settling import settle
+from countersign.records.settlement import settle
 from countersign.records.states import Answer, EntryKind
 from tests.records.builders import approved, claims, end_lease, unsealed
 

@@ -9,8 +9,8 @@ from alembic.migration import MigrationContext
 from sqlalchemy import CheckConstraint, Engine, inspect, text
 
 from countersign.errors import DatabaseUnavailable
-from countersign.records.database import check_schema, connect, transaction
-from countersign.records.migrate import current_revision, head_revision, upgrade
+from countersign.records.database.engine import check_schema, connect, transaction
+from countersign.records.database.migrate import current_revision, head_revision, upgrade
 from countersign.records.tables import Record
 
 pytestmark = pytest.mark.all_rights

@@ -8,7 +8,7 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import IntegrityError
 
 from countersign.errors import InvalidInput, NotFound, PolicyNotTrusted, StaleFence
-from countersign.records.database import transaction
+from countersign.records.database.engine import transaction
 from countersign.records.owned import Owned
 from countersign.records.policy_versions import (
     PolicyMark,

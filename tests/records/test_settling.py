@@ -10,11 +10,11 @@ from sqlalchemy.exc import IntegrityError
 from countersign.errors import CountersignError, StaleFence
 from countersign.records.approvals import get_approval
 from countersign.records.claims import start_dry_run
-from countersign.records.database import transaction
+from countersign.records.database.engine import transaction
 from countersign.records.operation_log import LogFacts, close_settled, log_of, open_log, open_logs
 from countersign.records.outcomes import Outcome, approval_status_after, log_status_after
 from countersign.records.queries import execution_of, get_execution
-from countersign.records.settling import settle
+from countersign.records.settlement import settle
 from countersign.records.states import ApprovalStatus, LogStatus
 from countersign.records.timeline import events_of
 from tests.records.builders import approved, owned, taken_over

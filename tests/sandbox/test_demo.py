@@ -5,11 +5,11 @@ import asyncio
 import pytest
 from sqlalchemy import Engine
 
-from countersign.cli.demo import ENVIRONMENT
 from countersign.execution.channels import Channels
-from countersign.sandbox.demo.household import save_channel
 from countersign.settings import settings
 from flows.wiring import _engine, open_services
+from sandbox.demo.__main__ import ENVIRONMENT
+from sandbox.demo.household import save_channel
 
 pytestmark = pytest.mark.stack
 

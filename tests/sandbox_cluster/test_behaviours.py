@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from countersign.sandbox.cluster import Behaviour, Conduct, SandboxCluster
+from sandbox.cluster import Behaviour, Conduct, SandboxCluster
 from tests.contract.api import MERGE, Api, wait_for
 from tests.contract.namespace import condition
 

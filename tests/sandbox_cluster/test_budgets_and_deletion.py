@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from countersign.sandbox.cluster.seed import apply_manifests, default_manifests
+from sandbox.cluster.seed import apply_manifests, default_manifests
 from tests.sandbox_cluster.bench import (
     BUDGETS,
     DAEMONS,
@@ -103,7 +103,7 @@ def test_a_deleted_namespace_goes_with_everything_in_it() -> None:
 
 
 def test_an_object_that_a_controller_cannot_bear_does_not_stop_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    from countersign.sandbox.cluster.controllers import manager  # noqa: PLC0415  its table is what is changed
+    from sandbox.cluster.controllers import manager  # noqa: PLC0415  its table is what is changed
 
     def unbearable(*_: object) -> None:
         raise ZeroDivisionError("a mistake in a controller")

@@ -11,8 +11,8 @@ import pytest
 import urllib3
 
 from countersign.errors import InvalidInput
-from countersign.sandbox.cluster import ControlClient, Effect, Fault, SandboxCluster
-from countersign.sandbox.cluster.faults import fault_from_json
+from sandbox.cluster import ControlClient, Effect, Fault, SandboxCluster
+from sandbox.cluster.faults import fault_from_json
 from tests.contract.api import Answer, Api, wait_for
 
 SETTINGS = "/api/v1/namespaces/prod/configmaps/settings"

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from countersign.sandbox.cluster import SandboxCluster
+from sandbox.cluster import SandboxCluster
 from tests.sandbox_cluster.conftest import Kubectl
 
 PROD = ("-n", "prod")

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from countersign.sandbox.cluster.kinds import stored
-from countersign.sandbox.cluster.seed import default_manifests
-from countersign.sandbox.cluster.tables import as_table
+from sandbox.cluster.kinds import stored
+from sandbox.cluster.seed import default_manifests
+from sandbox.cluster.tables import as_table
 from tests.sandbox_cluster.bench import Bench, running, workload
 
 

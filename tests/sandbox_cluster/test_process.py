@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from countersign.sandbox.cluster import ControlClient, Effect, Fault
+from sandbox.cluster import ControlClient, Effect, Fault
 from tests.contract.api import MERGE, Api, wait_for
 
 SETTINGS = "/api/v1/namespaces/prod/configmaps/settings"
@@ -18,7 +18,7 @@ WEB = "/apis/apps/v1/namespaces/prod/deployments/web"
 
 @contextmanager
 def process(folder: Path, *options: str) -> Iterator[tuple[subprocess.Popen[str], dict[str, Any]]]:
-    command = [sys.executable, "-m", "countersign.sandbox.cluster", "--kubeconfig", str(folder / "kubeconfig")]
+    command = [sys.executable, "-m", "sandbox.cluster", "--kubeconfig", str(folder / "kubeconfig")]
     started = subprocess.Popen([*command, *options], stdout=subprocess.PIPE, text=True)
     try:
         assert started.stdout is not None

@@ -5,11 +5,11 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from countersign.sandbox.cluster.controllers.rollout import bounds, grown, shrunk
-from countersign.sandbox.cluster.patches.merge import merge_patch
-from countersign.sandbox.cluster.patches.strategic import strategic_patch
-from countersign.sandbox.cluster.quantities import canonical, quantity
-from countersign.sandbox.cluster.selectors import label_selector, matches, selector_text
+from sandbox.cluster.controllers.rollout import bounds, grown, shrunk
+from sandbox.cluster.patches.merge import merge_patch
+from sandbox.cluster.patches.strategic import strategic_patch
+from sandbox.cluster.quantities import canonical, quantity
+from sandbox.cluster.selectors import label_selector, matches, selector_text
 
 keys = st.sampled_from(["a", "b", "c"])
 values = st.recursive(

@@ -11,8 +11,8 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from countersign.errors import CountersignError
-from countersign.sandbox.postgres import DURABLE
-from countersign.sandbox.stack import supervisor
+from countersign.local import supervisor
+from countersign.local.postgres import DURABLE
 from countersign.targets.kubernetes.kubeconfig import ClusterSettings
 from tests.faults.servers.place import Place, open_place
 from tests.soak.judging import judge, open_approvals, told, unfinished_steps

@@ -10,15 +10,15 @@ from typing import Any
 from sqlalchemy import text
 
 from countersign.errors import InternalError
-from countersign.execution.finding_out import settle_by_hand
+from countersign.execution.manual_settlement import settle_by_hand
 from countersign.execution.report import Report
 from countersign.records.approvals import get_approval
-from countersign.records.database import transaction
+from countersign.records.database.engine import transaction
 from countersign.records.journal import entries
 from countersign.records.outcomes import Outcome
 from countersign.records.queries import execution_of
 from countersign.records.states import ApprovalStatus
-from countersign.sandbox.cluster.requests import kept_mutations
+from sandbox.cluster.requests import kept_mutations
 from tests.faults.harness import check_nothing_is_left
 from tests.faults.servers.place import Place
 from tests.soak.work import ON_HOST, Filed

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from countersign.errors import CountersignError
-from countersign.sandbox.cluster import Effect, Fault
+from sandbox.cluster import Effect, Fault
 from tests.faults.servers.place import Place
 
 LONGEST_STOP_SECONDS = 25.0

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL
 
-from countersign.sandbox.stack import Stack
+from countersign.local.stack import Stack
 
 FINAL = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 # For a machine that is busy with others; nobody waits longer than something takes.

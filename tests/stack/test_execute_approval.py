@@ -12,20 +12,20 @@ from uuid import UUID
 import pytest
 from pydantic import SecretStr
 
+from countersign.execution.decisions import sign_approval
 from countersign.execution.filing import Request, file_request
 from countersign.execution.report import Report
 from countersign.execution.services import Services
-from countersign.execution.signing import sign_approval
+from countersign.local.stack import Stack
 from countersign.policy.loading import load_policy
 from countersign.policy.signatures import Decision
-from countersign.records.database import connect, transaction
+from countersign.records.database.engine import connect, transaction
 from countersign.records.queries import execution_of
-from countersign.sandbox.cluster import ControlClient, Effect, Fault
-from countersign.sandbox.demo.household import PEOPLE, Household, make_household
-from countersign.sandbox.stack import Stack
 from countersign.settings import Settings
 from countersign.targets.kubernetes.connection import connect as open_connection
 from countersign.targets.kubernetes.kubeconfig import ClusterSettings
+from sandbox.cluster import ControlClient, Effect, Fault
+from sandbox.demo.household import PEOPLE, Household, make_household
 from tests.stack.api import Api
 
 DEPLOYMENT = "execute-approval/execute-approval"
@@ -33,7 +33,7 @@ SAVE_BLOCKS = """
 import asyncio, json, sys
 from pathlib import Path
 from pydantic import SecretStr
-from countersign.sandbox.demo.household import Household, move_in
+from sandbox.demo.household import Household, move_in
 given = json.load(sys.stdin)
 household = Household({}, SecretStr(given["secret"]), given["policy"])
 asyncio.run(move_in(household, SecretStr(Path(given["kubeconfig"]).read_text())))

@@ -15,14 +15,14 @@ from uuid import UUID
 
 import pytest
 
+from countersign.execution.decisions import sign_approval
 from countersign.execution.filing import Request, file_request
 from countersign.execution.report import Report
-from countersign.execution.signing import sign_approval
 from countersign.policy.signatures import Decision
-from countersign.records.database import transaction
+from countersign.records.database.engine import transaction
 from countersign.records.gateway_audit import calls_of
-from countersign.sandbox.demo.household import ADMINISTRATOR, PEOPLE
-from countersign.sandbox.hosts.ports import answers
+from sandbox.demo.household import ADMINISTRATOR, PEOPLE
+from sandbox.hosts.ports import answers
 from tests.stack.api import PATIENCE
 from tests.stack.test_execute_approval import Office, office  # noqa: F401  (a fixture)
 
@@ -53,7 +53,7 @@ REGISTER_AGAIN = """
 import asyncio, sys
 from pathlib import Path
 from blocks import SSHHosts
-from countersign.sandbox.stack.registration import make_blocks
+from countersign.local.registration import make_blocks
 
 async def with_name(name):
     block = await SSHHosts.aload("default")

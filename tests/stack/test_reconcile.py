@@ -19,15 +19,15 @@ from sqlalchemy import text
 from countersign.errors import OutcomeUnknown
 from countersign.execution.run import Run
 from countersign.records.approvals import get_approval
-from countersign.records.database import transaction
+from countersign.records.database.engine import transaction
 from countersign.records.queries import execution_of
 from countersign.records.rounds import parts_of_rounds
 from countersign.records.states import ApprovalStatus
 from countersign.records.timeline import events_of
-from countersign.sandbox.cluster import Effect, Fault
 from flows import crowding
 from flows.crowding import is_left_out
 from flows.reconcile import PARTS
+from sandbox.cluster import Effect, Fault
 from tests.faults.waiting import until
 from tests.records.builders import end_lease
 from tests.running_stack import stop_the_schedule

@@ -7,8 +7,8 @@ import pytest
 import yaml
 from sqlalchemy import text
 
-from countersign.records.database import transaction
-from countersign.sandbox.cluster import Effect, Fault
+from countersign.records.database.engine import transaction
+from sandbox.cluster import Effect, Fault
 from tests.stack.test_execute_approval import Office, office  # noqa: F401  (a fixture)
 
 IN_AN_ACTION = "hunter2InARun"

@@ -12,7 +12,7 @@ from prefect.client.schemas.sorting import FlowRunSort
 from prefect.settings import temporary_settings
 from prefect.states import Crashed
 
-from countersign.sandbox.stack import Stack
+from countersign.local.stack import Stack
 from countersign.texts import text
 from countersign.worker.orphans import owner_of
 from countersign.worker.warm import WarmWorker

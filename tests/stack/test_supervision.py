@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from countersign.errors import ConfigurationError
+from countersign.local.child import Child, Program, end_leftovers
+from countersign.local.stack import on_the_same_port
+from countersign.local.supervisor import Supervisor
 from countersign.processes import started_at
-from countersign.sandbox.stack.child import Child, Program, end_leftovers
-from countersign.sandbox.stack.stack import on_the_same_port
-from countersign.sandbox.stack.supervisor import Supervisor
 from tests.stack.api import PATIENCE
 
 ENVIRONMENT = {"PATH": os.defpath}

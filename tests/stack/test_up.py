@@ -13,9 +13,9 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
+from countersign.local.login import Login
+from countersign.local.stack import Stack
 from countersign.processes import started_at
-from countersign.sandbox.stack import Stack
-from countersign.sandbox.stack.login import Login
 from tests.stack.api import PATIENCE, Api
 from tests.stack.declaring import PROBES, module_path
 

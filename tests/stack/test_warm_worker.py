@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from countersign.sandbox.stack import Stack
+from countersign.local.stack import Stack
 from countersign.worker.identity import Identity
 from tests.stack.api import PATIENCE, Api, wait_for
 from tests.stack.declaring import PROBES

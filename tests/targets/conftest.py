@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from countersign.sandbox.cluster import SandboxCluster
+from sandbox.cluster import SandboxCluster
 from tests.targets.cluster import Cluster
 
 

@@ -7,8 +7,8 @@ import pytest
 from pydantic import SecretStr
 
 from countersign.errors import TargetError
-from countersign.sandbox.cluster import SandboxCluster
 from countersign.targets.kubernetes.connection import ClusterSettings, connect
+from sandbox.cluster import SandboxCluster
 
 
 def test_the_end_of_one_connection_does_not_take_anothers_certificate_away() -> None:

@@ -13,13 +13,13 @@ import yaml
 from pydantic import SecretStr
 
 from countersign.errors import ConfigurationError, TransientTargetError
-from countersign.sandbox.cluster import SandboxCluster
 from countersign.settings import load_settings
 from countersign.targets.kubernetes import exec_plugin
 from countersign.targets.kubernetes.facts import check
 from countersign.targets.kubernetes.investigate import run_investigation
 from countersign.targets.kubernetes.kubeconfig import ClusterSettings, kubeconfig_document, usable_document
 from countersign.targets.kubernetes.kubeconfig_rules import Allowances, allowances_of
+from sandbox.cluster import SandboxCluster
 
 VERSION = "client.authentication.k8s.io/v1"
 

@@ -7,8 +7,6 @@ from datetime import UTC, datetime
 import pytest
 
 from countersign.actions.operation import HostOperation
-from countersign.sandbox.hosts.host import SandboxHost
-from countersign.sandbox.hosts.openssh import SSHD
 from countersign.targets.hosts.audit import AuditRecord
 from countersign.targets.hosts.fleet import FleetSettings
 from countersign.targets.hosts.gateway import Gateway
@@ -18,6 +16,8 @@ from countersign.targets.hosts.ssh import Sessions
 from countersign.targets.hosts.target import HostTarget
 from countersign.targets.hosts.tools.model import Scope
 from countersign.targets.model import Plan
+from sandbox.hosts.host import SandboxHost
+from sandbox.hosts.openssh import SSHD
 
 SECRET = b"made for the tests alone"
 AT = datetime(2026, 1, 5, 12, tzinfo=UTC)

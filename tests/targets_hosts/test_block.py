@@ -6,8 +6,8 @@ import pytest
 from pydantic import SecretStr, ValidationError
 
 from blocks.ssh_hosts import SSHHost, SSHHosts
-from countersign.sandbox.hosts.keys import new_key
 from countersign.targets.hosts.fleet import FleetSettings, HostSettings
+from sandbox.hosts.keys import new_key
 
 HOST = SSHHost(name="web-1", host_keys=[new_key().public])
 KEY = SecretStr(new_key().private)

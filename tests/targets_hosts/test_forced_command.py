@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from countersign.sandbox.hosts.host import SandboxHost
 from countersign.targets.hosts.fleet import FleetSettings
 from countersign.targets.hosts.keys import ApprovalKeys
 from countersign.targets.hosts.ssh import Sessions
+from sandbox.hosts.host import SandboxHost
 from tests.intents import apply
 from tests.targets_hosts.conftest import World, sshd
 

@@ -18,8 +18,6 @@ from countersign.errors import (
     PermanentTargetError,
     TargetNotFound,
 )
-from countersign.sandbox.hosts.host import SandboxHost
-from countersign.sandbox.hosts.ports import free_port
 from countersign.targets.hosts.audit import AuditRecord, Decision, Purpose, ToolCall
 from countersign.targets.hosts.fleet import FleetSettings, HostSettings
 from countersign.targets.hosts.gateway import Gateway
@@ -28,6 +26,8 @@ from countersign.targets.hosts.rules import AgentGrant, Caller, GatewayRules, Pr
 from countersign.targets.hosts.ssh import Sessions
 from countersign.targets.hosts.tools.model import Scope
 from countersign.targets.model import Landed, Severity
+from sandbox.hosts.host import SandboxHost
+from sandbox.hosts.ports import free_port
 from tests.intents import apply
 from tests.targets_hosts.conftest import CALLER, RULES, SECRET, World
 

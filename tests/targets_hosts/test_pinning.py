@@ -11,11 +11,11 @@ from typer.testing import CliRunner, Result
 from countersign.cli import app
 from countersign.cli.hosts import NotConfirmed, confirm
 from countersign.errors import ConfigurationError, GateRefused, InvalidInput, NotFound, TransientTargetError
-from countersign.sandbox.hosts.host import SandboxHost
-from countersign.sandbox.hosts.keys import new_key
-from countersign.sandbox.hosts.ports import free_port
 from countersign.targets.hosts.host_keys import fingerprint
 from countersign.targets.hosts.showing import shown_host_key
+from sandbox.hosts.host import SandboxHost
+from sandbox.hosts.keys import new_key
+from sandbox.hosts.ports import free_port
 
 
 @pytest.fixture(scope="module")

@@ -17,9 +17,6 @@ from pydantic import SecretStr
 
 from countersign.actions.operation import HostOperation
 from countersign.errors import PermanentTargetError, TargetError, TargetNotFound, TransientTargetError
-from countersign.sandbox.hosts.keys import new_key
-from countersign.sandbox.hosts.openssh import OpenSSH
-from countersign.sandbox.hosts.standin_server import StandInServer
 from countersign.targets.hosts.fleet import FleetSettings, HostSettings
 from countersign.targets.hosts.gateway import Gateway
 from countersign.targets.hosts.output import Output
@@ -31,6 +28,9 @@ from countersign.targets.hosts.tools.model import Command
 from countersign.targets.hosts.tools.registry import TOOLS
 from countersign.targets.hosts.watching import _wait_until_over
 from countersign.targets.model import Inspection, Landed
+from sandbox.hosts.keys import new_key
+from sandbox.hosts.openssh import OpenSSH
+from sandbox.hosts.standin_server import StandInServer
 from tests.intents import apply
 from tests.targets_hosts.conftest import AT, CALLER, RULES, sshd
 

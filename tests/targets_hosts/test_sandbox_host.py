@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from countersign.sandbox.hosts.host import SandboxHost
-from countersign.sandbox.hosts.installation import install
 from countersign.targets.hosts.fleet import FleetSettings, HostSettings
 from countersign.targets.hosts.keys import ApprovalKeys
 from countersign.targets.hosts.output import Output
 from countersign.targets.hosts.ssh import Sessions
+from sandbox.hosts.host import SandboxHost
+from sandbox.hosts.installation import install
 from tests.intents import apply
 from tests.targets_hosts.conftest import World, sshd
 
@@ -27,7 +27,7 @@ def test_as_a_process_it_says_in_one_line_how_to_reach_it_and_ends_on_sigterm(tm
     command = [
         sys.executable,
         "-m",
-        "countersign.sandbox.hosts",
+        "sandbox.hosts",
         "--name",
         "web-9",
         "--folder",

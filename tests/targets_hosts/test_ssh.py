@@ -22,12 +22,12 @@ from countersign.errors import (
     PermanentTargetError,
     TransientTargetError,
 )
-from countersign.sandbox.hosts.host import SandboxHost
-from countersign.sandbox.hosts.keys import new_key
-from countersign.sandbox.hosts.ports import free_port
 from countersign.targets.hosts.fleet import FleetSettings, HostSettings
 from countersign.targets.hosts.output import Output
 from countersign.targets.hosts.ssh import Sessions
+from sandbox.hosts.host import SandboxHost
+from sandbox.hosts.keys import new_key
+from sandbox.hosts.ports import free_port
 
 Run = Callable[..., Output]
 

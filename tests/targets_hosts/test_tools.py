@@ -5,13 +5,13 @@ import json
 import pytest
 
 from countersign.errors import PermanentTargetError, PreconditionFailed, TargetNotFound
-from countersign.sandbox.hosts.host import SandboxHost
 from countersign.targets.hosts.fleet import FleetSettings
 from countersign.targets.hosts.keys import ApprovalKeys
 from countersign.targets.hosts.ssh import Sessions
 from countersign.targets.hosts.tools.model import Scope
 from countersign.targets.hosts.tools.registry import TOOLS
 from countersign.targets.model import Landed, Severity, plan_from_json
+from sandbox.hosts.host import SandboxHost
 from tests.intents import apply
 from tests.targets_hosts.conftest import World
 

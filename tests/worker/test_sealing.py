@@ -12,7 +12,7 @@ from countersign.audit.heads import make_sealing_key
 from countersign.errors import ForeignCode
 from countersign.records import audit
 from countersign.records.audit import Event
-from countersign.records.database import transaction
+from countersign.records.database.engine import transaction
 from countersign.settings import settings
 from countersign.worker import sealing
 from countersign.worker.telling import tell_refused

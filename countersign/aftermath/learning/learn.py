@@ -7,14 +7,14 @@ from uuid import UUID
 
 from sqlmodel import Session
 
-from countersign.aftermath.incidents import alert_of, incident_of
+from countersign.aftermath.incidents.incident_of import alert_of, incident_of
 from countersign.aftermath.learning.effects import Effect, effect_of
 from countersign.aftermath.learning.standing import Demote, Promote, TakeBack, rules_of, standing_of
 from countersign.aftermath.learning.subjects import playbook_subject, repair_subject, steps_subject
 from countersign.aftermath.learning.trust import kept_since, trust_from
 from countersign.aftermath.subject import Done, Skipped, StepEnd, Subject
-from countersign.execution.own_steps import steps_hashes_of
-from countersign.records.database import transaction
+from countersign.execution.playbook_steps import steps_hashes_of
+from countersign.records.database.engine import transaction
 from countersign.records.playbooks import (
     demote,
     find_playbook,

@@ -1,1 +1,1 @@
-"""Alembic's steps from an empty database to today's tables; run by countersign.records.migrate."""
+"""Alembic's steps from an empty database to today's tables; run by countersign.records.database.migrate."""

@@ -1,4 +1,4 @@
-"""Alembic's entry: it gets the connection (and the lock around it) from countersign.records.migrate."""
+"""Alembic's entry: it gets the connection (and the lock around it) from countersign.records.database.migrate."""
 
 from alembic import context
 

@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import Boolean, CheckConstraint, Computed, Index, Integer, SmallInteger, func, text
 from sqlmodel import Column, Field
 
-from countersign.records.identifiers import new_id
+from countersign.records.database.identifiers import new_id
 from countersign.records.states import ApprovalStatus, Decision, RiskLevel
 from countersign.records.tables.columns import (
     Record,

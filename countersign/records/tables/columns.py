@@ -42,7 +42,7 @@ class Record(SQLModel):
 
 
 def identifier() -> Column[UUID]:
-    """Primary key, made by countersign.records.identifiers.new_id."""
+    """Primary key, made by countersign.records.database.identifiers.new_id."""
     return Column(Uuid(), primary_key=True)
 
 

@@ -6,9 +6,9 @@ from uuid import UUID
 from sqlalchemy import BigInteger, CheckConstraint, Index, Integer
 from sqlmodel import Column, Field
 
-from countersign.records.identifiers import new_id
+from countersign.records.database.identifiers import new_id
+from countersign.records.database.storable import ERROR_LIMIT
 from countersign.records.states import DeliveryStatus
-from countersign.records.storable import ERROR_LIMIT
 from countersign.records.tables.columns import (
     Record,
     check_length,

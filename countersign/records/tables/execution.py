@@ -7,11 +7,11 @@ from uuid import UUID
 from sqlalchemy import BigInteger, Boolean, CheckConstraint, ForeignKeyConstraint, Index, Integer, text
 from sqlmodel import Column, Field
 
-from countersign.records.identifiers import new_id
+from countersign.records.database.identifiers import new_id
+from countersign.records.database.storable import ERROR_LIMIT, STDERR_LIMIT
 from countersign.records.outcomes import Outcome
 from countersign.records.owned import Owned
 from countersign.records.states import Answer, EntryKind
-from countersign.records.storable import ERROR_LIMIT, STDERR_LIMIT
 from countersign.records.tables.columns import (
     Record,
     check_length,

@@ -8,7 +8,7 @@ from sqlalchemy import Computed, Index
 from sqlalchemy.dialects.postgresql import TSVECTOR
 from sqlmodel import Column, Field
 
-from countersign.records.identifiers import new_id
+from countersign.records.database.identifiers import new_id
 from countersign.records.tables.columns import (
     Record,
     check_length,

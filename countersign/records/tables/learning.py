@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import Index
 from sqlmodel import Field
 
-from countersign.records.identifiers import new_id
+from countersign.records.database.identifiers import new_id
 from countersign.records.states import EvidencePhase, Verdict
 from countersign.records.tables.columns import (
     Record,

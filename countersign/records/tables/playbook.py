@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint, Double, ForeignKey, Index, Integer, Text, Uuid, text
 from sqlmodel import Column, Field
 
-from countersign.records.identifiers import new_id
+from countersign.records.database.identifiers import new_id
 from countersign.records.states import PlaybookChangeKind, PlaybookStatus, VersionOrigin
 from countersign.records.tables.columns import (
     Record,

@@ -9,17 +9,17 @@ from uuid import UUID
 import pytest
 from sqlalchemy import Engine
 
-from countersign.aftermath.running import run_step
-from countersign.execution.afterwards import steps_after
+from countersign.aftermath.step_runner import run_step
 from countersign.execution.filing import parameters_of, reading_of, target_of
+from countersign.execution.next_steps import steps_after
 from countersign.execution.report import Report, StepReport
 from countersign.execution.services import Services
 from countersign.policy.document import Policy
-from countersign.records.database import transaction
+from countersign.records.database.engine import transaction
 from countersign.records.ledger import end_step, steps_of, take_step
 from countersign.records.outcomes import Outcome
 from countersign.records.playbooks import find_playbook, get_playbook, list_playbooks
-from countersign.records.settling import settle
+from countersign.records.settlement import settle
 from countersign.records.states import StepName
 from countersign.records.tables import Incident, LedgerStep, Playbook
 from countersign.settings import Settings

@@ -8,11 +8,11 @@ import pytest
 
 from countersign.aftermath.learning.content import Said
 from countersign.aftermath.learning.symptoms import read_matcher
+from countersign.execution.decisions import record_signature
 from countersign.execution.filing import Request, file_request, signed_content
 from countersign.execution.report import Report
-from countersign.execution.signing import record_signature
 from countersign.policy.signatures import Decision, sign_hmac
-from countersign.records.database import transaction
+from countersign.records.database.engine import transaction
 from countersign.records.playbooks import (
     add_version,
     create_playbook,
@@ -22,7 +22,7 @@ from countersign.records.playbooks import (
     use_version,
 )
 from countersign.records.states import PlaybookStatus, VersionOrigin
-from countersign.sandbox.demo.household import AUTO_APPROVER, AUTO_KEY
+from sandbox.demo.household import AUTO_APPROVER, AUTO_KEY
 from tests.execution.conftest import Office
 
 ACTION = "kubectl rollout restart deployment/api -n prod"

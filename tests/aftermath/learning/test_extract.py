@@ -9,7 +9,7 @@ from sqlalchemy import text
 from countersign.aftermath.learning.content import Said
 from countersign.aftermath.learning.subjects import playbook_subject
 from countersign.aftermath.learning.symptoms import read_matcher
-from countersign.records.database import transaction
+from countersign.records.database.engine import transaction
 from countersign.records.outcomes import Outcome
 from countersign.records.playbooks import changes_of, create_playbook, set_status, versions_of
 from countersign.records.states import PlaybookChangeKind, PlaybookStatus, StepName, VersionOrigin

@@ -11,11 +11,11 @@ from typer.testing import CliRunner
 
 from countersign.actions.commands import template_of
 from countersign.aftermath.learning.content import Said
-from countersign.aftermath.learning.document import read_playbooks, write_playbooks
+from countersign.aftermath.learning.playbook_document import read_playbooks, write_playbooks
 from countersign.aftermath.learning.symptoms import Matcher, matches, read_matcher
 from countersign.cli import app
 from countersign.errors import CountersignError
-from countersign.records.database import transaction
+from countersign.records.database.engine import transaction
 from countersign.records.playbooks import changes_of, demote, get_playbook, list_playbooks, versions_of
 from countersign.records.states import PlaybookStatus
 from countersign.records.tables import Playbook

@@ -6,7 +6,7 @@ from countersign.actions.rendering import render
 from countersign.aftermath.learning.content import said_by
 from countersign.aftermath.learning.subjects import playbook_subject
 from countersign.aftermath.learning.trust import read_trust
-from countersign.records.database import transaction
+from countersign.records.database.engine import transaction
 from countersign.records.playbooks import list_playbooks
 from countersign.records.states import StepName
 from countersign.records.tables import Incident

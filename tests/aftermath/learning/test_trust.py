@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 from countersign.aftermath.learning.effects import effect_of
 from countersign.aftermath.learning.standing import Demote, Rules, TakeBack, standing_of
 from countersign.aftermath.learning.trust import Trust, kept_since, trust_from, wilson_lower_bound
-from countersign.records.database import transaction
+from countersign.records.database.engine import transaction
 from countersign.records.outcomes import Outcome
 from countersign.records.states import PlaybookStatus, Verdict
 from countersign.records.trust import Observation, observations_of, observe

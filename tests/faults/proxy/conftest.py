@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from countersign.sandbox.cluster import SandboxCluster
-from countersign.sandbox.cluster.identity import Identity
-from countersign.sandbox.cluster.seed import default_manifests
-from countersign.sandbox.demo.household import Household
+from sandbox.cluster import SandboxCluster
+from sandbox.cluster.identity import Identity
+from sandbox.cluster.seed import default_manifests
+from sandbox.demo.household import Household
 from tests.contract.api import Api
 from tests.faults.dying import Place
 from tests.faults.ground import Office

@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from uuid import UUID
 
 from countersign.execution.clusters import only
+from countersign.execution.direct_run import execute
 from countersign.execution.report import Report
 from countersign.execution.run import Run
 from countersign.execution.services import Services
-from countersign.execution.straight import execute
 from tests.contract.api import Api
 from tests.faults.ground import Office
 from tests.faults.proxy.faults import Fault

@@ -6,7 +6,7 @@ import pytest
 
 from countersign.actions.operation import Verb
 from countersign.execution.report import Report
-from countersign.records.database import transaction
+from countersign.records.database.engine import transaction
 from countersign.records.queries import execution_of
 from countersign.records.timeline import events_of
 from flows.reconcile import PARTS

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from countersign.sandbox.cluster.faults import Effect
+from sandbox.cluster.faults import Effect
 from tests.faults.points import POINTS, STEP_POINTS
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from countersign.sandbox.stack import supervisor
+from countersign.local import supervisor
 from tests.faults.servers.cells import representative, whole_matrix
 from tests.faults.servers.pauses import FOLDER, Pauses
 from tests.faults.servers.place import Place, open_place, pausing_project

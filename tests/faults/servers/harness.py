@@ -11,12 +11,12 @@ from sqlalchemy import text
 
 from countersign.execution.report import Report
 from countersign.records.approvals import get_approval
-from countersign.records.database import transaction
+from countersign.records.database.engine import transaction
 from countersign.records.ledger import steps_of
 from countersign.records.queries import execution_of
 from countersign.records.states import ApprovalStatus, StepName, StepStatus
 from countersign.records.tables import LedgerStep
-from countersign.sandbox.cluster import Effect, Fault
+from sandbox.cluster import Effect, Fault
 from tests.faults.harness import check_nothing_is_left
 from tests.faults.servers.cells import COMMAND, Cell, Server
 from tests.faults.servers.pauses import Pauses

@@ -3,10 +3,10 @@
 from typing import Any
 from uuid import UUID
 
-from countersign.aftermath import running
+from countersign.aftermath import step_runner
 from countersign.execution.run import Run
 from countersign.execution.services import Services
-from countersign.records.database import transaction
+from countersign.records.database.engine import transaction
 from countersign.records.queries import get_execution
 from countersign.records.states import StepName, StepStatus
 from flows import after_execution
@@ -28,7 +28,7 @@ def run_step(services: Services, execution_id: UUID, name: StepName, **given: An
     """Run a step that waits as it is told to."""
     with transaction(services.engine) as session:
         approval_id = get_execution(session, execution_id).approval_id
-    return running.run_step(services, execution_id, name, at=from_environment().passing(approval_id), **given)
+    return step_runner.run_step(services, execution_id, name, at=from_environment().passing(approval_id), **given)
 
 
 after_execution.run_step = run_step

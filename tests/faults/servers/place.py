@@ -21,24 +21,24 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
-from countersign.aftermath.remembering.alerts import read_alerts, receive
+from countersign.aftermath.incidents.alerts import read_alerts, receive
 from countersign.errors import CountersignError
+from countersign.execution.decisions import sign_approval
 from countersign.execution.filing import Request, file_request
 from countersign.execution.services import Services
-from countersign.execution.signing import sign_approval
+from countersign.local.postgres import DURABLE
+from countersign.local.stack import Stack
 from countersign.policy.loading import load_policy
 from countersign.policy.signatures import Decision
 from countersign.processes import started_at
-from countersign.records.database import connect, transaction
-from countersign.sandbox.cluster import ControlClient
-from countersign.sandbox.cluster.requests import kept_mutations
-from countersign.sandbox.demo.household import ADMINISTRATOR, PEOPLE, Household, make_household
-from countersign.sandbox.hosts.ports import answers
-from countersign.sandbox.hosts.programs.machine import Machine
-from countersign.sandbox.postgres import DURABLE
-from countersign.sandbox.stack import Stack
+from countersign.records.database.engine import connect, transaction
 from countersign.settings import Settings
-from tests.aftermath.telling.receiver import Receiver
+from sandbox.cluster import ControlClient
+from sandbox.cluster.requests import kept_mutations
+from sandbox.demo.household import ADMINISTRATOR, PEOPLE, Household, make_household
+from sandbox.hosts.ports import answers
+from sandbox.hosts.programs.machine import Machine
+from tests.aftermath.notifications.receiver import Receiver
 from tests.stack.declaring import declare, module_path
 
 HERE = Path(__file__).parent
@@ -55,7 +55,7 @@ import asyncio, json, sys
 from pathlib import Path
 from pydantic import SecretStr
 from blocks import NotificationChannels
-from countersign.sandbox.demo.household import Household, move_in
+from sandbox.demo.household import Household, move_in
 given = json.load(sys.stdin)
 household = Household({}, SecretStr(given["secret"]), given["policy"])
 asyncio.run(move_in(household, SecretStr(Path(given["kubeconfig"]).read_text())))

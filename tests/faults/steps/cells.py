@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from countersign.aftermath.running import POINTS
+from countersign.aftermath.step_runner import POINTS
 from countersign.records.states import StepName
 
 

@@ -7,12 +7,12 @@ import pytest
 from pydantic import SecretStr
 
 from countersign.execution.channels import Channel, Channels, TelegramBot
-from countersign.sandbox.cluster import SandboxCluster
-from countersign.sandbox.cluster.identity import Identity
-from countersign.sandbox.demo.household import Household
-from countersign.sandbox.hosts.host import SandboxHost
-from tests.aftermath.telling.conftest import receiver
-from tests.aftermath.telling.receiver import Receiver
+from sandbox.cluster import SandboxCluster
+from sandbox.cluster.identity import Identity
+from sandbox.demo.household import Household
+from sandbox.hosts.host import SandboxHost
+from tests.aftermath.notifications.conftest import receiver
+from tests.aftermath.notifications.receiver import Receiver
 from tests.faults.ground import ClusterGround, Ground, HostGround
 from tests.faults.steps.cells import Cell, representative, whole_matrix
 from tests.faults.steps.harness import HOOK, Desk

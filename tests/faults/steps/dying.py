@@ -7,8 +7,8 @@ from functools import partial
 from multiprocessing.connection import Connection
 from uuid import UUID
 
-from countersign.aftermath import running
-from countersign.aftermath.rolling_back import roll_back
+from countersign.aftermath import step_runner
+from countersign.aftermath.rollback import roll_back
 from countersign.records.states import StepName
 from tests.faults.dying import Place
 
@@ -37,13 +37,13 @@ def run_and_be_lost(orders: Orders, told: Connection) -> None:
 
     _tell_of_rollback(at)
     # One by one, so that nothing but the step at the point is on its way.
-    running.AT_ONCE = 1
+    step_runner.AT_ONCE = 1
     services = orders.place.services(lease_seconds=LEASE_SECONDS)
-    running.run_steps(services, UUID(orders.execution_id), runner=f"lost:{os.getpid()}", at=at)
+    step_runner.run_steps(services, UUID(orders.execution_id), runner=f"lost:{os.getpid()}", at=at)
     told.send("ended")
 
 
 def _tell_of_rollback(at: Callable[[str], None]) -> None:
-    kind = running.STEPS[StepName.ROLL_BACK]
+    kind = step_runner.STEPS[StepName.ROLL_BACK]
     step = partial(roll_back, at=lambda point: at(f"rollback {point}"))
-    running.STEPS = {**running.STEPS, StepName.ROLL_BACK: replace(kind, run=step)}
+    step_runner.STEPS = {**step_runner.STEPS, StepName.ROLL_BACK: replace(kind, run=step)}

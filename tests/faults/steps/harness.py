@@ -13,10 +13,10 @@ from uuid import UUID
 from redis import Redis
 from sqlalchemy import Engine, text
 
-from countersign.aftermath.reconciling import bury_dead_steps, open_steps, run_due_steps
+from countersign.aftermath.reconciliation import bury_dead_steps, open_steps, run_due_steps
+from countersign.execution.direct_run import execute
 from countersign.execution.run import Run
-from countersign.execution.straight import execute
-from countersign.records.database import transaction
+from countersign.records.database.engine import transaction
 from countersign.records.dead_letters import open_letters
 from countersign.records.evidence import evidence_of
 from countersign.records.incidents import get_incident
@@ -26,9 +26,9 @@ from countersign.records.rollbacks import rollback_of
 from countersign.records.states import EvidencePhase, IncidentStatus, LogStatus, StepStatus
 from countersign.records.tables import LedgerStep
 from countersign.records.timeline import events_of
-from tests.aftermath.remembering.remembered import received
-from tests.aftermath.running.place import end_leases
-from tests.aftermath.telling.receiver import Receiver
+from tests.aftermath.incidents.remembered import received
+from tests.aftermath.notifications.receiver import Receiver
+from tests.aftermath.step_runner.place import end_leases
 from tests.faults.ground import Ground, state_letter
 from tests.faults.harness import check_nothing_is_left
 from tests.faults.steps.cells import SENDS, Cell, Scenario, Way

@@ -9,10 +9,10 @@ from countersign.errors import PreflightRefused, TransientTargetError
 from countersign.policy.checks import decide_findings, enforce
 from countersign.policy.document import Policy
 from countersign.policy.loading import load_policy
-from countersign.sandbox.cluster import Effect, Fault, SandboxCluster
 from countersign.targets.criteria import Case, Standing
 from countersign.targets.kubernetes.criteria import criteria
 from countersign.targets.model import Finding, Severity
+from sandbox.cluster import Effect, Fault, SandboxCluster
 from tests.targets.cluster import Cluster
 
 

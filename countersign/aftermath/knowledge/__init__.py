@@ -1,0 +1,1 @@
+"""Cases: what executions leave for the next one who searches."""

@@ -1,0 +1,120 @@
+"""Reply on the alert's card: whoever pressed its button sees, under it, what became of it.
+
+The buttons are removed first, which is harmless to repeat. The reply has a delivery row as a channel's message has:
+sent once per execution, unless the process is killed between sending it and recording that.
+"""
+
+from countersign.aftermath.notifications.cards import CardMessage, CardReplies, read_card
+from countersign.aftermath.notifications.delivery import begin
+from countersign.aftermath.notifications.markup import Dialect, escaped
+from countersign.aftermath.notifications.message import middle_cut, short_id
+from countersign.aftermath.notifications.telegram import Telegram
+from countersign.aftermath.subject import Done, Skipped, StepEnd, Subject
+from countersign.errors import DeliveryFailed, Stopped
+from countersign.execution.channels import CARD, TelegramBot
+from countersign.masking import masked
+from countersign.memory.cards import card_of
+from countersign.memory.connection import open_memory
+from countersign.records.database.engine import transaction
+from countersign.records.deliveries import Postponed, record_failed, record_sent
+from countersign.records.states import StepName
+from countersign.texts import text
+
+ERROR_LIMIT = 150
+COMMAND_LIMIT = 180
+TITLE_LIMIT = 200
+ANSWER_SECONDS = 8.0
+MARGIN_SECONDS = 3.0
+
+
+def reply_on_card(subject: Subject) -> StepEnd:
+    """Remove the card's buttons and reply on it. Raises DeliveryFailed, DeliveryRefused, ConfigurationError."""
+    found = _find(subject)
+    if isinstance(found, Skipped):
+        return found
+    bot, card = found
+    telegram = Telegram(bot, timeout=min(ANSWER_SECONDS, subject.seconds_left()))
+    if not _reply(subject, telegram, card, reply_text(subject, bot.language)):
+        return Done({"summary": text("card.replied_before")})
+    return Done({"chat": card.chat, "message": card.message, "summary": text("card.replied")})
+
+
+def reply_text(subject: Subject, language: str) -> str:
+    """Return the reply in Telegram's HTML: how it ended, the command, and the knowledge that came of it."""
+
+    def say(key: str) -> str:
+        return text(key, language=language)
+
+    report = subject.report
+    lines = [f"<b>{_shown(say('card.success' if report.success else 'card.failed'), ERROR_LIMIT)}</b>"]
+    if not report.success:
+        outcome = text(f"outcome.{report.outcome}", language=language)
+        lines = [f"<b>{_shown(outcome, ERROR_LIMIT)}</b>", _shown(report.message, ERROR_LIMIT)]
+    lines.append(f"{_shown(say('card.command'), 60)}: <code>{_shown(subject.approval.action, COMMAND_LIMIT)}</code>")
+    knowledge = subject.result_of(StepName.DEPOSIT_KNOWLEDGE) or {}
+    if title := knowledge.get("title"):
+        lines.append(f"{_shown(say('card.knowledge'), 60)}: {_shown(str(title), TITLE_LIMIT)}")
+    lines.append(f"{_shown(say('telling.execution'), 60)}: {short_id(subject.execution)}")
+    return "\n".join(lines)
+
+
+def _find(subject: Subject) -> tuple[TelegramBot, CardMessage] | Skipped:
+    """Return who replies on what, or why nobody does. Raises MemoryUnavailable."""
+    settings, incident_id = subject.services.settings, subject.incident_id
+    configured = subject.services.the_channels()
+    if subject.approval.auto_approved:
+        return Skipped(text("card.auto_approved"))
+    if incident_id is None:
+        return Skipped(text("card.no_incident"))
+    if not settings.notify or (configured is not None and not configured.enabled):
+        return Skipped(text("telling.switched_off"))
+    if configured is None or configured.bot is None:
+        return Skipped(text("card.no_bot"))
+    if settings.redis_url is None:
+        return Skipped(text("card.no_redis"))
+    kept = card_of(open_memory(settings.redis_url), incident_id)
+    if kept is None:
+        return Skipped(text("card.no_card", incident=incident_id))
+    card = read_card(kept, chat=configured.bot.chat)
+    if card is None:
+        return Skipped(text("card.unreadable", incident=incident_id))
+    return configured.bot, card
+
+
+def _reply(subject: Subject, service: CardReplies, card: CardMessage, html: str) -> bool:
+    """Reply, once more where the service asks for a moment that the step has; put on record how it went.
+
+    Returns False where the card had its reply before.
+    """
+    while True:
+        match begin(subject, CARD):
+            case False:
+                return False
+            case Postponed(seconds=seconds, error=said):
+                raise DeliveryFailed(said, retry_after=seconds)
+        try:
+            service.remove_buttons(card)
+            service.reply(card, html)
+            break
+        except DeliveryFailed as error:
+            pause = error.retry_after
+            if pause is None or pause + MARGIN_SECONDS > subject.seconds_left():
+                with transaction(subject.engine) as session:
+                    record_failed(
+                        session,
+                        subject.execution_id,
+                        CARD,
+                        fence=subject.step.fence,
+                        error=error.message,
+                        retry_after_seconds=pause,
+                    )
+                raise
+            if subject.stop.wait(pause):
+                raise Stopped("The run ended before the card had its reply.") from None
+    with transaction(subject.engine) as session:
+        record_sent(session, subject.execution_id, CARD)
+    return True
+
+
+def _shown(value: str, most: int) -> str:
+    return escaped(middle_cut(" ".join(masked(value).split()), most), Dialect.TELEGRAM)

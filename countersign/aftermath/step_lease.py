@@ -1,0 +1,51 @@
+"""Keep a step while it is at work: its lease is renewed, and sooner again where that did not succeed."""
+
+from time import monotonic
+
+from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError
+
+from countersign.errors import DatabaseUnavailable
+from countersign.logging import get_logger
+from countersign.records.database.engine import transaction
+from countersign.records.ledger import TakenStep, keep_step
+from countersign.settings import Settings
+
+logger = get_logger(__name__)
+SHORTEST_LEASE_SECONDS = 15.0
+"""A lease that is over says that the runner is gone; a slow machine must not."""
+AGAIN_SECONDS = 1.0
+"""Between two tries to write while the database is away."""
+
+
+def lease_seconds(settings: Settings) -> float:
+    """Return for how long a step is its runner's without a sign of life."""
+    return max(settings.lease_seconds, SHORTEST_LEASE_SECONDS)
+
+
+class Keeper:
+    """Renews one step's lease, a third of it after the last time."""
+
+    def __init__(self, engine: Engine, step: TakenStep, lease: float, *, since: float) -> None:
+        """`since` is the monotonic time at which the step was asked for, in seconds."""
+        self._engine, self._step, self._lease = engine, step, lease
+        self._due = since + lease / 3
+
+    def seconds(self) -> float:
+        """Return the seconds until the lease is to be renewed."""
+        return max(0.0, self._due - monotonic())
+
+    def keep(self) -> None:
+        """Renew the lease if its time has come. Raises StaleFence: the step is somebody else's."""
+        began = monotonic()
+        if began < self._due:
+            return
+        try:
+            with transaction(self._engine) as session:
+                keep_step(session, self._step, self._lease)
+        except (DatabaseUnavailable, DBAPIError) as error:
+            logger.warning("the step's lease was not renewed", step=self._step.name, error=type(error).__name__)
+            self._due = monotonic() + AGAIN_SECONDS
+        else:
+            # From before it was asked for, as a lock may have been waited for.
+            self._due = began + self._lease / 3

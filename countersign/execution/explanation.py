@@ -1,0 +1,129 @@
+"""Would an approval run now? If not: which rule, and until when. By the run's own checks; nothing goes on record.
+
+Every question is asked, where a run stops at the first refusal. What is on a host is not looked at here, since
+whatever asks a host is an execution's: `countersign approvals run ID --dry-run` does that.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TypeVar
+from uuid import UUID
+
+from countersign.actions import describe, read_action
+from countersign.actions.operation import HostOperation, KubernetesOperation, Reading
+from countersign.errors import CountersignError, DatabaseUnavailable
+from countersign.execution import checks
+from countersign.execution.scope import policy_for
+from countersign.execution.services import Services
+from countersign.execution.target_access import OnBehalfOf, open_target
+from countersign.policy.checks import Check, Question, decide_findings
+from countersign.records.owned import Owned
+from countersign.records.tables import Approval
+
+NOBODYS = Owned(UUID(int=0), 0)
+"""No execution: every action on the target counts, and nothing could be written."""
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One question of a run, and what would come of it now."""
+
+    rule: str
+    """A check of the policy (countersign.policy.checks.Question), or approval, signatures, action or target."""
+    passed: bool
+    reason: str
+    hint: str | None = None
+    until: str | None = None
+    """When a refusal ends by itself, or until when what passes does so; None where time changes nothing."""
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Every answer, in the order in which a run asks."""
+
+    answers: tuple[Answer, ...]
+
+    @property
+    def runs(self) -> bool:
+        """Whether it would run now, as far as it can be told without sending anything."""
+        return all(answer.passed for answer in self.answers)
+
+
+def explain(services: Services, approval: Approval) -> Explanation:
+    """Answer for `approval` as it stands, with the policy that `services` have. Raises DatabaseUnavailable."""
+    return Explanation(tuple(_Asked(services, approval, datetime.now(UTC)).all()))
+
+
+class _Asked:
+    """The questions, and the answers so far."""
+
+    def __init__(self, services: Services, approval: Approval, now: datetime) -> None:
+        self.services, self.approval, self.now = services, approval, now
+        self.answers: list[Answer] = []
+
+    def all(self) -> Sequence[Answer]:
+        """Ask everything that can be asked."""
+        self._stage("approval", self._approved)
+        automatic = self._stage("signatures", self._signed) or False
+        reading = self._stage("action", lambda: read_action(self.approval.action))
+        if reading is not None:
+            self._stage("action", lambda: self._as_signed(reading))
+            self._stage("action", lambda: self._request(reading, automatic=automatic))
+        if isinstance(reading, KubernetesOperation):
+            self._stage("target", lambda: self._cluster(reading))
+        elif isinstance(reading, HostOperation):
+            self._note("target", "the host is asked by `countersign approvals run ID --dry-run`")
+        return self.answers
+
+    def _stage(self, rule: str, ask: Callable[[], T]) -> T | None:
+        """Return what `ask` returns, or note why it was refused."""
+        try:
+            return ask()
+        except DatabaseUnavailable:
+            raise
+        except CountersignError as error:
+            self._add(Answer(rule, False, error.message, error.hint))
+            return None
+
+    def _add(self, answer: Answer) -> None:
+        """Note a refusal once: what is asked again under the target's own name is refused in the same words."""
+        if answer.passed or all(answer.reason != each.reason for each in self.answers):
+            self.answers.append(answer)
+
+    def _note(self, rule: str, reason: str, *, until: str | None = None) -> None:
+        self.answers.append(Answer(rule, True, reason, until=until))
+
+    def _checks(self, checks: Sequence[Check]) -> None:
+        for each in checks:
+            hint = None if each.passed else each.hint
+            self._add(Answer(each.name.value, each.passed, each.reason, hint, each.until))
+
+    def _approved(self) -> None:
+        checks.check_approved(self.services, self.approval, dry_run=True)
+        expires = self.approval.expires_at
+        until = None if expires is None else expires.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+        self._note("approval", "it is approved and has not expired", until=until)
+
+    def _signed(self) -> bool:
+        verified = checks.verified_signatures(self.services, self.approval)
+        self._note("signatures", f"signed by {', '.join(verified.signers)}")
+        return verified.automatic
+
+    def _as_signed(self, reading: Reading) -> None:
+        checks.check_reading(self.services, self.approval, describe(reading))
+
+    def _request(self, reading: Reading, *, automatic: bool) -> None:
+        self._checks(checks.request_checks(self.services, self.approval, reading, automatic=automatic, now=self.now))
+
+    def _cluster(self, operation: KubernetesOperation) -> None:
+        """Ask about the objects, the plan and what the cluster says to it: reading and dry runs alone."""
+        services, approval = self.services, self.approval
+        with open_target(services, operation, OnBehalfOf(approval, NOBODYS), planned_for=None) as target:
+            found = target.resolve(operation)
+            self._checks(checks.target_checks(services, approval, operation, found, NOBODYS, now=self.now))
+            plan = target.plan(operation, found, at=self.now)
+            self._checks(checks.plan_checks(services, approval, plan, now=self.now))
+            findings = decide_findings(policy_for(services, approval), target.preflight(plan))
+            self._checks(findings or (Check(Question.PREFLIGHT, True, "the cluster says nothing against it"),))

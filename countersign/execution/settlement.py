@@ -1,0 +1,166 @@
+"""The end of a run: the report is made from what is known, and put on record with the outcome in one transaction."""
+
+from datetime import UTC, datetime
+from uuid import UUID
+
+from sqlalchemy import Engine
+from sqlmodel import Session
+
+from countersign.actions.operation import Investigation, Observation
+from countersign.execution.conclusion import Conclusion
+from countersign.execution.evidence import evidence_of
+from countersign.execution.next_steps import steps_after
+from countersign.execution.progress import Progress, StepResult
+from countersign.execution.report import CheckReport, FindingReport, Report, StepReport
+from countersign.execution.run_state import Known
+from countersign.masking import masked_values
+from countersign.records.database.engine import transaction
+from countersign.records.operation_log import UNPARSED, LogFacts
+from countersign.records.outcomes import Outcome
+from countersign.records.settlement import settle
+from countersign.records.tables import Execution
+from countersign.texts import text
+
+
+def put_on_record(
+    engine: Engine,
+    known: Known,
+    conclusion: Conclusion,
+    progress: Progress,
+    *,
+    dry_run: bool = False,
+    rolls_back: UUID | None = None,
+) -> Report:
+    """Settle the execution and return its report. Raises StaleFence if another run settled it or took it over.
+
+    `rolls_back` is the execution that this one takes back, if it does.
+    """
+    with transaction(engine) as session:
+        return settle_as(session, known, conclusion, progress, dry_run=dry_run, rolls_back=rolls_back)
+
+
+def settle_as(
+    session: Session,
+    known: Known,
+    conclusion: Conclusion,
+    progress: Progress,
+    *,
+    dry_run: bool = False,
+    rolls_back: UUID | None = None,
+) -> Report:
+    """Do what `put_on_record` does, in the caller's transaction."""
+    report = build_report(known, conclusion, progress, dry_run=dry_run, rolls_back=rolls_back, now=datetime.now(UTC))
+    settled = settle(
+        session,
+        known.owned,
+        outcome=conclusion.outcome,
+        error=None if report.success else report.message,
+        stderr=report.evidence.stderr if report.evidence else None,
+        report=report.model_dump(mode="json"),
+        facts=log_facts(known, report),
+        title=text(f"rollback.{_word(conclusion)}") if rolls_back else None,
+        description=report.message,
+        steps=steps_after(dry_run=dry_run, rollback=rolls_back is not None),
+        look_again=_may_still_land(known, conclusion, progress),
+    )
+    return report if settled.first else Report.model_validate(settled.report)
+
+
+def _may_still_land(known: Known, conclusion: Conclusion, progress: Progress) -> bool:
+    """Return whether a request that had no answer may still land: a proxy or the API server may have kept it.
+    A command on a host ends with its time limit, which the host was watched for.
+    """
+    if conclusion.outcome not in (Outcome.FAILED, Outcome.BLOCKED, Outcome.CANCELLED):
+        return False
+    if known.plan is None or any(ref.kind == "Host" for ref in known.plan.refs):
+        return False
+    return bool(progress.given_up)
+
+
+def _word(conclusion: Conclusion) -> str:
+    match conclusion.outcome:
+        case Outcome.SUCCESS:
+            return "succeeded"
+        case Outcome.UNKNOWN:
+            return "unknown"
+        case Outcome.BLOCKED:
+            return "not_made"
+        case _:
+            return "failed"
+
+
+def build_report(
+    known: Known,
+    conclusion: Conclusion,
+    progress: Progress,
+    *,
+    dry_run: bool,
+    now: datetime,
+    rolls_back: UUID | None = None,
+) -> Report:
+    """Return the report of a run that came to `conclusion`."""
+    plan, resolution = known.plan, known.resolution
+    found = tuple(ref.name for ref in resolution.refs) if resolution else ()
+    report = Report(
+        approval_id=str(known.approval.id),
+        action=known.approval.action,
+        outcome=conclusion.outcome.value,
+        success=conclusion.outcome.is_success,
+        message=conclusion.message,
+        hint=conclusion.hint,
+        code=conclusion.code,
+        dry_run=dry_run,
+        rolls_back=str(rolls_back) if rolls_back else None,
+        execution_id=str(known.owned.execution_id),
+        operation=known.description,
+        targets=tuple(map(str, plan.refs if plan else resolution.refs if resolution else ())),
+        requested_names=resolution.requested if resolution and resolution.requested != found else (),
+        plan_hash=plan.hash if plan else None,
+        policy_number=known.policy.number if known.policy else None,
+        policy_hash=known.policy.hash if known.policy else None,
+        signers=known.signers,
+        checks=tuple(CheckReport(name=c.name, passed=c.passed, reason=c.reason) for c in known.checks),
+        findings=tuple(FindingReport(severity=f.severity, code=f.code, message=f.message) for f in known.findings),
+        steps=tuple(
+            StepReport(
+                key=step.key,
+                title=step.title,
+                result="planned" if dry_run else progress.results.get(step.key, StepResult.NOT_SENT).value,
+                attempts=progress.attempts.get(step.key, 0),
+            )
+            for step in (plan.steps if plan else ())
+        ),
+        evidence=evidence_of(known.evidence, progress),
+        attempts=known.attempts,
+        started_at=known.started_at,
+        finished_at=now,
+    )
+    # All of it at once: names, checks, findings and answers of the target quote what was asked for.
+    return Report.model_validate(masked_values(report.model_dump()))
+
+
+def log_facts(known: Known, report: Report) -> LogFacts:
+    """Return what the operation log says about the operation."""
+    match known.reading:
+        case None:
+            operation_type = UNPARSED
+        case Observation():
+            operation_type = "observation"
+        case Investigation():
+            operation_type = "investigation"
+        case reading:
+            operation_type = str(known.description.get("operation") or known.description.get("tool") or reading)
+    namespaces = {ref.namespace for ref in known.plan.refs if ref.namespace} if known.plan else set()
+    return LogFacts(
+        operation_type=operation_type,
+        target=", ".join(report.targets) or None,
+        namespace=", ".join(sorted(namespaces)) or None,
+        attempts=max((step.attempts for step in report.steps), default=0),
+        output={"message": report.message, "plan_hash": report.plan_hash},
+        tags=(report.outcome, f"risk:{known.approval.risk_level}"),
+    )
+
+
+def first_report(execution: Execution) -> Report:
+    """Return the report of a settled execution to a run that came later."""
+    return Report.model_validate({**(execution.report or {}), "performed_by_this_run": False})
