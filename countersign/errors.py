@@ -35,6 +35,11 @@ class CountersignError(Exception):
         """What happened, one sentence."""
         return str(self.args[0])
 
+    @property
+    def told(self) -> str:
+        """What happened and what would work, for one line."""
+        return f"{self.message.rstrip('.')}. {self.hint}" if self.hint else self.message
+
 
 # --- set-up -----------------------------------------------------------------------------------------
 
@@ -50,6 +55,12 @@ class DatabaseUnavailable(ConfigurationError):
     """PostgreSQL cannot be reached or refuses the credentials."""
 
     code = "database_unavailable"
+
+
+class HeldUp(DatabaseUnavailable):
+    """This process or PostgreSQL was too slow for the lease each time a request was to be sent, so none was."""
+
+    code = "held_up"
 
 
 class RowLocked(DatabaseUnavailable):
@@ -177,6 +188,20 @@ class PolicyRefused(Refused):
     """The policy does not allow this action now."""
 
     code = "policy"
+
+    def __init__(
+        self,
+        message: str | None = None,
+        *,
+        hint: str | None = None,
+        passing: bool = False,
+        passes_at: datetime | None = None,
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.passing = passing
+        """Whether it ends without anybody changing the request."""
+        self.passes_at = passes_at
+        """When that will be, where time alone is against it."""
 
 
 class KillSwitchOn(PolicyRefused):

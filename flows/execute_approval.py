@@ -7,7 +7,6 @@ once is the database's doing; this flow may be triggered twice, retried, cancell
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from functools import partial
 from time import monotonic
 from typing import Any
 from uuid import UUID
@@ -16,7 +15,7 @@ from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.runtime import flow_run, task_run
-from prefect.states import Completed, Failed
+from prefect.states import Failed
 
 from countersign.errors import (
     CountersignError,
@@ -26,13 +25,16 @@ from countersign.errors import (
     StaleFence,
     TransientTargetError,
 )
-from countersign.execution.report import ExecutionFailed, Report
+from countersign.execution.follow_up import FollowUp
+from countersign.execution.report import Report
 from countersign.execution.run import Run
 from countersign.logging import get_logger
 from countersign.targets.classify import is_transient
+from countersign.texts import text
 from flows import cancelling
 from flows.after_execution import after_execution, what_followed
-from flows.showing import name_run, show_report
+from flows.final_state import final_state, tags_of
+from flows.showing import name_run, show_report, tag_run
 from flows.threads import beat, in_thread, in_thread_to_its_end
 from flows.wiring import open_services, worker_name
 
@@ -60,13 +62,30 @@ async def execute_approval(approval_id: str, dry_run: bool = False) -> Any:
         worker=worker_name(),
         flow_run_id=str(flow_run.id) if flow_run.id else None,
     )
-    report = await _execute(run)
-    await show_report(report)
-    if report.execution_id is not None and report.performed_by_this_run and not report.dry_run:
-        execution_id = UUID(report.execution_id)
-        await after_execution(run.services, execution_id)
-        await show_report(report, followed=partial(what_followed, run.services, execution_id))
-    return _final_state(report)
+    try:
+        report = await _execute(run)
+    except CountersignError as error:
+        # Nothing was claimed, and nothing is used up: a sentence says why, and no trace of it.
+        return Failed(name=text("state.not_started"), message=error.told, data=error)
+    followed: FollowUp | None = None
+    if report.performed_by_this_run:
+        await show_report(report)
+        if report.execution_id is not None and not report.dry_run:
+            followed = await _follow(run, report, UUID(report.execution_id))
+    await tag_run(tags_of(report, followed))
+    return final_state(report, followed)
+
+
+async def _follow(run: Run, report: Report, execution_id: UUID) -> FollowUp | None:
+    """Run what follows the execution; show it on its page, and return it where it can be read."""
+    await after_execution(run.services, execution_id)
+    try:
+        followed = await in_thread(what_followed, run.services, execution_id)
+    except CountersignError as error:
+        logger.warning("what followed cannot be read", reason=error.message)
+        return None
+    await show_report(report, followed)
+    return followed
 
 
 async def _execute(run: Run) -> Report:
@@ -82,6 +101,7 @@ async def _execute(run: Run) -> Report:
             await asyncio.shield(_cancelled(run))
             raise
         if report is not None:
+            await name_run(await in_thread(run.approval))
             return report
         try:
             async with _lease(run):
@@ -231,15 +251,6 @@ async def _retry_told(run: Run) -> AsyncIterator[None]:
             await in_thread(run.warn_of_retry, error, attempt=attempt, seconds=wait)
             await asyncio.sleep(wait - settings.retry_delay_seconds)
         raise
-
-
-def _final_state(report: Report) -> State[Any]:
-    name = report.outcome.replace("_", " ").capitalize()
-    if report.success:
-        return Completed(
-            name="Completed" if report.outcome == "success" else name, message=report.message, data=report
-        )
-    return Failed(name=name, message=report.message, data=ExecutionFailed(report))
 
 
 def _identifier(approval_id: str) -> UUID:

@@ -7,9 +7,9 @@ from prefect.client.orchestration import get_client
 
 from countersign.aftermath.reconciliation import open_steps, run_due_steps
 from countersign.records.findings import Finding
+from countersign.worker.run_starter import Starter, in_time
 from flows.after_execution import after_execution, execution_named
 from flows.rounds import Context
-from flows.starting import Starter, in_time
 from flows.threads import in_thread
 from flows.wiring import open_services
 

@@ -41,12 +41,12 @@ from countersign.records.findings import Finding
 from countersign.records.rounds import note_round
 from countersign.texts import text
 from countersign.worker.orphans import owner_of
+from countersign.worker.run_starter import start_runs
 from flows.cancelling import cancelled_unclaimed
 from flows.crowding import is_left_out
 from flows.finishing import have_steps_finished
 from flows.lost_runs import crash_lost_runs
 from flows.rounds import Context, Part, Round, go_round, reason_of, threaded
-from flows.starting import start_runs
 from flows.threads import in_thread, in_thread_to_its_end
 from flows.wiring import open_services, worker_name
 

@@ -1,7 +1,9 @@
 """What a person sees of a run in Prefect's pages. None of it may stop or change an execution."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
+from uuid import UUID
 
 from prefect.artifacts import acreate_markdown_artifact
 from prefect.client.orchestration import get_client
@@ -14,13 +16,13 @@ from countersign.logging import get_logger
 from countersign.masking import masked
 from countersign.records.tables import Approval
 from countersign.texts import text
-from flows.threads import in_thread
 
 logger = get_logger(__name__)
 LONGEST_NAME = 80
+NOTHING_READ: Mapping[str, Any] = MappingProxyType({})
 
 
-async def name_run(approval: Approval, description: Mapping[str, Any]) -> None:
+async def name_run(approval: Approval, description: Mapping[str, Any] = NOTHING_READ) -> None:
     """Give the flow run the action's words as its name, and tags to filter by."""
     if flow_run.id is None:
         return
@@ -41,14 +43,29 @@ async def name_run(approval: Approval, description: Mapping[str, Any]) -> None:
         logger.warning("the run keeps its first name", exc_info=True)
 
 
-async def show_report(report: Report, *, followed: Callable[[], FollowUp] | None = None) -> None:
-    """Put the report on the run's page as a markdown artifact, with what `followed` where that can be read."""
+async def tag_run(tags: set[str]) -> None:
+    """Add tags to the flow run."""
+    if flow_run.id is None:
+        return
     try:
-        follow_up = None if followed is None else await in_thread(followed)
+        async with get_client() as client:
+            known = await client.read_flow_run(UUID(str(flow_run.id)))
+            await client.update_flow_run(flow_run_id=known.id, tags=sorted({*known.tags, *tags}))
+    except Exception:
+        logger.warning("the run lacks the tags of its outcome", exc_info=True)
+
+
+async def show_report(report: Report, followed: FollowUp | None = None) -> None:
+    """Put the report on the run's page as a markdown artifact, with what `followed`. An approval has one for what was
+    done, and one for its dry runs.
+    """
+    kind = "dry-run" if report.dry_run else "approval"
+    said = [text(f"outcome.{report.outcome}")]
+    if followed is not None and followed.verification is not None:
+        said.append(text(f"verdict.{followed.verification.verdict}"))
+    try:
         await acreate_markdown_artifact(
-            key=f"approval-{report.approval_id}",
-            markdown=render(report, follow_up),
-            description=text(f"outcome.{report.outcome}"),
+            key=f"{kind}-{report.approval_id}", markdown=render(report, followed), description=", ".join(said)
         )
     except Exception:
         logger.warning("the report is on record but not among the artifacts", exc_info=True)

@@ -1,41 +1,46 @@
-"""`countersign approvals`: file, sign, reject, show, run, list."""
+"""`countersign approvals`: file, sign, reject, cancel, show, run, list."""
 
 import getpass
 import sys
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from pydantic import SecretStr
 
+from countersign.cli.approval_list import approval_row, list_lines, short_id
 from countersign.cli.exit_codes import FAILED, OK, REFUSED, UNKNOWN, USAGE
-from countersign.cli.opened import identifier, open_for_commands, open_records
+from countersign.cli.filing import file
+from countersign.cli.opened import approval_named, open_for_commands, open_records
 from countersign.cli.rendering import (
     approval_json,
     print_approval,
+    print_columns,
     print_none,
-    print_reading,
     print_report,
-    print_requests,
 )
-from countersign.cli.screen import say, say_json, screen
+from countersign.cli.screen import say_json, screen
 from countersign.cli.signing import print_what_is_signed
 from countersign.errors import InvalidInput, NotApproved
 from countersign.execution.decisions import sign_approval
-from countersign.execution.filing import Request, file_request
 from countersign.execution.report import Report
-from countersign.masking import masked
+from countersign.execution.scope import policy_for
+from countersign.execution.services import Services
+from countersign.policy.approval import may_still_sign
 from countersign.policy.keys import load_private_key
+from countersign.policy.names import identity
+from countersign.policy.risk import RiskLevel
 from countersign.policy.signatures import Decision
-from countersign.records.approvals import get_approval, list_approvals
+from countersign.records.approvals import cancel_approval, get_approval, list_approvals, signatures_of
 from countersign.records.database.engine import transaction
-from countersign.records.states import ApprovalStatus, RiskLevel
+from countersign.records.states import ApprovalStatus, Start
+from countersign.records.tables import Approval
 from countersign.texts import text
 
 approvals = typer.Typer(name="approvals", help="Requests to perform an action.", no_args_is_help=True)
 
-Identifier = Annotated[str, typer.Argument(help="The approval's id.", metavar="ID")]
+Identifier = Annotated[str, typer.Argument(help="The approval's id, or its last 8 characters.", metavar="ID")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Signer = Annotated[str, typer.Option("--as", help="Who signs: a signer's name in the policy.")]
 Key = Annotated[Path, typer.Option("--key", help="File with the signer's private Ed25519 key.")]
@@ -43,56 +48,7 @@ Comment = Annotated[str, typer.Option(help="Why; kept with the signature.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 
 
-@approvals.command()
-def file(
-    action: Annotated[str, typer.Argument(help="The action, one line, e.g. 'kubectl rollout restart deploy/api'.")],
-    by: Annotated[str | None, typer.Option(help="Who asks; the login name unless said.")] = None,
-    description: Annotated[str, typer.Option(help="Why it should be done.")] = "",
-    risk: Annotated[RiskLevel, typer.Option(help="How much harm it could do.")] = RiskLevel.MEDIUM,
-    signatures: Annotated[int, typer.Option(help="Signatures needed; the policy may ask for more.")] = 1,
-    expires_in: Annotated[float | None, typer.Option(help="Minutes until the request expires.", min=0.1)] = None,
-    not_before: Annotated[
-        datetime | None, typer.Option(help="Start it no earlier, RFC 3339.", formats=["%Y-%m-%dT%H:%M:%S%z"])
-    ] = None,
-    incident: Annotated[str | None, typer.Option(help="The incident it is for.")] = None,
-    playbook: Annotated[str | None, typer.Option(help="The playbook it comes from.")] = None,
-    cluster: Annotated[
-        str | None, typer.Option(help="The cluster it is for; the action's --context, else the default one.")
-    ] = None,
-    key: Annotated[str | None, typer.Option(help="Idempotency key: the same key files one request.")] = None,
-    as_json: AsJson = False,
-) -> None:
-    """File a request to perform ACTION and print its id; say what the action means.
-
-    A selector (-l) is resolved to names now, by asking the cluster; the names are what is signed.
-    """
-    services, now = open_for_commands(), datetime.now(UTC)
-    request = Request(
-        action=action,
-        requested_by=by or getpass.getuser(),
-        description=description,
-        risk_level=risk.value,
-        required_signatures=signatures,
-        incident_id=incident,
-        matched_playbook_id=playbook,
-        expires_at=None if expires_in is None else now + timedelta(minutes=expires_in),
-        not_before=not_before,
-        idempotency_key=key,
-        cluster=cluster,
-    )
-    with transaction(services.engine) as session:
-        filed = file_request(session, request, policy=services.policy, now=now, clusters=services.clusters)
-    if as_json:
-        say_json({"id": str(filed.approval.id), **filed.reading})
-        return
-    say(filed.approval.id)
-    errors = screen(stderr=True)
-    print_reading(errors, filed.reading)
-    if filed.selected is not None:
-        said = text("hint.selected", selector=filed.selected.selector, count=len(filed.selected.names))
-        errors.print(said, style="yellow", markup=False)
-    if filed.reading["reading"] == "refused":
-        errors.print(text("hint.unparsable"), style="yellow", markup=False)
+approvals.command()(file)
 
 
 @approvals.command()
@@ -114,7 +70,7 @@ def _decide(approval_id: str, signer: str, key: Path, decision: Decision, commen
         raise InvalidInput(f"--key: {key} cannot be read", hint="`countersign keys new NAME` makes a key") from None
     services = open_for_commands()
     with transaction(services.engine) as session:
-        approval = get_approval(session, identifier(approval_id))
+        approval = get_approval(session, approval_named(session, approval_id))
         if not yes:
             console = screen()
             print_what_is_signed(console, approval, signer=signer, decision=decision)
@@ -123,6 +79,46 @@ def _decide(approval_id: str, signer: str, key: Path, decision: Decision, commen
         approval = sign_approval(
             session, services, approval, signer=signer, key=private, decision=decision, comment=comment
         )
+        given = [row.signer for row in signatures_of(session, approval.id)]
+    console = screen()
+    console.print(f"{approval.id} is {text(f'approval_status.{approval.status}')}", markup=False)
+    console.print(_what_comes_next(services, approval, given), markup=False, soft_wrap=True)
+
+
+def _what_comes_next(services: Services, approval: Approval, given: list[str]) -> str:
+    """Say what the request waits for now."""
+    if approval.status is ApprovalStatus.PENDING:
+        policy = policy_for(services, approval)
+        able = may_still_sign(policy, RiskLevel(approval.risk_level), approval.requested_by, given=given)
+        who = ", ".join(able) or text("next.nobody")
+        return text("next.signatures", given=len(given), needed=approval.required_signatures, who=who)
+    if approval.status is not ApprovalStatus.APPROVED:
+        return text("next.ended")
+    if approval.start is Start.BY_HAND:
+        return text("next.by_hand", id=short_id(approval.id))
+    if approval.not_before is not None and approval.not_before > datetime.now(UTC):
+        return text("next.not_before", moment=approval.not_before.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC"))
+    return text("next.starts", id=short_id(approval.id))
+
+
+@approvals.command()
+def cancel(
+    approval_id: Identifier,
+    reason: Annotated[str, typer.Option(help="Why it is not wanted any more.")] = "",
+    by: Annotated[
+        str | None, typer.Option(help="Who withdraws it: its requester; the login name unless said.")
+    ] = None,
+) -> None:
+    """Withdraw a request that nobody has started. Its requester does; a signer rejects it instead."""
+    who = by or getpass.getuser()
+    with transaction(open_records()) as session:
+        approval = get_approval(session, approval_named(session, approval_id))
+        if identity(approval.requested_by) != identity(who):
+            raise InvalidInput(
+                f"--by: {who} did not request {approval.id}, {approval.requested_by} did",
+                hint="a signer rejects it: `countersign approvals reject`",
+            )
+        approval = cancel_approval(session, approval.id, by=who, reason=reason)
     screen().print(f"{approval.id} is {text(f'approval_status.{approval.status}')}", markup=False)
 
 
@@ -130,7 +126,7 @@ def _decide(approval_id: str, signer: str, key: Path, decision: Decision, commen
 def show(approval_id: Identifier, as_json: AsJson = False) -> None:
     """Show a request with its signatures, its timeline and its report."""
     with transaction(open_records()) as session:
-        found = approval_json(session, identifier(approval_id))
+        found = approval_json(session, approval_named(session, approval_id))
     if as_json:
         say_json(found, indent=2)
     else:
@@ -146,18 +142,13 @@ def list_(
     """List requests, newest first."""
     with transaction(open_records()) as session:
         page = list_approvals(session, status=status, limit=limit)
+        rows = [approval_row(session, approval) for approval in page.items]
     if as_json:
-        rows: list[dict[str, Any]] = [
-            {"id": str(row.id), "status": row.status, "risk_level": row.risk_level, "action": masked(row.action),
-             "requested_by": row.requested_by, "created_at": row.created_at.isoformat()}
-            for row in page.items
-        ]  # fmt: skip
-        say_json(rows)
-        return
-    if not page.items:
+        say_json([row.as_json() for row in rows])
+    elif not rows:
         print_none("approvals")
-        return
-    print_requests(screen(), page.items)
+    else:
+        print_columns(screen(), list_lines(rows, now=datetime.now(UTC)))
 
 
 @approvals.command()
@@ -170,8 +161,8 @@ def run(
     """Execute a request through the deployment; the exit code is the outcome's."""
     from countersign.cli.triggering import trigger  # noqa: PLC0415  (imports Prefect)
 
-    wanted = identifier(approval_id)
     with transaction(open_records()) as session:
+        wanted = approval_named(session, approval_id)
         pending = get_approval(session, wanted).status == ApprovalStatus.PENDING
     if pending and not dry_run:
         raise NotApproved(
@@ -192,4 +183,6 @@ def outcome_code(report: Report) -> int:
     """Return the exit code of a report (docs/cli.md)."""
     if report.success:
         return OK
-    return {"blocked": REFUSED, "parse_failure": USAGE, "unknown": UNKNOWN}.get(report.outcome, FAILED)
+    return {"blocked": REFUSED, "postponed": REFUSED, "parse_failure": USAGE, "unknown": UNKNOWN}.get(
+        report.outcome, FAILED
+    )

@@ -1,16 +1,21 @@
 """What the commands work with: the same services as the flows, or the records alone."""
 
 import asyncio
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from uuid import UUID
 
 from sqlalchemy import Engine
+from sqlmodel import Session
 
-from countersign.errors import ConfigurationError, InvalidInput
+from countersign.errors import ConfigurationError, InvalidInput, NotFound
 from countersign.execution.services import Services
+from countersign.records.approvals import approvals_ending_in
 from countersign.records.database.engine import EXAMPLE, check_schema, connect
 from countersign.settings import Settings, load_settings
+
+SHORT = re.compile(r"[0-9a-fA-F]{8}")
 
 
 def open_for_commands() -> Services:
@@ -55,6 +60,23 @@ def check_that_a_stack_is_named(settings: Settings) -> None:
             hint="start one here with `countersign up`, name the state folder of a running one in "
             f"COUNTERSIGN_STATE_DIR, or set for example {EXAMPLE}",
         )
+
+
+def approval_named(session: Session, given: str) -> UUID:
+    """Return the approval that `given` names: its id, or the last 8 characters of it where only one has those.
+
+    Raises InvalidInput, NotFound.
+    """
+    if SHORT.fullmatch(given) is None:
+        return identifier(given)
+    found = approvals_ending_in(session, given.lower())
+    if not found:
+        raise NotFound(f"no approval's id ends in {given}", hint="`countersign approvals list` shows them")
+    if len(found) > 1:
+        raise InvalidInput(
+            f"{len(found)} approvals end in {given}: {', '.join(map(str, found))}", hint="give the whole id"
+        )
+    return found[0]
 
 
 def identifier(text: str) -> UUID:

@@ -19,14 +19,13 @@ from countersign.execution.report import Report
 from countersign.masking import masked, masked_values
 from countersign.records.approvals import get_approval, signatures_of
 from countersign.records.queries import executions_of
-from countersign.records.tables import Approval
 from countersign.records.timeline import events_of
 from countersign.texts import text
 
 APPROVAL_FIELDS = (
     "id", "status", "action", "description", "risk_level", "requested_by", "required_signatures", "target",
-    "parameters", "incident_id", "matched_playbook_id", "expires_at", "not_before", "blast_radius", "created_at",
-    "rejection_reason",
+    "parameters", "incident_id", "matched_playbook_id", "expires_at", "not_before", "start", "when_blocked",
+    "waiting_until", "waiting_reason", "blast_radius", "created_at", "rejection_reason",
 )  # fmt: skip
 
 
@@ -40,26 +39,6 @@ def print_reading(console: Console, reading: Mapping[str, Any]) -> None:
     for name, value in reading.items():
         if value not in (None, [], {}):
             console.print(f"  {name}: {visible(_words(value))}", markup=False, soft_wrap=True)
-
-
-def print_requests(console: Console, rows: Sequence[Approval]) -> None:
-    """Print one line per request. Ids can be copied and searched for."""
-    print_columns(
-        console,
-        [
-            ("id", "status", "risk", "requested by", "action"),
-            *(
-                (
-                    str(row.id),
-                    text(f"approval_status.{row.status}"),
-                    text(f"risk.{row.risk_level}"),
-                    row.requested_by,
-                    masked(" ".join(row.action.split())),
-                )
-                for row in rows
-            ),
-        ],
-    )
 
 
 def print_columns(console: Console, rows: Sequence[Sequence[str]]) -> None:

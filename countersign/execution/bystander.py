@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from countersign.errors import ApprovalExpired, NotApproved
+from countersign.errors import ApprovalExpired, KillSwitchOn, NotApproved, Refused
 from countersign.execution.report import Report
 from countersign.masking import masked
 from countersign.records.states import ApprovalStatus
@@ -33,7 +33,7 @@ def still_running(elsewhere: RunningElsewhere, *, waited_seconds: float) -> Repo
     )
 
 
-def not_claimable(approval: Approval, reason: str) -> Report:
+def not_claimable(approval: Approval, reason: str, *, switched_off: bool = False) -> Report:
     """Return the report of a run whose approval cannot be executed: `reason` says why."""
     return Report(
         approval_id=str(approval.id),
@@ -41,7 +41,13 @@ def not_claimable(approval: Approval, reason: str) -> Report:
         outcome="blocked",
         success=False,
         message=reason,
-        hint=text("hint.not_claimable"),
-        code=(ApprovalExpired if approval.status is ApprovalStatus.EXPIRED else NotApproved).code,
+        hint=text("hint.switched_off" if switched_off else "hint.not_claimable"),
+        code=_why(approval, switched_off=switched_off).code,
         performed_by_this_run=False,
     )
+
+
+def _why(approval: Approval, *, switched_off: bool) -> type[Refused]:
+    if switched_off:
+        return KillSwitchOn
+    return ApprovalExpired if approval.status is ApprovalStatus.EXPIRED else NotApproved

@@ -1,23 +1,28 @@
 """From what happened to the outcome: one pure decision, so that no path can report its own truth."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import assert_never
 
 from countersign.actions.operation import HostOperation, Investigation, KubernetesOperation, Observation
 from countersign.errors import (
+    ConfigurationError,
     CountersignError,
     GateRefused,
     InternalError,
     OutcomeUnknown,
     ParseFailure,
+    PolicyRefused,
     PreflightRefused,
     Refused,
     Stopped,
+    TargetHeld,
     TargetNotFound,
 )
 from countersign.execution.progress import NOTHING, Progress
 from countersign.execution.run_state import Known
 from countersign.records.outcomes import Outcome
+from countersign.records.states import WhenBlocked
 from countersign.targets.hosts.tools.model import Scope
 from countersign.targets.hosts.tools.registry import TOOLS
 from countersign.targets.model import DOUBT, Plan
@@ -33,6 +38,8 @@ class Conclusion:
     code: str | None = None
     """The error's stable name; None after a success."""
     hint: str | None = None
+    not_before: datetime | None = None
+    """Of what is postponed: when it makes sense to try again, where that is known."""
 
 
 def conclude(error: CountersignError | None, known: Known, progress: Progress, *, dry_run: bool) -> Conclusion:
@@ -45,9 +52,29 @@ def conclude(error: CountersignError | None, known: Known, progress: Progress, *
         return _unknown(error)
     if progress.anything_sent:
         return _after_sending(error, known, progress)
+    if error is not None and not dry_run and (passing := _passing(error, known)) is not None:
+        return passing
     if error is not None:
         return _before_sending(error, known)
     return _went_through(known, dry_run=dry_run)
+
+
+def _passing(error: CountersignError, known: Known) -> Conclusion | None:
+    """Return that it is put off, where what stood in the way is not about the action: it never uses an approval up.
+    A refusal that passes puts it off where that was asked for and signed.
+    """
+    message = text("message.postponed", reason=error.message.rstrip("."))
+    if isinstance(error, ConfigurationError):
+        return Conclusion(Outcome.POSTPONED, message, error.code, error.hint)
+    if known.approval.when_blocked is not WhenBlocked.WAIT:
+        return None
+    match error:
+        case PolicyRefused(passing=True, passes_at=moment):
+            return Conclusion(Outcome.POSTPONED, message, error.code, not_before=moment)
+        case TargetHeld():
+            return Conclusion(Outcome.POSTPONED, message, error.code)
+        case _:
+            return None
 
 
 def _unknown(error: CountersignError | None) -> Conclusion:

@@ -17,7 +17,8 @@ from countersign.execution import checks
 from countersign.execution.scope import policy_for
 from countersign.execution.services import Services
 from countersign.execution.target_access import OnBehalfOf, open_target
-from countersign.policy.checks import Check, Question, decide_findings
+from countersign.policy.checks import Check, Question
+from countersign.policy.findings import decide_findings
 from countersign.records.owned import Owned
 from countersign.records.tables import Approval
 

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from enum import StrEnum
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlmodel import Session
 
@@ -17,11 +18,12 @@ from countersign.policy.names import require_name, require_seen, texts_in
 from countersign.policy.risk import RiskLevel as PolicyRisk
 from countersign.policy.signatures import SignedContent
 from countersign.records.approvals import NewApproval, file_approval
-from countersign.records.states import RiskLevel
+from countersign.records.states import RiskLevel, Start, WhenBlocked
 from countersign.records.tables import Approval
 from countersign.targets.kubernetes.kinds import api_kind
 from countersign.targets.kubernetes.kubeconfig import ClusterSettings
 
+W = TypeVar("W", bound=StrEnum)
 TARGET_FIELDS = ("tool", "kind", "version", "names", "also", "host", "user", "port", "namespace", "cluster")
 
 
@@ -40,6 +42,11 @@ class Request:
     expires_at: datetime | None = None
     not_before: datetime | None = None
     """Nothing is started before; None is as soon as it is approved."""
+    start: str = Start.WHEN_APPROVED.value
+    """Who starts it: a worker as soon as it is approved ("when_approved"), or whoever triggers it ("by_hand")."""
+    when_blocked: str = WhenBlocked.END.value
+    """What a freeze, a limit or a held target does to it: it ends as blocked ("end"), or waits for its turn
+    ("wait")."""
     metadata: Mapping[str, Any] = field(default_factory=dict)
     idempotency_key: str | None = None
     cluster: str | None = None
@@ -77,7 +84,7 @@ def file_request(
     """
     _check_texts(request)
     _check_times(request, now)
-    risk = _risk(request.risk_level)
+    risk = _one_of(RiskLevel, request.risk_level, "risk_level")
     selected = select(
         request.action, policy=policy, choose=partial(cluster_of, asked=request.cluster, clusters=clusters)
     )
@@ -100,6 +107,8 @@ def file_request(
             matched_playbook_id=request.matched_playbook_id,
             expires_at=request.expires_at,
             not_before=request.not_before,
+            start=_one_of(Start, request.start, "start"),
+            when_blocked=_one_of(WhenBlocked, request.when_blocked, "when_blocked"),
             metadata=dict(request.metadata),
             target=target_of(reading, cluster),
             parameters=parameters_of(reading),
@@ -172,11 +181,11 @@ def _on_cluster(reading: Mapping[str, Any]) -> bool:
     return reading.get("kind") is not None or reading["reading"] == "investigation"
 
 
-def _risk(value: str) -> RiskLevel:
+def _one_of(words: type[W], value: str, field: str) -> W:
     try:
-        return RiskLevel(value)
+        return words(value)
     except ValueError:
-        raise InvalidInput(f"risk_level: {value!r} is not one of {', '.join(RiskLevel)}") from None
+        raise InvalidInput(f"{field}: {value!r} is not one of {', '.join(words)}") from None
 
 
 def reading_of(action: str) -> Mapping[str, Any]:
@@ -217,6 +226,8 @@ def signed_content(approval: Approval) -> SignedContent:
         requested_by=approval.requested_by,
         expires_at=approval.expires_at,
         not_before=approval.not_before,
+        start=approval.start,
+        when_blocked=approval.when_blocked,
         required_signatures=approval.required_signatures,
         description=approval.description,
         blast_radius=approval.blast_radius,

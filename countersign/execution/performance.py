@@ -6,7 +6,7 @@ answer asks the target before it sends anything. One attempt never sends the sam
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from threading import Event
 from types import MappingProxyType
@@ -19,6 +19,7 @@ from countersign.errors import (
     AmbiguousTargetError,
     CountersignError,
     GateRefused,
+    HeldUp,
     NoIntent,
     NotSent,
     OutcomeUnknown,
@@ -42,6 +43,8 @@ from countersign.targets.model import Inspection, Intent, Landed, Plan, Step, Ta
 logger = get_logger(__name__)
 NO_DETAIL: Mapping[str, object] = MappingProxyType({})
 HELD_UP_PAUSE_SECONDS = 0.2
+TIMES_HELD_UP = 6
+"""After so many requests in a row that were kept back the action is put off; pauses double meanwhile."""
 # The time in which the machine is suspended counts, too: leases run out meanwhile.
 _CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
@@ -61,6 +64,16 @@ def progress_of(engine: Engine, seal: Seal, execution_id: UUID, plan: Plan) -> P
 def lease_needed(settings: Settings) -> float:
     """Return how long the lease has to last for a request: its time limit, or what a short lease has to spare."""
     return min(settings.request_timeout_seconds, 0.4 * settings.lease_seconds)
+
+
+def patience(settings: Settings, attempt: int) -> float:
+    """Return for how long a request without an answer may still take effect before its absence is believed.
+
+    After the last attempt nobody looks again, so it is as long as the target may work on a request at all.
+    """
+    if attempt > settings.retry_attempts:
+        return max(settings.late_effect_seconds, settings.request_timeout_seconds)
+    return settings.late_effect_seconds
 
 
 def _nothing_against() -> None:
@@ -89,6 +102,8 @@ class Performance:
     and the expiry."""
     at: Callable[[str], None]
     """Told the named points that are passed: intent:KEY, sent:KEY, answered:KEY."""
+    _held_up: list[int] = field(default_factory=lambda: [0])
+    """How many requests in a row were kept back."""
 
     def perform(self) -> Progress:
         """Send every step that has not landed, in order, and return the progress.
@@ -154,7 +169,8 @@ class Performance:
             # Held up (a paused process): the lease may be over, and whoever took over may have settled. It is asked
             # for again; the answer is refused, as StaleFence, where the execution is not ours any more.
             self._record(step, Answer.NOT_SENT, "the process was held up for too long")
-            return HELD_UP_PAUSE_SECONDS
+            return self._pause_of_one_held_up()
+        self._held_up[0] = 0
         try:
             intent = Intent.of(step, execution_id=self.owned.execution_id, entry=entry)
             self._send(step, intent, sent_before=sent_before)
@@ -169,6 +185,13 @@ class Performance:
             return error.retry_after
         self.at(f"answered:{step.key}")
         return None
+
+    def _pause_of_one_held_up(self) -> float:
+        """Return how long to wait before the next try. Raises HeldUp where there have been enough."""
+        self._held_up[0] += 1
+        if self._held_up[0] >= TIMES_HELD_UP:
+            raise HeldUp
+        return float(HELD_UP_PAUSE_SECONDS * 2 ** (self._held_up[0] - 1))
 
     def _send(self, step: Step, intent: Intent, *, sent_before: bool) -> None:
         try:

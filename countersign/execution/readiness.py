@@ -5,22 +5,26 @@ from uuid import UUID
 
 from countersign.actions import read_action
 from countersign.actions.operation import HostOperation, Investigation, KubernetesOperation
-from countersign.errors import ParseFailure
+from countersign.errors import ConfigurationError, ParseFailure
 from countersign.execution.clusters import ClusterGone
 from countersign.execution.services import Services
 from countersign.execution.target_access import cluster_to_open
+from countersign.policy.checks import check_kill_switch, enforce
 from countersign.records.approvals import get_approval
 from countersign.records.database.engine import transaction
 from countersign.records.queries import execution_of
 from countersign.records.states import ApprovalStatus
 from countersign.targets.kubernetes.connection import connect
 
+OBSERVES = {"reading": "observation"}
 
-def require_ready(services: Services, approval_id: UUID) -> None:
+
+def require_ready(services: Services, approval_id: UUID, *, dry_run: bool = False) -> None:
     """Raise where a run of the approval cannot begin, or an execution that it might take over cannot be settled: for
     that the target has to be asked.
 
-    Raises NotFound, ConfigurationError, DatabaseUnavailable.
+    Raises NotFound, ConfigurationError, DatabaseUnavailable, and KillSwitchOn for the policy's switch: the other
+    one is asked by the claim.
     """
     with transaction(services.engine) as session:
         approval = get_approval(session, approval_id)
@@ -29,6 +33,8 @@ def require_ready(services: Services, approval_id: UUID) -> None:
         return
     planned_for = begun.plan.get("system") if begun is not None and begun.plan is not None else None
     _ = services.seal
+    if approval.status is ApprovalStatus.APPROVED and not dry_run and approval.parameters != OBSERVES:
+        _require_working_policy(services)
     try:
         with suppress(ParseFailure):
             match read_action(approval.action):
@@ -42,3 +48,13 @@ def require_ready(services: Services, approval_id: UUID) -> None:
         # What was begun there is settled by what is on record.
         if approval.status is ApprovalStatus.APPROVED:
             raise
+
+
+def _require_working_policy(services: Services) -> None:
+    """Raise where no signature could count, or nothing may be done now: neither is about the approval."""
+    if not services.policy.signers:
+        raise ConfigurationError(
+            "The policy names nobody who may sign, so every approval would be refused; none is.",
+            hint="`countersign policy show` says which policy is in force; `countersign keys enter` adds a signer",
+        )
+    enforce([check_kill_switch(services.policy, None)])

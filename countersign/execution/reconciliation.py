@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import TypeVar
 from uuid import UUID
 
+from sqlalchemy import Engine
 from sqlmodel import Session
 
 from countersign.errors import CountersignError, Stopped
@@ -92,17 +93,29 @@ def kept_alive(services: Services, approval_ids: Iterable[UUID]) -> frozenset[st
 
 
 def unstarted(services: Services) -> Sequence[Waiting]:
-    """Return approvals that nobody has claimed, however short they have been approved."""
+    """Return approvals that nobody has claimed, however short they have been approved, whoever is to start them."""
     with transaction(services.engine) as session:
-        return waiting(session, older_than_seconds=0, limit=LOOKED_AT)
+        return waiting(session, older_than_seconds=0, limit=LOOKED_AT, by_hand=True)
 
 
 def approvals_to_start(services: Services, *, older_than_seconds: float = STARTED_WITHIN_SECONDS) -> list[ToStart]:
     """Return approvals that were never started and are due. None while the kill switch is on.
 
-    A run during the kill switch would end as blocked and use the approval up.
+    Then nothing may be claimed.
     """
-    with transaction(services.engine) as session:
+    return due_to_start(services.engine, older_than_seconds=older_than_seconds)
+
+
+def just_due(engine: Engine) -> list[ToStart]:
+    """Return what is due since a moment. What its first run did not claim is left to `approvals_to_start`: before
+    that is tried again it is looked whether a person cancelled that run.
+    """
+    return [each for each in due_to_start(engine, older_than_seconds=0) if each.age_seconds < STARTED_WITHIN_SECONDS]
+
+
+def due_to_start(engine: Engine, *, older_than_seconds: float) -> list[ToStart]:
+    """Return approvals that are due for so long. None while the kill switch is on."""
+    with transaction(engine) as session:
         if kill_switch(session).is_on:
             return []
         found = waiting(session, older_than_seconds=older_than_seconds, limit=LOOKED_AT)

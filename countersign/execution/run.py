@@ -28,7 +28,7 @@ from countersign.execution import bystander, checks, plan_records
 from countersign.execution.bystander import RunningElsewhere
 from countersign.execution.conclusion import conclude
 from countersign.execution.fault_points import At, unnoticed
-from countersign.execution.performance import Performance, lease_needed, progress_of
+from countersign.execution.performance import Performance, lease_needed, patience, progress_of
 from countersign.execution.plan_binding import require_own
 from countersign.execution.plan_seal import SealedJournal, disbelieved, store, stored_plan, tell_of_tampering
 from countersign.execution.probes import BEFORE_SECONDS, answers_json, ask_all, names_in, probes_for
@@ -42,7 +42,8 @@ from countersign.execution.settlement import first_report, put_on_record
 from countersign.execution.target_access import OnBehalfOf, open_target
 from countersign.logging import get_logger
 from countersign.masking import masked
-from countersign.policy.checks import Check, decide_findings, enforce
+from countersign.policy.checks import Check, enforce
+from countersign.policy.findings import decide_findings
 from countersign.records import claims, operation_log, timeline
 from countersign.records.approvals import expire_due, get_approval
 from countersign.records.claims import Claim, ClaimResult
@@ -84,11 +85,16 @@ class Run:
         """Set to keep the run from sending anything more."""
         self._planned_again = False
 
+    def approval(self) -> Approval:
+        """Return the approval as it is on record. Raises NotFound, DatabaseUnavailable."""
+        with transaction(self.services.engine) as session:
+            return get_approval(session, self.approval_id)
+
     # --- whose it is ----------------------------------------------------------------------------------
 
     def ready(self) -> None:
         """Refuse to begin with a configuration that cannot work. Raises what `require_ready` raises."""
-        require_ready(self.services, self.approval_id)
+        require_ready(self.services, self.approval_id, dry_run=self.dry_run)
 
     def claim(self) -> Report | RunningElsewhere | None:
         """Make the execution this run's (None), or return the report of what became of it, or who is at it.
@@ -264,21 +270,11 @@ class Run:
                 target=target,
                 attempt=attempt,
                 lease_needed_seconds=lease_needed(settings),
-                late_effect_seconds=self._patience(attempt),
+                late_effect_seconds=patience(settings, attempt),
                 stop=self.stop,
                 may_send=self._may_send,
                 at=self.at,
             ).perform()
-
-    def _patience(self, attempt: int) -> float:
-        """Return for how long a request without an answer may still take effect before its absence is believed.
-
-        After the last attempt nobody looks again, so it is as long as the target may work on a request at all.
-        """
-        settings = self.services.settings
-        if attempt > settings.retry_attempts:
-            return max(settings.late_effect_seconds, settings.request_timeout_seconds)
-        return settings.late_effect_seconds
 
     def warn_of_retry(self, error: CountersignError, *, attempt: int, seconds: float) -> None:
         """Leave a warning on the timeline before another attempt."""
@@ -372,7 +368,7 @@ class Run:
     def _not_claimable(self, approval: Approval, claim: Claim) -> Report:
         reason = claim.reason or text("message.not_claimable", status=text(f"approval_status.{approval.status}"))
         self._tell("not_started", EventStatus.WARNING, approval=approval, description=reason)
-        return bystander.not_claimable(approval, reason)
+        return bystander.not_claimable(approval, reason, switched_off=claim.switched_off)
 
     def _tell(
         self,

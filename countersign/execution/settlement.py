@@ -60,7 +60,10 @@ def settle_as(
         facts=log_facts(known, report),
         title=text(f"rollback.{_word(conclusion)}") if rolls_back else None,
         description=report.message,
-        steps=steps_after(dry_run=dry_run, rollback=rolls_back is not None),
+        steps=()
+        if conclusion.outcome is Outcome.POSTPONED
+        else steps_after(dry_run=dry_run, rollback=rolls_back is not None),
+        soonest=conclusion.not_before,
         look_again=_may_still_land(known, conclusion, progress),
     )
     return report if settled.first else Report.model_validate(settled.report)

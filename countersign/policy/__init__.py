@@ -12,10 +12,10 @@ from countersign.policy.checks import (
     check_plan,
     check_rate,
     check_request,
-    decide_findings,
     enforce,
 )
 from countersign.policy.document import Policy
+from countersign.policy.findings import decide_findings
 from countersign.policy.loading import default_policy, load_policy, load_policy_file
 from countersign.policy.risk import RiskLevel
 from countersign.policy.signatures import Algorithm, Decision, SignatureValue, SignedContent, sign_ed25519, sign_hmac

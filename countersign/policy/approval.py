@@ -1,6 +1,6 @@
 """Whether the signatures on an approval, as recorded, still approve what the record holds now."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -192,6 +192,19 @@ def _why_not(signer: Signer, risk: RiskLevel, policy: Policy, requested_by: str)
     if policy.four_eyes and identity(signer.name) == identity(requested_by):
         return "made the request, and four_eyes is on"
     return None
+
+
+def may_still_sign(policy: Policy, risk: RiskLevel, requested_by: str, *, given: Iterable[str]) -> tuple[str, ...]:
+    """Return the people whose signature would count and is not among `given`, by name."""
+    decided = {identity(name) for name in given}
+    able = (
+        signer.name
+        for signer in policy.signers
+        if not policy.auto_approver.is_it(signer.name)
+        and identity(signer.name) not in decided
+        and _why_not(signer, risk, policy, requested_by) is None
+    )
+    return tuple(dict.fromkeys(able))
 
 
 def _too_few(approvals: Mapping[str, Signer], needed: int, notes: Sequence[str]) -> NotApproved:

@@ -5,11 +5,10 @@ what the target itself said to the plan. Each answers every question it can, so 
 reasons at once. Facts are values of this module: the policy knows neither targets nor records.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Protocol
 
 from countersign.errors import KillSwitchOn, PolicyRefused, PreflightRefused
 from countersign.policy.document import Policy
@@ -44,6 +43,10 @@ class Check:
     """What would work, if it did not pass."""
     until: str | None = None
     """When it will pass by itself, if it did not and time alone is against it."""
+    passing: bool = False
+    """Whether the refusal ends without anybody changing the request: a freeze, a rate, the kill switch."""
+    passes_at: datetime | None = None
+    """The moment that `until` tells, where there is one."""
 
 
 @dataclass(frozen=True)
@@ -92,22 +95,6 @@ class PlaybookFacts:
     """The version that the action is, where that is not the one in use."""
 
 
-class FindingFacts(Protocol):
-    """What preflight saw, as a target reports it."""
-
-    @property
-    def severity(self) -> str:
-        """info, warning or blocking."""
-
-    @property
-    def code(self) -> str:
-        """A stable name, e.g. pdb_no_headroom."""
-
-    @property
-    def message(self) -> str:
-        """A sentence."""
-
-
 def check_request(policy: Policy, facts: RequestFacts, now: datetime) -> tuple[Check, ...]:
     """Answer what the request alone decides. `now` is aware."""
     checks = (
@@ -143,6 +130,8 @@ def check_rate(policy: Policy, operation: str, recent_actions: int, *, room_at: 
             f"{recent_actions} actions on this target in the last hour, {limit} are allowed",
             "find out why it needs so many; the limit is max_actions_per_target_and_hour",
             room_at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC") if room_at else None,
+            passing=True,
+            passes_at=room_at,
         )
     return Check(Question.RATE, True, f"{recent_actions} actions on this target in the last hour")
 
@@ -180,11 +169,6 @@ def check_plan(policy: Policy, facts: PlanFacts) -> tuple[Check, ...]:
     return (_scale_factor(policy, facts), _scale_to(policy, facts), _affected_pods(policy, facts))
 
 
-def decide_findings(policy: Policy, findings: Sequence[FindingFacts]) -> tuple[Check, ...]:
-    """Decide for each thing that preflight saw whether it stops the action."""
-    return tuple(_finding(policy, finding) for finding in findings)
-
-
 def check_kill_switch(policy: Policy, recorded: str | None) -> Check:
     """Answer whether anything may be done at all. `recorded` is why the switch in the records is on, or None."""
     if recorded is not None:
@@ -193,10 +177,15 @@ def check_kill_switch(policy: Policy, recorded: str | None) -> Check:
             False,
             f"the kill switch is on: {recorded or 'no reason given'}",
             "once it is off, file and sign a new request",
+            passing=True,
         )
     if policy.kill_switch:
         return Check(
-            Question.KILL_SWITCH, False, "the policy's kill_switch is on", "set kill_switch: false once it is safe"
+            Question.KILL_SWITCH,
+            False,
+            "the policy's kill_switch is on",
+            "set kill_switch: false once it is safe",
+            passing=True,
         )
     return Check(Question.KILL_SWITCH, True, "the kill switch is off")
 
@@ -212,11 +201,13 @@ def enforce(checks: Iterable[Check]) -> None:
     names = {check.name for check in failed}
     message = "; ".join(check.reason for check in failed)
     hint = "; ".join(dict.fromkeys(check.hint for check in failed if check.hint)) or None
+    passing = all(check.passing for check in failed)
+    passes_at = max((check.passes_at for check in failed if check.passes_at), default=None)
     if Question.KILL_SWITCH in names:
-        raise KillSwitchOn(message, hint=hint)
+        raise KillSwitchOn(message, hint=hint, passing=passing, passes_at=passes_at)
     if names == {Question.PREFLIGHT}:
         raise PreflightRefused(message, hint=hint)
-    raise PolicyRefused(message, hint=hint)
+    raise PolicyRefused(message, hint=hint, passing=passing, passes_at=passes_at)
 
 
 def _operation(policy: Policy, facts: RequestFacts) -> Check:
@@ -306,8 +297,10 @@ def _not_frozen(policy: Policy, now: datetime, *, namespace: str | None, host: s
                 Question.FREEZE_WINDOW,
                 False,
                 f"{what}: {window.reason.rstrip('.')}",
-                f"run it after {window.until()}",
+                f"file it again after {window.until()}, or have it wait: --wait-for-window",
                 window.until(),
+                passing=True,
+                passes_at=window.ends(now),
             )
     return Check(Question.FREEZE_WINDOW, True, "no freeze is on")
 
@@ -372,19 +365,3 @@ def _not_scaling(question: Question, facts: PlanFacts) -> Check:
 
 def _unknown(question: Question, what: str) -> Check:
     return Check(question, False, f"the plan does not say {what}", "a limit cannot be checked against the unknown")
-
-
-def _finding(policy: Policy, finding: FindingFacts) -> Check:
-    if matches_any(finding.code, policy.blocking_findings):
-        blocks, why = True, " (the policy's blocking_findings)"
-    elif finding.severity == "blocking":
-        blocks = not matches_any(finding.code, policy.accepted_findings)
-        why = "" if blocks else " (accepted by the policy)"
-    else:
-        blocks, why = False, ""
-    return Check(
-        Question.PREFLIGHT,
-        not blocks,
-        f"{finding.code}: {finding.message.rstrip('.')}{why}",
-        f"mend this first, or list {finding.code} in accepted_findings" if blocks and not why else None,
-    )

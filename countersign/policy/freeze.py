@@ -1,6 +1,6 @@
 """Freeze windows: times in which nothing is changed, once (start to end) or every week (days, from, to)."""
 
-from datetime import UTC, datetime, time
+from datetime import UTC, datetime, time, timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Self
 from zoneinfo import ZoneInfo
@@ -134,6 +134,19 @@ class FreezeWindow(BaseModel):
         if self.from_time < self.to_time:
             return today in self.days and self.from_time <= clock < self.to_time
         return (today in self.days and clock >= self.from_time) or (yesterday in self.days and clock < self.to_time)
+
+    def ends(self, now: datetime) -> datetime | None:
+        """Return when the window that is open at `now` ends; None where none is."""
+        if not self.is_on(now):
+            return None
+        if self.end is not None:
+            return self.end
+        assert self.from_time is not None
+        assert self.to_time is not None
+        local = now.astimezone(ZoneInfo(self.timezone))
+        over_midnight = self.from_time >= self.to_time and local.time() >= self.from_time
+        day = local.date() + timedelta(days=1) if over_midnight else local.date()
+        return datetime.combine(day, self.to_time, ZoneInfo(self.timezone)).astimezone(UTC)
 
     def until(self) -> str:
         """Say when the window ends, for a hint."""

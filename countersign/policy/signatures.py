@@ -70,6 +70,10 @@ class SignedContent:
     """Aware; bound to the microsecond."""
     not_before: datetime | None = None
     """Aware; bound to the microsecond."""
+    start: str = "when_approved"
+    """Who starts it: a worker when it is approved, or a person by hand."""
+    when_blocked: str = "end"
+    """What becomes of it when it is refused for a reason that passes: it ends, or waits."""
     required_signatures: int = 1
     description: str = ""
     blast_radius: Mapping[str, Any] = field(default_factory=dict)

@@ -16,9 +16,10 @@ from countersign.records.audit_events import Event
 from countersign.records.audit_sources import APPROVAL, SIGNATURE, STATUS, tell
 from countersign.records.database.identifiers import new_id
 from countersign.records.database.storable import clean, clean_json, told
-from countersign.records.states import ApprovalStatus, Decision, EventStatus, RiskLevel
+from countersign.records.states import ApprovalStatus, Decision, EventStatus, RiskLevel, Start, WhenBlocked
 from countersign.records.tables import Approval, Signature
 from countersign.records.timeline import add_event
+from countersign.texts import text as said
 
 ACTION_LIMIT = 20_000
 MOST_SIGNATURES = 20
@@ -44,6 +45,9 @@ CANCEL = text("""
     WHERE id = :approval_id AND status IN ('pending', 'approved')
     RETURNING incident_id
 """)
+
+# By the end of the id, which is its random part (ix_approval_end_of_id).
+ENDING_IN = text("SELECT id FROM approval WHERE right(id::text, 8) = :end ORDER BY id LIMIT 5")
 
 # Expire what is past its time, oldest first; rows that somebody is about to claim are left to the claim.
 EXPIRE_DUE = text("""
@@ -72,6 +76,8 @@ class NewApproval:
     matched_playbook_id: str | None = None
     expires_at: datetime | None = None
     not_before: datetime | None = None
+    start: Start = Start.WHEN_APPROVED
+    when_blocked: WhenBlocked = WhenBlocked.END
     metadata: Mapping[str, Any] = field(default_factory=dict)
     target: Mapping[str, Any] | None = None
     """Part of what is signed; None when the action's text says it all."""
@@ -132,7 +138,7 @@ def file_approval(session: Session, new: NewApproval, *, now: datetime) -> Appro
             incident_id=new.incident_id,
             type="approval_filed",
             status=EventStatus.INFO,
-            title="Approval requested",
+            title=said("timeline.requested"),
             description=new.description,
             actor=new.requested_by,
             actor_role="requester",
@@ -154,6 +160,11 @@ def get_approval(session: Session, approval_id: UUID) -> Approval:
     if found is None:
         raise NotFound(f"approval {approval_id} does not exist", hint="`countersign approvals list` shows all")
     return found
+
+
+def approvals_ending_in(session: Session, end: str) -> Sequence[UUID]:
+    """Return the approvals whose id ends in these 8 characters, a few at most."""
+    return list(session.execute(ENDING_IN, {"end": end}).scalars())
 
 
 def signatures_of(session: Session, approval_id: UUID) -> Sequence[Signature]:
@@ -217,7 +228,7 @@ def cancel_approval(session: Session, approval_id: UUID, *, by: str, reason: str
         incident_id=row.incident_id,
         type="approval_cancelled",
         status=EventStatus.WARNING,
-        title="Approval cancelled",
+        title=said("timeline.cancelled"),
         description=reason,
         actor=by,
         actor_role="requester",
@@ -256,7 +267,7 @@ def expire_due(session: Session, *, limit: int = 100) -> Sequence[UUID]:
             incident_id=row.incident_id,
             type="approval_expired",
             status=EventStatus.WARNING,
-            title="Approval expired",
+            title=said("timeline.expired"),
             actor="countersign",
             actor_role="system",
         )
@@ -281,7 +292,9 @@ def _decide(session: Session, approval: Approval, new: NewSignature) -> None:
         incident_id=approval.incident_id,
         type="approval_rejected" if rejected else "approval_signed",
         status=EventStatus.WARNING if rejected else EventStatus.INFO,
-        title="Rejected" if rejected else f"Signed, {given} of {approval.required_signatures}",
+        title=said("timeline.rejected")
+        if rejected
+        else said("timeline.signed", given=given, needed=approval.required_signatures),
         description=new.comment,
         actor=new.signer,
         actor_role="approver",
@@ -311,6 +324,8 @@ def _values(new: NewApproval) -> dict[str, Any]:
         "matched_playbook_id": new.matched_playbook_id,
         "expires_at": new.expires_at,
         "not_before": new.not_before,
+        "start": new.start,
+        "when_blocked": new.when_blocked,
         "details": clean_json(new.metadata),
         "target": clean_json(new.target),
         "parameters": clean_json(new.parameters),

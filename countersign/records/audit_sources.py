@@ -77,7 +77,7 @@ APPROVAL = Source(
     # An incident may be linked later.
     told=(
         *_columns("action description risk_level requested_by required_signatures blast_radius"),
-        *_columns("matched_playbook_id details target parameters"),
+        *_columns("matched_playbook_id details target parameters start when_blocked"),
         _moment("record.expires_at"),
         _moment("record.not_before"),
         _moment("record.created_at"),
@@ -95,7 +95,8 @@ STATUS = Source(
     told=("record.status",),
     facts=(_status(of="record.id"),),
     must="record.status = 'expired' OR (record.status = 'cancelled' AND NOT EXISTS"
-    " (SELECT FROM execution WHERE approval_id = record.id AND NOT dry_run AND rolls_back IS NULL))",
+    " (SELECT FROM execution WHERE approval_id = record.id AND NOT dry_run AND rolls_back IS NULL"
+    " AND outcome IS DISTINCT FROM 'postponed'))",
 )
 
 SIGNATURE = Source(

@@ -26,9 +26,11 @@ from countersign.records.tables import Execution
 # the others wait for its row lock, then find the condition no longer true.
 CLAIM = text("""
     WITH taken AS (
-        UPDATE approval SET status = 'executing', updated_at = clock_timestamp()
+        UPDATE approval SET status = 'executing', updated_at = clock_timestamp(),
+                            waiting_until = NULL, waiting_reason = NULL
         WHERE id = :approval_id AND status = 'approved' AND (expires_at IS NULL OR expires_at > clock_timestamp())
           AND (not_before IS NULL OR not_before <= clock_timestamp())
+          AND (parameters->>'reading' = 'observation' OR NOT (SELECT is_on FROM control WHERE name = 'kill_switch'))
         RETURNING id
     )
     INSERT INTO execution (id, approval_id, dry_run, fence, worker, flow_run_id, started_at, lease_until)
@@ -55,10 +57,13 @@ STATE = text("""
            approval.expires_at <= clock_timestamp() AS is_expired,
            approval.not_before, approval.not_before > clock_timestamp() AS is_early,
            execution.id, execution.fence, execution.worker, execution.flow_run_id, execution.lease_until,
-           execution.lease_until <= clock_timestamp() AS is_abandoned, execution.outcome
-    FROM approval LEFT JOIN execution
+           execution.lease_until <= clock_timestamp() AS is_abandoned, execution.outcome,
+           parameters->>'reading' IS DISTINCT FROM 'observation'
+           AND control.is_on AS is_switched_off, control.reason || ' (' || control.changed_by || ')' AS switch_reason
+    FROM control, approval LEFT JOIN execution
       ON execution.approval_id = approval.id AND NOT execution.dry_run AND execution.rolls_back IS NULL
-    WHERE approval.id = :approval_id
+         AND execution.outcome IS DISTINCT FROM 'postponed'
+    WHERE approval.id = :approval_id AND control.name = 'kill_switch'
 """)
 
 # A dry run claims nothing: it has an execution of its own and can have no effect.
@@ -101,7 +106,7 @@ class ClaimResult(StrEnum):
     FINISHED = "finished"
     """It has its outcome."""
     NOT_CLAIMABLE = "not_claimable"
-    """It is not approved, or expired; `reason` says which."""
+    """It is not approved, or expired, or the kill switch is on; `reason` says which."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,6 +127,8 @@ class Claim:
     """Set for FINISHED."""
     reason: str | None = None
     """A sentence, for NOT_CLAIMABLE."""
+    switched_off: bool = False
+    """Whether the kill switch is what keeps it from being claimed."""
 
 
 def claim(
@@ -227,13 +234,29 @@ def _lost(approval_id: UUID, state: Row[tuple[object, ...]]) -> Claim | None:
             lease_until=state.lease_until,
             outcome=None if state.outcome is None else Outcome(state.outcome),
         )
-    if status is ApprovalStatus.APPROVED and not state.is_expired and not state.is_early:
+    if (
+        status is ApprovalStatus.APPROVED
+        and not state.is_expired
+        and not state.is_early
+        and not state.is_switched_off
+    ):
         return None
     reason = f"the approval is {status}" + (f": {state.rejection_reason}" if state.rejection_reason else "")
     if status is ApprovalStatus.APPROVED:
-        reason = (
-            f"the approval expired at {state.expires_at.isoformat()}"
-            if state.is_expired
-            else f"the approval may not be started before {state.not_before.isoformat()}"
-        )
-    return Claim(result=ClaimResult.NOT_CLAIMABLE, approval_id=approval_id, status=status, reason=reason)
+        reason = _not_yet(state)
+    return Claim(
+        result=ClaimResult.NOT_CLAIMABLE,
+        approval_id=approval_id,
+        status=status,
+        reason=reason,
+        switched_off=status is ApprovalStatus.APPROVED and bool(state.is_switched_off) and not state.is_expired,
+    )
+
+
+def _not_yet(state: Row[tuple[object, ...]]) -> str:
+    """Why nobody may claim what is approved."""
+    if state.is_expired:
+        return f"the approval expired at {state.expires_at.isoformat()}"
+    if state.is_early:
+        return f"the approval may not be started before {state.not_before.isoformat()}"
+    return f"the kill switch is on: {state.switch_reason}"

@@ -23,6 +23,8 @@ class Outcome(StrEnum):
     DRY_RUN = "dry_run"
     """Everything but the effect went through."""
     CANCELLED = "cancelled"
+    POSTPONED = "postponed"
+    """Something that passes stood in the way before anything was sent; the approval waits and is tried again."""
 
     @property
     def is_success(self) -> bool:
@@ -39,6 +41,8 @@ def approval_status_after(outcome: Outcome) -> ApprovalStatus | None:
             return ApprovalStatus.FAILED
         case Outcome.CANCELLED:
             return ApprovalStatus.CANCELLED
+        case Outcome.POSTPONED:
+            return ApprovalStatus.APPROVED
         case Outcome.DRY_RUN:
             return None
         case _:
@@ -61,7 +65,7 @@ def event_status_of(outcome: Outcome) -> EventStatus:
             return EventStatus.SUCCESS
         case Outcome.DRY_RUN:
             return EventStatus.INFO
-        case Outcome.BLOCKED | Outcome.CANCELLED | Outcome.UNKNOWN:
+        case Outcome.BLOCKED | Outcome.CANCELLED | Outcome.UNKNOWN | Outcome.POSTPONED:
             return EventStatus.WARNING
         case Outcome.FAILED | Outcome.PARSE_FAILURE:
             return EventStatus.ERROR
@@ -71,7 +75,7 @@ def event_status_of(outcome: Outcome) -> EventStatus:
 
 def reason_for(outcome: Outcome, error: str | None) -> str | None:
     """Return the approval's `rejection_reason`: why it was not executed as approved, None after a success."""
-    if outcome.is_success:
+    if outcome.is_success or outcome is Outcome.POSTPONED:
         return None
     why = error or "no reason was recorded"
     match outcome:

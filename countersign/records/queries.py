@@ -16,11 +16,12 @@ from countersign.errors import NotFound
 from countersign.records.states import ApprovalStatus
 from countersign.records.tables import Approval, Execution
 
-# Executions that took a target since a moment, other than one's own (ix_target_hold_target_key_acquired_at). A dry
-# run takes it too, and is no action on it.
+# Executions that took a target since a moment, other than one's own (ix_target_hold_target_key_acquired_at). A dry run
+# takes it too, and so does one that was put off before anything was sent: neither is an action on it.
 RECENT_EXECUTIONS = text("""
     SELECT count(DISTINCT target_hold.execution_id)
     FROM target_hold JOIN execution ON execution.id = target_hold.execution_id AND NOT execution.dry_run
+     AND execution.outcome IS DISTINCT FROM 'postponed'
     WHERE target_hold.target_key = :target_key AND target_hold.acquired_at >= :since
       AND target_hold.execution_id IS DISTINCT FROM :except_for
 """)
@@ -29,16 +30,21 @@ RECENT_EXECUTIONS = text("""
 RECENT_TIMES = text("""
     SELECT min(target_hold.acquired_at)
     FROM target_hold JOIN execution ON execution.id = target_hold.execution_id AND NOT execution.dry_run
+     AND execution.outcome IS DISTINCT FROM 'postponed'
     WHERE target_hold.target_key = :target_key AND target_hold.acquired_at >= :since
       AND target_hold.execution_id IS DISTINCT FROM :except_for
     GROUP BY target_hold.execution_id ORDER BY 1
 """)
 
-# Approved, and nobody has started them (ix_approval_waiting_updated_at).
+# Approved, due, and nobody has started them (ix_approval_waiting_updated_at). What waits after a run that was put off
+# is due at its time, whoever had started that.
 NEVER_STARTED = text("""
-    SELECT id, updated_at FROM approval
-    WHERE status = 'approved' AND (not_before IS NULL OR not_before <= clock_timestamp())
-      AND updated_at < clock_timestamp() - make_interval(secs => :older_than_seconds)
+    SELECT id, greatest(updated_at, waiting_until, not_before) AS since FROM approval
+    WHERE status = 'approved'
+      AND CASE WHEN waiting_until IS NOT NULL THEN waiting_until <= clock_timestamp()
+               ELSE (:by_hand OR start = 'when_approved')
+                AND updated_at < clock_timestamp() - make_interval(secs => :older_than_seconds) END
+      AND (not_before IS NULL OR not_before <= clock_timestamp())
       AND (expires_at IS NULL OR expires_at > clock_timestamp())
     ORDER BY updated_at LIMIT :limit
 """)
@@ -69,7 +75,7 @@ class Waiting:
 
     approval_id: UUID
     since: datetime
-    """When it was approved."""
+    """When it was approved, or when its time came."""
 
 
 @dataclass(frozen=True)
@@ -93,8 +99,8 @@ def get_execution(session: Session, execution_id: UUID) -> Execution:
 
 
 def execution_of(session: Session, approval_id: UUID) -> Execution | None:
-    """Return the approval's one execution that can have an effect, None before it is claimed."""
-    effective = text("NOT dry_run AND rolls_back IS NULL")
+    """Return the approval's one execution that can have an effect, None before it is claimed and while it waits."""
+    effective = text("NOT dry_run AND rolls_back IS NULL AND outcome IS DISTINCT FROM 'postponed'")
     query = select(Execution).where(col(Execution.approval_id) == approval_id, effective)
     return session.exec(query.execution_options(populate_existing=True)).one_or_none()
 
@@ -135,14 +141,18 @@ def recent_executions_at(
 
 
 def never_started(session: Session, *, older_than_seconds: float = 60, limit: int = 100) -> Sequence[UUID]:
-    """Return approvals that were approved that long ago and that nobody has claimed, oldest first."""
+    """Return approvals that are due, were approved that long ago and that nobody has claimed, oldest first."""
     return [found.approval_id for found in waiting(session, older_than_seconds=older_than_seconds, limit=limit)]
 
 
-def waiting(session: Session, *, older_than_seconds: float = 60, limit: int = 100) -> Sequence[Waiting]:
-    """Return what `never_started` returns, with the time since when each has been waiting."""
-    asked = {"older_than_seconds": older_than_seconds, "limit": limit}
-    return [Waiting(row.id, row.updated_at) for row in session.execute(NEVER_STARTED, asked)]
+def waiting(
+    session: Session, *, older_than_seconds: float = 60, limit: int = 100, by_hand: bool = False
+) -> Sequence[Waiting]:
+    """Return what `never_started` returns, with the time since when each has been waiting; with `by_hand` also those
+    that a person is to start.
+    """
+    asked = {"older_than_seconds": older_than_seconds, "limit": limit, "by_hand": by_hand}
+    return [Waiting(row.id, row.since) for row in session.execute(NEVER_STARTED, asked)]
 
 
 def open_by_status(session: Session) -> dict[ApprovalStatus, int]:

@@ -22,6 +22,7 @@ from countersign.records.owned import Owned, refused_write
 from countersign.records.second_looks import LOOK_AGAIN_SECONDS
 from countersign.records.tables import Execution
 from countersign.records.timeline import add_event
+from countersign.texts import text as said
 
 # Give the execution its outcome, if it is ours and has none.
 SETTLE = text("""
@@ -39,20 +40,22 @@ APPROVAL_FOLLOWS = text("""
     WHERE id = :approval_id AND status = 'executing'
 """)
 
+# The claim is given back: the approval waits, each time for twice as long as the time before, or until `not_before`
+# is the soonest that makes sense.
+APPROVAL_WAITS = text("""
+    UPDATE approval
+    SET status = 'approved', updated_at = clock_timestamp(), tries = tries + 1, waiting_reason = :reason,
+        waiting_until = greatest(
+            clock_timestamp() + make_interval(secs => least(:first * 2.0 ^ least(tries, 20), :longest)),
+            CAST(:soonest AS timestamptz)
+        )
+    WHERE id = :approval_id AND status = 'executing'
+""")
+FIRST_WAIT_SECONDS = 5.0
+LONGEST_WAIT_SECONDS = 600.0
+
 # Whom the timeline event is about.
 ABOUT = text("SELECT incident_id, risk_level FROM approval WHERE id = :approval_id")
-
-TITLES: Mapping[Outcome, str] = {
-    Outcome.SUCCESS: "Executed",
-    Outcome.FAILED: "Execution failed",
-    Outcome.PARSE_FAILURE: "The action could not be read; nothing was executed",
-    Outcome.NO_ACTION: "Observation only; nothing to execute",
-    Outcome.INVESTIGATED: "Investigated; nothing was changed",
-    Outcome.BLOCKED: "Blocked before the effect; nothing was executed",
-    Outcome.UNKNOWN: "Outcome unknown; a person has to look at the target",
-    Outcome.DRY_RUN: "Dry run; nothing was changed",
-    Outcome.CANCELLED: "Cancelled before the effect; nothing was executed",
-}
 
 
 @dataclass(frozen=True)
@@ -83,11 +86,12 @@ def settle(
     description: str | None = None,
     steps: Sequence[NewStep] = (),
     look_again: bool = False,
+    soonest: datetime | None = None,
 ) -> Settled:
     """Give the execution its outcome: approval, timeline, operation log and target holds follow in this transaction.
 
     So do the rows of `steps`, which have to happen afterwards. With `look_again` the target is asked again for a
-    while: a request of it may still take effect.
+    while: a request of it may still take effect. What is postponed is tried again later, not before `soonest`.
 
     Settling again with the same outcome returns the first one. Raises StaleFence when somebody else owns the
     execution, or when it is settled differently. Too long an `error` or `stderr` is shortened.
@@ -113,7 +117,10 @@ def settle(
         return _settled(execution, first=False)
     assert execution is not None
     effective = not execution.dry_run and execution.rolls_back is None
-    if effective and (status := approval_status_after(outcome)) is not None:
+    if outcome is Outcome.POSTPONED:
+        waits = {"first": FIRST_WAIT_SECONDS, "longest": LONGEST_WAIT_SECONDS, "soonest": soonest}
+        session.execute(APPROVAL_WAITS, {"approval_id": execution.approval_id, "reason": error or "", **waits})
+    elif effective and (status := approval_status_after(outcome)) is not None:
         session.execute(
             APPROVAL_FOLLOWS,
             {"approval_id": execution.approval_id, "status": status.value, "reason": reason_for(outcome, error)},
@@ -137,7 +144,7 @@ def settle(
         incident_id=about.incident_id,
         type=_event_type(execution),
         status=event_status_of(outcome),
-        title=title or TITLES[outcome],
+        title=title or said(f"settled.{outcome.value}"),
         description=description if description is not None else error or "",
         actor=actor,
         actor_role="executor",

@@ -14,6 +14,24 @@ class ApprovalStatus(StrEnum):
     FAILED = "failed"
 
 
+class Start(StrEnum):
+    """Who starts an approval."""
+
+    WHEN_APPROVED = "when_approved"
+    """A worker, as soon as the last signature is there and `not_before` has come."""
+    BY_HAND = "by_hand"
+    """Whoever triggers it."""
+
+
+class WhenBlocked(StrEnum):
+    """What becomes of an approval that is refused for a reason that passes: a freeze, a limit, a held target."""
+
+    END = "end"
+    """It ends as blocked."""
+    WAIT = "wait"
+    """It waits, and is tried again until it expires."""
+
+
 class RiskLevel(StrEnum):
     LOW = "low"
     MEDIUM = "medium"

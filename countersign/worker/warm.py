@@ -33,6 +33,7 @@ from countersign.worker.orphans import owner_of, settle, settle_orphans, unfinis
 from countersign.worker.results import refuse_results
 from countersign.worker.sealing import keep_sealing
 from countersign.worker.source import FlowSource
+from countersign.worker.starting import keep_starting
 from countersign.worker.telling import tell_refused
 from countersign.worker.tokens import share_token
 from countersign.worker.wakeup import Wakeup
@@ -94,6 +95,7 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResul
                 services.start_soon(self._watch_cancellations)
                 services.start_soon(self._poll)
                 services.start_soon(keep_sealing, self._logger)
+                services.start_soon(keep_starting, self._logger)
                 printer(f"Worker {self.name!r} started!")
                 await self._stop.wait()
                 services.cancel_scope.cancel()

@@ -24,7 +24,7 @@ from countersign.policy.signers import is_auto_approved
 from countersign.records.approvals import get_approval
 from countersign.records.database.engine import transaction
 from countersign.records.queries import execution_of, executions_of
-from countersign.records.states import StepStatus
+from countersign.records.states import Start, StepStatus
 from countersign.records.tables import Approval
 from countersign.secret_files import read_secret_file
 from countersign.worker.tokens import share_token
@@ -65,6 +65,8 @@ def file_and_sign(services: Services, household: Household, case: Case, action: 
         requested_by=case.requested_by,
         description=f"Demonstration: {case.name}",
         risk_level=case.risk,
+        # The demonstration starts each of them through the deployment, as an approval system does.
+        start=Start.BY_HAND,
         expires_at=now + timedelta(hours=1) if case.twist is not Twist.EXPIRED else now + timedelta(seconds=2),
     )
     with transaction(services.engine) as session:

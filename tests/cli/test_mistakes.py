@@ -141,13 +141,15 @@ def test_running_what_nobody_signed_or_filed_starts_nothing_and_says_what_is_mis
     assert "does not exist" in error
 
 
-def test_the_list_shows_whole_ids_however_narrow_the_terminal_is(
+def test_the_list_shows_ids_that_commands_take_however_narrow_the_terminal_is(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], database_url: str
 ) -> None:
     monkeypatch.setenv("COUNTERSIGN_DATABASE_URL", database_url)
     monkeypatch.setenv("COLUMNS", "40")
     approval_id = filed(monkeypatch, capsys)
-    assert approval_id in said(monkeypatch, capsys, "approvals", "list")
+    short = approval_id[-8:]
+    assert said(monkeypatch, capsys, "approvals", "list").splitlines()[1].split()[0] == short
+    assert '"id": "' + approval_id in said(monkeypatch, capsys, "approvals", "show", short, "--json")
 
 
 def test_the_kill_switch_does_not_need_prefect(

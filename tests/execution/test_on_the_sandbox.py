@@ -162,8 +162,11 @@ def test_the_kill_switch_blocks(office: Office) -> None:
     approval_id = office.approved(RESTART)
     with transaction(office.services.engine) as session:
         set_kill_switch(session, True, by="alice", reason="incident 7")
-    report = refused(office, approval_id, code="kill_switch")
+    report = office.run(approval_id)
+    assert (report.outcome, report.code, office.cluster.requests) == ("blocked", "kill_switch", [])
     assert "incident 7" in report.message
+    with transaction(office.services.engine) as session:
+        assert get_approval(session, approval_id).status is ApprovalStatus.APPROVED
 
 
 def test_the_kill_switch_is_read_again_immediately_before_the_effect(office: Office) -> None:

@@ -83,7 +83,8 @@ def test_a_freeze_stops_changes_in_its_scope_only() -> None:
     frozen = policy(freeze_windows=[FROZEN | {"namespaces": ["prod"]}])
     with pytest.raises(PolicyRefused, match="a freeze is on: inventory") as caught:
         enforce(check_request(frozen, RESTART, NOW))
-    assert caught.value.hint == "run it after 14:00 UTC"
+    assert caught.value.hint == "file it again after 14:00 UTC, or have it wait: --wait-for-window"
+    assert (caught.value.passing, caught.value.passes_at) == (True, NOW.replace(hour=14, minute=0, second=0))
     enforce(check_request(frozen, replace(RESTART, namespace="staging"), NOW))
     enforce(check_request(frozen, replace(RESTART, operation="investigate"), NOW))
     enforce(check_request(frozen, RESTART, NOW.replace(hour=14)))

@@ -30,7 +30,8 @@ def test_the_signed_bytes_are_the_five_documented_lines() -> None:
     text = (
         '{"action":"kubectl get pods","blast_radius":{"share":{"decimal":"0.25"}},"description":"",'
         '"expires_at":"2026-01-02T11:00:00.000000Z","incident":null,"metadata":{},"not_before":null,"parameters":{},'
-        '"playbook":null,"requested_by":"dora","required_signatures":1,"risk_level":"low","target":null}'
+        '"playbook":null,"requested_by":"dora","required_signatures":1,"risk_level":"low",'
+        '"start":"when_approved","target":null,"when_blocked":"end"}'
     )
     assert content.hash == sha256(text.encode()).hexdigest()
     assert (

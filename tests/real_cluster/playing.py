@@ -126,7 +126,7 @@ class Stage:
             self.admin(*shlex.split(words.fill(command)))
 
     def _filed_and_signed(self, case: Case, words: Words, desk: Desk) -> str:
-        asked = ["--by", self.requester, "--risk", case.risk, "--description", case.name, "--json"]
+        asked = ["--by", self.requester, "--risk", case.risk, "--description", case.name, "--json", "--by-hand"]
         asked += ["--cluster", case.cluster] if case.cluster else []
         filed = desk("approvals", "file", words.fill(case.action), *asked)
         approval = str(filed.json()["id"])

@@ -16,6 +16,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 from sqlalchemy import Engine, text
+from sqlalchemy.exc import IntegrityError
 
 from countersign.errors import KillSwitchOn, StaleFence
 from countersign.records.approvals import get_approval
@@ -35,7 +36,7 @@ from tests.records.builders import approved, claims, end_lease, unsealed
 pytestmark = pytest.mark.all_rights
 
 WORKERS = st.integers(0, 2)
-OUTCOMES = st.sampled_from([outcome for outcome in Outcome if outcome is not Outcome.DRY_RUN])
+OUTCOMES = st.sampled_from([one for one in Outcome if one not in (Outcome.DRY_RUN, Outcome.POSTPONED)])
 
 
 def machine(engine: Engine) -> type[RuleBasedStateMachine]:
@@ -50,10 +51,14 @@ def machine(engine: Engine) -> type[RuleBasedStateMachine]:
                     text("UPDATE target_hold SET released_at = clock_timestamp() WHERE released_at IS NULL")
                 )
             self.approval_id = approved(engine)
+            self.former: list[Owned] = []
+            self.killed = False
+            self.begin_anew()
+
+        def begin_anew(self) -> None:
             self.known: dict[int, Owned] = {}
             self.fence = 0
             self.leased = False
-            self.killed = False
             self.outcome: Outcome | None = None
             self.plan: int | None = None
             self.sent: list[tuple[int, int]] = []
@@ -70,6 +75,8 @@ def machine(engine: Engine) -> type[RuleBasedStateMachine]:
                 assert (answer.result, answer.outcome) == (ClaimResult.FINISHED, self.outcome)
             elif self.leased:
                 assert answer.result is ClaimResult.HELD
+            elif not self.fence and self.killed:
+                assert answer.result is ClaimResult.NOT_CLAIMABLE
             else:
                 assert answer.result is (ClaimResult.TAKEN_OVER if self.fence else ClaimResult.CLAIMED)
                 assert answer.owned is not None
@@ -89,7 +96,7 @@ def machine(engine: Engine) -> type[RuleBasedStateMachine]:
             self.owner_falls_silent()
             self.claim(worker)
 
-        @precondition(lambda self: self.fence and not self.killed)
+        @precondition(lambda self: not self.killed)
         @rule()
         def switch_on(self) -> None:
             self.switch(True)
@@ -184,9 +191,36 @@ def machine(engine: Engine) -> type[RuleBasedStateMachine]:
             assert done.first is not repeated
             self.outcome, self.held = outcome, False
 
+        @precondition(lambda self: self.known and self.outcome is None)
+        @rule(data=st.data())
+        def postpones(self, data: st.DataObject) -> None:
+            worker = data.draw(st.sampled_from(sorted(self.known)))
+            mine = self.known[worker]
+            expected: type[Exception] | None = None if self.newest(worker) else StaleFence
+            if expected is None and len(self.sent) > self.kept_back:
+                expected = IntegrityError
+            if expected:
+                with pytest.raises(expected), transaction(engine) as session:
+                    settle(session, mine, outcome=Outcome.POSTPONED, error="e", report={})
+                return
+            with transaction(engine) as session:
+                settle(session, mine, outcome=Outcome.POSTPONED, error="e", report={})
+            self.former += self.known.values()
+            self.begin_anew()
+
+        @precondition(lambda self: self.former)
+        @rule(data=st.data())
+        def a_former_owner_writes(self, data: st.DataObject) -> None:
+            mine = data.draw(st.sampled_from(self.former))
+            with pytest.raises((StaleFence, KillSwitchOn)), transaction(engine) as session:
+                record_intent(session, mine, step="1", attempt=1, payload={}, sealing=unsealed)
+
         @invariant()
         def the_record_tells_what_happened(self) -> None:
             if not getattr(self, "fence", 0):
+                if hasattr(self, "approval_id"):
+                    with transaction(engine) as session:
+                        assert get_approval(session, self.approval_id).status == "approved"
                 return
             with transaction(engine) as session:
                 execution = get_execution(session, next(iter(self.known.values())).execution_id)

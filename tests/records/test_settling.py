@@ -44,8 +44,10 @@ def test_every_outcome_reaches_approval_log_and_timeline(engine: Engine, outcome
         last = events_of(session, approval_id=done.approval_id)[-1]
         execution = get_execution(session, mine.execution_id)
     assert approval.status is approval_status_after(outcome)
-    assert (approval.rejection_reason is None) == outcome.is_success
-    assert error is None or error in (approval.rejection_reason or "")
+    waits = outcome is Outcome.POSTPONED
+    assert (approval.rejection_reason is None) == (outcome.is_success or waits)
+    assert error is None or error in (approval.rejection_reason or approval.waiting_reason or "")
+    assert waits == (approval.waiting_until is not None)
     assert log is not None
     assert log.status is log_status_after(outcome, dry_run=False)
     assert (log.operation_type, log.target, log.namespace, log.attempts) == ("scale", "Deployment a/api", "a", 2)

@@ -6,11 +6,12 @@ import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
 from pydantic import SecretStr
+from sqlalchemy import text
 
 from countersign.execution.decisions import sign_approval
 from countersign.execution.filing import Request, file_request
@@ -45,6 +46,9 @@ print("REPORT " + asyncio.run(execute_approval(sys.argv[1])).model_dump_json())
 """
 
 
+AGE = text("UPDATE approval SET updated_at = updated_at - :ago WHERE id = :id")
+
+
 @dataclass(frozen=True)
 class Office:
     """An approval system beside a running stack."""
@@ -56,14 +60,18 @@ class Office:
     household: Household
     deployment: str
 
-    def approved(self, action: str, *, risk: str = "medium") -> UUID:
+    def approved(
+        self, action: str, *, risk: str = "medium", start: str = "by_hand", ago: timedelta = timedelta()
+    ) -> UUID:
+        """File and sign a request, `ago`; the tests start it, unless a worker is to."""
         with transaction(self.services.engine) as session:
-            request = Request(action=action, requested_by="carol", risk_level=risk)
+            request = Request(action=action, requested_by="carol", risk_level=risk, start=start)
             filed = file_request(session, request, policy=self.services.policy, now=datetime.now(UTC))
             approval = filed.approval
             for name in PEOPLE[: approval.required_signatures]:
                 key = self.household.keys[name]
                 sign_approval(session, self.services, approval, signer=name, key=key, decision=Decision.APPROVE)
+            session.execute(AGE, {"ago": ago, "id": approval.id})
             return approval.id
 
     def trigger(self, approval_id: UUID, **parameters: object) -> str:

@@ -82,7 +82,7 @@ class Ended:
 def approved(office: Office, action: str, *, requested_by: str = ADMINISTRATOR) -> UUID:  # noqa: F811
     services, household = office.services, office.household
     with transaction(services.engine) as session:
-        request = Request(action=action, requested_by=requested_by, risk_level="medium")
+        request = Request(action=action, requested_by=requested_by, risk_level="medium", start="by_hand")
         approval = file_request(session, request, policy=services.policy, now=datetime.now(UTC)).approval
         for name in PEOPLE[: approval.required_signatures]:
             key = household.keys[name]

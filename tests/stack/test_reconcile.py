@@ -14,7 +14,6 @@ from uuid import UUID
 
 import pytest
 from prefect.settings import temporary_settings
-from sqlalchemy import text
 
 from countersign.errors import OutcomeUnknown
 from countersign.execution.run import Run
@@ -98,12 +97,8 @@ def test_what_a_killed_worker_was_performing_is_settled_with_one_effect(office: 
 
 
 def test_an_approval_that_nobody_started_is_started(office: Office) -> None:
-    approval_id = office.approved("kubectl label deployment/web forgotten=no -n prod")
-    with transaction(office.services.engine) as session:
-        session.execute(
-            text("UPDATE approval SET updated_at = updated_at - :age WHERE id = :id"),
-            {"age": timedelta(minutes=2), "id": approval_id},
-        )
+    action = "kubectl label deployment/web forgotten=no -n prod"
+    approval_id = office.approved(action, start="when_approved", ago=timedelta(minutes=2))
     reconciled(office, lambda: status(office, approval_id) is ApprovalStatus.EXECUTED)
     assert len(office.cluster.requests().mutations()) == 1
     artifact = office.api.http.post(
@@ -111,6 +106,15 @@ def test_an_approval_that_nobody_started_is_started(office: Office) -> None:
         json={"artifacts": {"key": {"any_": ["reconciliation"]}}},
     ).json()
     assert any(str(approval_id) in str(each["data"]) for each in artifact)
+
+
+def test_the_last_signature_has_a_worker_start_it(office: Office) -> None:
+    approval_id = office.approved("kubectl label deployment/web signed=yes -n prod", start="when_approved")
+    give_up = time.monotonic() + PATIENCE
+    while status(office, approval_id) is not ApprovalStatus.EXECUTED:
+        assert time.monotonic() < give_up, "nobody started it"
+        time.sleep(0.1)
+    assert len(office.cluster.requests().mutations()) == 1
 
 
 def test_a_run_that_a_person_cancelled_before_it_began_is_not_started_again(office: Office) -> None:

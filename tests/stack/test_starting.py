@@ -15,8 +15,8 @@ from prefect.states import Crashed
 from countersign.local.stack import Stack
 from countersign.texts import text
 from countersign.worker.orphans import owner_of
+from countersign.worker.run_starter import RUNS_PER_TRY, Starter, start_once
 from countersign.worker.warm import WarmWorker
-from flows.starting import RUNS_PER_TRY, Starter, start_once
 from tests.stack.api import Api, client_settings
 from tests.stack.declaring import PROBES
 

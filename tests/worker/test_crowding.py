@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prefect.client.schemas.objects import FlowRun
 
+from countersign.worker.run_starter import in_time
 from flows.crowding import is_first
-from flows.starting import in_time
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 

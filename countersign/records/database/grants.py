@@ -33,7 +33,10 @@ GRANTS: Mapping[str, Grant] = {
     "alembic_version": Grant("is read at every start", insert=False),
     "approval": Grant(
         "what was asked for and signed stays; it moves on, and gets the incident that it belongs to",
-        update=("status", "rejection_reason", "updated_at", "incident_id"),
+        update=(
+            *("status", "rejection_reason", "updated_at", "incident_id"),
+            *("tries", "waiting_until", "waiting_reason"),
+        ),
     ),
     "audit_checkpoint": Grant(_TRAIL),
     "audit_event": Grant("rows are added by audit_append, which hashes them itself", insert=False),

@@ -8,7 +8,7 @@ from sqlalchemy import Boolean, CheckConstraint, Computed, Index, Integer, Small
 from sqlmodel import Column, Field
 
 from countersign.records.database.identifiers import new_id
-from countersign.records.states import ApprovalStatus, Decision, RiskLevel
+from countersign.records.states import ApprovalStatus, Decision, RiskLevel, Start, WhenBlocked
 from countersign.records.tables.columns import (
     Record,
     check_length,
@@ -30,6 +30,10 @@ class Approval(Record, table=True):
     __table_args__ = (
         check_one_of("status", ApprovalStatus),
         check_one_of("risk_level", RiskLevel),
+        check_one_of("start", Start),
+        check_one_of("when_blocked", WhenBlocked),
+        CheckConstraint("tries >= 0", name="tries_positive"),
+        CheckConstraint("(waiting_until IS NULL) = (waiting_reason IS NULL)", name="waiting_has_reason"),
         check_length("action", 20_000),
         CheckConstraint("required_signatures BETWEEN 1 AND 20", name="required_signatures_range"),
         CheckConstraint("not_before < expires_at", name="starts_before_it_expires"),
@@ -44,6 +48,7 @@ class Approval(Record, table=True):
             "expires_at",
             postgresql_where=text("status IN ('pending', 'approved') AND expires_at IS NOT NULL"),
         ),
+        Index("ix_approval_end_of_id", text("right(id::text, 8)")),
         Index("ix_approval_waiting_updated_at", "updated_at", postgresql_where=text("status = 'approved'")),
     )
 
@@ -60,6 +65,13 @@ class Approval(Record, table=True):
     expires_at: datetime | None = Field(default=None, sa_column=moment(null=True))
     not_before: datetime | None = Field(default=None, sa_column=moment(null=True))
     """Nobody starts it before; None is no limit."""
+    start: Start = Field(default=Start.WHEN_APPROVED, sa_column=one_of(Start, default=Start.WHEN_APPROVED))
+    when_blocked: WhenBlocked = Field(default=WhenBlocked.END, sa_column=one_of(WhenBlocked, default=WhenBlocked.END))
+    tries: int = Field(default=0, sa_column=Column(Integer(), nullable=False, server_default=text("0")))
+    """How many runs of it were put off."""
+    waiting_until: datetime | None = Field(default=None, sa_column=moment(null=True))
+    """When it is tried again, after a run that was put off; None where none was, or one is under way."""
+    waiting_reason: str | None = Field(default=None, sa_column=words(null=True))
     details: dict[str, Any] = Field(default_factory=dict, sa_column=document())
     """The request's `metadata` (a name that SQLAlchemy keeps for itself)."""
     target: dict[str, Any] | None = Field(default=None, sa_column=document(null=True))

@@ -37,6 +37,10 @@ class Execution(Record, table=True):
         CheckConstraint("fence >= 1", name="fence_positive"),
         CheckConstraint("(outcome IS NULL) = (settled_at IS NULL)", name="settled_has_outcome"),
         CheckConstraint("outcome IS DISTINCT FROM 'dry_run' OR dry_run", name="dry_run_outcome"),
+        CheckConstraint(
+            "outcome IS DISTINCT FROM 'postponed' OR (NOT dry_run AND rolls_back IS NULL)",
+            name="postponed_is_approved",
+        ),
         CheckConstraint("(plan IS NULL) = (plan_hash IS NULL)", name="plan_has_hash"),
         CheckConstraint("policy_number IS NULL OR policy_hash IS NOT NULL", name="policy_has_hash"),
         ForeignKeyConstraint(
@@ -49,7 +53,7 @@ class Execution(Record, table=True):
             "uq_execution_effective",
             "approval_id",
             unique=True,
-            postgresql_where=text("NOT dry_run AND rolls_back IS NULL"),
+            postgresql_where=text("NOT dry_run AND rolls_back IS NULL AND outcome IS DISTINCT FROM 'postponed'"),
         ),
         # It is taken back at most once.
         Index("uq_execution_rolls_back", "rolls_back", unique=True, postgresql_where=text("rolls_back IS NOT NULL")),

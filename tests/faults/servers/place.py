@@ -79,7 +79,13 @@ class Place:
     def approved(self, action: str, *, incident_id: str | None = None) -> UUID:
         """File `action` and have it signed."""
         with transaction(self.services.engine) as session:
-            request = Request(action=action, requested_by=ADMINISTRATOR, risk_level="medium", incident_id=incident_id)
+            request = Request(
+                action=action,
+                requested_by=ADMINISTRATOR,
+                risk_level="medium",
+                incident_id=incident_id,
+                start="by_hand",
+            )
             approval = file_request(session, request, policy=self.services.policy, now=datetime.now(UTC)).approval
             for name in PEOPLE[: approval.required_signatures]:
                 key = self.household.keys[name]

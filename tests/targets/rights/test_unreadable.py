@@ -6,8 +6,9 @@ import pytest
 
 from countersign.actions.operation import DeleteParameters, ScaleParameters, Verb
 from countersign.errors import PreflightRefused, TransientTargetError
-from countersign.policy.checks import decide_findings, enforce
+from countersign.policy.checks import enforce
 from countersign.policy.document import Policy
+from countersign.policy.findings import decide_findings
 from countersign.policy.loading import load_policy
 from countersign.targets.criteria import Case, Standing
 from countersign.targets.kubernetes.criteria import criteria

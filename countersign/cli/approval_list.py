@@ -1,0 +1,104 @@
+"""What a list of requests shows: one line each, with the outcome and the verdict of what was executed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlmodel import Session
+
+from countersign.masking import masked
+from countersign.records.approvals import signatures_of
+from countersign.records.evidence import evidence_of
+from countersign.records.queries import execution_of
+from countersign.records.rollbacks import rollback_of
+from countersign.records.states import Decision, EvidencePhase
+from countersign.records.tables import Approval
+from countersign.texts import text
+
+MINUTE, HOUR, DAY = 60, 3600, 86400
+
+
+@dataclass(frozen=True)
+class ApprovalRow:
+    """One request, and what became of it."""
+
+    approval: Approval
+    given: int
+    """Signatures that say yes."""
+    outcome: str | None
+    verdict: str | None
+    rolled_back: bool
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as JSON values, secrets masked."""
+        row = self.approval
+        return {
+            "id": str(row.id),
+            "status": row.status,
+            "risk_level": row.risk_level,
+            "action": masked(row.action),
+            "requested_by": row.requested_by,
+            "created_at": row.created_at.isoformat(),
+            "signatures": {"given": self.given, "needed": row.required_signatures},
+            "outcome": self.outcome,
+            "verdict": self.verdict,
+            "rolled_back": self.rolled_back,
+            "waiting_until": row.waiting_until.isoformat() if row.waiting_until else None,
+            "waiting_reason": row.waiting_reason and masked(row.waiting_reason),
+        }
+
+
+def short_id(identifier: UUID) -> str:
+    """Return the end of an identifier, which is its random part; every command takes it where only one has it."""
+    return identifier.hex[-8:]
+
+
+def approval_row(session: Session, approval: Approval) -> ApprovalRow:
+    """Return what a list shows of `approval`."""
+    execution = execution_of(session, approval.id)
+    found = evidence_of(session, execution.id).get(EvidencePhase.AFTER) if execution is not None else None
+    back = rollback_of(session, execution.id) if execution is not None else None
+    return ApprovalRow(
+        approval,
+        sum(row.decision == Decision.APPROVE for row in signatures_of(session, approval.id)),
+        execution.outcome.value if execution is not None and execution.outcome is not None else None,
+        found.verdict.value if found is not None and found.verdict is not None else None,
+        back is not None and back.outcome is not None and back.outcome.is_success,
+    )
+
+
+def list_lines(rows: Sequence[ApprovalRow], *, now: datetime) -> list[tuple[str, ...]]:
+    """Return the columns of a list with their heads, one line for each row."""
+    return [
+        ("id", "status", "signed", "outcome", "verdict", "age", "risk", "requested by", "action"),
+        *(_line(row, now) for row in rows),
+    ]
+
+
+def age(seconds: float) -> str:
+    """Return how long ago something was, as people say it: 40 s, 12 min, 5 h, 3 d."""
+    for unit, name in ((DAY, "d"), (HOUR, "h"), (MINUTE, "min")):
+        if seconds >= unit:
+            return f"{int(seconds // unit)} {name}"
+    return f"{max(0, int(seconds))} s"
+
+
+def _line(row: ApprovalRow, now: datetime) -> tuple[str, ...]:
+    approval = row.approval
+    verdict = text(f"verdict.{row.verdict}") if row.verdict else ""
+    if row.rolled_back:
+        verdict = text("state.rolled_back", verdict=verdict)
+    status = text("outcome.postponed") if approval.waiting_until else text(f"approval_status.{approval.status}")
+    return (
+        short_id(approval.id),
+        status,
+        f"{row.given}/{approval.required_signatures}",
+        text(f"outcome.{row.outcome}") if row.outcome else "",
+        verdict,
+        age((now - approval.created_at).total_seconds()),
+        text(f"risk.{approval.risk_level}"),
+        approval.requested_by,
+        masked(" ".join(approval.action.split())),
+    )

@@ -1,0 +1,82 @@
+"""`countersign approvals file`: what is asked for, and what it means."""
+
+import getpass
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+import typer
+
+from countersign.actions import read_action
+from countersign.cli.opened import open_for_commands
+from countersign.cli.rendering import print_reading
+from countersign.cli.screen import say, say_json, screen
+from countersign.execution.filing import Request, file_request
+from countersign.records.database.engine import transaction
+from countersign.records.states import RiskLevel, Start, WhenBlocked
+from countersign.texts import text
+
+
+def file(
+    action: Annotated[str, typer.Argument(help="The action, one line, e.g. 'kubectl rollout restart deploy/api'.")],
+    by: Annotated[str | None, typer.Option(help="Who asks; the login name unless said.")] = None,
+    description: Annotated[str, typer.Option(help="Why it should be done.")] = "",
+    risk: Annotated[RiskLevel, typer.Option(help="How much harm it could do.")] = RiskLevel.MEDIUM,
+    signatures: Annotated[int, typer.Option(help="Signatures needed; the policy may ask for more.")] = 1,
+    expires_in: Annotated[float | None, typer.Option(help="Minutes until the request expires.", min=0.1)] = None,
+    not_before: Annotated[
+        datetime | None, typer.Option(help="Start it no earlier, RFC 3339.", formats=["%Y-%m-%dT%H:%M:%S%z"])
+    ] = None,
+    by_hand: Annotated[
+        bool,
+        typer.Option("--by-hand", help="Nothing starts it but `approvals run`; else a worker does, once signed."),
+    ] = False,
+    wait_for_window: Annotated[
+        bool, typer.Option("--wait-for-window", help="A freeze, a limit or a held target lets it wait, not end.")
+    ] = False,
+    incident: Annotated[str | None, typer.Option(help="The incident it is for.")] = None,
+    playbook: Annotated[str | None, typer.Option(help="The playbook it comes from.")] = None,
+    cluster: Annotated[
+        str | None, typer.Option(help="The cluster it is for; the action's --context, else the default one.")
+    ] = None,
+    idempotency_key: Annotated[
+        str | None, typer.Option(help="The same key files one request, however often it is sent.")
+    ] = None,
+    as_is: Annotated[bool, typer.Option("--as-is", help="File it although it cannot be read.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """File a request to perform ACTION and print its id; say what the action means.
+
+    A selector (-l) is resolved to names now, by asking the cluster; the names are what is signed.
+    """
+    if not as_is:
+        # A typo is refused while whoever made it is there to mend it.
+        read_action(action)
+    services, now = open_for_commands(), datetime.now(UTC)
+    request = Request(
+        action=action,
+        requested_by=by or getpass.getuser(),
+        description=description,
+        risk_level=risk.value,
+        required_signatures=signatures,
+        incident_id=incident,
+        matched_playbook_id=playbook,
+        expires_at=None if expires_in is None else now + timedelta(minutes=expires_in),
+        not_before=not_before,
+        start=(Start.BY_HAND if by_hand else Start.WHEN_APPROVED).value,
+        when_blocked=(WhenBlocked.WAIT if wait_for_window else WhenBlocked.END).value,
+        idempotency_key=idempotency_key,
+        cluster=cluster,
+    )
+    with transaction(services.engine) as session:
+        filed = file_request(session, request, policy=services.policy, now=now, clusters=services.clusters)
+    if as_json:
+        say_json({"id": str(filed.approval.id), **filed.reading})
+        return
+    say(filed.approval.id)
+    errors = screen(stderr=True)
+    print_reading(errors, filed.reading)
+    if filed.selected is not None:
+        said = text("hint.selected", selector=filed.selected.selector, count=len(filed.selected.names))
+        errors.print(said, style="yellow", markup=False)
+    if filed.reading["reading"] == "refused":
+        errors.print(text("hint.unparsable"), style="yellow", markup=False)

@@ -1,0 +1,69 @@
+"""Starting what was just approved, as a part of the worker: the approval itself is the message, and is read until a
+run has claimed it.
+
+Every worker tries; the database lets one of them start runs at a time. Should that one die between a signature and a
+run, the next one finds the approval due, and so does reconciliation.
+"""
+
+import asyncio
+from logging import Logger, LoggerAdapter
+from typing import Any
+
+import httpx
+from prefect.exceptions import PrefectException
+from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from countersign.errors import CountersignError
+from countersign.execution.reconciliation import just_due
+from countersign.records.approved_notices import ApprovedNotices
+from countersign.records.database.engine import connect
+from countersign.settings import settings
+from countersign.worker.run_starter import start_runs
+
+LISTEN_SECONDS = 1.0
+"""How long one wait for a notice lasts: a worker that is to end does not wait for longer."""
+LOOK_SECONDS = 5.0
+"""After so long without a notice it is looked anyway: the time of what waits comes without one."""
+SECONDS_AFTER_A_FAILURE = 5.0
+
+
+async def keep_starting(logger: "Logger | LoggerAdapter[Any]") -> None:
+    """Start runs until cancelled."""
+    said = ""
+    while True:
+        try:
+            await _lead(logger)
+            said = ""
+        except (CountersignError, SQLAlchemyError, PrefectException, httpx.HTTPError) as error:
+            reason = error.message if isinstance(error, CountersignError) else type(error).__name__
+            if reason != said:
+                logger.warning("Approvals are started by reconciliation until this is over: %s", reason)
+            said = reason
+        await asyncio.sleep(SECONDS_AFTER_A_FAILURE)
+
+
+async def _lead(logger: "Logger | LoggerAdapter[Any]") -> None:
+    """Start runs for as long as this process is the one to; return where another one is."""
+    found = settings()
+    engine = await asyncio.to_thread(connect, found.database_url, timeout=found.database_timeout_seconds)
+    notices: ApprovedNotices | None = None
+    try:
+        notices = await asyncio.to_thread(ApprovedNotices, engine)
+        if not await asyncio.to_thread(notices.lead):
+            return
+        while True:
+            await _start(engine, logger)
+            for _ in range(round(LOOK_SECONDS / LISTEN_SECONDS)):
+                if await asyncio.to_thread(notices.wait, LISTEN_SECONDS):
+                    break
+    finally:
+        if notices is not None:
+            notices.close()
+        engine.dispose()
+
+
+async def _start(engine: Engine, logger: "Logger | LoggerAdapter[Any]") -> None:
+    due = await asyncio.to_thread(just_due, engine)
+    for started in await start_runs(due, said="reconcile.started"):
+        logger.info("Approval %s: %s", started.subject, started.done)
