@@ -21,9 +21,10 @@ class ApprovedNotices:
             pooled = engine.raw_connection()
         except DBAPIError as error:
             raise DatabaseUnavailable("PostgreSQL cannot be reached to listen for approvals") from error
+        driver = pooled.driver_connection
+        assert isinstance(driver, psycopg.Connection)
         pooled.detach()
-        assert isinstance(pooled.driver_connection, psycopg.Connection)
-        self._connection: psycopg.Connection[tuple[bool]] = pooled.driver_connection
+        self._connection: psycopg.Connection[tuple[bool]] = driver
         self._connection.autocommit = True
 
     def lead(self) -> bool:

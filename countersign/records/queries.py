@@ -16,8 +16,8 @@ from countersign.errors import NotFound
 from countersign.records.states import ApprovalStatus
 from countersign.records.tables import Approval, Execution
 
-# Executions that took a target since a moment, other than one's own (ix_target_hold_target_key_acquired_at). A dry run
-# takes it too, and so does one that was put off before anything was sent: neither is an action on it.
+# Executions that took a target since a moment, other than one's own (ix_target_hold_target_key_acquired_at). A dry
+# run takes it too, and so does one that was put off before anything was sent: neither is an action on it.
 RECENT_EXECUTIONS = text("""
     SELECT count(DISTINCT target_hold.execution_id)
     FROM target_hold JOIN execution ON execution.id = target_hold.execution_id AND NOT execution.dry_run

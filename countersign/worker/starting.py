@@ -9,10 +9,7 @@ import asyncio
 from logging import Logger, LoggerAdapter
 from typing import Any
 
-import httpx
-from prefect.exceptions import PrefectException
 from sqlalchemy import Engine
-from sqlalchemy.exc import SQLAlchemyError
 
 from countersign.errors import CountersignError
 from countersign.execution.reconciliation import just_due
@@ -35,7 +32,7 @@ async def keep_starting(logger: "Logger | LoggerAdapter[Any]") -> None:
         try:
             await _lead(logger)
             said = ""
-        except (CountersignError, SQLAlchemyError, PrefectException, httpx.HTTPError) as error:
+        except Exception as error:  # noqa: BLE001 - the boundary: runs go on whatever keeps new ones from starting
             reason = error.message if isinstance(error, CountersignError) else type(error).__name__
             if reason != said:
                 logger.warning("Approvals are started by reconciliation until this is over: %s", reason)

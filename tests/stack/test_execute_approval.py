@@ -141,7 +141,7 @@ def test_an_action_is_executed_through_the_deployment(office: Office, action: st
     approval_id = office.approved(action.replace("{pod}", office.a_pod()), risk="high")
     run = office.api.wait(office.trigger(approval_id))
     report = office.report(approval_id)
-    assert (run["state_type"], run["state_name"]) == ("COMPLETED", "Completed"), run["state"]
+    assert (run["state_type"], run["state_name"]) == ("COMPLETED", "Succeeded, effective"), run["state"]
     assert report.outcome == "success"
     assert str(approval_id)[-8:] in run["name"].replace("-", "")
     assert "risk:high" in run["tags"]
