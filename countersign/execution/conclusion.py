@@ -21,6 +21,7 @@ from countersign.errors import (
 )
 from countersign.execution.progress import NOTHING, Progress
 from countersign.execution.run_state import Known
+from countersign.execution.wording import done, named
 from countersign.records.outcomes import Outcome
 from countersign.records.states import WhenBlocked
 from countersign.targets.hosts.tools.model import Scope
@@ -155,17 +156,19 @@ def _investigated(known: Known) -> Conclusion:
 
 
 def _diagnosed(plan: Plan) -> Conclusion:
-    return Conclusion(Outcome.INVESTIGATED, text("message.diagnosed", targets=", ".join(map(str, plan.refs))))
+    return Conclusion(Outcome.INVESTIGATED, text("message.diagnosed", targets=named(plan.refs)))
 
 
 def _success(plan: Plan, progress: Progress = NOTHING) -> Conclusion:
-    absent = [text("message.not_there", targets=", ".join(map(str, plan.absent)))] if plan.absent else []
-    targets = ", ".join(str(ref) for ref in plan.refs if ref not in plan.absent)
+    absent = [text("message.not_there", targets=named(plan.absent))] if plan.absent else []
+    targets = named(ref for ref in plan.refs if ref not in plan.absent)
     if not plan.steps:
-        already = [text("message.already_so", targets=targets)] if targets or not absent else []
+        already = (
+            [text("message.already_so", targets=targets[:1].upper() + targets[1:])] if targets or not absent else []
+        )
         return Conclusion(Outcome.SUCCESS, " ".join([*already, *absent]))
     # What was seen after a lost answer may have another cause, too.
     seen = (detail.get("seen") or {} for detail in progress.details.values())
     doubts = dict.fromkeys(str(each[DOUBT]) for each in seen if each.get(DOUBT))
-    message = text("message.success", count=len(plan.steps), targets=targets)
+    message = text("message.success", done=done(plan), landed=len(plan.steps), count=len(plan.steps))
     return Conclusion(Outcome.SUCCESS, " ".join([message, *doubts, *absent]))

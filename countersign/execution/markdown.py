@@ -5,9 +5,13 @@ from collections.abc import Callable, Iterable, Sequence
 from countersign.escaping import code_block, code_span, markdown
 from countersign.execution.follow_up import FollowUp, Verification
 from countersign.execution.report import Report
+from countersign.policy.checks import Question
 from countersign.texts import text
+from countersign.texts.durations import duration
 
 Say = Callable[..., str]
+QUESTIONS = frozenset(Question)
+Rows = list[tuple[str, str]]
 
 
 class _Code(str):
@@ -31,28 +35,18 @@ def render(report: Report, follow_up: FollowUp | None = None, *, language: str |
     if not report.performed_by_this_run:
         parts.append(f"> {say('report.first_run')}")
     parts.append(markdown(report.message))
+    if follow_up is not None and follow_up.verification is not None:
+        parts.append(_judged(follow_up, say))
     if report.hint:
         parts.append(f"**{say('report.hint')}:** {markdown(report.hint)}")
-
-    facts = [
-        (say("report.action"), _Code(report.action)),
-        (say("report.outcome"), outcome + (f" ({report.code})" if report.code else "")),
-        (say("report.approval"), _Code(report.approval_id)),
-        (say("report.targets"), ", ".join(report.targets)),
-        (say("report.as_written"), ", ".join(report.requested_names)),
-        (say("report.signers"), ", ".join(report.signers)),
-        (say("report.attempts"), str(report.attempts) if report.attempts else ""),
-        (
-            say("report.duration"),
-            "" if report.duration_ms is None else say("report.milliseconds", value=report.duration_ms),
-        ),
-        (say("report.plan"), _Code(report.plan_hash) if report.plan_hash else ""),
-        (say("report.policy"), _policy(report, say)),
-    ]
-    parts.append(_table(("", ""), [row for row in facts if row[1]]))
+    parts.append(_table(("", ""), _first_facts(report, outcome, say, language=language)))
     if report.checks:
         rows = [
-            (check.name, say("report.passed" if check.passed else "report.refused"), check.reason)
+            (
+                say(f"check.{check.name}") if check.name in QUESTIONS else check.name,
+                say("report.passed" if check.passed else "report.refused"),
+                check.reason,
+            )
             for check in report.checks
         ]
         parts.append(f"## {say('report.checks')}")
@@ -72,7 +66,48 @@ def render(report: Report, follow_up: FollowUp | None = None, *, language: str |
         parts.append(f"## {say('report.evidence')}\n\n{code_block(output)}")
     if follow_up is not None:
         parts += _followed(follow_up, say)
+    parts.append(f"## {say('report.details')}")
+    parts.append(_table(("", ""), _details(report, say)))
     return "\n\n".join(parts) + "\n"
+
+
+def _first_facts(report: Report, outcome: str, say: Say, *, language: str | None) -> Rows:
+    """What a person asks first: what, to what, by whose word, how long."""
+    took = "" if report.duration_ms is None else duration(report.duration_ms, language=language)
+    facts = [
+        (say("report.action"), _Code(report.action)),
+        (say("report.outcome"), outcome),
+        (say("report.targets"), ", ".join(report.targets)),
+        (say("report.as_written"), ", ".join(report.requested_names)),
+        (say("report.signers"), ", ".join(report.signers)),
+        (say("report.attempts"), str(report.attempts) if report.attempts else ""),
+        (say("report.duration"), took),
+    ]
+    return [row for row in facts if row[1]]
+
+
+def _details(report: Report, say: Say) -> Rows:
+    """Identifiers and hashes, which are compared and copied rather than read."""
+    facts = [
+        (say("report.approval"), _Code(report.approval_id)),
+        (say("report.execution"), _Code(report.execution_id or "")),
+        (say("report.code"), _Code(report.code or "")),
+        (say("report.plan"), _Code(report.plan_hash or "")),
+        (say("report.policy"), _policy(report, say)),
+    ]
+    return [row for row in facts if row[1]]
+
+
+def _judged(follow_up: FollowUp, say: Say) -> str:
+    """The verdict beside the outcome: whether it helped, why, and whether it was taken back."""
+    assert follow_up.verification is not None
+    found = follow_up.verification
+    reasons = "; ".join(reason.rstrip(".") for reason in found.reasons[:2])
+    said = f"**{say('report.verdict')}:** {markdown(say(f'verdict.{found.verdict}'))}"
+    said += f" ({markdown(reasons)})" if reasons else ""
+    if follow_up.rollback is not None:
+        said += f". {markdown(say('state.taken_back', message=follow_up.rollback.message))}"
+    return said
 
 
 def _policy(report: Report, say: Say) -> str:

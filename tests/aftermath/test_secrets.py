@@ -8,12 +8,14 @@ import json
 import logging
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 from rich.console import Console
 from sqlalchemy import Engine, text
 
-from countersign.cli.rendering import approval_json, print_approval, print_requests
+from countersign.cli.approval_list import approval_row, list_lines
+from countersign.cli.rendering import approval_json, print_approval, print_columns
 from countersign.execution.channels import Channel, Channels, TelegramBot
 from countersign.execution.follow_up import follow_up_of
 from countersign.execution.markdown import render
@@ -91,7 +93,8 @@ def shown_to_people(office: Office, report: Report) -> str:
         execution_id = execution_id_of(report)
         page = render(report, follow_up_of(session, execution_id))
         approvals = list_approvals(session, limit=50).items
-        print_requests(console, approvals)
+        rows = [approval_row(session, approval) for approval in approvals]
+        print_columns(console, list_lines(rows, now=datetime.now(UTC)))
         found = [approval_json(session, approval.id) for approval in approvals]
         for each in found:
             print_approval(console, each)

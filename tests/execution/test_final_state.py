@@ -20,10 +20,11 @@ def report(outcome: str, *, success: bool = False, mine: bool = True, executed: 
 
 
 def judged(verdict: str, back: str | None = None) -> FollowUp:
-    rollback = None if back is None else RolledBack(execution_id="r", outcome=back, message="The image is the old one.", verdict=None)  # fmt: skip
-    return FollowUp(
-        verification=Verification(verdict=verdict, reasons=(), notes=(), difference=()), rollback=rollback
-    )
+    rollback = None
+    if back is not None:
+        rollback = RolledBack(execution_id="r", outcome=back, message="The image is the old one.", verdict=None)
+    verification = Verification(verdict=verdict, reasons=(), notes=(), difference=())
+    return FollowUp(verification=verification, rollback=rollback)
 
 
 @pytest.mark.parametrize(

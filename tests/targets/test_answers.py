@@ -57,7 +57,7 @@ def foreign(status: int, body: bytes, *, mutation: bool) -> Exception:
         (answer(504), AmbiguousTargetError),
         (answer(500, mutation=False), TransientTargetError),
         (answer(400), PermanentTargetError),
-        (answer(404, mutation=False), PermanentTargetError),
+        (answer(404, mutation=False), TransientTargetError),
     ],
 )
 def test_a_status_has_one_meaning(found: Exception, meaning: type[Exception]) -> None:

@@ -59,10 +59,9 @@ def error_of_status(
         return PermanentTargetError(text, hint="check the credentials and the role of the cluster block")
     if status == 429:
         return TransientTargetError(text, retry_after=_retry_after(headers, details))
-    # A list is never not found, unless its kind is not served, which was asked before.
-    unlisted = status == 404 and about is not None and about.name is None
-    if status < 500 and (not is_status(answer) or unlisted or (status == 404 and mutation)):
-        return foreign(what, f"HTTP {status} that says nothing of the object", mutation=mutation)
+    # Which kinds are served was asked before, so what is not found is the object, and the answer names it.
+    if status < 500 and (status == 404 or not is_status(answer)):
+        return foreign(what, f"it says {said}", mutation=mutation)
     if status == 409:
         if reason == "AlreadyExists":
             return PermanentTargetError(text)

@@ -11,6 +11,7 @@ from countersign.targets.kubernetes.believing import asked_of, says_deleted
 from countersign.targets.kubernetes.change import shows
 from countersign.targets.kubernetes.connection import Connection
 from countersign.targets.kubernetes.created import create
+from countersign.targets.kubernetes.object_age import is_newer
 from countersign.targets.kubernetes.requests import Effect
 from countersign.targets.model import Intent, Plan, Receipt, Step
 
@@ -61,6 +62,8 @@ def _changed(step: Step, answer: Mapping[str, Any]) -> Mapping[str, Any]:
     wanted: Mapping[str, Any] = step.wanted["fields"]
     if answer["metadata"]["uid"] != step.before["uid"]:
         raise foreign(step.title, "it is about another object of that name", mutation=True)
+    if not is_newer(answer["metadata"], step.before):
+        raise foreign(step.title, "it is not newer than the object that the plan was made for", mutation=True)
     missing = [at for at, value in wanted.items() if not shows(answer, at, value)]
     if missing:
         raise foreign(step.title, f"it does not show the change of {', '.join(missing[:3])}", mutation=True)

@@ -9,10 +9,12 @@ from datetime import datetime
 from typing import Any, assert_never
 
 from countersign.errors import TargetNotFound
+from countersign.targets.kubernetes.answers import foreign
 from countersign.targets.kubernetes.apply import still_there
 from countersign.targets.kubernetes.change import field_of, shows
 from countersign.targets.kubernetes.connection import Connection
 from countersign.targets.kubernetes.created import inspect_created
+from countersign.targets.kubernetes.object_age import is_older
 from countersign.targets.kubernetes.ownership import written_by
 from countersign.targets.kubernetes.requests import FIELD_MANAGER, Effect
 from countersign.targets.kubernetes.steps import lets_go
@@ -29,6 +31,8 @@ def inspect(connection: Connection, plan: Plan, step: Step) -> Inspection:
                 if lets_go(step):
                     return Inspection(Landed.YES, f"{step.ref} is gone, as nothing held it any more", {"gone": True})
                 return Inspection(Landed.UNCLEAR, f"{step.ref} does not exist any more", {})
+            if is_older(live["metadata"], step.before):
+                raise foreign(f"inspect {step.ref}", "it is older than what the plan was made for", mutation=False)
             return judge_change(step, live, made_at=plan.made_at)
         case Effect.DELETE:
             return judge_removal(step, still_there(connection, step.request["path"], step.before["uid"]))

@@ -37,8 +37,8 @@ def test_the_record_is_corrected_when_a_request_arrives_after_the_last_attempt(a
         parts = [part for part in PARTS if part.name not in NEED_PREFECT]
         asyncio.run(go_round(parts, Context(arena.office.services, "reconciler", here=True)))
         report, told = recorded(arena, played)
-    # An object that is gone names nobody. A drain whose cordon came late has evicted nobody.
-    gone = job.verb in (Verb.DELETE, Verb.DRAIN)
+    # An object or a field that is gone names nobody. A drain whose cordon came late has evicted nobody.
+    gone = job.verb in (Verb.DELETE, Verb.DRAIN, Verb.RESUME, Verb.UNCORDON)
     assert report.outcome != "failed" or played.effects.undone
     expected = Expectation(may_be_unknown=gone, has_to_succeed=not gone and not played.effects.undone)
     assert list(wrongs(report, played.effects, expected)) == []
