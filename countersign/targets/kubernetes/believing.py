@@ -95,7 +95,9 @@ def _doubt_of_metadata(asked: Asked, metadata: Any) -> str | None:
         return "it has no name or no uid"
     if asked.name is not None and metadata["name"] != asked.name:
         return f"it is about {metadata['name']!r}"
-    if asked.namespace is not None and metadata.get("namespace") != asked.namespace:
+    # A list over all namespaces names none, and an object of the cluster's own has none.
+    placed = asked.name is not None or asked.namespace is not None
+    if placed and (metadata.get("namespace") or None) != asked.namespace:
         return f"it is about the namespace {metadata.get('namespace')!r}"
     return None
 
