@@ -1,10 +1,13 @@
-"""What follows an execution: the steps of its ledger, each as a task. Some are flows besides, for people to start.
+"""What follows an execution: the steps of its ledger. Verification, playbook and case are subflows of the run, which
+people start alone, too; the others are tasks.
 
 The ledger decides what may run. A flow that dies between two steps is followed by another one, or by reconciliation,
 and the rest is done then. What happens here never changes the action's outcome.
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextvars import ContextVar
 from threading import Event
 from typing import Any
 from uuid import UUID
@@ -26,22 +29,35 @@ from countersign.records.queries import execution_to_follow
 from countersign.records.rollbacks import rollback_of
 from countersign.records.states import StepName, StepStatus
 from countersign.records.tables import LedgerStep
+from countersign.texts import text
+from flows.showing import show_step
+from flows.step_pages import shown_of_step
 from flows.threads import in_thread, step_in_thread
 from flows.wiring import open_services, worker_name
 
 logger = get_logger(__name__)
+_OPENED: ContextVar[Services | None] = ContextVar("opened", default=None)
 
 
-async def after_execution(services: Services, execution_id: UUID) -> None:
+def unnoticed(_row: LedgerStep) -> None:
+    """Tell nobody."""
+
+
+async def after_execution(
+    services: Services, execution_id: UUID, *, ended: Callable[[LedgerStep], None] = unnoticed
+) -> None:
     """Run every step that may begin, those that do not wait for each other side by side, then those of a rollback
     that came of it. Raises nothing but cancellation: the ledger knows what is left, and the action has its outcome.
+    `ended` is told of each step.
     """
     try:
         while ready := await in_thread(_ready, services, execution_id):
             await asyncio.gather(*(_run(services, execution_id, name) for name in ready))
+            for row in await in_thread(_rows, services, execution_id, ready):
+                ended(row)
         rollback = await in_thread(_rollback, services, execution_id)
         if rollback is not None:
-            await after_execution(services, rollback)
+            await after_execution(services, rollback, ended=ended)
     except Exception:
         # The boundary: what follows an action must not change what its run says of it.
         logger.warning("steps are left to reconciliation", execution_id=str(execution_id), exc_info=True)
@@ -49,6 +65,11 @@ async def after_execution(services: Services, execution_id: UUID) -> None:
 
 async def _run(services: Services, execution_id: UUID, name: StepName) -> None:
     try:
+        if (subflow := SUBFLOWS.get(name)) is not None:
+            # What its run has opened serves it, too.
+            _OPENED.set(services)
+            await subflow(str(execution_id), return_state=True)
+            return
         named: Any = step.with_options(name=name.value)
         await named(services, execution_id, name, return_state=True)
     except Exception:
@@ -95,8 +116,19 @@ async def deposit_knowledge(execution_id: str) -> Any:
 
 
 async def _alone(given: str, name: StepName) -> State[Any]:
-    services = await open_services()
-    return await _run_and_show(services, await in_thread(execution_named, services, given), name)
+    services = _OPENED.get() or await open_services()
+    execution_id = await in_thread(execution_named, services, given)
+    state = await _run_and_show(services, execution_id, name)
+    await show_step(name, execution_id, await in_thread(shown_of_step, services, execution_id, name))
+    return state
+
+
+SUBFLOWS: Mapping[StepName, Callable[..., Awaitable[Any]]] = {
+    StepName.VERIFY: verify_execution,
+    StepName.EXTRACT_PLAYBOOK: extract_playbook,
+    StepName.DEPOSIT_KNOWLEDGE: deposit_knowledge,
+}
+"""Steps with a page, a log and an artifact of their own; the others are tasks of the run."""
 
 
 async def _run_and_show(services: Services, execution_id: UUID, name: StepName) -> State[Any]:
@@ -111,8 +143,11 @@ def _state(row: LedgerStep | None, name: StepName) -> State[Any]:
     if row is None:
         return Completed(name="Nothing to do", message=f"the execution has no step {name}")
     match row.status:
+        case StepStatus.DONE if name is StepName.VERIFY and (row.result or {}).get("verdict"):
+            verdict = str((row.result or {})["verdict"])
+            return Completed(name=text(f"verdict.{verdict}").capitalize(), message=_summary(row), data=row.result)
         case StepStatus.DONE:
-            return Completed(message=str((row.result or {}).get("summary") or "done"), data=row.result)
+            return Completed(message=_summary(row), data=row.result)
         case StepStatus.SKIPPED:
             return Completed(name="Skipped", message=row.reason)
         case StepStatus.RUNNING:
@@ -120,6 +155,10 @@ def _state(row: LedgerStep | None, name: StepName) -> State[Any]:
         case StepStatus.PENDING | StepStatus.DEAD:
             name_of = "Dead letter" if row.status is StepStatus.DEAD else "Tried again later"
             return Failed(name=name_of, message=row.error or "it waits for other steps")
+
+
+def _summary(row: LedgerStep) -> str:
+    return str((row.result or {}).get("summary") or "done")
 
 
 def _ready(services: Services, execution_id: UUID) -> tuple[StepName, ...]:
@@ -137,6 +176,11 @@ def what_followed(services: Services, execution_id: UUID) -> FollowUp:
     """Return what has followed the execution so far, for its page."""
     with transaction(services.engine) as session:
         return follow_up_of(session, execution_id)
+
+
+def _rows(services: Services, execution_id: UUID, names: Sequence[StepName]) -> list[LedgerStep]:
+    with transaction(services.engine) as session:
+        return [one for one in steps_of(session, execution_id) if one.name in names]
 
 
 def _row(services: Services, execution_id: UUID, name: StepName) -> LedgerStep | None:

@@ -11,7 +11,7 @@ from time import monotonic
 from typing import Any
 from uuid import UUID
 
-from prefect import flow, task
+from prefect import flow, get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.runtime import flow_run, task_run
@@ -34,6 +34,7 @@ from countersign.texts import text
 from flows import cancelling
 from flows.after_execution import after_execution, what_followed
 from flows.final_state import final_state, tags_of
+from flows.narration import Narration
 from flows.showing import name_run, show_report, tag_run
 from flows.threads import beat, in_thread, in_thread_to_its_end
 from flows.wiring import open_services, worker_name
@@ -55,30 +56,33 @@ async def execute_approval(approval_id: str, dry_run: bool = False) -> Any:
     Returns the report (countersign.execution.report.Report). A run whose action did not succeed is a failed run and
     raises ExecutionFailed, which carries the report.
     """
-    run = Run(
+    story = Narration(get_run_logger())
+    run = story.run = Run(
         await open_services(),
         _identifier(approval_id),
         dry_run=dry_run,
         worker=worker_name(),
         flow_run_id=str(flow_run.id) if flow_run.id else None,
+        at=story.at,
     )
     try:
-        report = await _execute(run)
+        report = await _execute(run, story)
     except CountersignError as error:
         # Nothing was claimed, and nothing is used up: a sentence says why, and no trace of it.
         return Failed(name=text("state.not_started"), message=error.told, data=error)
+    story.ended(report)
     followed: FollowUp | None = None
     if report.performed_by_this_run:
         await show_report(report)
         if report.execution_id is not None and not report.dry_run:
-            followed = await _follow(run, report, UUID(report.execution_id))
+            followed = await _follow(run, report, UUID(report.execution_id), story)
     await tag_run(tags_of(report, followed))
     return final_state(report, followed)
 
 
-async def _follow(run: Run, report: Report, execution_id: UUID) -> FollowUp | None:
+async def _follow(run: Run, report: Report, execution_id: UUID, story: Narration) -> FollowUp | None:
     """Run what follows the execution; show it on its page, and return it where it can be read."""
-    await after_execution(run.services, execution_id)
+    await after_execution(run.services, execution_id, ended=story.step_ended)
     try:
         followed = await in_thread(what_followed, run.services, execution_id)
     except CountersignError as error:
@@ -88,7 +92,7 @@ async def _follow(run: Run, report: Report, execution_id: UUID) -> FollowUp | No
     return followed
 
 
-async def _execute(run: Run) -> Report:
+async def _execute(run: Run, story: Narration) -> Report:
     """Make the execution this run's, or follow whoever has it; go through its phases; settle it.
 
     A run that loses its lease on the way begins again: it then follows the new owner, or is the new owner.
@@ -105,15 +109,15 @@ async def _execute(run: Run) -> Report:
             return report
         try:
             async with _lease(run):
-                return await _perform_and_record(run)
+                return await _perform_and_record(run, story)
         except StaleFence as error:
             logger.warning("lost the execution", approval_id=str(run.approval_id), reason=error.message)
         run.begin_again()
 
 
-async def _perform_and_record(run: Run) -> Report:
+async def _perform_and_record(run: Run, story: Narration) -> Report:
     try:
-        await _phases(run)
+        await _phases(run, story)
     except StaleFence:
         raise
     except asyncio.CancelledError:
@@ -137,11 +141,12 @@ async def _cancelled(run: Run) -> None:
         await in_thread(run.cancel)
 
 
-async def _phases(run: Run) -> None:
+async def _phases(run: Run, story: Narration) -> None:
     settings = run.services.settings
     await read(run)
     await name_run(run.known.approval, run.known.description)
     await check(run)
+    story.checked()
     retrying: Any = {"retries": settings.retry_attempts, "retry_delay_seconds": settings.retry_delay_seconds}
     await plan.with_options(**retrying)(run)
     if run.dry_run:
@@ -191,6 +196,7 @@ def _worth_another_attempt(_task: Any, _task_run: TaskRun, state: State[Any]) ->
 async def plan(run: Run) -> None:
     """Resolve the target, take it for this execution alone, fix the plan, preflight it, store it."""
     async with _retry_told(run):
+        run.attempted(task_run.run_count or 1)
         resolution = await in_thread_to_its_end(run.stop, run.resolve)
         if resolution is None:
             return

@@ -14,6 +14,7 @@ from countersign.execution.markdown import render
 from countersign.execution.report import Report
 from countersign.logging import get_logger
 from countersign.masking import masked
+from countersign.records.states import StepName
 from countersign.records.tables import Approval
 from countersign.texts import text
 
@@ -53,6 +54,17 @@ async def tag_run(tags: set[str]) -> None:
             await client.update_flow_run(flow_run_id=known.id, tags=sorted({*known.tags, *tags}))
     except Exception:
         logger.warning("the run lacks the tags of its outcome", exc_info=True)
+
+
+async def show_step(name: StepName, execution_id: UUID, page: str | None) -> None:
+    """Put the page of a step on its run, where there is one to show."""
+    if page is None:
+        return
+    try:
+        key = f"{name.value.replace('_', '-')}-{execution_id}"
+        await acreate_markdown_artifact(key=key, markdown=page, description=text(f"step_name.{name}"))
+    except Exception:
+        logger.warning("the step is on record but not among the artifacts", exc_info=True)
 
 
 async def show_report(report: Report, followed: FollowUp | None = None) -> None:

@@ -50,7 +50,7 @@ def _phases(run: Run) -> CountersignError | None:
         run.open_log()
         run.read()
         run.check()
-        _repeat(run, lambda _attempt: _plan(run))
+        _repeat(run, lambda attempt: _plan(run, attempt))
         if not run.dry_run:
             _perform(run)
     except StaleFence:
@@ -64,7 +64,8 @@ def _phases(run: Run) -> CountersignError | None:
     return None
 
 
-def _plan(run: Run) -> None:
+def _plan(run: Run, attempt: int) -> None:
+    run.attempted(attempt)
     resolution = run.resolve()
     if resolution is None:
         return
@@ -82,7 +83,7 @@ def _perform(run: Run) -> None:
     except CountersignError as error:
         if not run.plans_again(error):
             raise
-        _repeat(run, lambda _attempt: _plan(run))
+        _repeat(run, lambda attempt: _plan(run, attempt))
         _repeat(run, lambda attempt: run.perform(attempt=attempt))
 
 

@@ -140,6 +140,15 @@ def _verified(found: Verification, say: Say) -> Iterable[str]:
         yield _table(head, [(line.object, line.what, line.before, line.after) for line in found.difference])
 
 
+def render_verification(found: Verification, *, language: str | None = None) -> str:
+    """Return a verdict with its reasons and what is different, as markdown."""
+
+    def say(key: str, **values: object) -> str:
+        return text(key, language=language, **values)
+
+    return "\n\n".join(_verified(found, say)) + "\n"
+
+
 def _table(head: tuple[str, ...], rows: Iterable[Sequence[str]]) -> str:
     lines = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
     lines += ["| " + " | ".join(_cell(value) for value in row) + " |" for row in rows]

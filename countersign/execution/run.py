@@ -40,8 +40,8 @@ from countersign.execution.scope import policy_for
 from countersign.execution.services import Services
 from countersign.execution.settlement import first_report, put_on_record
 from countersign.execution.target_access import OnBehalfOf, open_target
+from countersign.execution.wording import asked_for
 from countersign.logging import get_logger
-from countersign.masking import masked
 from countersign.policy.checks import Check, enforce
 from countersign.policy.findings import decide_findings
 from countersign.records import claims, operation_log, timeline
@@ -139,6 +139,10 @@ class Run:
         self._planned_again = self._planned_again or again
         return again
 
+    def attempted(self, number: int) -> None:
+        """Note the attempt (from 1) that a phase is at."""
+        self.known.attempts = max(self.known.attempts, number)
+
     def begin_again(self) -> None:
         """Forget that this run was stopped, since it was stopped for an execution that it has lost."""
         self.stop = Event()
@@ -156,7 +160,7 @@ class Run:
                     session,
                     self.known.owned.execution_id,
                     actor=ACTOR,
-                    input={"action": masked(self.known.approval.action), "dry_run": self.dry_run},
+                    input=asked_for(self.known.approval, dry_run=self.dry_run),
                 )
             self._tell("execution_taken_over" if self.known.taken_over else "execution_started")
         except (CountersignError, SQLAlchemyError) as error:
@@ -251,7 +255,7 @@ class Run:
     def perform(self, *, attempt: int) -> Progress:
         """Send what has not landed. `attempt` counts from 1. Raises what Performance.perform raises."""
         known, settings = self.known, self.services.settings
-        known.attempts = max(known.attempts, attempt)
+        self.attempted(attempt)
         if not isinstance(known.reading, Observation) and not self._begun():
             # The run may have waited since this was checked: for the target, or for another attempt.
             checks.check_approved(self.services, known.approval, dry_run=False)

@@ -13,6 +13,7 @@ from countersign.execution.next_steps import steps_after
 from countersign.execution.progress import Progress, StepResult
 from countersign.execution.report import CheckReport, FindingReport, Report, StepReport
 from countersign.execution.run_state import Known
+from countersign.execution.wording import named_in
 from countersign.masking import masked_values
 from countersign.records.database.engine import transaction
 from countersign.records.operation_log import UNPARSED, LogFacts
@@ -20,6 +21,7 @@ from countersign.records.outcomes import Outcome
 from countersign.records.settlement import settle
 from countersign.records.tables import Execution
 from countersign.texts import text
+from countersign.texts.durations import duration
 
 
 def put_on_record(
@@ -50,6 +52,7 @@ def settle_as(
 ) -> Report:
     """Do what `put_on_record` does, in the caller's transaction."""
     report = build_report(known, conclusion, progress, dry_run=dry_run, rolls_back=rolls_back, now=datetime.now(UTC))
+    facts = log_facts(known, report)
     settled = settle(
         session,
         known.owned,
@@ -57,9 +60,9 @@ def settle_as(
         error=None if report.success else report.message,
         stderr=report.evidence.stderr if report.evidence else None,
         report=report.model_dump(mode="json"),
-        facts=log_facts(known, report),
+        facts=facts,
         title=text(f"rollback.{_word(conclusion)}") if rolls_back else None,
-        description=report.message,
+        description=_told(report, facts),
         steps=()
         if conclusion.outcome is Outcome.POSTPONED
         else steps_after(dry_run=dry_run, rollback=rolls_back is not None),
@@ -67,6 +70,14 @@ def settle_as(
         look_again=_may_still_land(known, conclusion, progress),
     )
     return report if settled.first else Report.model_validate(settled.report)
+
+
+def _told(report: Report, facts: LogFacts) -> str:
+    """Return what the timeline says of the end: what came of which operation, in what time and how many tries."""
+    if report.duration_ms is None or facts.operation_type == UNPARSED:
+        return report.message
+    said, took, tries = report.message, duration(report.duration_ms), facts.attempts
+    return text("timeline.ended", message=said, operation=facts.operation_type, took=took, tries=tries)
 
 
 def _may_still_land(known: Known, conclusion: Conclusion, progress: Progress) -> bool:
@@ -103,6 +114,8 @@ def build_report(
 ) -> Report:
     """Return the report of a run that came to `conclusion`."""
     plan, resolution = known.plan, known.resolution
+    refs = plan.refs if plan else resolution.refs if resolution else None
+    targets = named_in(known.approval.target) if refs is None else tuple(map(str, refs))
     found = tuple(ref.name for ref in resolution.refs) if resolution else ()
     report = Report(
         approval_id=str(known.approval.id),
@@ -116,7 +129,7 @@ def build_report(
         rolls_back=str(rolls_back) if rolls_back else None,
         execution_id=str(known.owned.execution_id),
         operation=known.description,
-        targets=tuple(map(str, plan.refs if plan else resolution.refs if resolution else ())),
+        targets=targets,
         requested_names=resolution.requested if resolution and resolution.requested != found else (),
         plan_hash=plan.hash if plan else None,
         policy_number=known.policy.number if known.policy else None,
@@ -153,12 +166,14 @@ def log_facts(known: Known, report: Report) -> LogFacts:
             operation_type = "investigation"
         case reading:
             operation_type = str(known.description.get("operation") or known.description.get("tool") or reading)
-    namespaces = {ref.namespace for ref in known.plan.refs if ref.namespace} if known.plan else set()
+    asked = (known.approval.target or {}).get("namespace")
+    refs = known.plan.refs if known.plan else ()
+    namespaces = {ref.namespace for ref in refs if ref.namespace} or {name for name in (asked,) if name}
     return LogFacts(
         operation_type=operation_type,
         target=", ".join(report.targets) or None,
         namespace=", ".join(sorted(namespaces)) or None,
-        attempts=max((step.attempts for step in report.steps), default=0),
+        attempts=max([known.attempts, *(step.attempts for step in report.steps)]),
         output={"message": report.message, "plan_hash": report.plan_hash},
         tags=(report.outcome, f"risk:{known.approval.risk_level}"),
     )

@@ -1,7 +1,10 @@
 """What was done, in the field's own words."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
+from countersign.masking import masked
+from countersign.records.tables import Approval
 from countersign.targets.model import ObjectRef, Plan
 from countersign.texts import text
 
@@ -9,6 +12,30 @@ from countersign.texts import text
 def named(refs: Iterable[ObjectRef]) -> str:
     """Return the objects as people write them: deployment prod/api, node node-1."""
     return ", ".join(f"{ref.kind.lower()} {f'{ref.namespace}/' if ref.namespace else ''}{ref.name}" for ref in refs)
+
+
+def named_in(target: Mapping[str, Any] | None) -> tuple[str, ...]:
+    """Return what a request is about, as its signed target says it: for what ended before anything was resolved."""
+    if not target:
+        return ()
+    if target.get("host"):
+        return (f"Host {target['host']}",)
+    where = f"{target['namespace']}/" if target.get("namespace") else ""
+    return tuple(f"{target.get('kind', '')} {where}{name}".strip() for name in target.get("names") or ())
+
+
+def asked_for(approval: Approval, *, dry_run: bool) -> Mapping[str, Any]:
+    """Return what the operation log says was asked for, known before anything is read or resolved."""
+    target, parameters = approval.target or {}, approval.parameters or {}
+    return {
+        "action": masked(approval.action),
+        "dry_run": dry_run,
+        "operation": parameters.get("operation") or parameters.get("reading"),
+        "target": ", ".join(named_in(target)) or None,
+        "namespace": target.get("namespace"),
+        "risk_level": approval.risk_level,
+        "requested_by": approval.requested_by,
+    }
 
 
 def done(plan: Plan) -> str:

@@ -35,7 +35,9 @@ CLOSE = text("""
         (id, execution_id, approval_id, incident_id, operation_type, actor, status, target, namespace, input, output,
          error, stderr_feed_back, tags, attempts, duration_ms, opened_at, closed_at)
     SELECT :id, execution.id, approval.id, approval.incident_id, :operation_type, :actor, :status, :target,
-           :namespace, jsonb_build_object('action', approval.action), :output, :error, :stderr, :tags, :attempts,
+           :namespace, jsonb_build_object('action', approval.action, 'risk_level', approval.risk_level,
+                                          'requested_by', approval.requested_by),
+           :output, :error, :stderr, :tags, :attempts,
            round(extract(epoch FROM execution.settled_at - execution.started_at) * 1000), execution.started_at,
            execution.settled_at
     FROM execution JOIN approval ON approval.id = execution.approval_id
@@ -69,7 +71,7 @@ class LogFacts:
     target: str | None = None
     namespace: str | None = None
     attempts: int = 0
-    """Requests for the effect that were sent."""
+    """How often it was tried, in whatever phase."""
     output: Mapping[str, Any] = field(default_factory=dict)
     tags: Sequence[str] = ()
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from logging import getLogger
 from threading import Event
 
 import pytest
@@ -11,6 +12,7 @@ from countersign.records.approvals import get_approval
 from countersign.records.database.engine import transaction
 from countersign.records.states import ApprovalStatus
 from flows import execute_approval as flow
+from flows.narration import Narration
 from tests.execution.conftest import Office
 from tests.execution.test_on_the_sandbox import RESTART
 from tests.records.builders import end_lease
@@ -29,7 +31,7 @@ def asked_for(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[bool]]:
 
 
 async def cancelled_while_claiming(run: Run, claimed: Event, go_on: Event) -> None:
-    running = asyncio.create_task(flow._execute(run))
+    running = asyncio.create_task(flow._execute(run, Narration(getLogger(__name__))))
     await asyncio.to_thread(claimed.wait)
     running.cancel()
     go_on.set()
@@ -79,12 +81,12 @@ def test_a_run_that_a_leaving_worker_had_to_cancel_is_taken_over_and_performed(
 def test_a_cancellation_is_not_forgotten_when_the_execution_was_lost_meanwhile(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def phases(_run: Run) -> None:
+    async def phases(_run: Run, _story: Narration) -> None:
         started.set()
         await asyncio.Event().wait()
 
     async def cancelled() -> None:
-        running = asyncio.create_task(flow._execute(run))
+        running = asyncio.create_task(flow._execute(run, Narration(getLogger(__name__))))
         await started.wait()
         end_lease(office.services.engine, run.known.owned.execution_id)
         assert Run(office.services, run.approval_id, worker="w2").claim() is None

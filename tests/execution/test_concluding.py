@@ -72,7 +72,7 @@ def test_a_deletion_says_what_was_not_there() -> None:
     both = Plan("c", "delete", (there, gone), (step,), Impact(), "2026-01-01T00:00:00Z")
     ended = conclude(None, known(both), Progress({"1": StepResult.LANDED}, {"1": 1}), dry_run=False)
     assert ended.message.startswith("Deleted pod prod/a (1 of 1 changes applied).")
-    assert ended.message.endswith("Pod prod/b.")
+    assert ended.message.endswith("pod prod/b.")
 
 
 @given(

@@ -13,6 +13,7 @@ from countersign.targets.kubernetes.connection import Connection
 from countersign.targets.kubernetes.created import create
 from countersign.targets.kubernetes.object_age import is_newer
 from countersign.targets.kubernetes.requests import Effect
+from countersign.targets.kubernetes.steps import lets_go
 from countersign.targets.model import Intent, Plan, Receipt, Step
 
 GONE_POLL_SECONDS: Final = 1.0
@@ -34,7 +35,11 @@ def apply(
     """
     match Effect(step.request["effect"]):
         case Effect.CHANGE:
-            metadata = _changed(step, connection.send(step, intent))["metadata"]
+            answer = connection.send(step, intent)
+            if lets_go(step) and still_there(connection, step.request["path"], step.before["uid"]) is None:
+                # What was held by a finalizer alone is answered as it was before, and is gone.
+                return _GONE
+            metadata = _changed(step, answer)["metadata"]
             return Receipt({key: metadata.get(key) for key in ("resourceVersion", "generation")})
         case Effect.DELETE:
             try:
