@@ -18,7 +18,7 @@ from sqlmodel import Session
 
 from countersign.canonical import canonical_json, with_decimals
 from countersign.errors import CountersignError, OutcomeUnknown, Tampered
-from countersign.records import audit, journal
+from countersign.records import journal
 from countersign.records.database.engine import transaction
 from countersign.records.owned import Owned
 from countersign.records.plans import StoredPlan, plan_of, store_plan
@@ -185,18 +185,6 @@ def disbelieved(engine: Engine, execution_id: UUID, tampered: Tampered) -> Count
     with transaction(engine) as session:
         written = journal.entries(session, execution_id)
     return OutcomeUnknown(f"{tampered.message} Requests may have left.") if written else tampered
-
-
-def tell_of_tampering(engine: Engine, approval_id: UUID, tampered: Tampered, *, by: str) -> None:
-    """Put an attempt on the audit, in a transaction of its own: it is told of whatever becomes of the run."""
-    with transaction(engine) as session:
-        audit.record(
-            session,
-            audit.Event(f"tampering:{tampered.of}:refused"),
-            approval_id=approval_id,
-            actor=by,
-            details={"found": tampered.message},
-        )
 
 
 def _facts(entry: JournalEntry) -> dict[str, Any]:
