@@ -238,7 +238,7 @@ def read_investigation(entry: ReadCommand, rest: Sequence[Word]) -> Investigatio
             f"{entry.written} has more than {_LIMIT_WORDS} words", hint=f"for example: {entry.example}"
         )
     if entry.command == ("cluster-info",) and given.arguments:
-        raise ParseFailure(
+        raise ForbiddenAction(
             "kubectl cluster-info takes no arguments here; dump would write files", hint="leave it out"
         )
     if entry.command == ("logs",) and not given.arguments and given.text("selector") is None:

@@ -115,9 +115,12 @@ def tell_afterwards(
     engine = session.get_bind()
     assert isinstance(engine, Engine)
 
+    waiting = True
+
     def ended(_session: Session, ending: SessionTransaction) -> None:
-        if ending.parent is None:
-            event.remove(session, "after_transaction_end", ended)
+        nonlocal waiting
+        if waiting and ending.parent is None:
+            waiting = False
             tell(engine, error, actor=actor, approval_id=approval_id)
 
     event.listen(session, "after_transaction_end", ended)

@@ -14,11 +14,11 @@ __all__ = ["Office", "build", "cluster", "household", "office", "running_cluster
 Sql = Callable[..., None]
 
 
-def audited(office: Office, approval_id: UUID) -> list[str]:
-    """Return the events of an approval on the audit, in their order."""
+def audited(office: Office, chain: UUID | str) -> list[str]:
+    """Return the events of an approval, or of a subject, on the audit, in their order."""
     with office.services.engine.connect() as connection:
         rows = connection.execute(
-            text("SELECT event FROM audit_event WHERE chain = :chain ORDER BY position"), {"chain": str(approval_id)}
+            text("SELECT event FROM audit_event WHERE chain = :chain ORDER BY position"), {"chain": str(chain)}
         )
         return [row.event for row in rows]
 
