@@ -46,8 +46,7 @@ def require_ready(services: Services, approval_id: UUID, *, dry_run: bool = Fals
                 case HostOperation():
                     services.the_fleet()
     except BlockRefused as refusal:
-        # Once: the run is tried again for as long as the approval waits.
-        refusals.tell(services.engine, refusal, approval_id=approval_id, once=True)
+        refusals.tell(services.engine, refusal, approval_id=approval_id)
         raise
     except ClusterGone:
         # What was begun there is settled by what is on record.

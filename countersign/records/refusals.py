@@ -88,9 +88,8 @@ def tell(
     actor: str = audit.SYSTEM,
     approval_id: UUID | None = None,
     details: dict[str, Any] | None = None,
-    once: bool = False,
 ) -> None:
-    """Append the row of an attempt in a transaction of its own; `once` for what is refused at every try alike."""
+    """Append the row of an attempt in a transaction of its own. A block, which every try refuses alike, has one."""
     found = event_of(error)
     if found is None or error is None:
         return
@@ -98,7 +97,7 @@ def tell(
     try:
         with transaction(engine) as session:
             asked = {"chain": chain, "event": found.value, "found": told(error.message)}
-            if not (once and session.execute(TOLD, asked).scalar_one()):
+            if not (found is Event.BLOCK_REFUSED and session.execute(TOLD, asked).scalar_one()):
                 note(session, error, actor=actor, approval_id=approval_id, details=details)
     except (CountersignError, SQLAlchemyError) as failed:
         logger.warning("a refusal is not on the audit", audit_event=found.value, error=type(failed).__name__)
