@@ -3,6 +3,8 @@
 from uuid import UUID, uuid4
 
 import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
 from countersign.audit.verifying import verify
 from tests.attacks.conftest import Office, Sql, audited
@@ -31,15 +33,27 @@ def test_a_second_execution_of_a_finished_approval_is_not_even_stored(office: Of
         as_owner(ABANDONED, id=uuid4(), approval=report.approval_id)
 
 
-@pytest.mark.parametrize("armed", ["dry_run = true", "rolls_back = id"])
+@pytest.mark.parametrize("armed", ["dry_run = true", "rolls_back = id", "outcome = 'postponed'"])
 def test_an_execution_that_makes_room_for_a_second_one_is_found(office: Office, as_owner: Sql, armed: str) -> None:
-    """The first one is called a dry run or a rollback, so that the approval can be claimed again."""
+    """The first one is called a dry run, a rollback or put off, so that the approval can be claimed again."""
     approval = office.approved(RESTART)
     assert office.run(approval).success
     as_owner(f"UPDATE execution SET {armed} WHERE approval_id = :id", id=approval)
     as_owner("UPDATE approval SET status = 'approved' WHERE id = :id", id=approval)
-    assert any(said.startswith("execution ") and "was changed since" in said for said in findings(office))
+    assert any("execution " in said and "was changed since" in said for said in findings(office))
     assert any(f"approval {approval} is approved in the records, and executed" in said for said in findings(office))
+
+
+@pytest.mark.parametrize("outcome", ["'postponed'", "NULL"])
+def test_the_running_role_cannot_take_an_outcome_back(office: Office, outcome: str) -> None:
+    report = office.perform(RESTART)
+    change = text(f"UPDATE execution SET outcome = {outcome} WHERE id = :id")
+    with office.services.engine.connect() as connection, pytest.raises(DBAPIError) as caught:
+        connection.execute(change, {"id": report.execution_id})
+    assert (
+        "has its outcome" in str(caught.value) or "postponed" in str(caught.value) or "settled" in str(caught.value)
+    )
+    assert not office.run(UUID(report.approval_id)).performed_by_this_run
 
 
 @pytest.mark.parametrize("mac", [None, "", "0" * 64])

@@ -20,6 +20,8 @@ ACTION = "kubectl annotate deployment/web note=seen -n prod --overwrite"
         ("expires_at", "now() + interval '1 year'"),
         ("not_before", "now() - interval '1 day'"),
         ("risk_level", "'low'"),
+        ("start", "'by_hand'"),
+        ("when_blocked", "'wait'"),
         ("target", """target || '{"names": ["payments"]}'"""),
         ("parameters", """parameters || '{"operation": "delete"}'"""),
         ("action", "'kubectl scale deployment/web --replicas=0 -n prod'"),
