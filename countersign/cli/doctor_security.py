@@ -239,6 +239,13 @@ def show_security(settings: Settings) -> bool:
     return fine
 
 
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container whose user has no name
+        return f"uid {os.geteuid()}"
+
+
 def _tell_checked(settings: Settings, missing: list[str]) -> None:
     """Put on the audit what did not hold at this moment. Records that cannot be reached have their line above."""
     from countersign.cli.opened import records  # noqa: PLC0415
@@ -246,4 +253,4 @@ def _tell_checked(settings: Settings, missing: list[str]) -> None:
     from countersign.records.database.engine import transaction  # noqa: PLC0415
 
     with suppress(CountersignError, SQLAlchemyError), records(settings) as engine, transaction(engine) as session:
-        record(session, Event.SECURITY_CHECKED, actor=getpass.getuser(), details={"does_not_hold": missing})
+        record(session, Event.SECURITY_CHECKED, actor=_user(), details={"does_not_hold": missing})

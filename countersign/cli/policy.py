@@ -44,7 +44,7 @@ from countersign.execution.policy.inspection import check_policy
 from countersign.policy.administrators import Administrators
 from countersign.policy.loading import load_policy_file, read_policy_file
 from countersign.policy.versions import require_workable, verify_version
-from countersign.records import audit
+from countersign.records import audit, refusals
 from countersign.records.approvals import get_approval
 from countersign.records.database.engine import transaction
 from countersign.records.policy_versions import PolicyMark, get_version, in_force, versions
@@ -232,9 +232,8 @@ def _refusals_told(engine: Engine, number: int) -> Iterator[None]:
     try:
         yield
     except (NotApproved, ForeignKey, PolicyNotTrusted) as error:
-        with transaction(engine) as session:
-            details = {"version": number, "reason": error.message}
-            audit.record(session, audit.Event.POLICY_REFUSED, actor=getpass.getuser(), details=details)
+        event, details = audit.Event.POLICY_REFUSED, {"version": number}
+        refusals.tell(engine, error, event=event, actor=getpass.getuser(), details=details)
         raise
 
 

@@ -7,7 +7,8 @@ written: nothing here raises what `audit.record` does, but `note`, which is part
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Engine, event, text
+from sqlalchemy import Engine, text
+from sqlalchemy.event import listen
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import SessionTransaction
 from sqlmodel import Session
@@ -74,9 +75,12 @@ def note(
     actor: str = audit.SYSTEM,
     approval_id: UUID | None = None,
     details: dict[str, Any] | None = None,
+    event: Event | None = None,
 ) -> None:
-    """Append the row of an attempt to the transaction that records what became of it."""
-    if (found := event_of(error)) is not None:
+    """Append the row of an attempt to the transaction that records what became of it; `event` where it is another
+    than `event_of` says.
+    """
+    if (found := event or event_of(error)) is not None:
         said = {**(details or {}), "found": error.message}
         audit.record(session, found, actor=actor, approval_id=approval_id, details=said)
 
@@ -88,9 +92,10 @@ def tell(
     actor: str = audit.SYSTEM,
     approval_id: UUID | None = None,
     details: dict[str, Any] | None = None,
+    event: Event | None = None,
 ) -> None:
     """Append the row of an attempt in a transaction of its own. A block, which every try refuses alike, has one."""
-    found = event_of(error)
+    found = event or event_of(error)
     if found is None or error is None:
         return
     chain = found.source if approval_id is None else str(approval_id)
@@ -98,7 +103,7 @@ def tell(
         with transaction(engine) as session:
             asked = {"chain": chain, "event": found.value, "found": told(error.message)}
             if not (found is Event.BLOCK_REFUSED and session.execute(TOLD, asked).scalar_one()):
-                note(session, error, actor=actor, approval_id=approval_id, details=details)
+                note(session, error, actor=actor, approval_id=approval_id, details=details, event=event)
     except (CountersignError, SQLAlchemyError) as failed:
         logger.warning("a refusal is not on the audit", audit_event=found.value, error=type(failed).__name__)
 
@@ -122,4 +127,4 @@ def tell_afterwards(
             waiting = False
             tell(engine, error, actor=actor, approval_id=approval_id)
 
-    event.listen(session, "after_transaction_end", ended)
+    listen(session, "after_transaction_end", ended)

@@ -11,7 +11,7 @@ from tests.cli.test_policy import ann, proposed, run
 from tests.policy.board import KEYS, Board
 
 __all__ = ["ann"]
-TOLD = text("SELECT details ->> 'reason' FROM audit_event WHERE event = 'policy:version:refused'")
+TOLD = text("SELECT details ->> 'found' FROM audit_event WHERE event = 'policy:version:refused'")
 
 
 @pytest.mark.parametrize(
