@@ -57,3 +57,22 @@ def test_a_rollback_is_that_of_its_own_execution(lenient: Office, as_owner: Sql)
         as_owner("UPDATE execution SET rolls_back = :back WHERE id = :id", back=back, id=made.id)
         with pytest.raises(Tampered, match="is not one that Countersign made for it"):
             stored_plan(engine, seal, made.id)
+
+
+def test_a_verdict_that_was_planted_takes_back_nothing_that_is_well(lenient: Office, as_owner: Sql) -> None:
+    report = lenient.perform("kubectl scale deployment/web --replicas=2 -n staging")
+    harmful = execution_id_of(report)
+    verified = run_one(lenient, harmful, StepName.VERIFY)
+    assert verified.status is StepStatus.DONE
+    as_owner(
+        "UPDATE evidence_snapshot SET verdict = 'worse' WHERE execution_id = :id AND phase = 'after'", id=harmful
+    )
+    as_owner(
+        """UPDATE ledger_step SET result = result || '{"verdict": "worse"}'
+           WHERE execution_id = :id AND name = 'verify'""",
+        id=harmful,
+    )
+    lenient.cluster.log.clear()
+    step = run_one(lenient, harmful, StepName.ROLL_BACK)
+    assert not (step.result or {}).get("rolled_back")
+    assert not lenient.cluster.log.mutations()
