@@ -12,7 +12,7 @@ from pydantic import SecretStr
 
 from countersign.actions.operation import Investigation
 from countersign.actions.reading import read_action
-from countersign.errors import PolicyRefused
+from countersign.errors import ForbiddenAction, PolicyRefused
 from countersign.execution.clusters import only
 from countersign.targets.kubernetes import investigate, process_limits
 from countersign.targets.kubernetes.investigate import STOPPED, run_investigation
@@ -111,6 +111,12 @@ def test_what_shows_secrets_or_leaves_the_cluster_is_not_read(office: Office, ac
     assert report.message
     told = "access:request:refused" in audited(office, report.approval_id)
     assert told is (action not in NOT_SUPPORTED)
+
+
+@pytest.mark.parametrize("action", [*ORACLES, *(f"kubectl get pods -o '{form}'" for form in BOMBS)])
+def test_the_grammar_alone_does_not_read_them(action: str) -> None:
+    with pytest.raises(ForbiddenAction):
+        read_action(action.replace("`", '"'))
 
 
 @pytest.mark.parametrize("action", ORACLES)
