@@ -2,16 +2,18 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from pydantic import BeforeValidator, ConfigDict, SecretStr, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from countersign.errors import CountersignError
+from countersign.errors import BlockRefused, CountersignError
 
 # Prefect's blocks allow unknown fields and pydantic quotes the value it refuses: here a misspelt field is an
 # error, and no error shows what was typed into a secret.
 FORM = ConfigDict(extra="forbid", hide_input_in_errors=True)
+REFUSED: Final = "countersign_refused"
+"""The type of an error that was a BlockRefused."""
 
 
 def _empty_is_absent(value: Any) -> Any:
@@ -37,4 +39,6 @@ def mistakes() -> Iterator[None]:
         yield
     except CountersignError as error:
         said = error.message.rstrip(".") + (f"; {error.hint}" if error.hint else "")
-        raise PydanticCustomError("countersign", "{said}", {"said": said}) from None
+        # pydantic keeps the type, and of the error itself nothing (blocks.loading).
+        kind = REFUSED if isinstance(error, BlockRefused) else "countersign"
+        raise PydanticCustomError(kind, "{said}", {"said": said}) from None

@@ -13,7 +13,8 @@ from prefect.exceptions import ObjectNotFound
 from prefect.settings import PREFECT_API_URL
 from pydantic import ValidationError
 
-from countersign.errors import ConfigurationError
+from blocks.form import REFUSED
+from countersign.errors import BlockRefused, ConfigurationError
 
 PAGE = 200
 AnyBlock = TypeVar("AnyBlock", bound=Block)
@@ -130,8 +131,10 @@ def _errors(kind: type[Block], name: str) -> Iterator[None]:
 
 
 def _invalid(what: str, error: ValidationError) -> ConfigurationError:
-    first = error.errors(include_url=False, include_input=False)[0]
+    found = error.errors(include_url=False, include_input=False)
+    first = next((each for each in found if each["type"] == REFUSED), found[0])
     where = ".".join(str(part) for part in first["loc"])
-    return ConfigurationError(
+    kind = BlockRefused if first["type"] == REFUSED else ConfigurationError
+    return kind(
         f"{what} cannot be used: {where + ': ' if where else ''}{first['msg']}", hint="edit it in Prefect's UI"
     )

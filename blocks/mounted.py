@@ -8,7 +8,7 @@ import stat
 
 from pydantic import SecretStr
 
-from countersign.errors import ConfigurationError
+from countersign.errors import BlockRefused, ConfigurationError
 from countersign.settings import load_settings
 
 MOST_BYTES = 1_000_000
@@ -29,7 +29,7 @@ def mounted_secret(name: str, *, field: str) -> SecretStr:
     folder = folder.resolve()
     path = (folder / name).resolve()
     if not path.is_relative_to(folder) or path == folder:
-        raise ConfigurationError(
+        raise BlockRefused(
             f"{field}: {name!r} is not in the folder of mounted secrets", hint="give the file's name in that folder"
         )
     try:

@@ -51,6 +51,10 @@ class ConfigurationError(CountersignError):
     about_a_field = True
 
 
+class BlockRefused(ConfigurationError):
+    """A block would have the worker run a program, give a file away or believe a stranger."""
+
+
 class DatabaseUnavailable(ConfigurationError):
     """PostgreSQL cannot be reached or refuses the credentials."""
 
@@ -86,10 +90,23 @@ class InvalidInput(CountersignError):
     about_a_field = True
 
 
+class Disguised(InvalidInput):
+    """A text has something that its reader does not see, or takes for something else."""
+
+
+class ForeignKey(InvalidInput):
+    """A key is another person's than the one who is to sign with it."""
+
+
 class ForeignCode(CountersignError):
     """Something outside of what is installed here was to decide which code runs."""
 
     code = "foreign_code"
+
+    def __init__(self, message: str | None = None, *, hint: str | None = None, of: str = "entrypoint") -> None:
+        super().__init__(message, hint=hint)
+        self.of = of
+        """What would have brought it: "entrypoint", "deployment" or "result"."""
 
 
 class TookTooLong(CountersignError):
@@ -115,6 +132,10 @@ class DeliveryRefused(DeliveryFailed):
     """A service refuses messages and will refuse them again: its token or its address is wrong."""
 
     code = "delivery_refused"
+
+
+class AddressForbidden(DeliveryRefused):
+    """The address is one that nothing is sent to: the machine itself, its links, a cloud's metadata."""
 
 
 class NotFound(CountersignError):
@@ -144,6 +165,14 @@ class ParseFailure(CountersignError):
     code = "parse_failure"
 
 
+class HiddenCharacters(ParseFailure):
+    """The text has characters that are not seen, or that change how others are seen."""
+
+
+class ForbiddenAction(ParseFailure):
+    """The action would show secrets, or reach elsewhere than its target. Nothing was executed."""
+
+
 # --- refusals: nothing was sent ---------------------------------------------------------------------
 
 
@@ -157,6 +186,14 @@ class NotApproved(Refused):
     """The approval is not in status approved, or lacks signatures."""
 
     code = "not_approved"
+
+
+class SignatureRefused(NotApproved):
+    """A signature would not count, so it is not recorded."""
+
+
+class NotTrusted(NotApproved):
+    """Too few of the signatures count, or they are for another place than the one that is meant now."""
 
 
 class ApprovalExpired(Refused):
@@ -202,6 +239,10 @@ class PolicyRefused(Refused):
         """Whether it ends without anybody changing the request."""
         self.passes_at = passes_at
         """When that will be, where time alone is against it."""
+
+
+class ForbiddenReading(PolicyRefused):
+    """The investigation would show secrets, or read what is not the cluster's or not its block's."""
 
 
 class KillSwitchOn(PolicyRefused):

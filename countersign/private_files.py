@@ -1,5 +1,6 @@
 """Files and folders for the user who runs Countersign and nobody else, whatever umask it was started with."""
 
+import errno
 import os
 from pathlib import Path
 
@@ -16,7 +17,8 @@ def write_private(file: Path, content: str | bytes) -> None:
 
 def private_descriptor(file: Path, flags: int) -> int:
     """Open `file`, made if need be, with os.open's `flags`; from then on its owner alone can read it."""
-    descriptor = os.open(file, flags | os.O_CREAT, OWNER_ALONE)
+    # Not through a link: whoever could put one here must not choose what is written.
+    descriptor = os.open(file, flags | os.O_CREAT | os.O_NOFOLLOW, OWNER_ALONE)
     os.fchmod(descriptor, OWNER_ALONE)
     return descriptor
 
@@ -27,6 +29,9 @@ def make_private_folder(folder: Path, *, passing_group: int | None = None) -> No
     Raises OSError where it cannot be made, or is another user's.
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if folder.stat().st_uid != os.geteuid():
+        # Root may do everything in it, and so may whoever made it.
+        raise PermissionError(errno.EPERM, "it is another user's", str(folder))
     if passing_group is not None:
         os.chown(folder, -1, passing_group)
     folder.chmod(0o700 if passing_group is None else 0o710)

@@ -3,7 +3,7 @@
 import unicodedata
 from typing import Final
 
-from countersign.errors import ParseFailure
+from countersign.errors import HiddenCharacters
 from countersign.escaping import is_hidden
 
 _NAMED: Final = {"Cc": "a control character", "Cs": "half a surrogate pair", "Cn": "an unassigned character"}
@@ -20,14 +20,14 @@ _FULL_WIDTH: Final = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {
 
 
 def refuse_hidden_characters(text: str, *, of: str = "the action", line_breaks: bool = True) -> None:
-    """Raise ParseFailure if `text` has characters that are not seen, or that change how others are seen."""
+    """Raise HiddenCharacters if `text` has characters that are not seen, or that change how others are seen."""
     allowed = "\n\t" if line_breaks else ""
     for char in text:
         if char.isascii() and (" " <= char <= "~" or char in allowed):
             continue
         if is_hidden(char):
             name = _NAMED.get(unicodedata.category(char), "an invisible character")
-            raise ParseFailure(
+            raise HiddenCharacters(
                 f"{of} has {name} (U+{ord(char):04X})", hint="type the text afresh instead of pasting it"
             )
 

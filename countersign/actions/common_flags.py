@@ -8,12 +8,21 @@ CLUSTER_HINT: Final = (
     "leave it out: the cluster and its credentials are those of a cluster block; --context NAME says which"
 )
 _ELSEWHERE: Final = "it would reach another cluster or act as somebody else"
+_LOGS: Final = "request logs can show what must stay secret"
 _UNBOUNDED: Final = "what it selects is not known when the action is signed, so its blast radius is unbounded"
 _NAME_THEM: Final = "name the objects, for example: deployment/api deployment/web"
 
 
-def _refused(name: str, why: str, *, short: str = "", takes: Takes = Takes.TEXT, hint: str | None = None) -> Flag:
-    return Flag(name, takes, short, Use.REFUSED, why, hint)
+def _refused(
+    name: str,
+    why: str,
+    *,
+    short: str = "",
+    takes: Takes = Takes.TEXT,
+    hint: str | None = None,
+    reaches: bool = False,
+) -> Flag:
+    return Flag(name, takes, short, Use.REFUSED, why, hint, reaches=reaches)
 
 
 NAMESPACE: Final = Flag("namespace", short="n")
@@ -25,7 +34,7 @@ GLOBAL: Final = (
     NAMESPACE,
     *(Flag(name) for name in CLUSTER_FLAGS),
     *(
-        _refused(name, _ELSEWHERE, hint=CLUSTER_HINT)
+        _refused(name, _ELSEWHERE, hint=CLUSTER_HINT, reaches=True)
         for name in (
             "as",
             "as-group",
@@ -44,20 +53,20 @@ GLOBAL: Final = (
             "username",
         )
     ),
-    _refused("server", _ELSEWHERE, short="s", hint=CLUSTER_HINT),
-    _refused("insecure-skip-tls-verify", _ELSEWHERE, takes=Takes.SWITCH, hint=CLUSTER_HINT),
-    _refused("cache-dir", "it would write files", hint="leave it out"),
-    _refused("profile", "it would write files", hint="leave it out"),
-    _refused("profile-output", "it would write files", hint="leave it out"),
-    _refused("v", "request logs can show what must stay secret", short="v", takes=Takes.TEXT, hint="leave it out"),
-    _refused("vmodule", "request logs can show what must stay secret", hint="leave it out"),
+    _refused("server", _ELSEWHERE, short="s", hint=CLUSTER_HINT, reaches=True),
+    _refused("insecure-skip-tls-verify", _ELSEWHERE, takes=Takes.SWITCH, hint=CLUSTER_HINT, reaches=True),
+    _refused("cache-dir", "it would write files", hint="leave it out", reaches=True),
+    _refused("profile", "it would write files", hint="leave it out", reaches=True),
+    _refused("profile-output", "it would write files", hint="leave it out", reaches=True),
+    _refused("v", _LOGS, short="v", takes=Takes.TEXT, hint="leave it out", reaches=True),
+    _refused("vmodule", _LOGS, hint="leave it out", reaches=True),
     Flag("request-timeout", Takes.TEXT, use=Use.IGNORED),
     _refused("help", "it only prints help", short="h", takes=Takes.SWITCH, hint="write the whole command"),
 )
 
 FILES: Final = (
-    _refused("filename", "it would read files or addresses", short="f", hint=_NAME_THEM),
-    _refused("kustomize", "it would read files", short="k", hint=_NAME_THEM),
+    _refused("filename", "it would read files or addresses", short="f", hint=_NAME_THEM, reaches=True),
+    _refused("kustomize", "it would read files", short="k", hint=_NAME_THEM, reaches=True),
     _refused("recursive", "it belongs to --filename", short="R", takes=Takes.SWITCH, hint=_NAME_THEM),
 )
 

@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Final
 
 from countersign.actions.words import Word
-from countersign.errors import ParseFailure
+from countersign.errors import ForbiddenAction, ParseFailure
 
 
 class Takes(StrEnum):
@@ -48,6 +48,8 @@ class Flag:
     """Values that are acceptable; none listed means any."""
     many: bool = False
     """It may be given several times, and all values count."""
+    reaches: bool = False
+    """Of a refused flag: it would show what is secret, or reach elsewhere than the target."""
 
 
 @dataclass
@@ -165,7 +167,8 @@ def _truth(flag: Flag, value: str | None) -> str:
 
 
 def _refuse(flag: Flag, command: str) -> None:
-    raise ParseFailure(f"--{flag.name} is refused on {command}: {flag.why}", hint=flag.hint)
+    kind = ForbiddenAction if flag.reaches else ParseFailure
+    raise kind(f"--{flag.name} is refused on {command}: {flag.why}", hint=flag.hint)
 
 
 def unknown_flag(name: str, known: Mapping[str, Flag], command: str, example: str) -> ParseFailure:

@@ -5,7 +5,7 @@ files, never ends, acts as somebody else, reaches elsewhere or prints the conten
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from countersign.actions.common_flags import CLUSTER_FLAGS, FILES, GLOBAL
@@ -15,7 +15,7 @@ from countersign.actions.flags import Flag, Given, Takes, Use, read_flags
 from countersign.actions.operation import Investigation
 from countersign.actions.values import namespace, whole_number
 from countersign.actions.words import Word
-from countersign.errors import ParseFailure
+from countersign.errors import ForbiddenAction, ParseFailure
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class ReadCommand:
 
 
 def _without_short(flag: Flag) -> Flag:
-    return Flag(flag.name, flag.takes, "", flag.use, flag.why, flag.hint)
+    return replace(flag, short="")
 
 
 def _switches(*names: str) -> tuple[Flag, ...]:
@@ -64,8 +64,12 @@ _WATCH: Final = (
     _no("watch-only", "it would not end"),
     _no("output-watch-events", "it belongs to --watch"),
 )
-_RAW: Final = _no(
-    "raw", "it would send a request of its own making", switch=False, hint="kubectl get TYPE NAME -o yaml"
+_RAW: Final = Flag(
+    "raw",
+    use=Use.REFUSED,
+    why="it would send a request of its own making",
+    hint="kubectl get TYPE NAME -o yaml",
+    reaches=True,
 )
 _OUTPUT: Final = Flag("output", short="o")
 _SELECTOR: Final = Flag("selector", short="l")
@@ -234,7 +238,7 @@ def read_investigation(entry: ReadCommand, rest: Sequence[Word]) -> Investigatio
             f"{entry.written} has more than {_LIMIT_WORDS} words", hint=f"for example: {entry.example}"
         )
     if entry.command == ("cluster-info",) and given.arguments:
-        raise ParseFailure(
+        raise ForbiddenAction(
             "kubectl cluster-info takes no arguments here; dump would write files", hint="leave it out"
         )
     if entry.command == ("logs",) and not given.arguments and given.text("selector") is None:
@@ -268,15 +272,14 @@ def _check_output(entry: ReadCommand, given: Given) -> None:
     form = (output or "").partition("=")[0]
     if entry.command != ("explain",) and output is not None and form not in _OUTPUTS:
         why = "it would read a file" if form.endswith("file") else "it is not a known form"
-        raise ParseFailure(
-            f"-o {form[:40]!r} is refused: {why}", hint="use -o wide, name, json, yaml or jsonpath='{…}'"
-        )
+        kind = ForbiddenAction if form.endswith("file") else ParseFailure
+        raise kind(f"-o {form[:40]!r} is refused: {why}", hint="use -o wide, name, json, yaml or jsonpath='{…}'")
     if refusal := why_secret(entry.command[0], (word.text for word in given.arguments), given.values):
-        raise ParseFailure(
+        raise ForbiddenAction(
             f"{entry.written} on a Secret is refused, since the output is kept as evidence: {refusal}",
             hint="kubectl get secrets lists names, types and the numbers of their keys",
         )
     if refusal := why_template(given.values):
-        raise ParseFailure(
+        raise ForbiddenAction(
             f"the template of {entry.written} is refused: {refusal}", hint="use -o json or a plain jsonpath"
         )

@@ -30,6 +30,7 @@ from countersign.execution.fault_points import At, unnoticed
 from countersign.execution.services import Services
 from countersign.logging import get_logger
 from countersign.masking import masked
+from countersign.records import refusals
 from countersign.records.database.engine import transaction
 from countersign.records.dead_letters import bury, resolve_letter
 from countersign.records.ledger import TakenStep, end_step, fail_step, steps_ready, take_step
@@ -163,6 +164,8 @@ def _fail(services: Services, step: TakenStep, subject: Subject | None, error: C
         with transaction(services.engine) as session:
             pause = settings.step_retry_seconds * 2.0 ** (step.attempt - 1)
             status = fail_step(session, step, error=f"{error.code}: {error.message}", pause_seconds=pause)
+            approval_id = None if subject is None else subject.approval.id
+            refusals.note(session, error, approval_id=approval_id, details={"step": step.name})
             if status is StepStatus.DEAD:
                 bury(
                     session,

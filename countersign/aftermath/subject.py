@@ -88,7 +88,9 @@ class Subject:
         stored = self.execution
         if stored.plan is None:
             return None
-        return self.seal.plan(stored.id, StoredPlan(stored.plan, str(stored.plan_hash), stored.plan_mac))
+        return self.seal.plan(
+            stored.id, StoredPlan(stored.plan, str(stored.plan_hash), stored.plan_mac, stored.rolls_back)
+        )
 
     def result_of(self, name: StepName) -> Mapping[str, Any] | None:
         """Return the result of an earlier step that was done, else None."""

@@ -14,7 +14,7 @@ from sqlalchemy import Engine
 from sqlmodel import Session
 
 from countersign.audit.heads import put_aside, read_head, read_note, write_head
-from countersign.audit.notes import Checkpoint, Sealer
+from countersign.audit.notes import Checkpoint, Sealer, open_note
 from countersign.audit.tiles import StoredHashes, tiles_among
 from countersign.audit.tree import EMPTY_ROOT, Growing, root
 from countersign.errors import Tampered
@@ -105,6 +105,9 @@ class Sealing:
         """Return the newest head, with its tree in memory."""
         head = last_head(session)
         size, wanted = (head.size, head.root) if head else (0, EMPTY_ROOT)
+        if head is not None:
+            # Who holds the records can add a head of her own, which must not become the saved one.
+            open_note(head.note, self._sealer.verifier)
         if self._tree is None or (self._tree.size, self._root) != (size, wanted):
             self._tree = Growing(size, StoredHashes(session))
             self._root = self._tree.root

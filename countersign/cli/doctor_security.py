@@ -5,14 +5,17 @@ is a function and its line there.
 """
 
 import asyncio
+import getpass
 import os
 import stat
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 from rich.markup import escape
 from rich.table import Table
+from sqlalchemy.exc import SQLAlchemyError
 
 from countersign.cli.screen import screen
 from countersign.errors import ConfigurationError, CountersignError
@@ -83,6 +86,33 @@ def trust_files(settings: Settings) -> str:
             hint=f"chmod 700 {folder}; chmod 600 {folder}/*",
         )
     return f"{len(files) - 1} files in {folder}, for this user alone"
+
+
+def state_folder(settings: Settings) -> str:
+    """What `countersign up` keeps is for this user alone."""
+    folder = settings.state_dir
+    if not folder.exists():
+        return "no stack was started in this folder"
+    # As root, PostgreSQL's user passes through it, and lists nothing.
+    shared = [folder] if folder.is_symlink() or stat.S_IMODE(folder.stat().st_mode) & 0o067 else []
+    for parent, _, names in os.walk(folder):
+        files = [Path(parent) / name for name in names]
+        shared += [file for file in files if not _is_private(file)]
+    if shared:
+        more = f" and {len(shared) - 3} more" if len(shared) > 3 else ""
+        raise ConfigurationError(
+            f"others may read or write, or have placed: {', '.join(map(str, shared[:3]))}{more}",
+            hint=f"chmod 700 {folder}, chmod 600 what is named, and find out who was there",
+        )
+    return f"everything in {folder} is for this user alone"
+
+
+def _is_private(file: Path) -> bool:
+    try:
+        found = file.lstat()
+    except FileNotFoundError:  # a log that was rotated, a temporary file of the database's
+        return True
+    return not stat.S_ISREG(found.st_mode) or not stat.S_IMODE(found.st_mode) & 0o077
 
 
 def audit(settings: Settings) -> str:
@@ -182,6 +212,7 @@ CHECKS: Final[tuple[tuple[str, Check], ...]] = (
     ("policy", policy),
     ("prefect", prefect),
     ("trust_files", trust_files),
+    ("state_folder", state_folder),
     ("audit", audit),
     ("kubeconfigs", kubeconfigs),
     ("addresses", addresses),
@@ -193,14 +224,33 @@ CHECKS: Final[tuple[tuple[str, Check], ...]] = (
 def show_security(settings: Settings) -> bool:
     """Print the table. Return whether all of it holds."""
     table = Table(text("security.what"), text("security.holds"), text("security.found"), box=None)
-    fine = True
+    fine, missing = True, []
     for name, check in CHECKS:
         try:
             holds, said, hint = True, check(settings), None
         except CountersignError as error:
             holds, said, hint, fine = False, error.message, error.hint, False
+            missing.append(name)
         verdict = text("security.yes") if holds else f"[red]{text('security.no')}[/]"
         more = f"\n{text('security.hint')}: {hint}" if hint else ""
         table.add_row(text(f"security.{name}"), verdict, escape(visible(said + more, lines=True)))
     screen().print(table)
+    _tell_checked(settings, missing)
     return fine
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container whose user has no name
+        return f"uid {os.geteuid()}"
+
+
+def _tell_checked(settings: Settings, missing: list[str]) -> None:
+    """Put on the audit what did not hold at this moment. Records that cannot be reached have their line above."""
+    from countersign.cli.opened import records  # noqa: PLC0415
+    from countersign.records.audit import Event, record  # noqa: PLC0415
+    from countersign.records.database.engine import transaction  # noqa: PLC0415
+
+    with suppress(CountersignError, SQLAlchemyError), records(settings) as engine, transaction(engine) as session:
+        record(session, Event.SECURITY_CHECKED, actor=_user(), details={"does_not_hold": missing})

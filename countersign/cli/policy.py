@@ -1,19 +1,22 @@
 """`countersign policy`: what is in force, and changing it: propose, sign, activate."""
 
 import getpass
+from collections.abc import Iterator
+from contextlib import contextmanager
 from difflib import unified_diff
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from pydantic import SecretStr
+from sqlalchemy import Engine
 from sqlmodel import Session
 
 from countersign.cli.exit_codes import OK, REFUSED
 from countersign.cli.opened import identifier, open_for_commands, open_records
 from countersign.cli.rendering import print_columns, print_none
 from countersign.cli.screen import say, screen
-from countersign.errors import ConfigurationError, InvalidInput, NotApproved, PolicyNotTrusted
+from countersign.errors import ConfigurationError, ForeignKey, InvalidInput, NotApproved, PolicyNotTrusted
 from countersign.execution.explanation import explain as explain_approval
 from countersign.execution.policy.change import (
     KEY_FILE,
@@ -41,7 +44,7 @@ from countersign.execution.policy.inspection import check_policy
 from countersign.policy.administrators import Administrators
 from countersign.policy.loading import load_policy_file, read_policy_file
 from countersign.policy.versions import require_workable, verify_version
-from countersign.records import audit
+from countersign.records import audit, refusals
 from countersign.records.approvals import get_approval
 from countersign.records.database.engine import transaction
 from countersign.records.policy_versions import PolicyMark, get_version, in_force, versions
@@ -133,8 +136,9 @@ def sign(number: Number, administrator: Administrator = None, key: Key = None, y
     settings = load_settings()
     _require_record(settings)
     pinned = pinned_administrators(settings.trust_dir)
-    own = _own_key(settings, pinned, key, administrator)
     engine = open_records()
+    with _refusals_told(engine, number):
+        own = _own_key(settings, pinned, key, administrator)
     with transaction(engine) as session:
         version = unchanged_version(session, number)
         changed = _diff(_text_of(session, None), (f"version {number}", version.document))
@@ -154,14 +158,8 @@ def activate(number: Number) -> None:
     settings = load_settings()
     _require_record(settings)
     pinned, engine, who = pinned_administrators(settings.trust_dir), open_records(), getpass.getuser()
-    try:
-        with transaction(engine) as session:
-            verified = activate_version(session, number, pinned, by=who)
-    except (NotApproved, PolicyNotTrusted) as error:
-        with transaction(engine) as session:
-            details = {"version": number, "reason": error.message}
-            audit.record(session, audit.Event.POLICY_REFUSED, actor=who, details=details)
-        raise
+    with _refusals_told(engine, number), transaction(engine) as session:
+        verified = activate_version(session, number, pinned, by=who)
     say(f"Version {number} is in force, signed by {', '.join(verified.administrators)}.")
 
 
@@ -226,6 +224,17 @@ def _require_record(settings: Settings) -> None:
             f"the policy is the file {settings.policy_file}, so the record decides nothing here",
             hint="change the file; or unset COUNTERSIGN_POLICY_FILE everywhere, and propose it",
         )
+
+
+@contextmanager
+def _refusals_told(engine: Engine, number: int) -> Iterator[None]:
+    """Put on the audit that somebody was refused a part in the policy, in a transaction of its own."""
+    try:
+        yield
+    except (NotApproved, ForeignKey, PolicyNotTrusted) as error:
+        event, details = audit.Event.POLICY_REFUSED, {"version": number}
+        refusals.tell(engine, error, event=event, actor=getpass.getuser(), details=details)
+        raise
 
 
 def _own_key(settings: Settings, pinned: Administrators, file: Path | None, name: str | None) -> OwnKey:

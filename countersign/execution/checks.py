@@ -17,7 +17,7 @@ from countersign.actions.operation import (
     PatchParameters,
     Reading,
 )
-from countersign.errors import ApprovalExpired, NotApproved, Tampered
+from countersign.errors import ApprovalExpired, NotApproved, NotTrusted, Tampered
 from countersign.execution.filing import parameters_of, signed_content, target_of
 from countersign.execution.playbook_steps import steps_hashes_of
 from countersign.execution.scope import policy_for
@@ -68,7 +68,7 @@ def check_approved(services: Services, approval: Approval, *, dry_run: bool) -> 
 def check_reading(services: Services, approval: Approval, description: Mapping[str, Any]) -> None:
     """Raise unless the action still reads to the target and the parameters that were signed.
 
-    Raises Tampered, or NotApproved where only the cluster block has changed since.
+    Raises Tampered, or NotTrusted where only the cluster block has changed since, or NotApproved.
     """
     signed = approval.target or {}
     kind = description.get("kind")
@@ -86,7 +86,7 @@ def check_reading(services: Services, approval: Approval, description: Mapping[s
     if signed == placed:
         return
     if "cluster" in signed and {**signed, **plain} == signed and {**placed, **plain} == placed:
-        raise NotApproved(
+        raise NotTrusted(
             f"It was signed for {_place(signed)}; the cluster block now means {_place(placed)}.",
             hint="file and sign it again, or restore the block",
         )

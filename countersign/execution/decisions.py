@@ -1,11 +1,13 @@
 """Recording a decision about a request: signed over what the record holds, checked before it is kept."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlmodel import Session
 
-from countersign.errors import InvalidInput, NotApproved
+from countersign.errors import ForeignKey, InvalidInput, SignatureRefused, Tampered
 from countersign.execution.filing import signed_content
 from countersign.execution.services import Services
 from countersign.policy.approval import RecordedSignature, check_signature
@@ -13,6 +15,7 @@ from countersign.policy.document import Policy
 from countersign.policy.keys import key_id_of
 from countersign.policy.names import identity
 from countersign.policy.signatures import FORM, Decision, SignatureValue, sign_ed25519
+from countersign.records import refusals
 from countersign.records.approvals import NewSignature, add_signature, signatures_of
 from countersign.records.states import Decision as RecordedDecision
 from countersign.records.tables import Approval
@@ -30,9 +33,10 @@ def sign_approval(
 ) -> Approval:
     """Sign `approval` as it stands with a person's key, and record it.
 
-    Raises NotApproved (the signature would not count), InvalidInput (another person's key, decided already).
+    Raises SignatureRefused (it would not count), ForeignKey (another person's), InvalidInput (decided already).
     """
-    _check_key(key, signer=signer, policy=services.policy)
+    with _told(session, approval, signer):
+        _check_key(key, signer=signer, policy=services.policy)
     value = sign_ed25519(signed_content(approval), approval_id=approval.id, signer=signer, decision=decision, key=key)
     return record_signature(
         session, services, approval, signer=signer, value=value, decision=decision, comment=comment
@@ -51,24 +55,26 @@ def record_signature(
 ) -> Approval:
     """Record a signature made anywhere, once it is known to count.
 
-    Raises NotApproved, Tampered (it is over something else), InvalidInput.
+    Raises SignatureRefused, Tampered (it is over something else), InvalidInput.
     """
     now = datetime.now(UTC)
-    check_signature(
-        signed_content(approval),
-        RecordedSignature(
-            signer=signer,
-            decision=decision.value,
-            comment=comment,
-            algorithm=value.algorithm.value,
-            key_id=value.key_id,
-            value=value.value,
-            at=now,
-        ),
-        approval_id=approval.id,
-        policy=services.policy,
-        secrets=services.signing_secrets,
+    given = RecordedSignature(
+        signer=signer,
+        decision=decision.value,
+        comment=comment,
+        algorithm=value.algorithm.value,
+        key_id=value.key_id,
+        value=value.value,
+        at=now,
     )
+    with _told(session, approval, signer):
+        check_signature(
+            signed_content(approval),
+            given,
+            approval_id=approval.id,
+            policy=services.policy,
+            secrets=services.signing_secrets,
+        )
     for earlier in signatures_of(session, approval.id):
         if earlier.form == FORM and identity(earlier.signer) == identity(signer):
             raise InvalidInput(f"signer: {earlier.signer} has decided on approval {approval.id} already")
@@ -88,18 +94,29 @@ def record_signature(
     )
 
 
+@contextmanager
+def _told(session: Session, approval: Approval, signer: str) -> Iterator[None]:
+    """Put a refusal on the audit. The signature is not on record, so one that does not fit is no tampering."""
+    try:
+        yield
+    except (SignatureRefused, ForeignKey, Tampered) as refusal:
+        told = SignatureRefused(refusal.message) if isinstance(refusal, Tampered) else refusal
+        refusals.tell_afterwards(session, told, actor=signer, approval_id=approval.id)
+        raise
+
+
 def _check_key(key: Ed25519PrivateKey, *, signer: str, policy: Policy) -> None:
     """Refuse a key that is not the signer's: a signature by it would look like tampering."""
     key_id = key_id_of(key.public_key())
     owner = policy.signer_with_key(key_id)
     if owner is None:
         person = f"{signer} has other keys there" if policy.keys_of(signer) else f"nor is {signer} in the policy"
-        raise NotApproved(
+        raise SignatureRefused(
             f"this key ({key_id}) is not in the policy, {person}: its signature would not count",
             hint="have the entry that `countersign keys new` printed put in the policy (`countersign keys enter`)",
         )
     if identity(owner.name) != identity(signer):
-        raise InvalidInput(
+        raise ForeignKey(
             f"this key is not {signer}'s but {owner.name}'s",
             hint=f"sign as {owner.name}, or with a key of {signer}",
         )

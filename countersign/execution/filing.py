@@ -10,13 +10,14 @@ from typing import Any, TypeVar
 from sqlmodel import Session
 
 from countersign.actions import describe, read_action
-from countersign.errors import InvalidInput, ParseFailure
+from countersign.errors import Disguised, InvalidInput, ParseFailure
 from countersign.execution.clusters import NO_CLUSTERS, Clusters, choose_cluster
 from countersign.execution.selectors import Selected, select
 from countersign.policy.document import Policy
 from countersign.policy.names import require_name, require_seen, texts_in
 from countersign.policy.risk import RiskLevel as PolicyRisk
 from countersign.policy.signatures import SignedContent
+from countersign.records import refusals
 from countersign.records.approvals import NewApproval, file_approval
 from countersign.records.states import RiskLevel, Start, WhenBlocked
 from countersign.records.tables import Approval
@@ -82,7 +83,11 @@ def file_request(
     A text that cannot be read is filed all the same, and ends as a parse failure: the requester's words stay on
     record. Raises InvalidInput naming the field, ConfigurationError where the cluster that is named cannot be used.
     """
-    _check_texts(request)
+    try:
+        _check_texts(request)
+    except Disguised as refusal:
+        refusals.tell_afterwards(session, refusal)
+        raise
     _check_times(request, now)
     risk = _one_of(RiskLevel, request.risk_level, "risk_level")
     selected = select(

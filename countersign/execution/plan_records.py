@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import Engine
 
 from countersign.errors import TargetHeld
+from countersign.execution.probes import note_refused
 from countersign.execution.services import Services
 from countersign.records.database.engine import transaction
 from countersign.records.evidence import Seen, store_before
@@ -58,3 +59,4 @@ def keep_before(engine: Engine, owned: Owned, before: Snapshot, *, asked: Mappin
     """Put on record what was there before the effect. `asked` is what was asked beside the target (probes)."""
     with transaction(engine) as session:
         store_before(session, owned.execution_id, Seen.of(before.at, before.objects), verification=asked)
+        note_refused(session, get_execution(session, owned.execution_id).approval_id, asked)

@@ -1,8 +1,9 @@
 """Seals on the plan and the journal: whoever holds the database can neither make nor change one unnoticed.
 
-A seal is HMAC-SHA-256 with the key `records.key` of COUNTERSIGN_TRUST_DIR. A plan's binds it to its execution. An
-entry's of the journal binds it to its execution and to the entry before it, so that none can be changed, copied,
-moved or left out in between. What was cut from the journal's end is what the audit finds.
+A seal is HMAC-SHA-256 with the key `records.key` of COUNTERSIGN_TRUST_DIR. A plan's binds it to its execution, and
+to the one that it takes back, if it does. An entry's of the journal binds it to its execution and to the entry before
+it, so that none can be changed, copied, moved or left out in between. What was cut from the journal's end is what the
+audit finds.
 """
 
 import hashlib
@@ -18,7 +19,7 @@ from sqlmodel import Session
 
 from countersign.canonical import canonical_json, with_decimals
 from countersign.errors import CountersignError, OutcomeUnknown, Tampered
-from countersign.records import audit, journal
+from countersign.records import journal
 from countersign.records.database.engine import transaction
 from countersign.records.owned import Owned
 from countersign.records.plans import StoredPlan, plan_of, store_plan
@@ -29,6 +30,7 @@ from countersign.targets.model import Plan, plan_from_json
 
 KEY_FILE: Final = "records.key"
 _PLAN: Final = "countersign/plan/v1"
+_ROLLBACK: Final = "countersign/rollback-plan/v1"
 _ENTRY: Final = "countersign/journal/v1"
 _FIRST: Final = ""
 _HINT: Final = "nothing is sent; find out who writes to the database, and look at the target"
@@ -40,8 +42,13 @@ class Seal:
 
     key: bytes
 
-    def of_plan(self, execution_id: UUID, plan_hash: str) -> str:
-        """Return the seal of a plan as hexadecimal digits."""
+    def of_plan(self, execution_id: UUID, plan_hash: str, *, rolls_back: UUID | None = None) -> str:
+        """Return the seal of a plan as hexadecimal digits: an approval's own, or one that takes an execution back.
+
+        A rollback's plan is not asked whether it comes of a signed operation, so no other may pass for one.
+        """
+        if rolls_back is not None:
+            return self._mac([_ROLLBACK, str(execution_id), str(rolls_back), plan_hash])
         return self._mac([_PLAN, str(execution_id), plan_hash])
 
     def of_entry(self, entry: Mapping[str, Any], *, previous: str) -> str:
@@ -55,7 +62,8 @@ class Seal:
             plan_hash = plan.hash
         except (KeyError, TypeError, AttributeError, ValueError):
             plan, plan_hash = None, ""
-        genuine = hmac.compare_digest(self.of_plan(execution_id, plan_hash), stored.plan_mac or "")
+        expected = self.of_plan(execution_id, plan_hash, rolls_back=stored.rolls_back)
+        genuine = hmac.compare_digest(expected, stored.plan_mac or "")
         if plan is None or plan_hash != stored.plan_hash or not genuine:
             raise Tampered(
                 f"The plan of execution {execution_id} is not one that Countersign made for it.",
@@ -185,18 +193,6 @@ def disbelieved(engine: Engine, execution_id: UUID, tampered: Tampered) -> Count
     with transaction(engine) as session:
         written = journal.entries(session, execution_id)
     return OutcomeUnknown(f"{tampered.message} Requests may have left.") if written else tampered
-
-
-def tell_of_tampering(engine: Engine, approval_id: UUID, tampered: Tampered, *, by: str) -> None:
-    """Put an attempt on the audit, in a transaction of its own: it is told of whatever becomes of the run."""
-    with transaction(engine) as session:
-        audit.record(
-            session,
-            audit.Event(f"tampering:{tampered.of}:refused"),
-            approval_id=approval_id,
-            actor=by,
-            details={"found": tampered.message},
-        )
 
 
 def _facts(entry: JournalEntry) -> dict[str, Any]:

@@ -13,13 +13,16 @@ from math import isnan
 from time import monotonic
 from typing import Any, Final
 from urllib.parse import urljoin, urlsplit
+from uuid import UUID
 
 import httpx
+from sqlmodel import Session
 
-from countersign.errors import TransientTargetError
+from countersign.errors import AddressForbidden, TransientTargetError
 from countersign.execution.outward import PLAIN, AddressRefused, guarded, read_at_most
 from countersign.policy.document import Policy
 from countersign.policy.probes import HttpProbe, Probe, PrometheusProbe
+from countersign.records import refusals
 from countersign.targets.model import Plan
 from countersign.texts import text
 
@@ -39,6 +42,8 @@ class ProbeAnswer:
     """None: it could not be asked, or gave no value."""
     said: str
     """For people; no addresses."""
+    refused: bool = False
+    """Its address is one that must not be reached."""
 
 
 def probes_for(policy: Policy, plan: Plan, named: Sequence[str] = ()) -> tuple[tuple[Probe, ...], tuple[str, ...]]:
@@ -80,7 +85,7 @@ def ask(probe: Probe, *, at_most: float | None = None) -> ProbeAnswer:
             return _http(probe.name, question, seconds)
         return _prometheus(probe.name, question, seconds)
     except AddressRefused as error:
-        return ProbeAnswer(probe.name, None, text("probe.not_asked", reason=str(error)))
+        return ProbeAnswer(probe.name, None, text("probe.not_asked", reason=str(error)), refused=True)
     except (httpx.HTTPError, httpx.InvalidURL, TransientTargetError) as error:
         # Their texts may quote addresses.
         reason = error.message if isinstance(error, TransientTargetError) else type(error).__name__
@@ -95,6 +100,14 @@ def answers_json(answers: Sequence[ProbeAnswer]) -> dict[str, Any]:
 def answers_from_json(value: Mapping[str, Any] | None) -> dict[str, ProbeAnswer]:
     """Read what `answers_json` wrote, by name."""
     return {each["name"]: ProbeAnswer(**each) for each in (value or {}).get("probes") or ()}
+
+
+def note_refused(session: Session, approval_id: UUID, verification: Mapping[str, Any] | None) -> None:
+    """Put on the audit which probes have an address that must not be reached, in the transaction of their answers."""
+    for answer in answers_from_json(verification).values():
+        if answer.refused:
+            refusal = AddressForbidden(answer.said)
+            refusals.note(session, refusal, approval_id=approval_id, details={"probe": answer.name})
 
 
 def _http(name: str, question: HttpProbe, seconds: float) -> ProbeAnswer:
@@ -138,7 +151,7 @@ def _get(address: str, seconds: float) -> tuple[int, str]:
             return _asked(address, seconds)
         except httpx.HTTPError:
             if guard.refused:
-                raise TransientTargetError(guard.refused) from None
+                raise AddressRefused(guard.refused) from None
             raise
 
 

@@ -5,11 +5,12 @@ from uuid import UUID
 
 from countersign.actions import read_action
 from countersign.actions.operation import HostOperation, Investigation, KubernetesOperation
-from countersign.errors import ConfigurationError, ParseFailure
+from countersign.errors import BlockRefused, ConfigurationError, ParseFailure
 from countersign.execution.clusters import ClusterGone
 from countersign.execution.services import Services
 from countersign.execution.target_access import cluster_to_open
 from countersign.policy.checks import check_kill_switch, enforce
+from countersign.records import refusals
 from countersign.records.approvals import get_approval
 from countersign.records.database.engine import transaction
 from countersign.records.queries import execution_of
@@ -44,6 +45,9 @@ def require_ready(services: Services, approval_id: UUID, *, dry_run: bool = Fals
                         pass
                 case HostOperation():
                     services.the_fleet()
+    except BlockRefused as refusal:
+        refusals.tell(services.engine, refusal, approval_id=approval_id)
+        raise
     except ClusterGone:
         # What was begun there is settled by what is on record.
         if approval.status is ApprovalStatus.APPROVED:

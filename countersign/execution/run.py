@@ -30,7 +30,7 @@ from countersign.execution.conclusion import conclude
 from countersign.execution.fault_points import At, unnoticed
 from countersign.execution.performance import Performance, lease_needed, patience, progress_of
 from countersign.execution.plan_binding import require_own
-from countersign.execution.plan_seal import SealedJournal, disbelieved, store, stored_plan, tell_of_tampering
+from countersign.execution.plan_seal import SealedJournal, disbelieved, store, stored_plan
 from countersign.execution.probes import BEFORE_SECONDS, answers_json, ask_all, names_in, probes_for
 from countersign.execution.progress import NOTHING, Progress
 from countersign.execution.readiness import require_ready
@@ -44,7 +44,7 @@ from countersign.execution.wording import asked_for
 from countersign.logging import get_logger
 from countersign.policy.checks import Check, enforce
 from countersign.policy.findings import decide_findings
-from countersign.records import claims, operation_log, timeline
+from countersign.records import claims, operation_log, refusals, timeline
 from countersign.records.approvals import expire_due, get_approval
 from countersign.records.claims import Claim, ClaimResult
 from countersign.records.database.engine import transaction
@@ -306,8 +306,7 @@ class Run:
         except Tampered as found:
             tampered, self.known.plan, progress = found, None, NOTHING
             error = disbelieved(self.services.engine, self.known.owned.execution_id, found)
-        if tampered is not None:
-            tell_of_tampering(self.services.engine, self.approval_id, tampered, by=self.worker)
+        refusals.tell(self.services.engine, tampered or error, approval_id=self.approval_id, actor=self.worker)
         conclusion = conclude(error, self.known, progress, dry_run=self.dry_run)
         report = put_on_record(self.services.engine, self.known, conclusion, progress, dry_run=self.dry_run)
         self.at("settled")

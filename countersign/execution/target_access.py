@@ -11,6 +11,7 @@ from countersign.errors import ConfigurationError, Refused
 from countersign.execution.checks import verified_signatures
 from countersign.execution.services import Services
 from countersign.policy.gateway import HostGateway
+from countersign.records import audit
 from countersign.records.database.engine import transaction
 from countersign.records.gateway_audit import GatewayCall, record_call
 from countersign.records.owned import Owned
@@ -18,7 +19,7 @@ from countersign.records.tables import Approval
 from countersign.secret_files import make_key
 from countersign.targets.hosts.audit import Audit, AuditRecord
 from countersign.targets.hosts.gateway import Gateway
-from countersign.targets.hosts.keys import SECRET_FILE, ApprovalKeys
+from countersign.targets.hosts.keys import FORGED, SECRET_FILE, ApprovalKeys
 from countersign.targets.hosts.rules import AgentGrant, Caller, GatewayRules, ProjectGrant
 from countersign.targets.hosts.ssh import Sessions
 from countersign.targets.hosts.target import HostTarget
@@ -184,5 +185,13 @@ def _audit(services: Services, behalf: OnBehalfOf) -> Audit:
                     error=line.detail or None,
                 ),
             )
+            if line.gate_code == FORGED:
+                audit.record(
+                    session,
+                    audit.Event.TAMPERING_APPROVAL_KEY,
+                    approval_id=behalf.approval.id,
+                    actor=line.agent,
+                    details={"host": line.host, "tool": line.tool, "found": line.detail},
+                )
 
     return record

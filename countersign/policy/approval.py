@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import SecretStr
 
-from countersign.errors import ConfigurationError, InvalidInput, NotApproved, Tampered
+from countersign.errors import ConfigurationError, InvalidInput, NotApproved, NotTrusted, SignatureRefused, Tampered
 from countersign.policy.document import Policy
 from countersign.policy.keys import secret_bytes
 from countersign.policy.names import identity
@@ -112,7 +112,7 @@ def check_signature(
 ) -> None:
     """Refuse a signature that would not count, before it is recorded.
 
-    Raises NotApproved (unknown key, not this person's risk, four eyes …) or Tampered (it is over something else).
+    Raises SignatureRefused (unknown key, not this person's risk, four eyes …), Tampered (it is over something else).
     """
     risk = _risk(content.risk_level)
     signer, key, why_not = _known_key(signature, policy, secrets)
@@ -120,7 +120,7 @@ def check_signature(
         decision = _verified_decision(content, signature, signer, key, approval_id)
         why_not = None if decision is Decision.REJECT else _why_not(signer, risk, policy, content.requested_by)
     if why_not is not None:
-        raise NotApproved(f"the signature of {signature.signer} does not count: {why_not}", hint=_ASK)
+        raise SignatureRefused(f"the signature of {signature.signer} does not count: {why_not}", hint=_ASK)
 
 
 _ASK = "ask someone else who is listed under signers in the policy"
@@ -207,10 +207,10 @@ def may_still_sign(policy: Policy, risk: RiskLevel, requested_by: str, *, given:
     return tuple(dict.fromkeys(able))
 
 
-def _too_few(approvals: Mapping[str, Signer], needed: int, notes: Sequence[str]) -> NotApproved:
+def _too_few(approvals: Mapping[str, Signer], needed: int, notes: Sequence[str]) -> NotTrusted:
     have = ", ".join(sorted(signer.name for signer in approvals.values())) or "nobody"
     left_out = f"; not counted: {'; '.join(notes)}" if notes else ""
-    return NotApproved(
+    return NotTrusted(
         f"{needed} valid signatures are needed and {len(approvals)} count ({have}){left_out}",
         hint=_ASK if not notes else "see why each one did not count; the policy's signers say who may sign what",
     )

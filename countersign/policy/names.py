@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from countersign.actions.characters import refuse_hidden_characters
-from countersign.errors import InvalidInput, ParseFailure
+from countersign.errors import Disguised, InvalidInput, ParseFailure
 
 NAME_LIMIT: Final = 200
 
@@ -39,7 +39,10 @@ def identity(name: str) -> str:
 
 
 def require_name(name: str, *, field: str) -> None:
-    """Refuse a name that cannot be told from another by looking at it. Raises InvalidInput naming `field`."""
+    """Refuse a name that cannot be told from another by looking at it.
+
+    Raises Disguised, or InvalidInput for one that is empty or too long, naming `field`.
+    """
     if not name.strip():
         raise InvalidInput(f"{field}: must not be empty")
     if len(name) > NAME_LIMIT:
@@ -47,7 +50,7 @@ def require_name(name: str, *, field: str) -> None:
     require_seen(name, field=field, line_breaks=False)
     scripts = {script for char in name if (script := _script(char)) is not None}
     if len(scripts) > 1 and not scripts - {"LATIN"} <= _SCRIPTS_OF_JAPANESE_AND_CHINESE:
-        raise InvalidInput(
+        raise Disguised(
             f"{field}: {name!a} mixes {' and '.join(sorted(script.capitalize() for script in scripts))} letters, "
             "some of which look alike",
             hint="write the name in one script",
@@ -55,11 +58,11 @@ def require_name(name: str, *, field: str) -> None:
 
 
 def require_seen(text: str, *, field: str, line_breaks: bool) -> None:
-    """Refuse control and invisible characters. Raises InvalidInput naming `field` and the character."""
+    """Refuse control and invisible characters. Raises Disguised naming `field` and the character."""
     try:
         refuse_hidden_characters(text, of=field, line_breaks=line_breaks)
     except ParseFailure as failure:
-        raise InvalidInput(failure.message, hint=failure.hint) from None
+        raise Disguised(failure.message, hint=failure.hint) from None
 
 
 def texts_in(value: Any) -> Iterator[str]:

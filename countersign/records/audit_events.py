@@ -18,6 +18,8 @@ class Event(StrEnum):
     REQUEST_REJECTED = "approval:request:rejected"
     REQUEST_CANCELLED = "approval:request:cancelled"
     REQUEST_EXPIRED = "approval:request:expired"
+    REQUEST_REFUSED = "approval:request:refused"
+    """It has what its signers would not see, or would take for something else."""
 
     # Executions, from the claim to what was found out later.
     CLAIM_MADE = "execution:claim:made"
@@ -55,17 +57,22 @@ class Event(StrEnum):
     TAMPERING_JOURNAL = "tampering:journal:refused"
     TAMPERING_POLICY = "tampering:policy:refused"
     TAMPERING_RESULT = "tampering:result:refused"
-    """A stored result does not agree with the records."""
+    """A stored result of Prefect's was to be read, which may run code."""
     TAMPERING_APPROVAL_KEY = "tampering:approval_key:refused"
     """A key of gate 5 was not written by an executor."""
     TAMPERING_FOUND = "tampering:records:found"
     """`audit verify` or doctor found records changed."""
     ENTRYPOINT_REFUSED = "worker:entrypoint:refused"
     DEPLOYMENT_REFUSED = "worker:deployment:refused"
+    """It brings more than an entrypoint: a pull step, a storage block, job variables."""
     BLOCK_REFUSED = "worker:block:refused"
+    """It would have the worker run a program, give a file away or believe a stranger."""
     SIGNATURE_REFUSED = "approval:signature:refused"
+    """It would not count, so it is not on record."""
     EXECUTION_REFUSED = "execution:start:refused"
+    """What was approved is not believed as it stands: too few signatures count, or it is for another place."""
     ACCESS_REFUSED = "access:request:refused"
+    """Secrets would have been shown, or an address reached that is closed."""
 
     # The audit and the installation itself.
     RECORD_ADOPTED = "audit:record:adopted"

@@ -31,11 +31,11 @@ STORE = text("""
         plan_mac = CASE WHEN plan IS NOT NULL AND journal.begun THEN plan_mac ELSE :plan_mac END
     FROM journal
     WHERE id = :execution_id AND fence = :fence AND settled_at IS NULL
-    RETURNING plan, plan_hash, plan_mac
+    RETURNING plan, plan_hash, plan_mac, rolls_back
 """).bindparams(bindparam("plan", type_=JSONB))
 
 # The plan as it was stored.
-READ = text("SELECT plan, plan_hash, plan_mac FROM execution WHERE id = :execution_id")
+READ = text("SELECT plan, plan_hash, plan_mac, rolls_back FROM execution WHERE id = :execution_id")
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,8 @@ class StoredPlan:
     plan_hash: str
     plan_mac: str | None
     """Its seal (countersign.execution.plan_seal)."""
+    rolls_back: UUID | None
+    """The execution that it takes back, None where it is an approval's own."""
 
 
 def store_plan(
@@ -68,7 +70,7 @@ def store_plan(
     if row is None:
         raise refused_write(session, owned)
     tell(session, Event.PLAN_STORED, PLAN, owned.execution_id)
-    return StoredPlan(row.plan, row.plan_hash, row.plan_mac)
+    return StoredPlan(row.plan, row.plan_hash, row.plan_mac, row.rolls_back)
 
 
 def plan_of(session: Session, execution_id: UUID) -> StoredPlan | None:
@@ -76,4 +78,4 @@ def plan_of(session: Session, execution_id: UUID) -> StoredPlan | None:
     row = session.execute(READ, {"execution_id": execution_id}).one_or_none()
     if row is None:
         raise NotFound(f"execution {execution_id} does not exist")
-    return None if row.plan is None else StoredPlan(row.plan, row.plan_hash, row.plan_mac)
+    return None if row.plan is None else StoredPlan(row.plan, row.plan_hash, row.plan_mac, row.rolls_back)

@@ -56,6 +56,7 @@ def flow_of(deployment: DeploymentResponse, flow_run: FlowRun, known: Mapping[st
             f"runs {deployment.entrypoint or 'no entrypoint'}, which no package declares that is installed here",
             "run `prefect --no-prompt deploy --all` for Countersign's own; declare others as entry points of the "
             f"group {GROUP} in a package of yours",
+            of="entrypoint",
         )
     return wanted
 
@@ -64,5 +65,5 @@ def flow_of(deployment: DeploymentResponse, flow_run: FlowRun, known: Mapping[st
 class _Refusal:
     deployment: str
 
-    def of(self, what: str, hint: str) -> ForeignCode:
-        return ForeignCode(f"The deployment {self.deployment} {what}; this worker does not run it.", hint=hint)
+    def of(self, what: str, hint: str, *, of: str = "deployment") -> ForeignCode:
+        return ForeignCode(f"The deployment {self.deployment} {what}; this worker does not run it.", hint=hint, of=of)

@@ -11,6 +11,7 @@ from prefect._internal.result_records import ResultRecord
 from prefect.results import ResultStore
 
 from countersign.errors import ForeignCode
+from countersign.worker.telling import tell_refused_aside
 
 
 def refuse_results() -> None:
@@ -27,7 +28,10 @@ def refuse_results() -> None:
 
 
 def _refuse(*_args: Any, **_kwargs: Any) -> NoReturn:
-    raise ForeignCode(
+    refusal = ForeignCode(
         "A stored result of Prefect's was to be read; a process that runs flows does not.",
         hint="ask the records: `countersign approvals show`",
+        of="result",
     )
+    tell_refused_aside(refusal)
+    raise refusal

@@ -253,7 +253,7 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResul
         state: State[Any] = Failed(name="Refused", message=refusal.message)
         # Forced: a deployment may say that failed runs are retried.
         await self.client.set_flow_run_state(flow_run.id, state, force=True)
-        told = partial(tell_refused, worker=self.name, flow_run=str(flow_run.id), logger=self._logger)
+        told = partial(tell_refused, worker=self.name, flow_run=str(flow_run.id))
         await asyncio.to_thread(told, refusal)
 
     async def _conclude(self, flow_run: FlowRun, state: State[Any] | None) -> None:

@@ -62,6 +62,7 @@ def test_a_success_leaves_all_ten_steps_done(equipped: Office, receiver: Receive
     assert told(equipped.services.engine, "INC-1").count("incident_resolved") == 1
 
 
+@pytest.mark.all_rights
 def test_with_everything_around_it_down_the_outcome_is_right_and_the_rest_follows_once(
     equipped: Office, receiver: Receiver, valkey_url: str
 ) -> None:

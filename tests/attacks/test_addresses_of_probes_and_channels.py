@@ -5,8 +5,10 @@ import json
 import socket
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
@@ -16,12 +18,14 @@ from countersign.aftermath.notifications.apprise_channel import prepare
 from countersign.aftermath.notifications.cards import CardMessage
 from countersign.aftermath.notifications.message import Message
 from countersign.aftermath.notifications.telegram import Telegram
+from countersign.aftermath.step_runner import run_steps
 from countersign.errors import DeliveryFailed, DeliveryRefused, TransientTargetError
-from countersign.execution.channels import Channel, TelegramBot
+from countersign.execution.channels import Channel, Channels, TelegramBot
 from countersign.execution.outward import AddressRefused, guarded, read_at_most, why_address
 from countersign.execution.probes import ask
 from countersign.policy.probes import Comparison, HttpProbe, Probe, PrometheusProbe
 from countersign.settings import settings
+from tests.attacks.conftest import Office, audited
 
 NOWHERE = ("203.0.113.7", "2001:db8::7", "10.1.2.3", "192.168.0.9", "fd12::1", "example.org", "prometheus.monitoring")
 REFUSED = (
@@ -187,6 +191,34 @@ def test_an_encoding_that_nobody_asked_for_is_not_read(site: Site, encoding: str
     assert ask(page).met is None
     with httpx.stream("GET", f"http://127.0.0.1:{site.port}") as answer, pytest.raises(TransientTargetError):
         read_at_most(answer, 10)
+
+
+ACTION = "kubectl rollout restart deployment/web -n prod"
+
+
+@pytest.mark.usefixtures("nothing_listed")
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_a_run_that_would_ask_the_machine_itself_says_so_and_is_told_of(
+    office: Office, site: Site, host: str
+) -> None:
+    address = f"http://{host}:{site.port}/x"
+    probe = Probe(name="page", operations=("*",), http=HttpProbe(url=address))
+    there = office.with_policy(office.services.policy.model_copy(update={"probes": (probe,)}))
+    report = there.run(there.approved(ACTION), dry_run=True)
+    assert report.outcome == "dry_run", report.message
+    assert audited(office, report.approval_id).count("access:request:refused") == 1
+    assert site.asked == []
+
+
+@pytest.mark.usefixtures("nothing_listed")
+@pytest.mark.parametrize("host", ["127.0.0.1", "169.254.169.254"])
+def test_a_channel_that_leads_there_is_told_nothing_and_told_of(office: Office, site: Site, host: str) -> None:
+    told = replace(office, services=replace(office.services, channels=Channels(channels=(channel(site, host),))))
+    report = told.perform("NO_ACTION")
+    assert report.execution_id is not None
+    run_steps(told.services, UUID(report.execution_id), runner="r1")
+    assert audited(office, report.approval_id)[-1] == "access:request:refused"
+    assert site.asked == []
 
 
 def channel(site: Site, host: str = "127.0.0.1") -> Channel:

@@ -7,6 +7,7 @@ from countersign.audit.notes import Sealer
 from countersign.audit.tiles import StoredHashes
 from countersign.audit.tree import root as tree_root
 from countersign.errors import Tampered
+from countersign.records.control import set_kill_switch
 from countersign.records.database.engine import transaction
 from tests.attacks.conftest import Sql
 from tests.attacks.trail import Trail, trail
@@ -59,3 +60,17 @@ def test_heads_signed_by_another_key_are_forged(trail: Trail, as_owner: Sql) -> 
             )  # fmt: skip
     assert trail.says("checkpoint", "is forged", f"not signed by {trail.key.verifier.name}")
     assert trail.says("not those that the saved head was signed for")
+
+
+def test_a_row_that_is_not_sealed_yet_is_held_by_the_one_after_it(trail: Trail, as_owner: Sql) -> None:
+    """Faster than the sealer, she gives one row another text and the hash that fits it."""
+    for is_on in (True, False):
+        with transaction(trail.engine) as session:
+            set_kill_switch(session, is_on, by="alice", reason="a test")
+    with transaction(trail.engine) as session:
+        row = session.execute(text("SELECT max(id) - 1 FROM audit_event")).scalar_one()
+    as_owner("UPDATE audit_event SET actor = 'mallory' WHERE id = :row", row=row)
+    alone = REWRITE.replace('UPDATE audit_event SET details = \'{"outcome": "success"}\' WHERE id = 5;', "")
+    as_owner(alone.replace("id >= 5", f"id = {row}").replace("id = 5", f"id = {row}"))
+    assert trail.says(f"row {row + 1} ", "does not follow the row before it")
+    assert not trail.says("was changed after it was written")

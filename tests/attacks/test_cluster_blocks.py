@@ -3,6 +3,7 @@
 import json
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,15 @@ import yaml
 from pydantic import SecretStr, ValidationError
 
 from blocks import KubernetesCluster
-from countersign.errors import ConfigurationError
+from blocks.loading import _invalid
+from blocks.mounted import mounted_secret
+from countersign.errors import BlockRefused, ConfigurationError
+from countersign.execution.clusters import only
 from countersign.targets.kubernetes.connection import connect
 from countersign.targets.kubernetes.facts import check
 from countersign.targets.kubernetes.investigate import run_investigation
 from countersign.targets.kubernetes.kubeconfig import ClusterSettings
+from tests.attacks.conftest import Office, audited
 
 REFUSED = r"refused|not allowed"
 FILES = ("certificate-authority", "client-certificate", "client-key")
@@ -147,3 +152,42 @@ def test_a_block_believes_no_server_without_a_certificate(attacker: Attacker, va
 def test_a_block_acts_as_nobody_else(attacker: Attacker, name: str) -> None:
     refused(kubeconfig(attacker.url, user={"token": "t", name: ["system:masters"]}))
     assert attacker.heard == []
+
+
+@pytest.mark.parametrize(
+    "user", [{"exec": {"apiVersion": "v1", "command": "/bin/sh"}}, {"tokenFile": "/etc/shadow"}, {"as": "admin"}]
+)
+def test_a_run_with_such_a_block_does_not_begin_and_is_told_of_once(
+    office: Office, attacker: Attacker, user: dict[str, Any]
+) -> None:
+    approval = office.approved("kubectl annotate deployment/web note=block -n prod --overwrite")
+    evil = replace(past_the_form(kubeconfig(attacker.url, user=user)), name="sandbox")
+    there = replace(office, services=replace(office.services, clusters=only(evil)))
+    for _ in range(2):  # it is tried again as long as the approval waits
+        with pytest.raises(BlockRefused, match=REFUSED):
+            there.run(approval)
+    assert audited(office, approval).count("worker:block:refused") == 1
+    assert attacker.heard == [] and not office.cluster.log.mutations()
+
+
+@pytest.mark.parametrize("name", ["../../etc/shadow", "/etc/shadow", "", "link"])
+def test_a_block_names_no_file_outside_of_the_mounted_secrets(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    folder = tmp_path / "secrets"
+    folder.mkdir()
+    (tmp_path / "other").write_text("hunter2-of-the-worker")
+    (folder / "link").symlink_to(tmp_path / "other")
+    monkeypatch.setenv("COUNTERSIGN_SECRETS_DIR", str(folder))
+    with pytest.raises(BlockRefused, match="not in the folder of mounted secrets"):
+        mounted_secret(name, field="kubeconfig_file")
+
+
+def test_what_the_form_refuses_is_refused_as_such_when_the_block_is_loaded(attacker: Attacker) -> None:
+    text = kubeconfig(attacker.url, user={"exec": {"apiVersion": "v1", "command": "/bin/sh"}})
+    with pytest.raises(ValidationError) as caught:
+        KubernetesCluster(cluster_name="production", kubeconfig=text)
+    assert isinstance(_invalid("the block", caught.value), BlockRefused)
+    with pytest.raises(ValidationError) as caught:
+        KubernetesCluster(cluster_name="production", server="10.0.0.1", token="t")
+    assert not isinstance(_invalid("the block", caught.value), BlockRefused)

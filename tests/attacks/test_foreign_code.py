@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from countersign.local.stack import Stack
+from tests.attacks.conftest import told_of
 from tests.stack.api import Api
 from tests.stack.declaring import PROBES
 
@@ -38,12 +40,16 @@ def step(name: str, **arguments: Any) -> dict[str, Any]:
         ({"job_variables": {"env": {"PYTHONPATH": "{folder}"}}}, "job variable env"),
     ],
 )
-def test_a_deployment_with_code_of_her_own_is_not_run(api: Api, evil: Path, asks: dict[str, Any], named: str) -> None:
+def test_a_deployment_with_code_of_her_own_is_not_run(
+    stack: Stack, api: Api, evil: Path, asks: dict[str, Any], named: str
+) -> None:
     deployment = api.deploy(PROBES, "adding", **filled(asks, evil))
     run = api.wait(api.run(deployment))
     assert (run["state_type"], run["state"]["name"]) == ("FAILED", "Refused")
     assert named in run["state"]["message"] and "this worker does not run it" in run["state"]["message"]
     assert not (evil.parent / "done").exists()
+    wanted = "worker:entrypoint:refused" if "entrypoint" in asks else "worker:deployment:refused"
+    assert told_of(stack, run["id"]) == wanted
     api.deploy(PROBES, "adding", pull_steps=[], job_variables={})
 
 
@@ -58,7 +64,7 @@ def test_a_run_with_job_variables_of_its_own_is_not_run(api: Api) -> None:
         assert answer.status_code in (409, 422)
 
 
-def test_a_deployment_that_takes_its_code_from_a_block_is_not_run(api: Api, evil: Path) -> None:
+def test_a_deployment_that_takes_its_code_from_a_block_is_not_run(stack: Stack, api: Api, evil: Path) -> None:
     kind = api.http.get("/block_types/slug/local-file-system").raise_for_status().json()
     schemas = {"block_schemas": {"block_type_id": {"any_": [kind["id"]]}}}
     schema = api.http.post("/block_schemas/filter", json=schemas).raise_for_status().json()[0]
@@ -72,6 +78,7 @@ def test_a_deployment_that_takes_its_code_from_a_block_is_not_run(api: Api, evil
     deployment = api.deploy(PROBES, "adding", storage_document_id=saved["id"], pull_steps=[], job_variables={})
     run = api.wait(api.run(deployment))
     assert run["state"]["name"] == "Refused" and "storage block" in run["state"]["message"]
+    assert told_of(stack, run["id"]) == "worker:deployment:refused"
     api.http.delete(f"/deployments/{deployment}").raise_for_status()
 
 

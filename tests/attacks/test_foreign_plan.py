@@ -4,6 +4,10 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from countersign.execution.plan_seal import SealedJournal
+from countersign.records.database.engine import transaction
+from countersign.records.owned import Owned
+from countersign.records.queries import get_execution
 from tests.attacks.conftest import Office, Sql, audited
 from tests.execution.test_interrupted_runs import killed
 
@@ -53,6 +57,34 @@ def test_a_planted_plan_is_not_performed(office: Office, as_owner: Sql, seal: st
     report = office.run(approval)
     assert report.outcome == ("unknown" if begun else "blocked")
     assert f"The plan of execution {execution} is not one that Countersign made for it." in report.message
+    assert "tampering:plan:refused" in audited(office, approval)
+    assert not office.cluster.log.mutations()
+
+
+@pytest.mark.parametrize("begun", [False, True])
+def test_a_planted_plan_with_a_true_seal_is_not_of_what_was_signed(
+    office: Office, as_owner: Sql, *, begun: bool
+) -> None:
+    """She has the key of the seals, too."""
+    _, source = planned(office, FOREIGN)
+    as_owner("UPDATE target_hold SET released_at = now() WHERE released_at IS NULL")
+    approval = office.approved(SIGNED, risk="low")
+    execution = plant(as_owner, approval, copied_from=source, seal="plan_mac")
+    with transaction(office.services.engine) as session:
+        plan_hash = get_execution(session, execution).plan_hash
+        held = Owned(execution, 1)
+    assert plan_hash is not None
+    as_owner("UPDATE execution SET plan_mac = :mac", mac=office.services.seal.of_plan(execution, plan_hash))
+    if begun:
+        as_owner("UPDATE execution SET lease_until = now() + interval '1 hour' WHERE id = :id", id=execution)
+        journal = SealedJournal(office.services.engine, office.services.seal, held)
+        step = "1"
+        journal.intend(step=step, attempt=1, payload={}, lease_needed_seconds=0, expires=False)
+        as_owner("UPDATE execution SET lease_until = now() - interval '1 hour' WHERE id = :id", id=execution)
+    office.cluster.log.clear()
+    report = office.run(approval)
+    assert not report.success
+    assert "The plan on record is not one of the signed action" in report.message
     assert "tampering:plan:refused" in audited(office, approval)
     assert not office.cluster.log.mutations()
 

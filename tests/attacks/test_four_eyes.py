@@ -12,7 +12,7 @@ from countersign.execution.filing import Request, file_request
 from countersign.policy.signatures import Decision
 from countersign.records.database.engine import transaction
 from countersign.records.tables import Approval
-from tests.attacks.conftest import Office
+from tests.attacks.conftest import Office, audited
 
 REQUEST = Request(action="kubectl annotate deployment/web note=seen -n prod --overwrite", requested_by="alice")
 
@@ -30,6 +30,7 @@ def test_a_name_that_looks_like_hers_is_hers(office: Office, name: str) -> None:
                 key=office.household.keys["alice"],
                 decision=Decision.APPROVE,
             )
+    assert audited(office, approval.id) == ["approval:request:filed", "approval:signature:refused"]
 
 
 def test_letters_of_two_scripts_are_refused_when_filed(office: Office) -> None:
@@ -38,6 +39,7 @@ def test_letters_of_two_scripts_are_refused_when_filed(office: Office) -> None:
         pytest.raises(InvalidInput, match=r"requested_by: .* mixes Cyrillic and Latin letters"),
     ):
         _file(office, "\u0430l\u0456\u0441\u0435", session)
+    assert audited(office, "approval") == ["approval:request:refused"]
 
 
 @pytest.mark.parametrize(
@@ -54,6 +56,8 @@ def test_letters_of_two_scripts_are_refused_when_filed(office: Office) -> None:
 def test_a_name_with_what_nobody_sees_is_refused_when_filed(office: Office, name: str, said: str) -> None:
     with transaction(office.services.engine) as session, pytest.raises(InvalidInput, match=said):
         _file(office, name, session)
+    # A name that is missing is a mistake, and no attempt.
+    assert audited(office, "approval") == (["approval:request:refused"] if name.strip() else [])
 
 
 @pytest.mark.parametrize("field", ["description", "incident_id", "matched_playbook_id"])
@@ -68,6 +72,7 @@ def test_terminal_escapes_in_other_texts_are_refused_when_filed(office: Office, 
             policy=office.services.policy,
             now=datetime.now(UTC),
         )
+    assert audited(office, "approval") == ["approval:request:refused"]
 
 
 def _file(office: Office, name: str, session: Session) -> Approval:

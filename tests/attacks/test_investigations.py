@@ -12,14 +12,14 @@ from pydantic import SecretStr
 
 from countersign.actions.operation import Investigation
 from countersign.actions.reading import read_action
-from countersign.errors import PolicyRefused
+from countersign.errors import ForbiddenAction, PolicyRefused
 from countersign.execution.clusters import only
 from countersign.targets.kubernetes import investigate, process_limits
 from countersign.targets.kubernetes.investigate import STOPPED, run_investigation
 from countersign.targets.kubernetes.investigation_limits import refuse_outside
 from countersign.targets.kubernetes.kubeconfig import ClusterSettings
 from sandbox.cluster import SandboxCluster
-from tests.attacks.conftest import Office
+from tests.attacks.conftest import Office, audited
 
 SHOP_ONLY = ClusterSettings("c", default_namespace="shop", allowed_namespaces=("shop",))
 ANYWHERE = ClusterSettings("c", default_namespace="shop")
@@ -77,6 +77,12 @@ ELSEWHERE = (
     "kubectl cluster-info dump",
     "kubectl get pods -o go-template-file=/etc/passwd",
 )
+# Commands that Countersign does not have at all: whoever files one need not mean harm.
+NOT_SUPPORTED = (
+    "kubectl create token default",
+    "kubectl config view --raw",
+    "kubectl proxy",
+)
 DOUBLING = '{{$a := printf "%01000000d" 1}}' + '{{$a = printf "%s%s" $a $a}}' * 9 + "{{len $a}}"
 NESTED = (
     '{{define "a"}}{{.}}{{.}}{{end}}'
@@ -103,6 +109,14 @@ def test_what_shows_secrets_or_leaves_the_cluster_is_not_read(office: Office, ac
     assert not report.success
     assert not office.cluster.log
     assert report.message
+    told = "access:request:refused" in audited(office, report.approval_id)
+    assert told is (action not in NOT_SUPPORTED)
+
+
+@pytest.mark.parametrize("action", [*ORACLES, *(f"kubectl get pods -o '{form}'" for form in BOMBS)])
+def test_the_grammar_alone_does_not_read_them(action: str) -> None:
+    with pytest.raises(ForbiddenAction):
+        read_action(action.replace("`", '"'))
 
 
 @pytest.mark.parametrize("action", ORACLES)
@@ -141,6 +155,7 @@ def test_the_office_with_one_namespace_reads_no_other(office: Office) -> None:
     report = there.perform("kubectl get pods --all_namespaces -o name")
     assert not report.success
     assert "may not be read at once" in report.message
+    assert "access:request:refused" in audited(there, report.approval_id)
     assert not [request for request in there.cluster.log if "pods" in str(request)]
 
 
@@ -152,6 +167,7 @@ def test_a_template_that_grows_without_end_is_refused(office: Office, form: str)
     report = office.perform(f"kubectl get pods -n shop -o '{quoted}'")
     assert not report.success
     assert not office.cluster.log
+    assert "access:request:refused" in audited(office, report.approval_id)
 
 
 @pytest.fixture

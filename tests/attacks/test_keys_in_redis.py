@@ -13,6 +13,7 @@ from countersign.targets.hosts.audit import Purpose, ToolCall
 from countersign.targets.hosts.fleet import HostSettings
 from countersign.targets.hosts.gateway import Gateway
 from countersign.targets.hosts.keys import KEY_SECONDS, ApprovalKeys, KeyBinding
+from tests.attacks.conftest import audited
 from tests.execution.test_on_a_host import RESTART, HostOffice, host, there
 from tests.targets_hosts.conftest import CALLER, RULES
 
@@ -121,6 +122,26 @@ def test_a_used_key_that_was_put_back_opens_nothing(redis: Redis, keys: Approval
     assert keys.consume(CALL.binding)
     redis.set(name_of(CALL.binding), kept)
     assert "was used before and put back" in refused(keys).message
+
+
+@pytest.mark.parametrize("form", ["{}", "not JSON", '{"end": 99999999999, "number": "0", "mac": "0"}'])
+def test_a_key_put_in_the_place_of_the_executors_sends_nothing_and_is_told_of(
+    there: HostOffice, redis: Redis, monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    """As one who watches Redis and is faster than the gateway."""
+    write = ApprovalKeys.write
+
+    def overtaken(self: ApprovalKeys, key: KeyBinding) -> None:
+        write(self, key)
+        redis.set(name_of(key), form)
+
+    monkeypatch.setattr(ApprovalKeys, "write", overtaken)
+    report = there.perform(RESTART)
+    assert (report.outcome, report.code) == ("blocked", "gate_5_key_forged")
+    assert "was not written by Countersign" in report.message
+    assert there.host.effects == ()
+    events = audited(there.office, report.approval_id)
+    assert events.count("tampering:approval_key:refused") == events.count("gateway:call:refused") == 1
 
 
 def test_without_a_folder_for_the_secret_no_host_is_changed(there: HostOffice) -> None:

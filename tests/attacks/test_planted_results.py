@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from countersign.local.stack import Stack
+from tests.attacks.conftest import told_of
 from tests.stack.api import Api
 from tests.stack.declaring import PROBES
 
@@ -35,7 +37,9 @@ def in_json(_done: Path) -> tuple[dict[str, Any], str]:
 
 
 @pytest.mark.parametrize("kind", [pickled, in_json])
-def test_a_subflow_that_seems_to_have_ended_is_not_asked_for_its_result(api: Api, tmp_path: Path, kind: Any) -> None:
+def test_a_subflow_that_seems_to_have_ended_is_not_asked_for_its_result(
+    stack: Stack, api: Api, tmp_path: Path, kind: Any
+) -> None:
     folder, done = tmp_path / "folder", tmp_path / "done"
     folder.mkdir()
     deployment = api.deploy(PROBES, "with_child")
@@ -76,3 +80,4 @@ def test_a_subflow_that_seems_to_have_ended_is_not_asked_for_its_result(api: Api
     ended_run = api.wait(run)
     assert not done.exists()
     assert ended_run["state_type"] == "FAILED" and "stored result" in ended_run["state"]["message"]
+    assert told_of(stack, run) == "tampering:result:refused"

@@ -2,6 +2,7 @@
 
 import yaml
 
+from tests.attacks.conftest import audited
 from tests.attacks.town import ACTION, Town
 
 
@@ -13,3 +14,4 @@ def test_a_signer_who_was_revoked_while_the_request_waited_counts_no_more(town: 
     said = town.refusal(town.worker(), approval)
     assert "1 valid signatures are needed and 0 count (nobody); not counted: alice: key" in said
     assert "the signer is not in the policy" in said
+    assert "execution:start:refused" in audited(town.office, approval)

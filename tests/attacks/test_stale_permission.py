@@ -10,7 +10,7 @@ from countersign.execution.direct_run import execute
 from countersign.execution.run import Run
 from countersign.policy.document import Policy
 from countersign.policy.loading import load_policy
-from tests.attacks.conftest import Office
+from tests.attacks.conftest import Office, audited
 
 ACTION = "kubectl rollout restart deployment/web -n prod"
 Change = Callable[[dict], None]
@@ -49,6 +49,10 @@ def test_what_the_policy_says_now_counts_before_every_intent(office: Office, cha
             change(text)
             current[0] = load_policy(yaml.safe_dump(text))
 
-    report = execute(Run(services, office.approved(ACTION), worker="w1", at=tighten))
+    approval = office.approved(ACTION)
+    report = execute(Run(services, approval, worker="w1", at=tighten))
     assert report.outcome == "blocked", report.message
     assert not office.cluster.log.mutations()
+    # A freeze or a limit is a rule like any other; a signature that counts no more is a matter of trust.
+    told = "execution:start:refused" in audited(office, approval)
+    assert told is (change in (revoke, need_more))

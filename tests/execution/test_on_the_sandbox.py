@@ -119,6 +119,7 @@ def refused(office: Office, approval_id: UUID, *, code: str) -> Report:
     return report
 
 
+@pytest.mark.all_rights
 def test_a_changed_action_is_tampering_and_nothing_is_sent(office: Office) -> None:
     approval_id = office.approved("kubectl scale deployment/api --replicas=3 -n prod")
     with transaction(office.services.engine) as session:
@@ -126,6 +127,7 @@ def test_a_changed_action_is_tampering_and_nothing_is_sent(office: Office) -> No
     refused(office, approval_id, code="tampered")
 
 
+@pytest.mark.all_rights
 def test_a_changed_target_is_tampering_even_if_the_action_is_as_signed(office: Office) -> None:
     approval_id = office.approved(RESTART)
     with transaction(office.services.engine) as session:
@@ -133,6 +135,7 @@ def test_a_changed_target_is_tampering_even_if_the_action_is_as_signed(office: O
     refused(office, approval_id, code="tampered")
 
 
+@pytest.mark.all_rights
 def test_a_missing_signature_blocks(office: Office) -> None:
     approval_id = office.approved(RESTART)
     with transaction(office.services.engine) as session:

@@ -77,6 +77,7 @@ def test_of_more_than_a_batch_every_one_gets_its_turn() -> None:
     assert set().union(*(fair_share(many) for _ in range(100))) == set(many)
 
 
+@pytest.mark.all_rights
 def test_one_finding_that_cannot_be_dealt_with_does_not_keep_the_others_from_it(office: Office) -> None:
     broken, whole = begun(office), begun(office)
     engine = office.services.engine
@@ -195,6 +196,7 @@ def test_what_is_past_its_time_expires(office: Office) -> None:
     assert expire_overdue(office.services) == []
 
 
+@pytest.mark.all_rights
 def test_an_open_log_of_a_settled_execution_is_closed(office: Office) -> None:
     report = office.perform("NO_ACTION")
     engine = office.services.engine

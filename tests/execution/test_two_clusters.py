@@ -101,6 +101,7 @@ def test_one_that_names_no_cluster_is_not_performed_where_there_are_several(pair
     assert pair.changed() == (0, 1)
 
 
+@pytest.mark.all_rights
 def test_a_target_changed_after_signing_is_tampering(pair: Pair) -> None:
     approval_id = pair.office.approved(RESTART)
     with transaction(pair.office.services.engine) as session:

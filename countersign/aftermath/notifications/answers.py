@@ -14,7 +14,7 @@ from email.utils import parsedate_to_datetime
 from functools import lru_cache, wraps
 from typing import Any
 
-from countersign.errors import DeliveryFailed, DeliveryRefused
+from countersign.errors import AddressForbidden, DeliveryFailed, DeliveryRefused
 
 LONGEST_WAIT_SECONDS = 24 * 3600.0
 LONGEST_BODY = 20_000
@@ -84,9 +84,9 @@ def error_for_status(status: int, *, retry_after: float | None = None, said: str
             return DeliveryRefused(f"The service does not take the message ({status}){more}.")
 
 
-def refused(reason: str) -> DeliveryRefused:
+def refused(reason: str) -> AddressForbidden:
     """Return that a message is not sent where its channel's address leads; `reason` is a clause about it."""
-    return DeliveryRefused(
+    return AddressForbidden(
         f"The message is not sent: {reason}.", hint="correct the channel in the NotificationChannels block"
     )
 

@@ -15,6 +15,7 @@ from countersign.execution.channels import CARD, TelegramBot
 from countersign.masking import masked
 from countersign.memory.cards import card_of
 from countersign.memory.connection import open_memory
+from countersign.records import refusals
 from countersign.records.database.engine import transaction
 from countersign.records.deliveries import Postponed, record_failed, record_sent
 from countersign.records.states import StepName
@@ -108,6 +109,7 @@ def _reply(subject: Subject, service: CardReplies, card: CardMessage, html: str)
                         error=error.message,
                         retry_after_seconds=pause,
                     )
+                    refusals.note(session, error, approval_id=subject.approval.id, details={"channel": CARD})
                 raise
             if subject.stop.wait(pause):
                 raise Stopped("The run ended before the card had its reply.") from None

@@ -10,6 +10,7 @@ from countersign.execution.report import Report
 from countersign.masking import masked
 from countersign.records.tables import Approval, Execution, OperationLog, Signature
 from countersign.texts import catalogue, text
+from countersign.texts.durations import duration
 
 IMPACT = ("affected_pods", "estimated_downtime", "related_services", "data_impact")
 
@@ -124,7 +125,7 @@ def _impact(blast_radius: Mapping[str, Any], language: str) -> str:
 def _duration(report: Report, language: str) -> str:
     if report.duration_ms is None:
         return ""
-    return text("report.milliseconds", language=language, value=report.duration_ms)
+    return duration(report.duration_ms, language=language)
 
 
 def _line(value: str) -> str:

@@ -16,6 +16,7 @@ from countersign.aftermath.notifications.message import Told, message_of
 from countersign.aftermath.subject import Done, Skipped, StepEnd, Subject
 from countersign.errors import ConfigurationError, CountersignError, DeliveryFailed, Stopped
 from countersign.execution.channels import ROLLED_BACK, Channel, Channels
+from countersign.records import refusals
 from countersign.records.approvals import signatures_of
 from countersign.records.database.engine import transaction
 from countersign.records.deliveries import Postponed, record_failed, record_sent
@@ -140,6 +141,7 @@ def _send(subject: Subject, told: Told, channel: Channel) -> Missed | None:
                 error=error.message,
                 retry_after_seconds=error.retry_after if isinstance(error, DeliveryFailed) else None,
             )
+            refusals.note(session, error, approval_id=told.approval.id, details={"channel": channel.name})
         return Missed(channel.name, error)
     with transaction(subject.engine) as session:
         record_sent(session, execution_id, channel.name)

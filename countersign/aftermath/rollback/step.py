@@ -72,7 +72,7 @@ def _start(subject: Subject, decided: Decided) -> Owned:
             subject.execution_id,
             plan=plan.to_json(),
             plan_hash=plan.hash,
-            seal_plan=lambda execution: subject.seal.of_plan(execution, plan.hash),
+            seal_plan=lambda made: subject.seal.of_plan(made, plan.hash, rolls_back=subject.execution_id),
             keys=[ref.key for ref in plan.refs],
             before=Seen.of(snapshot.at, snapshot.objects),
             worker=_runner(subject),

@@ -23,7 +23,7 @@ from countersign.aftermath.verification.probes import Asking
 from countersign.aftermath.verification.verdict import Judgement, judge
 from countersign.errors import GateRefused, PermanentTargetError
 from countersign.execution.performance import progress_of
-from countersign.execution.probes import ProbeAnswer, answers_json
+from countersign.execution.probes import ProbeAnswer, answers_json, note_refused
 from countersign.execution.progress import NOTHING, Progress
 from countersign.execution.services import Services
 from countersign.execution.target_access import OnBehalfOf, is_known, open_target
@@ -148,6 +148,7 @@ def _end(subject: Subject, answer: _Answer, baseline: EvidenceSnapshot | None) -
         evidence_id = store_after(
             session, subject.execution_id, seen, verdict=judgement.verdict, verification=verification
         )
+        note_refused(session, subject.approval.id, verification)
         add_event(
             session,
             approval_id=subject.approval.id,

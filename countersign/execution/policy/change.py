@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import SecretStr
 from sqlmodel import Session
 
-from countersign.errors import InvalidInput, NotApproved, PolicyNotTrusted
+from countersign.errors import ForeignKey, InvalidInput, PolicyNotTrusted, SignatureRefused
 from countersign.execution.policy.in_force import pinned_administrators, recorded_signatures, version_of
 from countersign.policy.administrators import FILE, Administrator, Administrators, administrators_text
 from countersign.policy.entering import FIRST, with_signer
@@ -189,22 +189,22 @@ def unchanged_version(session: Session, number: int) -> PolicyVersion:
 
 
 def own_key(pem: SecretStr, administrators: Administrators, *, name: str | None = None) -> OwnKey:
-    """Return the pinned administrator whose key this is. Raises NotApproved, InvalidInput, ConfigurationError."""
+    """Return the pinned administrator whose key this is. Raises SignatureRefused, ForeignKey, ConfigurationError."""
     key = load_private_key(pem)
     pinned = administrators.with_key(key_id_of(key.public_key()))
     if pinned is None:
-        raise NotApproved(
+        raise SignatureRefused(
             f"this key ({key_id_of(key.public_key())}) is no pinned administrator's: its signature would not count",
             hint=f"the administrators are {', '.join(administrators.people)}; the file {FILE} in the trust folder "
             "says so, on every machine that reads the policy",
         )
     if name is not None and identity(name) != identity(pinned.name):
-        raise InvalidInput(f"this key is not {name}'s but {pinned.name}'s", hint=f"sign as {pinned.name}")
+        raise ForeignKey(f"this key is not {name}'s but {pinned.name}'s", hint=f"sign as {pinned.name}")
     return OwnKey(pinned.name, key)
 
 
 def machines_key(trust_dir: Path | None, administrators: Administrators) -> OwnKey:
-    """Return the key of this machine's administrator. Raises ConfigurationError, NotApproved."""
+    """Return the key of this machine's administrator. Raises ConfigurationError, SignatureRefused."""
     return own_key(SecretStr(read_secret_file(trust_dir, KEY_FILE).decode("ascii", "replace")), administrators)
 
 

@@ -28,6 +28,8 @@ KEY_SECONDS: Final = 600
 """How long an unused key lives."""
 SECRET_FILE: Final = "gate.key"  # noqa: S105 - a file's name
 """Where the trust folder has the secret of the keys' MACs."""
+FORGED: Final = "key_forged"
+"""The code of gate 5 for a key that an executor did not write for this call."""
 _PURPOSE: Final = b"countersign gate key v1\n"
 
 
@@ -153,7 +155,7 @@ def _forged(why: str) -> GateRefused:
     return GateRefused(
         f"The approval key in Redis {why}; nothing was sent.",
         gate=5,
-        gate_code="key_forged",
+        gate_code=FORGED,
         hint="find out who can write to Redis: only an execution that holds its claim writes approval keys",
     )
 

@@ -60,7 +60,7 @@ class Evidence:
 def run_investigation(settings: ClusterSettings, argv: Sequence[str], *, timeout: float) -> Evidence:
     """Run `kubectl *argv` once, for at most `timeout` seconds, and return what it printed.
 
-    A command that fails is evidence too and raises nothing. Raises PolicyRefused for a namespace, a flag or a
+    A command that fails is evidence too and raises nothing. Raises ForbiddenReading for a namespace, a flag or a
     secret's content that may not be read, ConfigurationError without a usable cluster or binary.
     """
     refuse_outside(argv, settings)

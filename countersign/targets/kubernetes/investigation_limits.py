@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from countersign.actions.evidence_rules import why_secret, why_template
-from countersign.errors import PolicyRefused
+from countersign.errors import ForbiddenReading
 from countersign.targets.kubernetes.kubeconfig import ClusterSettings
 
 _ELSEWHERE: Final = frozenset(
@@ -30,33 +30,33 @@ _LONG_WITH_VALUE: Final = frozenset(
 
 
 def refuse_outside(argv: Sequence[str], settings: ClusterSettings) -> None:
-    """Raise PolicyRefused for a flag that leaves the cluster, a foreign namespace, or a secret's content."""
+    """Raise ForbiddenReading for a flag that leaves the cluster, a foreign namespace, or a secret's content."""
     arguments: list[str] = []
     flags = list(_flags(argv, arguments))
     for name, value in flags:
         if name in _ELSEWHERE and not (name == "--watch" and value == "false"):
-            raise PolicyRefused(f"kubectl {name} is not allowed in an investigation", hint=f"leave {name} out")
+            raise ForbiddenReading(f"kubectl {name} is not allowed in an investigation", hint=f"leave {name} out")
     given: dict[str, list[str]] = {}
     for name, value in flags:
         given.setdefault(name.removeprefix("--"), []).append(value)
     if why := why_secret(arguments[0] if arguments else "", arguments[1:], given):
-        raise PolicyRefused(
+        raise ForbiddenReading(
             f"an investigation must not show the content of secrets: {why}",
             hint="kubectl get secrets lists names, types and the numbers of their keys",
         )
     if why := why_template(given):
-        raise PolicyRefused(f"the template of the investigation is refused: {why}", hint="use -o json")
+        raise ForbiddenReading(f"the template of the investigation is refused: {why}", hint="use -o json")
     allowed = settings.allowed_namespaces
     if not allowed:
         return
     if any(name == "--all-namespaces" and value != "false" for name, value in flags):
-        raise PolicyRefused(
+        raise ForbiddenReading(
             f"all namespaces of cluster {settings.name} may not be read at once", hint=f"-n {' or -n '.join(allowed)}"
         )
     named = [value for name, value in flags if name == "--namespace"] or [settings.default_namespace]
     for namespace in named:
         if namespace not in allowed:
-            raise PolicyRefused(
+            raise ForbiddenReading(
                 f"namespace {namespace} is not allowed on cluster {settings.name}",
                 hint=f"allowed namespaces: {', '.join(allowed)}",
             )

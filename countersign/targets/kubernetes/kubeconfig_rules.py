@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
-from countersign.errors import ConfigurationError
+from countersign.errors import BlockRefused, ConfigurationError
 from countersign.settings import Settings
 
 EXEC_SETTING: Final = "COUNTERSIGN_ALLOWED_EXEC_PLUGINS"
@@ -59,10 +59,10 @@ class Allowances:
         ]
 
     def require(self, reach: Reach, *, of: str) -> None:
-        """Raise ConfigurationError unless `reach` (any but exec) is allowed; `of` is the cluster's name."""
+        """Raise BlockRefused unless `reach` (any but exec) is allowed; `of` is the cluster's name."""
         if not self._allows(reach):
             setting, why = _SETTINGS[reach]
-            raise ConfigurationError(
+            raise BlockRefused(
                 f"cluster {of!r}: the kubeconfig has {reach.value}, which is refused: {why}",
                 hint=f"take it out, or allow it for every cluster with {setting}=true",
             )
@@ -98,15 +98,15 @@ def _found(cluster: Mapping[str, Any], user: Mapping[str, Any]) -> Iterator[Reac
 
 
 def require_allowed(of: str, cluster: Mapping[str, Any], user: Mapping[str, Any], allowed: Allowances) -> None:
-    """Raise ConfigurationError naming the first thing that is not allowed, and the setting that would allow it."""
+    """Raise BlockRefused naming the first thing that is not allowed, and the setting that would allow it."""
     if user.get("auth-provider"):
-        raise ConfigurationError(
+        raise BlockRefused(
             f"cluster {of!r}: the kubeconfig has an auth-provider, which is refused: it runs programs",
             hint="make a kubeconfig with an exec plugin or a token",
         )
     for name in _IMPERSONATION:
         if user.get(name):
-            raise ConfigurationError(
+            raise BlockRefused(
                 f"cluster {of!r}: the kubeconfig acts as somebody else ({name}), which is refused",
                 hint="use the credentials of the account that is to act",
             )
@@ -118,11 +118,11 @@ def require_allowed(of: str, cluster: Mapping[str, Any], user: Mapping[str, Any]
 
 
 def refuse_files(of: str, cluster: Mapping[str, Any], user: Mapping[str, Any], allowed: Allowances) -> None:
-    """Raise ConfigurationError where a certificate or a key is named by its file, unless files may be read."""
+    """Raise BlockRefused where a certificate or a key is named by its file, unless files may be read."""
     for name in FILES:
         if (cluster.get(name) or user.get(name)) and not allowed.token_file:
             setting, why = _SETTINGS[Reach.TOKEN_FILE]
-            raise ConfigurationError(
+            raise BlockRefused(
                 f"cluster {of!r}: the kubeconfig names the file of its {name}, which is refused: {why}",
                 hint="`kubectl config view --flatten` writes what is in the file instead; "
                 f"{setting}=true allows files for every cluster",
@@ -136,7 +136,7 @@ def _require_command(of: str, plugin: Any, allowed: Allowances) -> None:
             f"cluster {of!r}: the kubeconfig's exec plugin has no command", hint="make the kubeconfig anew"
         )
     if command not in allowed.exec_commands:
-        raise ConfigurationError(
+        raise BlockRefused(
             f"cluster {of!r}: the kubeconfig gets its credentials by running {command!r}, which is not allowed",
             hint=f"allow it for every cluster with {EXEC_SETTING}={','.join((*allowed.exec_commands, command))}, "
             "where the worker runs and here, or use a kubeconfig with a token",

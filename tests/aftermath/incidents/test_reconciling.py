@@ -93,6 +93,7 @@ def test_a_step_whose_runners_all_died_becomes_a_letter_with_what_it_was_about(o
     }
 
 
+@pytest.mark.all_rights
 def test_a_letter_whose_time_has_come_is_tried_again(office: Office) -> None:
     execution = execution_id_of(office.perform(NOTHING))
     sql(office, "UPDATE ledger_step SET max_attempts = 1")
@@ -138,6 +139,7 @@ def stuck(office: Office, *, verdict: str = "effective") -> None:
     left_open(office)
 
 
+@pytest.mark.all_rights
 def test_an_incident_that_was_left_open_is_resolved_once(office: Office) -> None:
     stuck(office)
     together = Barrier(4)
@@ -154,11 +156,13 @@ def test_an_incident_that_was_left_open_is_resolved_once(office: Office) -> None
 
 
 @pytest.mark.parametrize("verdict", ["worse", "ineffective"])
+@pytest.mark.all_rights
 def test_an_incident_that_was_not_helped_is_left_open(office: Office, verdict: str) -> None:
     stuck(office, verdict=verdict)
     assert resolve_stuck_incidents(office.services) == []
 
 
+@pytest.mark.all_rights
 def test_an_incident_whose_steps_are_still_to_be_done_is_left_to_them(office: Office) -> None:
     office.perform(RESTART, incident_id="INC-1")
     received(office.services.engine, incident_id="INC-1")
@@ -166,6 +170,7 @@ def test_an_incident_whose_steps_are_still_to_be_done_is_left_to_them(office: Of
     assert resolve_stuck_incidents(office.services) == []
 
 
+@pytest.mark.all_rights
 def test_an_incident_that_fires_again_is_not_resolved_by_what_was_executed_before(office: Office) -> None:
     stuck(office)
     assert len(resolve_stuck_incidents(office.services)) == 1
@@ -177,6 +182,7 @@ def test_an_incident_that_fires_again_is_not_resolved_by_what_was_executed_befor
     assert resolve_stuck_incidents(office.services) == []
 
 
+@pytest.mark.all_rights
 def test_one_that_cannot_be_dealt_with_does_not_keep_the_others(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -114,6 +114,7 @@ def test_an_action_with_a_secret_becomes_no_playbook(desk: Desk) -> None:
     assert "hunter2" not in f"{result} {incident(desk).learning_notes}"
 
 
+@pytest.mark.all_rights
 def test_a_playbook_that_cannot_be_read_any_more_holds_nobody_up(desk: Desk) -> None:
     desk.extracted()
     with transaction(desk.engine) as session:

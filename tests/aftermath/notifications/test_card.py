@@ -25,6 +25,8 @@ from tests.aftermath.notifications.conftest import TOKEN, telling
 from tests.aftermath.notifications.receiver import Receiver, Reply
 from tests.execution.conftest import Office
 
+# Its step alone is run, whatever it would wait for: only the tables' owner can say so.
+pytestmark = pytest.mark.all_rights
 QUIET = "NO_ACTION: quiet"
 EDIT, SEND = "/editMessageReplyMarkup", "/sendMessage"
 

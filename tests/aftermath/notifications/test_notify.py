@@ -344,6 +344,7 @@ def test_the_title_says_how_it_ended(
     assert message.body["type"] == ("success" if title.startswith("Observation") else "failure")
 
 
+@pytest.mark.all_rights
 def test_a_rollback_is_told_as_one(office: Office, receiver: Receiver, webhook: Webhook) -> None:
     office = telling(office, webhook("one", outcomes=frozenset({"rolled_back"})))
     first, second = (execution_id_of(office.perform(RESTART)) for _ in range(2))

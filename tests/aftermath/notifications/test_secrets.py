@@ -46,6 +46,7 @@ def office_that_fails(office: Office, receiver: Receiver, valkey_url: str, monke
     return failing.with_settings(redis_url=SecretStr(valkey_url))
 
 
+@pytest.mark.all_rights
 def test_no_token_is_in_a_log_or_a_table(
     office_that_fails: Office, receiver: Receiver, caplog: pytest.LogCaptureFixture
 ) -> None:

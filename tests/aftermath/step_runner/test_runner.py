@@ -274,6 +274,7 @@ def test_one_broken_step_does_not_hold_up_the_others(engine: Engine, monkeypatch
     }
 
 
+@pytest.mark.all_rights
 def test_a_locked_table_is_a_reason_and_afterwards_it_is_done_once(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
