@@ -81,8 +81,9 @@ GRANTS: Mapping[str, Grant] = {
     "incident": Grant(
         "its signals come in, it is learned from, resolved and opened again",
         update=(
-            *("title", "signals", "alerts", "alert_category", "affected_services", "status", "execution_success"),
-            *("effectiveness_score", "learning_notes", "closing_note", "reopened_at", "resolved_at"),
+            *("title", "signals", "alerts", "unlisted_alerts", "alert_category", "affected_services", "status"),
+            *("execution_success", "effectiveness_score", "learning_notes", "closing_note"),
+            *("reopened_at", "resolved_at"),
         ),
     ),
     "journal_entry": Grant(_TRAIL),

@@ -10,8 +10,9 @@ from sqlalchemy import Engine, text
 from countersign.aftermath.knowledge.deposit import keep_case
 from countersign.records.approvals import get_approval
 from countersign.records.database.engine import transaction
-from countersign.records.incidents import Signals, open_incident, resolve_incident
+from countersign.records.incidents import open_incident, resolve_incident
 from countersign.records.queries import get_execution
+from countersign.records.signals import Signals
 from countersign.records.states import IncidentStatus, StepName, StepStatus
 from countersign.records.tables import Disposition
 from tests.aftermath.following import execution_id_of, follow, ledger, run_one
