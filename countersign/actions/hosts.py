@@ -18,7 +18,8 @@ Route = Callable[[Sequence[str]], Parameters | None]
 """From the remote command's words to parameters; None when the command is not the tool's."""
 
 _CONTAINER: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
-_UNIT: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9@._:-]{0,249}")
+# systemd.unit(5): what a name may not have is written as \\x and two hexadecimal digits.
+_UNIT: Final = re.compile(r"(?=.{1,250}$)[A-Za-z0-9](?:[A-Za-z0-9@._:-]|\\x[0-9a-f]{2})*")
 _CERTIFICATE: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
 _LOG_PATH: Final = re.compile(r"/var/lib/docker/containers/([0-9a-f]{64})/([0-9a-f]{64})-json\.log")
 _SUDO_ANYWHERE: Final = r"(?:sudo[ ]+(?:-n[ ]+)?)?"
@@ -336,6 +337,11 @@ def _literal(word: Word) -> str:
         raise ParseFailure(
             f"{word.text[:60]!r} in the remote command would be expanded by a shell, or is not plain text",
             hint="name the one thing that is meant",
+        )
+    if "\\" in word.text and not word.quoted:
+        raise ParseFailure(
+            f"{word.text[:60]!r} in the remote command has a backslash outside quotes",
+            hint="put the name in quotes there: ssh HOST 'systemctl restart \"NAME\"'",
         )
     return word.text
 

@@ -109,6 +109,12 @@ def _subcommand(words: Sequence[Word]) -> tuple[tuple[str, ...], list[Word]]:
     while position < len(words):
         word = words[position]
         position += 1
+        if word.text == "--":
+            # After it kubectl sees no subcommand, whatever stands there.
+            raise ParseFailure(
+                f"kubectl {' '.join([*command, '--'])} says nothing to do: after -- there are no commands",
+                hint="leave out --, or write it before the names: kubectl delete pod -- NAME",
+            )
         if word.text.startswith("-"):
             rest.append(word)
             if _takes_next(word.text) and position < len(words):
