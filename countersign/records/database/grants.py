@@ -87,7 +87,9 @@ GRANTS: Mapping[str, Grant] = {
         ),
     ),
     "journal_entry": Grant(_TRAIL),
-    "knowledge_entry": Grant("is written again by what knows more", update=("incident_id", "title", "body", "tags")),
+    "knowledge_entry": Grant(
+        "is written again by what knows more", update=("incident_id", "title", "body", "tags", "category")
+    ),
     "ledger_step": Grant(
         "is run until it is done",
         update=(
@@ -113,6 +115,7 @@ GRANTS: Mapping[str, Grant] = {
             *("rounds_total", "found_total", "failed_total", "problems_total"),
         ),
     ),
+    "resolution_total": Grant("counts what became of names", update=("total", "last_at")),
     "signature": Grant(_TRAIL),
     "target_hold": Grant("is released", update=("released_at",)),
     "timeline_event": Grant(_TRAIL),

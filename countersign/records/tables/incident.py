@@ -99,7 +99,7 @@ class AutoRepair(Record, table=True):
         CheckConstraint("(status = 'pending') = (ended_at IS NULL)", name="ended_has_time"),
         CheckConstraint("status <> 'skipped' OR reason IS NOT NULL", name="skipped_has_reason"),
         CheckConstraint("status <> 'recorded' OR incident_id IS NOT NULL", name="recorded_has_incident"),
-        # The same playbook, trigger and step is on an incident's record once.
+        # The same playbook, trigger and step is on an incident's record once; without a playbook, each approval is.
         Index(
             "uq_auto_repair_recorded",
             "incident_id",
@@ -107,7 +107,7 @@ class AutoRepair(Record, table=True):
             "trigger",
             "step",
             unique=True,
-            postgresql_where=text("status = 'recorded'"),
+            postgresql_where=text("status = 'recorded' AND playbook <> ''"),
         ),
         Index("ix_auto_repair_incident_id", "incident_id"),
         # Reconciliation: those whose incident is named.

@@ -3,7 +3,7 @@
 from countersign.records.migrations.running import run_file_beside
 
 revision = "0014"
-down_revision = "0012"
+down_revision = "0013"
 branch_labels = None
 depends_on = None
 
