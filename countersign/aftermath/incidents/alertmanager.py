@@ -124,6 +124,8 @@ def read_alerts(payload: Any) -> Notification:
             )
         case {"labels": _}:
             given = {"alerts": [payload]}
+        case list() if any(isinstance(one, Mapping) and "alerts" in one for one in payload):
+            raise InvalidInput("alerts: these are several groups", hint="give each group by itself")
         case list():
             given = {"alerts": payload}
         case _:

@@ -161,6 +161,7 @@ def test_a_time_that_is_not_set_is_none(engine: Engine, never: str | None) -> No
         ({**group(one()), "truncatedAlerts": -1}, "truncatedAlerts"),
         ([one(), None], "alerts.1"),
         ([one(), 7], "alerts.1"),
+        ([{"labels": {}, "receiver": {"name": "hook"}, "alerts": [v2("Slow")]}], "alerts"),
     ],
 )
 def test_what_cannot_be_judged_is_refused_with_the_fields_name(payload: Any, field: str) -> None:
