@@ -152,7 +152,7 @@ def test_a_success_resolves_its_incident_once(office: Office) -> None:
     found = incident(engine, "INC-1")
     assert (found.status, found.execution_success) == (IncidentStatus.RESOLVED, True)
     assert found.closing_note == f"Executed: {RESTART}"
-    assert (found.effectiveness_score, found.learning_notes) == (4, RESTART)
+    assert (found.effectiveness_score, found.learning_notes) == (5, RESTART)
     assert told(engine, "INC-1").count("incident_resolved") == 1
 
 
