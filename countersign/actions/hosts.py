@@ -201,7 +201,7 @@ HOST_TOOLS: Final[tuple[HostTool, ...]] = (
         _diagnose,
         ("uptime", "df -h", "free -h", "top -b -n 1", "systemctl --failed", "docker ps", "diagnose"),
         (),
-        "Collects uptime, load, disks, memory, processes, failed units and containers; the command itself is not run.",
+        "Collects uptime, load, disks, memory, processes, failed units, containers; the command itself is not run.",
     ),
     HostTool(
         "ssh_docker_restart",
