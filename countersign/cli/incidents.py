@@ -53,7 +53,7 @@ def open_(
     incident: Annotated[str | None, typer.Option("--id", help="The incident's id; made where there is none.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Open, refresh or resolve the incident of alerts, given as Alertmanager's webhook sends them."""
+    """Open, refresh or resolve the incident of alerts, in any form that Alertmanager gives them."""
     notification = read_alerts(_read(source))
     engine = open_records()
     with transaction(engine) as session:
