@@ -39,7 +39,9 @@ class NotificationChannel(BaseModel):
         default_factory=list, title="Risks", description='Only these, e.g. ["high", "critical"]. Empty: all.'
     )
     outcomes: list[str] = Field(
-        default_factory=list, title="Outcomes", description='Only these, e.g. ["failed", "unknown"]. Empty: all.'
+        default_factory=list,
+        title="Outcomes",
+        description='Only these, e.g. ["failed", "unknown"]. Empty: all but no_action.',
     )
     language: Literal["en", "zh-TW"] = Field(default="en", title="Language")
     format: Literal["plain", "html", "markdown"] = Field(
@@ -79,7 +81,7 @@ class NotificationChannels(Block):
     telegram_chat: Text = Field(
         default=None,
         title="Telegram chat",
-        description="Where the cards are, if what Redis has as a card's id does not name the chat.",
+        description="Where the cards are whose id in Redis names no chat; else the one Telegram channel's.",
     )
     telegram_api: str = Field(
         default=TELEGRAM_API, min_length=1, title="Telegram API", description="Address of the Bot API."

@@ -7,7 +7,7 @@ from countersign.errors import HiddenCharacters
 from countersign.escaping import is_hidden
 
 _NAMED: Final = {"Cc": "a control character", "Cs": "half a surrogate pair", "Cn": "an unassigned character"}
-SPACES: Final = "\u00a0\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"
+SPACES: Final = "\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"
 """Spaces of every width, as editors and documents put them in; all stand for an ASCII space."""
 BLANKS: Final = f" \t{SPACES}"
 _FULL_WIDTH: Final = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {

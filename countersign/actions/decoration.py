@@ -10,16 +10,22 @@ from dataclasses import dataclass
 from typing import Final
 
 from countersign.actions.characters import BLANKS, SPACES
+from countersign.actions.notes import describes_only
 from countersign.actions.other_tools import other_tool
-from countersign.actions.prefixes import CLOSERS, FENCE_BEFORE, check_prefix
+from countersign.actions.prefixes import CLOSERS, FENCE_BEFORE, check_prefix, is_label
 from countersign.actions.prose import SECOND, check_line, check_tail, is_ideograph, refuse_doubt
 from countersign.errors import ParseFailure
 
 _START: Final = re.compile(
     r"(?<![A-Za-z0-9_./\\$~=:@-])(?:kubectl(?=\s|$)|ssh(?=[ \t" + SPACES + r"])|ssh://)|(?<=[:=])kubectl(?=\s)"
 )
-_FENCE: Final = re.compile(r"[ \t]*(?:```|~~~)[A-Za-z0-9+_-]*[ \t]*")
-_WRAPPERS: Final = (("**", "**"), ('"', '"'), ("'", "'"), ("“", "”"))
+# The info of a fence may have attributes after its language: title="fix", linenos=true.
+_FENCE: Final = re.compile(
+    r"""[ \t]*(?:`{3,}|~{3,})[ \t]*[A-Za-z0-9+_-]*(?:[ \t]+[\w-]+=(?:"[^"`]*"|[\w.-]+))*[ \t]*"""
+)
+_PROMPT_INSIDE: Final = re.compile(r"(?<=[`「『“【])[ \t]*(?:[$#%❯>→]|~ ?[$#%❯])[ \t]+$")
+_CONTINUES: Final = re.compile(rf"\\[{BLANKS}]*\n")
+_WRAPPERS: Final = (("**", "**"), ("__", "__"), ("*", "*"), ("_", "_"), ('"', '"'), ("'", "'"), ("“", "”"))
 _OPENS_TAIL: Final = frozenset("（【「『")
 _ENDS_SENTENCE: Final = frozenset("。！？…")
 _SEPARATES: Final = frozenset("，、；：,:")
@@ -40,7 +46,7 @@ class Found:
 def command_in(text: str) -> str:
     """Return the one command in `text`, bare. Raises ParseFailure when there is none, two, or a doubt."""
     text = _unwrap(text.strip())
-    found, lines = _split(text)
+    found, above, below = _split(text)
     if not found:
         raise _no_command(text)
     if len(found) > 1:
@@ -50,7 +56,10 @@ def command_in(text: str) -> str:
     body, tail = (one.body, one.tail) if one.tail else _cut_tail(one.body)
     if tail:
         check_tail(tail, command=body)
-    for line in lines:
+    for line in above:
+        if not is_label(line):
+            check_line(line, command=body)
+    for line in below:
         check_line(line, command=body)
     return body.strip()
 
@@ -64,10 +73,11 @@ def _unwrap(text: str) -> str:
     return text
 
 
-def _split(text: str) -> tuple[list[Found], list[str]]:
-    """Return the commands, and the lines that are none."""
+def _split(text: str) -> tuple[list[Found], list[str], list[str]]:
+    """Return the commands, and the lines that are none: above the first, and below."""
     found: list[Found] = []
-    lines: list[str] = []
+    above: list[str] = []
+    below: list[str] = []
     position = 0
     fenced = False
     while position < len(text):
@@ -81,15 +91,15 @@ def _split(text: str) -> tuple[list[Found], list[str]]:
         start = None if _is_comment(line) else _START.search(line)
         if start is None:
             if line.strip():
-                lines.append(line)
+                (below if found else above).append(line)
             position = end + 1
             continue
-        prefix = line[: start.start()]
+        prefix = _PROMPT_INSIDE.sub("", line[: start.start()])
         body, tail, position = _body(text, position + start.start(), prefix)
         # Models close a fence at the end of the command's line too.
         body = body.removesuffix("```") if fenced else body
         found.append(Found(prefix, body, tail))
-    return found, lines
+    return found, above, below
 
 
 def _is_comment(line: str) -> bool:
@@ -101,7 +111,7 @@ def _is_comment(line: str) -> bool:
 def _body(text: str, start: int, prefix: str) -> tuple[str, str, int]:
     """Return the command that starts at `start`, the rest of its line if the command has a closing mark, the end."""
     fence = FENCE_BEFORE.search(prefix)
-    closer = "```" if fence else CLOSERS.get(prefix[-1:], "")
+    closer = "```" if fence else "``" if prefix.endswith("``") else CLOSERS.get(prefix[-1:], "")
     if prefix.endswith("**") and "**" in text[start:]:
         closer = "**"
     if closer:
@@ -134,9 +144,10 @@ def _to_line_end(text: str, start: int) -> tuple[str, int]:
     while position < len(text):
         char = text[position]
         if char == "\\" and quote != "'":
-            following = text[position + 1 : position + 2]
-            out.append(" " if following == "\n" and not quote else char + following)
-            position += 2
+            # Blanks behind it are not seen, and are not meant: a shell would end the command there.
+            continued = _CONTINUES.match(text, position) if not quote else None
+            out.append(" " if continued else text[position : position + 2])
+            position = continued.end() if continued else position + 2
             continue
         if quote:
             quote = "" if char == quote else quote
@@ -212,10 +223,16 @@ def _starts_tail(body: str, index: int, following: str, *, word_start: bool) -> 
     if char in _SEPARATES and not (char.isascii() and not following):
         return (not following and char in "，、：") or (bool(following) and is_ideograph(following))
     if char == "(":
-        return word_start and bool(following) and is_ideograph(following)
+        return word_start and ((bool(following) and is_ideograph(following)) or _is_note(body[index:], body[:index]))
     if char in _DASHES:
         return word_start and (body[index + 1 : index + 2] in {*_SPACE, "—"} or is_ideograph(following or "a"))
     return word_start and not char.isascii() and unicodedata.category(char) == "So"
+
+
+def _is_note(text: str, command: str) -> bool:
+    """Tell whether `text` is a note in brackets, to its end: (risk: low)."""
+    text = text.strip()
+    return text.endswith(")") and "(" not in text[1:] and describes_only(text[1:-1], command=command)
 
 
 def _no_command(text: str) -> ParseFailure:

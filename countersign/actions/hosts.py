@@ -6,9 +6,10 @@ The text is only routed here. The tool runs its own fixed argument list, never t
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Final
 
+from countersign.actions.host_hints import instead_of
+from countersign.actions.host_reads import is_read, looks, program_of
 from countersign.actions.words import Word, split_words
 from countersign.errors import ParseFailure
 
@@ -18,7 +19,8 @@ Route = Callable[[Sequence[str]], Parameters | None]
 """From the remote command's words to parameters; None when the command is not the tool's."""
 
 _CONTAINER: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
-_UNIT: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9@._:-]{0,249}")
+# systemd.unit(5): what a name may not have is written as \\x and two hexadecimal digits.
+_UNIT: Final = re.compile(r"(?=.{1,250}$)[A-Za-z0-9](?:[A-Za-z0-9@._:-]|\\x[0-9a-f]{2})*")
 _CERTIFICATE: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
 _LOG_PATH: Final = re.compile(r"/var/lib/docker/containers/([0-9a-f]{64})/([0-9a-f]{64})-json\.log")
 _SUDO_ANYWHERE: Final = r"(?:sudo[ ]+(?:-n[ ]+)?)?"
@@ -34,7 +36,6 @@ _TEST_AND_RELOAD: Final = re.compile(
     + r"(?:nginx[ ]+-s[ ]+reload|systemctl[ ]+reload[ ]+nginx(?:\.service)?)"
 )
 _SUDO: Final = re.compile(r"sudo[ ]+(?:-n[ ]+)?")
-_PROGRAM_DIRECTORIES: Final = ("/usr/local/bin/", "/usr/local/sbin/", "/usr/sbin/", "/usr/bin/", "/sbin/", "/bin/")
 # systemd.unit(5): a name without one of these endings gets .service.
 _UNIT_TYPES: Final = frozenset(
     {"service", "socket", "device", "mount", "automount", "swap", "target", "path", "timer", "slice", "scope"}
@@ -57,27 +58,7 @@ class HostTool:
 
 
 def _diagnose(words: Sequence[str]) -> Parameters | None:
-    match words:
-        case ["diagnose"] | ["uptime"] | ["uptime", "-p"] | ["w"] | ["cat", "/proc/loadavg"]:
-            return ()
-        case ["df", *options] if set(options) <= {"-h", "-H", "-T", "-hT", "-Th", "-i", "-k", "-m"}:
-            return ()
-        case ["free", *options] if set(options) <= {"-h", "-m", "-g", "-k", "-b", "-t", "-w"}:
-            return ()
-        case ["top", *options] if "-b" in options or any(option.startswith("-b") for option in options):
-            return () if all(re.fullmatch(r"-[bn0-9]{1,6}|[0-9]{1,2}", option) for option in options) else None
-        case ["ps", "aux" | "-ef" | "-aux" | "auxf"] | ["ps", "aux", "--sort=-%cpu" | "--sort=-%mem"]:
-            return ()
-        case ["systemctl", *rest] if sorted(set(rest) - {"--no-pager", "--plain", "--no-legend"}) in (
-            ["--failed"],
-            ["--failed", "list-units"],
-            ["--state=failed"],
-            ["--state=failed", "list-units"],
-        ):
-            return ()
-        case ["docker", "ps", *options] | ["docker", "container", "ls", *options] if set(options) <= {"-a", "--all"}:
-            return ()
-    return None
+    return () if looks(words) else None
 
 
 def _docker_restart(words: Sequence[str]) -> Parameters | None:
@@ -220,7 +201,7 @@ HOST_TOOLS: Final[tuple[HostTool, ...]] = (
         _diagnose,
         ("uptime", "df -h", "free -h", "top -b -n 1", "systemctl --failed", "docker ps", "diagnose"),
         (),
-        "Collects uptime, load, disks, memory, top processes, failed units and containers.",
+        "Collects uptime, load, disks, memory, processes, failed units, containers; the command itself is not run.",
     ),
     HostTool(
         "ssh_docker_restart",
@@ -280,32 +261,13 @@ HOST_TOOLS: Final[tuple[HostTool, ...]] = (
     ),
 )
 
-_NEAREST: Final = {
-    "docker": "docker restart NAME",
-    "docker-compose": "docker compose -p PROJECT restart SERVICE",
-    "podman": "docker restart NAME",
-    "systemctl": "systemctl restart NAME.service",
-    "service": "service NAME restart",
-    "journalctl": "uptime (ssh_diagnose collects failed units too)",
-    "nginx": "nginx -s reload",
-    "certbot": "certbot renew --cert-name NAME",
-    "truncate": _CLEAR_EXAMPLE,
-    "top": "top -b -n 1",
-    "htop": "top -b -n 1",
-    "df": "df -h",
-    "du": "df -h",
-    "free": "free -h",
-    "ps": "ps aux",
-    "kill": "systemctl restart NAME.service",
-    "supervisorctl": "systemctl restart NAME.service",
-}
-
 
 def route(command: str) -> tuple[HostTool, Parameters]:
     """Return the tool that a remote command's text means, with its parameters.
 
-    Two idioms that need a shell are known by their exact form, since the tool does the same without one. Raises
-    ParseFailure, with the nearest tool as a hint, for everything else.
+    What only looks is the diagnosis. Two idioms that need a shell are known by their exact form, since the tool does
+    the same without one. Raises ParseFailure for everything else, with what does the same to the same object, if
+    anything does.
     """
     text = _without_sudo(command.strip(" "))
     found = _LOG_OF.fullmatch(text)
@@ -313,16 +275,18 @@ def route(command: str) -> tuple[HostTool, Parameters]:
         return _tool("ssh_clear_docker_logs"), (("container", found[3]),)
     if _TEST_AND_RELOAD.fullmatch(text):
         return _tool("ssh_reload_nginx"), ()
+    if is_read(text):
+        return _tool("ssh_diagnose"), ()
     words = split_words(text)
     if not words:
         raise ParseFailure("the remote command is empty: a terminal is not opened", hint=_all_hints())
-    texts = _program([_literal(word) for word in words])
+    texts = program_of([_literal(word) for word in words])
     for tool in HOST_TOOLS:
         parameters = tool.route(texts)
         if parameters is not None:
             return tool, parameters
-    near = get_close_matches(texts[0][:40], _NEAREST, n=1)
-    hint = f"did you mean: {_NEAREST[near[0]]}?" if near else _all_hints()
+    instead = instead_of(texts)
+    hint = f"did you mean: {instead}?" if instead else _all_hints()
     raise ParseFailure(f"no host tool does {' '.join(texts)[:80]!r}", hint=hint)
 
 
@@ -337,14 +301,12 @@ def _literal(word: Word) -> str:
             f"{word.text[:60]!r} in the remote command would be expanded by a shell, or is not plain text",
             hint="name the one thing that is meant",
         )
+    if "\\" in word.text and not word.quoted:
+        raise ParseFailure(
+            f"{word.text[:60]!r} in the remote command has a backslash outside quotes",
+            hint="put the name in quotes there: ssh HOST 'systemctl restart \"NAME\"'",
+        )
     return word.text
-
-
-def _program(words: list[str]) -> list[str]:
-    for directory in _PROGRAM_DIRECTORIES:
-        if words[0].startswith(directory):
-            return [words[0][len(directory) :], *words[1:]]
-    return words
 
 
 def _one(words: Sequence[str], pattern: re.Pattern[str], command: str, what: str) -> str:
@@ -363,4 +325,5 @@ def _tool(name: str) -> HostTool:
 
 
 def _all_hints() -> str:
-    return "possible: " + "; ".join(tool.examples[0] for tool in HOST_TOOLS)
+    looks_like, *others = [tool.examples[0] for tool in HOST_TOOLS]
+    return f"possible: to look, {looks_like}; to change something, {'; '.join(others)}"

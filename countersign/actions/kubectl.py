@@ -70,13 +70,20 @@ _MEANT: Final = {
     "remove": "kubectl delete pod NAME",
     "rm": "kubectl delete pod NAME",
     "resize": "kubectl scale deployment/NAME --replicas=3",
-    "log": "kubectl logs deployment/NAME --tail=200",
-    "list": "kubectl get pods",
-    "show": "kubectl describe deployment/NAME",
+    **dict.fromkeys(("log", "tail", "stern", "print"), "kubectl logs deployment/NAME --tail=200"),
+    **dict.fromkeys(("list", "ls", "ps", "find", "watch", "check", "count", "search"), "kubectl get pods"),
+    **dict.fromkeys(
+        ("show", "view", "inspect", "read", "cat", "info", "details", "desc", "dump", "examine"),
+        "kubectl describe deployment/NAME",
+    ),
+    **dict.fromkeys(("usage", "stats", "monitor", "metrics"), "kubectl top pods"),
     "image": "kubectl set image deployment/NAME CONTAINER=IMAGE",
     "env": "kubectl set env deployment/NAME KEY=VALUE",
     "evict": "kubectl delete pod NAME",
 }
+
+_SPELLING: Final = 0.75
+"""How alike two words are of which one is the other, mistyped; less alike are different words."""
 
 CHANGING_WORDS: Final = frozenset(
     {command[0] for command in BY_COMMAND if len(command) == 1}
@@ -109,6 +116,12 @@ def _subcommand(words: Sequence[Word]) -> tuple[tuple[str, ...], list[Word]]:
     while position < len(words):
         word = words[position]
         position += 1
+        if word.text == "--":
+            # After it kubectl sees no subcommand, whatever stands there.
+            raise ParseFailure(
+                f"kubectl {' '.join([*command, '--'])} says nothing to do: after -- there are no commands",
+                hint="leave out --, or write it before the names: kubectl delete pod -- NAME",
+            )
         if word.text.startswith("-"):
             rest.append(word)
             if _takes_next(word.text) and position < len(words):
@@ -158,11 +171,11 @@ def _unknown(command: Sequence[str]) -> ParseFailure:
         return ParseFailure(f"kubectl has no command {first!r}", hint=f"did you mean: {_MEANT[first]}?")
     if len(command) > 1:
         same = [known for known in COMMANDS if known[0] == first]
-        near = get_close_matches(last[:40], [known[1] for known in same], n=1)
+        near = get_close_matches(last[:40], [known[1] for known in same], n=1, cutoff=_SPELLING)
         hint = f"did you mean: {_EXAMPLES[(first, near[0])]}?" if near else _hint_for_group([first])
         return ParseFailure(f"kubectl {written} is not supported", hint=hint)
     firsts = [known[0] for known in COMMANDS]
-    near = get_close_matches(first[:40], [*firsts, *_MEANT], n=1)
+    near = get_close_matches(first[:40], [*firsts, *_MEANT], n=1, cutoff=_SPELLING)
     if near:
         example = _MEANT.get(near[0]) or next(_EXAMPLES[known] for known in COMMANDS if known[0] == near[0])
         return ParseFailure(

@@ -11,16 +11,16 @@ from countersign.errors import ParseFailure
 _CONTAINED: Final = re.compile(r"NO[_-]?ACTION|\(未[設设]\)", re.IGNORECASE)
 _AT_START: Final = ("OBSERVE", "INVESTIGATE")
 _DECORATION: Final = " \t\n`*_#>$\"'「」-~"
-_KUBECTL: Final = re.compile(r"(?<![a-z0-9_])kubectl(?![a-z0-9_])", re.IGNORECASE)
+_KUBECTL: Final = re.compile(r"(?<![a-z0-9])kubectl(?![a-z0-9_])", re.IGNORECASE)
 _WITH_VALUE: Final = frozenset({"-n", "--namespace"})
 _LOOK_AHEAD: Final = 300
 _EFFECT: Final = r"(?:restart|reload|prune|renew|start|stop|kill|rm|upgrade|rollback|uninstall)"
 _HOST_CHANGE: Final = re.compile(
     # …over ssh, where a program and what it does may stand apart,
-    r"(?<![a-z0-9_])ssh(?:[ \t]|://)[^\n]{0,80}?(?<![a-z])(?:(?:truncate|reboot|shutdown|rm)(?![a-z])"
+    r"(?<![a-z0-9])ssh(?:[ \t]|://)[^\n]{0,80}?(?<![a-z])(?:(?:truncate|reboot|shutdown|rm)(?![a-z])"
     rf"|(?:docker|systemctl|service|certbot|nginx)[^\n]{{0,40}}?(?<![a-z]){_EFFECT}(?![a-z]))"
     # …or alone, side by side and followed by a name, since prose speaks of services that restart.
-    rf"|(?<![a-z0-9_])(?:systemctl|docker|docker[ -]compose|helm)[ \t]+{_EFFECT}[ \t]+[a-z0-9]",
+    rf"|(?<![a-z0-9])(?:systemctl|docker|docker[ -]compose|helm)[ \t]+{_EFFECT}[ \t]+[a-z0-9]",
     re.IGNORECASE,
 )
 

@@ -13,7 +13,7 @@ _NOTE: Final = re.compile(r"([A-Za-z][A-Za-z /_-]{0,60}?|[\u4e00-\u9fff]{1,12})\
 _WORD: Final = re.compile(r"[!-~]+")
 _DESCRIBES_TEXT: Final = (
     "risk severity confidence impact priority urgency reason rationale explanation justification summary category "
-    "downtime effect outcome duration likelihood reversible author source"
+    "downtime effect outcome duration likelihood reversible author source safe safety"
 )
 _QUALIFIES_TEXT: Final = "level score rating estimated expected potential overall blast radius assessment the"
 _PLACES_TEXT: Final = (
@@ -34,7 +34,8 @@ def describes_only(text: str, *, command: str) -> bool:
 
     Raises ParseFailure for a note that says on what, unless every word of it stands in the command too.
     """
-    note = _NOTE.fullmatch(text.replace("**", "").replace("`", ""))
+    text = text.replace("**", "").replace("`", "").strip()
+    note = _NOTE.fullmatch(text[1:-1] if text.startswith("(") and text.endswith(")") else text)
     if note is None:
         return False
     label, value = note[1].lower(), note[2]

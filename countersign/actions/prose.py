@@ -27,8 +27,10 @@ _DOUBT_CHINESE: Final = tuple(_DOUBT_CHINESE_TEXT.split())
 _CONJUNCTIONS: Final = tuple("和與与跟及或並并、再")
 _LATER: Final = ("以及", "還有", "还有", "然後", "然后", "接著", "接着")
 _ASCII_WORD: Final = re.compile(r"[!-~]+")
-_FLAG: Final = re.compile(r"(?:^|[\s(（])-{1,2}[A-Za-z]|[\s(（][—–―−‐‑‒]{1,2}[A-Za-z]")
-_DASHED: Final = re.compile(r"[—–―−‐‑‒-]+\s*([A-Za-z][A-Za-z-]*)(?:=\S*|\s+\S+)?\s*")
+_FLAG: Final = re.compile(r"(?:^|[\s(（])-{1,2}[A-Za-z]|[\s(（][—–―−‐‑‒˗⁃⁻─ー➖]{1,2}[A-Za-z]")
+_DASHED: Final = re.compile(r"[—–―−‐‑‒˗⁃⁻─ー➖-]+\s*([A-Za-z][A-Za-z-]*)(?:=\S*|\s+\S+)?\s*")
+# Characters that are letters or pictures to Unicode, and look like a dash right before a flag's name.
+_LIKE_A_DASH: Final = re.compile(r"[─ー➖゠]+([A-Za-z][A-Za-z-]*)(?:=\S*)?")
 _FLAG_NAMES: Final = frozenset(
     name for entry in CATALOGUE for flag in entry.all_flags for name in (flag.name, flag.short) if name
 )
@@ -152,13 +154,13 @@ def _outside_ticks(text: str, command: str) -> str | None:
 def check_tail(tail: str, *, command: str) -> None:
     """Raise ParseFailure unless `tail`, after the command on its line, is certainly an explanation."""
     refuse_doubt(tail, where="after the command")
-    text = without_symbols(tail).strip()
-    dashed = _DASHED.fullmatch(text)
+    dashed = _DASHED.fullmatch(tail.strip()) or _LIKE_A_DASH.match(tail.strip())
     if dashed and dashed[1] in _FLAG_NAMES:
         raise ParseFailure(
-            f"{text[:60]!r} has the dash {text[0]} where the hyphens of a flag are meant",
-            hint=f"type {'-' if len(dashed[1]) == 1 else '--'}{text[dashed.start(1) :][:60]}",
+            f"{dashed[0][:60]!r} has the dash {dashed[0][0]} where the hyphens of a flag are meant",
+            hint=f"type {'-' if len(dashed[1]) == 1 else '--'}{tail.strip()[dashed.start(1) :][:60]}",
         )
+    text = without_symbols(tail).strip()
     stripped = text.lstrip("，。、；：！？,.:!?—–―-…（）()「」『』【】[] \t*")
     if not stripped:
         return

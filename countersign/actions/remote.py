@@ -15,7 +15,8 @@ def remote_command(tool: str, parameters: Mapping[str, str]) -> str:
         case "ssh_docker_compose_restart", {"project": project, "service": service}:
             return f"docker compose -p {project} restart {service}"
         case "ssh_systemctl_restart", {"unit": unit}:
-            return f"systemctl restart {unit}"
+            # Unquoted, a shell would drop the backslash of an escape of systemd.
+            return f'systemctl restart "{unit}"' if "\\" in unit else f"systemctl restart {unit}"
         case "ssh_clear_docker_logs", {"container": container}:
             return f"truncate -s 0 $(docker inspect --format='{{{{.LogPath}}}}' {container})"
         case "ssh_renew_ssl", {"cert_name": name}:

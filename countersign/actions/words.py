@@ -4,6 +4,7 @@ The rules are POSIX's (Shell Command Language, 2.2 Quoting and 2.3 Token Recogni
 would make a shell expand, redirect or start something raises ParseFailure. Reading is linear in the text.
 """
 
+import re
 import unicodedata
 from dataclasses import dataclass
 from typing import Final
@@ -16,6 +17,8 @@ _GLOB: Final = frozenset("*?[]{}")
 _BLANK: Final = frozenset(" \t")
 _QUOTES: Final = frozenset("'\"")
 _EXPANDS: Final = frozenset("({'\"@*#?$!-_")
+
+_DASH_NAMES: Final = frozenset({"MINUS", "HYPHEN", "HYPHEN-MINUS", "DASH", "DASHES"})
 
 _WHAT: Final = {
     ";": "; would start a second command",
@@ -77,6 +80,11 @@ def _word(text: str, position: int) -> tuple[Word, int]:
         if char == "\\":
             position += 1
             char = text[position : position + 1]
+            if not text[position:].strip():
+                raise ParseFailure(
+                    "a backslash at its end says that the command goes on, and nothing follows",
+                    hint="add the line that is missing, or leave the backslash out",
+                )
             if not char or char in METACHARACTERS:
                 raise ParseFailure(
                     "a backslash stands before a character that it may not escape here",
@@ -86,7 +94,7 @@ def _word(text: str, position: int) -> tuple[Word, int]:
                 # A shell drops it, so app:1.4.2\\n would be the image app:1.4.2n.
                 raise ParseFailure(
                     f"\\{char} outside quotes would be a plain {char}: a shell drops the backslash",
-                    hint=r"leave \n out" if char == "n" else "names with a backslash are not supported; leave it out",
+                    hint=_unescaped(text[position:]),
                 )
         elif is_dash(char) and "=" not in out:
             raise dash(char, text[position:])
@@ -136,9 +144,20 @@ def metacharacter(char: str) -> ParseFailure:
     )
 
 
+def _unescaped(following: str) -> str:
+    """Return what to write instead of a backslash before `following`."""
+    if following[0] == "n":
+        return r"leave \n out"
+    if re.match(r"x[0-9a-fA-F]{2}", following):
+        return "a unit's name with an escape of systemd stands in quotes: ssh HOST 'systemctl restart \"NAME\"'"
+    return "leave the backslash out, or put the value in single quotes"
+
+
 def is_dash(char: str) -> bool:
-    """Tell whether `char` looks like a hyphen and is none: em dash, en dash, minus, non-breaking hyphen."""
-    return not char.isascii() and (unicodedata.category(char) == "Pd" or char == "\u2212")
+    """Tell whether `char` looks like a hyphen and is none: em dash, en dash, any minus, non-breaking hyphen."""
+    if char.isascii():
+        return False
+    return unicodedata.category(char) == "Pd" or not _DASH_NAMES.isdisjoint(unicodedata.name(char, "").split())
 
 
 def dash(char: str, following: str) -> ParseFailure:

@@ -168,8 +168,9 @@ def _add(session: Session, approval: Approval, execution: Execution) -> Finalise
     rolled_back = (
         bool((steps[StepName.ROLL_BACK].result or {}).get("rolled_back")) if StepName.ROLL_BACK in steps else False
     )
-    if reason_to_leave(execution.outcome, verdict_of(session, execution.id), rolled_back=rolled_back) is None:
-        settle_incident(session, incident_id, approval, execution.outcome, execution.settled_at)
+    verdict = verdict_of(session, execution.id)
+    if reason_to_leave(execution.outcome, verdict, rolled_back=rolled_back) is None:
+        settle_incident(session, incident_id, approval, execution.outcome, execution.settled_at, verdict=verdict)
     return Finalised(approval.id, Finalising.FINALISED, text("finalise.finalised", incident=incident_id), incident_id)
 
 

@@ -11,7 +11,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from countersign.aftermath.incidents.alerts import Became, read_alerts, receive
+from countersign.aftermath.incidents.alertmanager import read_alerts
+from countersign.aftermath.incidents.alerts import Became, receive
 from countersign.aftermath.incidents.disposition import counts_of, rebuild_counters
 from countersign.aftermath.incidents.working_memory import change as change_incident
 from countersign.aftermath.incidents.working_memory import recall, remember, working_memory
@@ -36,8 +37,8 @@ from countersign.texts import text
 commands = typer.Typer(name="incidents", help="What actions are meant to fix.", no_args_is_help=True)
 INCIDENT = typer.Argument(help="The incident's id.", metavar="INCIDENT")
 SHOWN = (
-    "id", "title", "status", "alert_category", "affected_services", "execution_success", "effectiveness_score",
-    "learning_notes", "closing_note", "created_at", "updated_at", "reopened_at", "resolved_at",
+    "id", "title", "status", "alert_category", "affected_services", "unlisted_alerts", "execution_success",
+    "effectiveness_score", "learning_notes", "closing_note", "created_at", "updated_at", "reopened_at", "resolved_at",
 )  # fmt: skip
 
 
@@ -52,7 +53,7 @@ def open_(
     incident: Annotated[str | None, typer.Option("--id", help="The incident's id; made where there is none.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Open, refresh or resolve the incident of alerts, given as Alertmanager's webhook sends them."""
+    """Open, refresh or resolve the incident of alerts, in any form that Alertmanager gives them."""
     notification = read_alerts(_read(source))
     engine = open_records()
     with transaction(engine) as session:
@@ -223,7 +224,7 @@ def _print(console: Console, document: dict[str, Any]) -> None:
     facts = Table(box=None, show_header=False)
     for name in SHOWN:
         value = document[name]
-        if value not in (None, "", []):
+        if value not in (None, "", []) and not (name == "unlisted_alerts" and value == 0):
             shown = ", ".join(value) if isinstance(value, list) else str(value)
             shown = text(f"incident_status.{value}") if name == "status" else shown
             facts.add_row(name.replace("_", " "), escape(visible(shown)))

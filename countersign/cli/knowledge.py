@@ -1,5 +1,6 @@
 """`countersign knowledge`: search the cases that executions made, read one, write one."""
 
+import getpass
 import sys
 from typing import Annotated
 
@@ -12,7 +13,7 @@ from countersign.cli.screen import say, say_json, screen
 from countersign.escaping import visible
 from countersign.records.database.engine import transaction
 from countersign.records.database.identifiers import id_from_text
-from countersign.records.knowledge import Case, deposit, get_entry
+from countersign.records.knowledge import Case, Only, deposit, get_entry
 from countersign.records.knowledge import search as search_knowledge
 from countersign.texts import catalogue, text
 
@@ -28,18 +29,27 @@ def group() -> None:
 def search(
     query: Annotated[str, typer.Argument(help='Words, "a phrase", OR, -without; parts of words; Chinese.')] = "",
     tag: Annotated[list[str] | None, typer.Option(help="Only entries with this tag; may be repeated.")] = None,
+    entry_type: Annotated[str | None, typer.Option("--type", help="Only these: case or note.")] = None,
+    category: Annotated[str | None, typer.Option(help="Only entries of this category of alerts.")] = None,
+    source: Annotated[str | None, typer.Option(help="Only what comes from there: execution or person.")] = None,
+    author: Annotated[str | None, typer.Option(help="Only what this person or program asked for or wrote.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=200)] = 10,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Find cases, the best first; the newest where nothing is asked for."""
     with transaction(open_records()) as session:
-        found = search_knowledge(session, query, tags=tag or (), limit=limit)
+        only = Only(tags=tag or (), entry_type=entry_type, category=category, source=source, author=author)
+        found = search_knowledge(session, query, only=only, limit=limit)
     if as_json:
         rows = [
             {
                 "id": str(one.id),
                 "title": one.title,
                 "tags": list(one.tags),
+                "entry_type": one.entry_type,
+                "category": one.category,
+                "source": one.source,
+                "author": one.author,
                 "incident_id": one.incident_id,
                 "created_at": one.created_at.isoformat(),
                 "rank": round(one.rank, 4),
@@ -73,6 +83,8 @@ def show(
     console.print(
         f"{', '.join(found.tags)}  ({_path(found.path_type)}, {found.created_at:%Y-%m-%d %H:%M} UTC)", markup=False
     )
+    if found.author:
+        console.print(text("knowledge.author", author=found.author), markup=False, soft_wrap=True)
     console.print(Markdown(visible(found.body, lines=True), hyperlinks=False))
 
 
@@ -82,10 +94,20 @@ def add(
     body: Annotated[str, typer.Option(help="Markdown, or - to read it from standard input.")] = "-",
     tag: Annotated[list[str] | None, typer.Option(help="May be repeated.")] = None,
     incident: Annotated[str | None, typer.Option(help="The incident that it is about.")] = None,
+    category: Annotated[str, typer.Option(help="The category of alerts that it is about.")] = "",
+    by: Annotated[str | None, typer.Option(help="Who writes it; the login name unless said.")] = None,
 ) -> None:
     """Write a case."""
     written = sys.stdin.read() if body == "-" else body
-    case = Case(title=title, body=written, path_type="note", tags=tag or (), incident_id=incident)
+    case = Case(
+        title=title,
+        body=written,
+        path_type="note",
+        tags=tag or (),
+        incident_id=incident,
+        category=category,
+        author=by or getpass.getuser(),
+    )
     with transaction(open_records()) as session:
         say(deposit(session, case))
 

@@ -1,5 +1,6 @@
 """Where people are told how executions ended: channels, and the bot that replies on an alert's card."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -11,10 +12,13 @@ from countersign.errors import ConfigurationError
 
 ROLLED_BACK = "rolled_back"
 """What a channel's `outcomes` call the end of a rollback; everything else is an Outcome."""
+NOTHING_TO_DO = "no_action"
+"""The outcome of an observation."""
 CARD = "card"
 """The name under which the reply on the card is on record; no channel is called so."""
 TELEGRAM_API = "https://api.telegram.org"
 PORTS = range(1, 65_536)
+_TELEGRAM_CHAT = re.compile(r"tgram://[^/]+/(-?[0-9]+|@[A-Za-z0-9_]+)/?(?:\?.*)?$")
 
 
 class Format(StrEnum):
@@ -27,7 +31,10 @@ class Format(StrEnum):
 
 @dataclass(frozen=True)
 class Channel:
-    """One place to tell. What it is told depends on risk and outcome; an empty set is all of them."""
+    """One place to tell. What it is told depends on risk and outcome.
+
+    An empty set is every risk, and every outcome but that nothing was to be done: that is told where it is chosen.
+    """
 
     name: str
     url: SecretStr | ConfigurationError
@@ -39,7 +46,8 @@ class Channel:
 
     def is_told(self, *, risk: str, outcome: str) -> bool:
         """Return whether the channel is told of an execution with this risk and outcome."""
-        return (not self.risks or risk in self.risks) and (not self.outcomes or outcome in self.outcomes)
+        chosen = outcome in self.outcomes if self.outcomes else outcome != NOTHING_TO_DO
+        return chosen and (not self.risks or risk in self.risks)
 
 
 @dataclass(frozen=True)
@@ -62,6 +70,15 @@ class Channels:
     bot: TelegramBot | None = None
     page_of_run: Callable[[str], str] | None = field(default=None, repr=False)
     """From a flow run's id to the address of its page, where that is known."""
+
+    @property
+    def card_chat(self) -> str | None:
+        """Return the chat of cards that are known by number alone: the bot's, else the one Telegram channel's."""
+        if self.bot is not None and self.bot.chat:
+            return self.bot.chat
+        urls = [one.url.get_secret_value() for one in self.channels if isinstance(one.url, SecretStr)]
+        chats = {found[1] for url in urls if (found := _TELEGRAM_CHAT.match(url)) is not None}
+        return chats.pop() if len(chats) == 1 else None
 
 
 def bot_address(api: str) -> str:

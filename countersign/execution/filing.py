@@ -19,6 +19,7 @@ from countersign.policy.risk import RiskLevel as PolicyRisk
 from countersign.policy.signatures import SignedContent
 from countersign.records import refusals
 from countersign.records.approvals import NewApproval, file_approval
+from countersign.records.incident_names import incident_named_in
 from countersign.records.states import RiskLevel, Start, WhenBlocked
 from countersign.records.tables import Approval
 from countersign.targets.kubernetes.kinds import api_kind
@@ -108,7 +109,9 @@ def file_request(
             requested_by=request.requested_by,
             required_signatures=max(1, policy.required_signatures(PolicyRisk(risk), request.required_signatures)),
             blast_radius=dict(request.blast_radius),
-            incident_id=request.incident_id,
+            # Signed, and from the start on the run's own timeline, log and evidence.
+            incident_id=request.incident_id
+            or incident_named_in(request.description, request.action, request.requested_by),
             matched_playbook_id=request.matched_playbook_id,
             expires_at=request.expires_at,
             not_before=request.not_before,

@@ -6,7 +6,7 @@ from countersign.records.states import StepName
 # What each waits for. A step that failed for good does not hold up those behind it.
 AFTER: dict[StepName, tuple[StepName, ...]] = {
     StepName.NOTIFY: (),
-    StepName.REPLY_ON_CARD: (StepName.DEPOSIT_KNOWLEDGE,),
+    StepName.REPLY_ON_CARD: (StepName.DEPOSIT_KNOWLEDGE, StepName.EXTRACT_PLAYBOOK),
     StepName.VERIFY: (),
     StepName.LEARN: (StepName.VERIFY,),
     StepName.ROLL_BACK: (StepName.VERIFY,),

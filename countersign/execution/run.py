@@ -35,6 +35,7 @@ from countersign.execution.probes import BEFORE_SECONDS, answers_json, ask_all, 
 from countersign.execution.progress import NOTHING, Progress
 from countersign.execution.readiness import require_ready
 from countersign.execution.report import Report
+from countersign.execution.resolution_count import counted
 from countersign.execution.run_state import Known
 from countersign.execution.scope import policy_for
 from countersign.execution.services import Services
@@ -205,8 +206,8 @@ class Run:
         operation = self.known.reading
         if not isinstance(operation, KubernetesOperation | HostOperation) or self._begun():
             return None
-        with self._target(operation) as target:
-            resolution = target.resolve(operation)
+        with counted(self.services.engine) as looking, self._target(operation) as target:
+            looking.found = resolution = target.resolve(operation)
         self.known.resolution = resolution
         self._ask_about_target(operation, resolution)
         return resolution

@@ -27,15 +27,16 @@ WAKE = text("""
     WHERE incident_id = :incident_id AND status = 'pending' AND due_at > clock_timestamp()
 """)
 
-# Put it on the incident's record, unless the same repair is. Callers hold the incident.
+# Put it on the incident's record, unless the same repair is. Callers hold the incident. Where no playbook matched,
+# the approval is what it is known by, and that has one execution.
 RECORD = text("""
     UPDATE auto_repair
     SET status = 'recorded', incident_id = :incident_id, playbook = :playbook, trigger = :trigger, step = :step,
         ended_at = clock_timestamp()
     WHERE execution_id = :execution_id AND status = 'pending' AND NOT EXISTS (
         SELECT FROM auto_repair AS other
-        WHERE other.incident_id = :incident_id AND other.playbook = :playbook AND other.trigger = :trigger
-          AND other.step = :step AND other.status = 'recorded'
+        WHERE :playbook <> '' AND other.incident_id = :incident_id AND other.playbook = :playbook
+          AND other.trigger = :trigger AND other.step = :step AND other.status = 'recorded'
     )
     RETURNING execution_id
 """)
@@ -95,7 +96,10 @@ def hold_repair(session: Session, execution_id: UUID) -> AutoRepair:
 def record_repair(
     session: Session, execution_id: UUID, *, incident_id: str, playbook: str, trigger: str, step: str
 ) -> bool:
-    """Put the repair on the incident's record; False if the same playbook, trigger and step is there."""
+    """Put the repair on the incident's record; False if the same playbook, trigger and step is there.
+
+    Without a playbook it is a repair of its own: two approvals are two repairs.
+    """
     incident_id = clean(incident_id)
     session.execute(HOLD_INCIDENT, {"incident_id": incident_id})
     asked = {"execution_id": execution_id, "incident_id": incident_id}

@@ -49,11 +49,15 @@ def lock_anomaly(session: Session, anomaly_key: str) -> None:
 
 
 def dispositions_of(session: Session, anomaly_key: str) -> Mapping[str, int]:
-    """Return an anomaly's counters: by kind ("auto_approved") and by kind and outcome ("auto_approved:success")."""
+    """Return an anomaly's counters: successes by kind ("auto_approved"), and all by kind and outcome.
+
+    What did not succeed counts by its outcome alone ("auto_approved:failed").
+    """
     counts: dict[str, int] = {}
     for row in session.execute(COUNT, {"anomaly_key": clean(anomaly_key)}):
-        counts[row.kind] = counts.get(row.kind, 0) + int(row[2])
         counts[f"{row.kind}:{row.outcome}"] = int(row[2])
+        successes = int(row[2]) if Outcome(row.outcome).is_success else 0
+        counts[row.kind] = counts.get(row.kind, 0) + successes
     return counts
 
 

@@ -3,20 +3,21 @@
 Every change raises the row's version (a trigger); what would change nothing writes nothing.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import or_, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.sql.expression import bindparam
 from sqlmodel import Session, col, select
 
 from countersign.errors import InvalidInput, NotFound
+from countersign.records.alert_states import SETTLING, agreed, ended, merged
 from countersign.records.database.identifiers import new_id
 from countersign.records.database.storable import clean, clean_json, clipped
+from countersign.records.signals import Signals, incidents_knowing
 from countersign.records.states import EventStatus, IncidentStatus
 from countersign.records.tables import Incident
 from countersign.records.timeline import add_event
@@ -24,14 +25,12 @@ from countersign.texts import text as say
 
 NOTE_LIMIT = 4_000
 """Characters of a closing note and of learning notes."""
-SETTLING = timedelta(minutes=15)
-"""How long alerts may go on firing after their incident was resolved before they count as not fixed."""
 RESOLVED = (IncidentStatus.RESOLVED, IncidentStatus.CLOSED)
 
 # Write an incident, unless its name is taken or its group of alerts has one open.
 INSERT = text("""
-    INSERT INTO incident (id, group_key, title, signals, alerts, alert_category, affected_services)
-    VALUES (:id, :group_key, :title, :signals, :alerts, :category, :services)
+    INSERT INTO incident (id, group_key, title, signals, alerts, unlisted_alerts, alert_category, affected_services)
+    VALUES (:id, :group_key, :title, :signals, :alerts, :unlisted, :category, :services)
     ON CONFLICT DO NOTHING RETURNING id
 """).bindparams(bindparam("signals", type_=JSONB), bindparam("alerts", type_=JSONB))
 
@@ -98,23 +97,6 @@ STUCK = text("""
       AND NOT EXISTS (SELECT FROM execution AS rollback WHERE rollback.rolls_back = last.execution_id)
     ORDER BY incident.updated_at LIMIT :limit
 """)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Signals:
-    """What alerts say about an incident."""
-
-    title: str = ""
-    labels: Mapping[str, Any] = field(default_factory=dict)
-    """What the alerts have in common, with alertname."""
-    alerts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    """By fingerprint: status, labels, annotations, starts_at, ends_at."""
-    category: str = ""
-    services: Sequence[str] = ()
-    group_key: str | None = None
-    firing: bool = True
-    firing_since: datetime | None = None
-    """When the youngest alert that is firing began, where that is known."""
 
 
 @dataclass(frozen=True)
@@ -261,14 +243,29 @@ def stuck_incidents(session: Session, *, older_than_seconds: float = 60, limit: 
 
 
 def incident_for(session: Session, signals: Signals, incident_id: str | None) -> Incident | None:
-    """Return and lock the incident of that name, or the last one of the group; None where there is none."""
+    """Return and lock the incident of that name, or the last one of the alerts or their group, if any."""
     query = select(Incident)
     if incident_id is not None:
         query = query.where(col(Incident.id) == clean(incident_id))
     else:
-        query = query.where(col(Incident.group_key) == clean(signals.group_key or ""))
-        query = query.order_by(col(Incident.created_at).desc()).limit(1)
+        knows = col(Incident.id).in_(incidents_knowing(session, signals))
+        query = query.where(or_(knows, col(Incident.group_key) == clean(signals.group_key or "")))
+        order = (col(Incident.resolved_at).is_(None).desc(), knows.desc(), col(Incident.created_at).desc())
+        query = query.order_by(*order).limit(1)
     return session.exec(query.with_for_update().execution_options(populate_existing=True)).one_or_none()
+
+
+def others_knowing(session: Session, signals: Signals, *, besides: str) -> Sequence[Incident]:
+    """Return and lock the other open incidents that know one of the alerts."""
+    names = [name for name in incidents_knowing(session, signals, unresolved=True) if name != besides]
+    return [_locked(session, name) for name in sorted(names)]
+
+
+def update_known(session: Session, incident: Incident, signals: Signals, *, now: datetime) -> None:
+    """Take what the signals say of alerts that the locked incident knows."""
+    known = {key: alert for key, alert in clean_json(signals.alerts).items() if key in incident.alerts}
+    incident.alerts = merged(incident.alerts, known, now=now)
+    _flush(session, incident)
 
 
 def _is_another(last: Incident, signals: Signals) -> bool:
@@ -288,6 +285,7 @@ def _insert(session: Session, signals: Signals, incident_id: str) -> Incident | 
             "title": clean(signals.title),
             "signals": clean_json(signals.labels),
             "alerts": clean_json(signals.alerts),
+            "unlisted": signals.unlisted,
             "category": clean(signals.category),
             "services": sorted({clean(service) for service in signals.services}),
         },
@@ -307,8 +305,12 @@ def _refresh(session: Session, incident: Incident, signals: Signals, *, now: dat
         incident.status, incident.reopened_at = IncidentStatus.OPEN, now
         incident.resolved_at = incident.closing_note = None
     incident.title = incident.title or clean(signals.title)
-    incident.signals = {**incident.signals, **clean_json(signals.labels)}
-    incident.alerts = {**incident.alerts, **clean_json(signals.alerts)}
+    incident.alerts = merged(incident.alerts, clean_json(signals.alerts), now=now)
+    if signals.group_over and incident.group_key == clean(signals.group_key or ""):
+        incident.alerts = ended(incident.alerts, until=signals.over_until, now=now)
+    # Alerts without a group are one part of what fires; they do not make up for those that were not listed before.
+    incident.unlisted_alerts = max(signals.unlisted, incident.unlisted_alerts if signals.ungrouped else 0)
+    incident.signals = agreed({**incident.signals, **clean_json(signals.labels)}, incident.alerts)
     incident.alert_category = clean(signals.category) or incident.alert_category
     incident.affected_services = sorted({*incident.affected_services, *map(clean, signals.services)})
     _flush(session, incident)

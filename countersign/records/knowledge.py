@@ -23,6 +23,10 @@ QUERY_LIMIT = 500
 """Characters of what is searched for."""
 PARTS_LIMIT = 8
 """Words whose parts are looked for."""
+CASE, NOTE = "case", "note"
+"""Types of entries."""
+EXECUTION, PERSON = "execution", "person"
+"""Sources of entries."""
 START, STOP = "«", "»"
 """Around what was found, in an excerpt."""
 _MARKS = f'StartSel="{START}", StopSel="{STOP}", MaxFragments=2, MaxWords=24, MinWords=8'
@@ -32,10 +36,13 @@ AROUND = 80
 
 # Keep a case. That of an execution is written once, and again when more is known of the incident that it has.
 DEPOSIT = text("""
-    INSERT INTO knowledge_entry AS entry (id, execution_id, incident_id, title, body, tags, path_type)
-    VALUES (:id, :execution_id, :incident_id, :title, :body, :tags, :path_type)
+    INSERT INTO knowledge_entry AS entry
+        (id, execution_id, incident_id, title, body, tags, path_type, entry_type, category, source, author)
+    VALUES (:id, :execution_id, :incident_id, :title, :body, :tags, :path_type,
+            :entry_type, :category, :source, :author)
     ON CONFLICT (execution_id) DO UPDATE SET
-        incident_id = excluded.incident_id, title = excluded.title, body = excluded.body, tags = excluded.tags
+        incident_id = excluded.incident_id, title = excluded.title, body = excluded.body, tags = excluded.tags,
+        category = excluded.category
     WHERE excluded.incident_id IS NOT NULL
       AND (entry.incident_id, entry.title, entry.body, entry.tags)
           IS DISTINCT FROM (excluded.incident_id, excluded.title, excluded.body, excluded.tags)
@@ -54,11 +61,12 @@ SEARCH = """
     SELECT found.*, ts_headline('english', found.body, found.words, '{marks}') AS excerpt
     FROM (
         SELECT entry.id, entry.execution_id, entry.incident_id, entry.title, entry.body, entry.tags, entry.path_type,
-               entry.created_at, asked.words, entry.search @@ asked.words AS by_words,
+               entry.entry_type, entry.category, entry.source, entry.author, entry.created_at, asked.words,
+               entry.search @@ asked.words AS by_words,
                ts_rank_cd(entry.search, asked.words) + CASE WHEN {in_title} THEN 0.5 ELSE 0 END AS rank
         FROM knowledge_entry AS entry, websearch_to_tsquery('english', :query) AS asked (words)
         WHERE (entry.search @@ asked.words OR ({in_all})) AND NOT ({excluded})
-          AND entry.tags @> :tags
+          AND entry.tags @> :tags AND ({chosen})
         ORDER BY rank DESC, entry.created_at DESC LIMIT :limit
     ) AS found
     ORDER BY found.rank DESC, found.created_at DESC
@@ -76,6 +84,29 @@ class Case:
     tags: Sequence[str] = ()
     execution_id: UUID | None = None
     incident_id: str | None = None
+    entry_type: str = NOTE
+    category: str = ""
+    source: str = PERSON
+    author: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Only:
+    """Which entries are looked at; what is None is not asked about."""
+
+    tags: Sequence[str] = ()
+    entry_type: str | None = None
+    category: str | None = None
+    source: str | None = None
+    author: str | None = None
+
+    def columns(self) -> dict[str, str]:
+        """Return the columns that are asked about, with what they have to be."""
+        asked = {name: getattr(self, name) for name in ("entry_type", "category", "source", "author")}
+        return {name: clean(value) for name, value in asked.items() if value is not None}
+
+
+ANY = Only()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,6 +119,10 @@ class Found:
     title: str
     tags: tuple[str, ...]
     path_type: str
+    entry_type: str
+    category: str
+    source: str
+    author: str
     created_at: datetime
     rank: float
     excerpt: str
@@ -107,6 +142,10 @@ def deposit(session: Session, case: Case) -> UUID:
         "body": clipped(case.body, BODY_LIMIT),
         "tags": [clean(tag) for tag in dict.fromkeys(case.tags)],
         "path_type": case.path_type,
+        "entry_type": case.entry_type,
+        "category": clean(case.category),
+        "source": case.source,
+        "author": clean(case.author),
     }
     if not asked["title"]:
         raise InvalidInput("title: an entry needs one")
@@ -136,15 +175,15 @@ def cases_naming(session: Session, incident_id: str) -> Sequence[UUID]:
     return list(session.execute(NAMING, {"incident_id": clean(incident_id)}).scalars())
 
 
-def search(session: Session, query: str, *, tags: Sequence[str] = (), limit: int = 20) -> Sequence[Found]:
+def search(session: Session, query: str, *, only: Only = ANY, limit: int = 20) -> Sequence[Found]:
     """Return the entries that fit `query` best, the newest ones where it is empty; any text is a query.
 
     `query` is read as search engines do: words, "a phrase", OR, -without. A word also finds what contains it.
     """
     query = clean(query)[:QUERY_LIMIT].strip()
     if not query:
-        return _newest(session, tags=tags, limit=limit)
-    return _search(session, query, parts_of(query), without(query), tags=tags, limit=limit)
+        return _newest(session, only=only, limit=limit)
+    return _search(session, query, parts_of(query), without(query), only=only, limit=limit)
 
 
 def related(
@@ -157,7 +196,7 @@ def related(
     query = " OR ".join(f'"{word}"' for word in (clean(one).replace('"', " ").strip() for one in words) if word)
     if query and len(found) < limit:
         known = {entry.id for entry in found}
-        others = _search(session, query[:QUERY_LIMIT], (), (), tags=(), limit=limit + len(known))
+        others = _search(session, query[:QUERY_LIMIT], (), (), only=ANY, limit=limit + len(known))
         found += [entry for entry in others if entry.id not in known]
     return found[:limit]
 
@@ -200,7 +239,7 @@ def _search(
     parts: Sequence[str],
     excluded: Sequence[str],
     *,
-    tags: Sequence[str],
+    only: Only,
     limit: int,
 ) -> Sequence[Found]:
     names = [f"part_{number}" for number in range(len(parts))]
@@ -210,10 +249,11 @@ def _search(
             in_title=" AND ".join(f"entry.title ILIKE :{name}" for name in names) or "false",
             in_all=" AND ".join(map(_somewhere, names)) or "false",
             excluded=" OR ".join(map(_somewhere, others)) or "false",
+            chosen=" AND ".join(f"entry.{name} = :{name}" for name in only.columns()) or "true",
             marks=_MARKS,
         )
     )
-    asked: dict[str, Any] = {"query": query, "tags": list(tags), "limit": limit}
+    asked: dict[str, Any] = {"query": query, "tags": list(only.tags), "limit": limit, **only.columns()}
     asked |= {name: f"%{_escaped(part)}%" for name, part in zip(names + others, [*parts, *excluded], strict=True)}
     typed = statement.bindparams(bindparam("tags", type_=ARRAY(Text())))
     return [
@@ -224,6 +264,10 @@ def _search(
             title=row.title,
             tags=tuple(row.tags),
             path_type=row.path_type,
+            entry_type=row.entry_type,
+            category=row.category,
+            source=row.source,
+            author=row.author,
             created_at=row.created_at,
             rank=float(row.rank),
             excerpt=row.excerpt if row.by_words else excerpt(row.body, parts),
@@ -232,8 +276,9 @@ def _search(
     ]
 
 
-def _newest(session: Session, *, tags: Sequence[str], limit: int) -> Sequence[Found]:
-    query = select(KnowledgeEntry).where(col(KnowledgeEntry.tags).contains(list(tags)))
+def _newest(session: Session, *, only: Only, limit: int) -> Sequence[Found]:
+    query = select(KnowledgeEntry).where(col(KnowledgeEntry.tags).contains(list(only.tags)))
+    query = query.filter_by(**only.columns())
     return [_plain(row) for row in session.exec(query.order_by(col(KnowledgeEntry.created_at).desc()).limit(limit))]
 
 
@@ -245,6 +290,10 @@ def _plain(row: KnowledgeEntry) -> Found:
         title=row.title,
         tags=tuple(row.tags),
         path_type=row.path_type,
+        entry_type=row.entry_type,
+        category=row.category,
+        source=row.source,
+        author=row.author,
         created_at=row.created_at,
         rank=0.0,
         excerpt=excerpt(row.body, ()),

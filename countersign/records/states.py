@@ -88,6 +88,17 @@ class Answer(StrEnum):
     """The request never left: the target was not reached, or the sender kept it back."""
 
 
+class ResolutionResult(StrEnum):
+    """What became of looking for the objects that an action names."""
+
+    HIT = "hit"
+    SUGGESTION = "suggestion"
+    """Another spelling of the name was surely meant."""
+    MISS = "miss"
+    ERROR = "error"
+    """The target could not be asked."""
+
+
 class IncidentStatus(StrEnum):
     OPEN = "open"
     INVESTIGATING = "investigating"

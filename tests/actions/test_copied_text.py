@@ -7,7 +7,11 @@ from typing import Any
 
 import pytest
 
-from countersign.actions import describe_text
+from countersign.actions import describe_text, read_action
+from countersign.actions.hosts import route
+from countersign.actions.operation import HostOperation
+from countersign.actions.remote import remote_command
+from countersign.targets.hosts.tools.registry import TOOLS
 
 RESTART = "kubectl rollout restart deployment/api -n prod"
 READS: dict[str, Any] = {
@@ -194,8 +198,6 @@ def test_one_patch_in_every_right_spelling_is_one_reading(patch: str) -> None:
         "ssh web-1 docker restart web\\n",
         'ssh web-1 "docker restart web\\n"',
         "ssh web-1 'systemctl restart foo@bar\\x2dbaz.service'",
-        "ssh web-1 'systemctl restart \"foo@bar\\x2dbaz.service\"'",
-        "ssh web-1 \"systemctl restart 'foo@bar\\x2dbaz.service'\"",
         "ssh web-1 'systemctl restart foo@bar\\\\x2dbaz.service'",
     ],
     ids=ascii,
@@ -204,6 +206,22 @@ def test_a_backslash_that_a_shell_would_drop_is_refused(text: str) -> None:
     found = describe_text(text)
     assert found["reading"] == "refused", found
     assert found["reason"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ssh web-1 'systemctl restart \"foo@bar\\x2dbaz.service\"'",
+        "ssh web-1 \"systemctl restart 'foo@bar\\x2dbaz.service'\"",
+        'ssh web-1 "systemctl restart \\"foo@bar\\x2dbaz.service\\""',
+    ],
+)
+def test_an_escape_of_systemd_in_quotes_is_part_of_the_name(text: str) -> None:
+    operation = read_action(text)
+    assert isinstance(operation, HostOperation)
+    assert dict(operation.parameters) == {"unit": "foo@bar\\x2dbaz.service"}
+    assert route(remote_command(operation.tool, dict(operation.parameters)))[1] == operation.parameters
+    assert TOOLS[operation.tool].parameters["unit"].fits(dict(operation.parameters)["unit"])
 
 
 @pytest.mark.parametrize(

@@ -122,3 +122,11 @@ def test_without_its_list_the_program_refuses_everything(tmp_path: Path) -> None
     environment = {**os.environ, "SSH_ORIGINAL_COMMAND": "timeout --kill-after=5 5 uptime"}
     command = [sys.executable, str(SHIPPED / "countersign-gate"), "--allowed", str(tmp_path / "missing")]
     assert subprocess.run(command, env=environment, capture_output=True, check=False).returncode == 126
+
+
+def test_a_unit_with_an_escape_of_systemd_is_restarted_under_its_own_name() -> None:
+    argv = ["sudo", "-n", "timeout", "--kill-after=5", "60", "systemctl", "restart", r"backup@srv\x2dwww.service"]
+    assert allowed(shlex.join(argv))
+    assert not allowed(shlex.join([*argv[:-3], "docker", "restart", argv[-1]]))
+    for name in (r"reboot\x2dx.target", r"-\x2dforce", r"a\x2D.service", r"a\n.service", r"a\x2.service"):
+        assert not allowed(shlex.join([*argv[:-1], name])), name

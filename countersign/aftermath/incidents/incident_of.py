@@ -1,25 +1,17 @@
 """Which incident an execution belongs to, for all steps alike, and by which alert it is recognised."""
 
-import re
-
 from sqlmodel import Session
 
+from countersign.records.incident_names import incident_named_in
 from countersign.records.tables import Approval, Incident
 
 ALERT_LIMIT = 200
 """Characters of an alertname by which it is known; it stands in indexes."""
-_NAMED = re.compile(r"\bINC-[A-Za-z0-9](?:[A-Za-z0-9_-]*[A-Za-z0-9])?", re.ASCII)
 
 
 def incident_id_of(approval: Approval) -> str | None:
     """Return the incident that the approval names: its field, else the first INC-… in what people wrote."""
-    if approval.incident_id:
-        return approval.incident_id
-    for written in (approval.description, approval.action, approval.requested_by):
-        found = _NAMED.search(written)
-        if found is not None:
-            return found[0]
-    return None
+    return approval.incident_id or incident_named_in(approval.description, approval.action, approval.requested_by)
 
 
 def incident_of(session: Session, approval: Approval) -> Incident | None:

@@ -19,6 +19,8 @@ from countersign.texts import text
 
 EFFECTIVENESS = 4
 """Of a success that nobody found anything against, at least."""
+VERIFIED = 5
+"""Of one whose effect was verified."""
 
 
 def resolve_incident(subject: Subject) -> StepEnd:
@@ -40,7 +42,7 @@ def resolve_incident(subject: Subject) -> StepEnd:
         return Skipped(text("resolve.fired_again"))
     return Done(
         {"incident_id": incident_id},
-        lambda session: settle_incident(session, incident_id, approval, outcome, settled_at),
+        lambda session: settle_incident(session, incident_id, approval, outcome, settled_at, verdict=verdict),
     )
 
 
@@ -56,7 +58,13 @@ def reason_to_leave(outcome: Outcome, verdict: Verdict | None, *, rolled_back: b
 
 
 def settle_incident(
-    session: Session, incident_id: str, approval: Approval, outcome: Outcome, settled_at: datetime | None = None
+    session: Session,
+    incident_id: str,
+    approval: Approval,
+    outcome: Outcome,
+    settled_at: datetime | None = None,
+    *,
+    verdict: Verdict | None = None,
 ) -> Mapping[str, Any]:
     """Resolve the incident, once, with what was done as its note. Raises NotFound.
 
@@ -64,8 +72,9 @@ def settle_incident(
     """
     action = masked(" ".join(approval.action.split()))
     if outcome is Outcome.SUCCESS:
+        effectiveness = VERIFIED if verdict is Verdict.EFFECTIVE else EFFECTIVENESS
         complete_outcome(
-            session, incident_id, success=True, effectiveness=EFFECTIVENESS, note=action, settled_at=settled_at
+            session, incident_id, success=True, effectiveness=effectiveness, note=action, settled_at=settled_at
         )
         note = text("resolve.executed", action=action)
     else:

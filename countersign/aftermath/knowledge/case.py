@@ -7,7 +7,7 @@ from countersign.aftermath.incidents.incident_of import alert_of
 from countersign.escaping import code_span, markdown
 from countersign.execution.report import Report
 from countersign.masking import masked
-from countersign.records.knowledge import Case
+from countersign.records.knowledge import CASE, EXECUTION, Case
 from countersign.records.outcomes import Outcome
 from countersign.records.states import Verdict
 from countersign.records.tables import Approval, Execution, Incident
@@ -72,6 +72,10 @@ def case_of(
         ),
         execution_id=execution.id,
         incident_id=incident_id,
+        entry_type=CASE,
+        category=category,
+        source=EXECUTION,
+        author=approval.requested_by,
     )
 
 

@@ -11,6 +11,7 @@ from countersign.actions import read_action
 from countersign.actions.commands import template_of
 from countersign.actions.operation import HostOperation, KubernetesOperation, Verb
 from countersign.aftermath.incidents.incident_of import alert_of, incident_of
+from countersign.aftermath.incidents.resolution import EFFECTIVENESS, VERIFIED
 from countersign.aftermath.learning.content import Said
 from countersign.aftermath.learning.effects import effect_of
 from countersign.aftermath.learning.learn import (
@@ -34,9 +35,6 @@ from countersign.records.tables import Approval, Incident
 from countersign.records.trust import observe
 from countersign.texts import text
 
-VERIFIED, NOT_VERIFIED = 5, 4
-"""The incident's effectiveness after a run whose effect was verified, and after one that only ended well."""
-
 _VALUES = re.compile(r"\b(env|data|stringData)\b")
 """Parts of an object whose values may be secrets."""
 
@@ -56,7 +54,7 @@ def extract_playbook(subject: Subject) -> StepEnd:
         incident = incident_of(session, subject.approval)
     if incident is None:
         return Skipped(text("learning.incident_unknown", incident=named))
-    effectiveness = VERIFIED if verdict_of(subject) is Verdict.EFFECTIVE else NOT_VERIFIED
+    effectiveness = VERIFIED if verdict_of(subject) is Verdict.EFFECTIVE else EFFECTIVENESS
     repair = _repair(subject, incident)
 
     def write(session: Session) -> Mapping[str, Any]:
@@ -144,6 +142,7 @@ def _keep(session: Session, subject: Subject, repair: Repair, *, approve: bool) 
         "playbook_id": str(playbook.id),
         "status": status,
         "created": kept.how == "made",
+        "how": kept.how,
         "version": kept.version,
         "summary": text(
             f"learning.{kept.how}",

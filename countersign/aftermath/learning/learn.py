@@ -13,8 +13,10 @@ from countersign.aftermath.learning.standing import Demote, Promote, TakeBack, r
 from countersign.aftermath.learning.subjects import playbook_subject, repair_subject, steps_subject
 from countersign.aftermath.learning.trust import kept_since, trust_from
 from countersign.aftermath.subject import Done, Skipped, StepEnd, Subject
+from countersign.errors import NotSent, TransientTargetError
 from countersign.execution.playbook_steps import steps_hashes_of
 from countersign.records.database.engine import transaction
+from countersign.records.outcomes import Outcome
 from countersign.records.playbooks import (
     demote,
     find_playbook,
@@ -29,6 +31,8 @@ from countersign.records.trust import Observation, observations_of, observe
 from countersign.texts import text
 
 ACTOR = "countersign"
+AWAY = frozenset({TransientTargetError.code, NotSent.code})
+"""Codes of runs that ended because the API server or the host was not reached, or could not answer for now."""
 
 
 def learn(subject: Subject) -> StepEnd:
@@ -39,6 +43,8 @@ def learn(subject: Subject) -> StepEnd:
     """
     outcome, verdict = subject.execution.outcome, verdict_of(subject)
     assert outcome is not None, "steps exist once there is an outcome"
+    if target_was_away(subject):
+        return Skipped(text("learning.target_away"))
     effect = effect_of(outcome, verdict)
     if effect is None:
         found = text(f"verdict.{verdict}") if verdict else "-"
@@ -85,6 +91,13 @@ def nothing_repaired(subject: Subject) -> str | None:
     if subject.report.operation.get("tool") == "ssh_diagnose":
         return text("learning.nothing_changed")
     return None
+
+
+def target_was_away(subject: Subject) -> bool:
+    """Whether nothing landed because the target could not be reached: that says nothing about the repair."""
+    report = subject.report
+    landed = any(step.result == "landed" for step in report.steps)
+    return subject.execution.outcome is Outcome.FAILED and not landed and report.code in AWAY
 
 
 def observation(subject: Subject, effect: Effect) -> Observation:

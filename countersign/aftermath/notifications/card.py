@@ -4,6 +4,10 @@ The buttons are removed first, which is harmless to repeat. The reply has a deli
 sent once per execution, unless the process is killed between sending it and recording that.
 """
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
 from countersign.aftermath.notifications.cards import CardMessage, CardReplies, read_card
 from countersign.aftermath.notifications.delivery import begin
 from countersign.aftermath.notifications.markup import Dialect, escaped
@@ -28,6 +32,14 @@ ANSWER_SECONDS = 8.0
 MARGIN_SECONDS = 3.0
 
 
+@dataclass(frozen=True)
+class Replied:
+    """The card has its reply."""
+
+    kept: str | None
+    """Why its buttons are still there, None where they are not."""
+
+
 def reply_on_card(subject: Subject) -> StepEnd:
     """Remove the card's buttons and reply on it. Raises DeliveryFailed, DeliveryRefused, ConfigurationError."""
     found = _find(subject)
@@ -35,9 +47,11 @@ def reply_on_card(subject: Subject) -> StepEnd:
         return found
     bot, card = found
     telegram = Telegram(bot, timeout=min(ANSWER_SECONDS, subject.seconds_left()))
-    if not _reply(subject, telegram, card, reply_text(subject, bot.language)):
+    sent = _reply(subject, telegram, card, reply_text(subject, bot.language))
+    if sent is None:
         return Done({"summary": text("card.replied_before")})
-    return Done({"chat": card.chat, "message": card.message, "summary": text("card.replied")})
+    said = text("card.replied") if sent.kept is None else text("card.buttons_stay", reason=sent.kept)
+    return Done({"chat": card.chat, "message": card.message, "summary": said})
 
 
 def reply_text(subject: Subject, language: str) -> str:
@@ -55,8 +69,23 @@ def reply_text(subject: Subject, language: str) -> str:
     knowledge = subject.result_of(StepName.DEPOSIT_KNOWLEDGE) or {}
     if title := knowledge.get("title"):
         lines.append(f"{_shown(say('card.knowledge'), 60)}: {_shown(str(title), TITLE_LIMIT)}")
+    if added := _added_to_playbooks(subject.result_of(StepName.EXTRACT_PLAYBOOK) or {}, language):
+        lines.append(f"{_shown(say('card.playbook'), 60)}: {_shown(added, TITLE_LIMIT)}")
     lines.append(f"{_shown(say('telling.execution'), 60)}: {short_id(subject.execution)}")
     return "\n".join(lines)
+
+
+def _added_to_playbooks(extracted: Mapping[str, Any], language: str) -> str | None:
+    """Return what the execution made of a playbook, None where it only counted for one."""
+    name, status = extracted.get("playbook"), extracted.get("status")
+    if not name or not status or extracted.get("how") not in ("made", "merged"):
+        return None
+    return text(
+        "card.playbook_made" if extracted.get("created") else "card.playbook_changed",
+        language=language,
+        name=name,
+        status=text(f"playbook_status.{status}", language=language),
+    )
 
 
 def _find(subject: Subject) -> tuple[TelegramBot, CardMessage] | Skipped:
@@ -76,25 +105,26 @@ def _find(subject: Subject) -> tuple[TelegramBot, CardMessage] | Skipped:
     kept = card_of(open_memory(settings.redis_url), incident_id)
     if kept is None:
         return Skipped(text("card.no_card", incident=incident_id))
-    card = read_card(kept, chat=configured.bot.chat)
+    card = read_card(kept, chat=configured.card_chat)
     if card is None:
         return Skipped(text("card.unreadable", incident=incident_id))
     return configured.bot, card
 
 
-def _reply(subject: Subject, service: CardReplies, card: CardMessage, html: str) -> bool:
+def _reply(subject: Subject, service: CardReplies, card: CardMessage, html: str) -> Replied | None:
     """Reply, once more where the service asks for a moment that the step has; put on record how it went.
 
-    Returns False where the card had its reply before.
+    Returns None where the card had its reply before.
     """
+    kept: str | None = None
     while True:
         match begin(subject, CARD):
             case False:
-                return False
+                return None
             case Postponed(seconds=seconds, error=said):
                 raise DeliveryFailed(said, retry_after=seconds)
         try:
-            service.remove_buttons(card)
+            kept = _remove_buttons(service, card, seconds=subject.seconds_left())
             service.reply(card, html)
             break
         except DeliveryFailed as error:
@@ -115,7 +145,21 @@ def _reply(subject: Subject, service: CardReplies, card: CardMessage, html: str)
                 raise Stopped("The run ended before the card had its reply.") from None
     with transaction(subject.engine) as session:
         record_sent(session, subject.execution_id, CARD)
-    return True
+    return Replied(kept)
+
+
+def _remove_buttons(service: CardReplies, card: CardMessage, *, seconds: float) -> str | None:
+    """Take the buttons away; return why they stay where that cannot be done: the reply goes out all the same.
+
+    Raises DeliveryFailed where the service asks for a moment that there is.
+    """
+    try:
+        service.remove_buttons(card)
+    except DeliveryFailed as error:
+        if error.retry_after is not None and error.retry_after + MARGIN_SECONDS <= seconds:
+            raise
+        return error.message
+    return None
 
 
 def _shown(value: str, most: int) -> str:

@@ -81,12 +81,15 @@ GRANTS: Mapping[str, Grant] = {
     "incident": Grant(
         "its signals come in, it is learned from, resolved and opened again",
         update=(
-            *("title", "signals", "alerts", "alert_category", "affected_services", "status", "execution_success"),
-            *("effectiveness_score", "learning_notes", "closing_note", "reopened_at", "resolved_at"),
+            *("title", "signals", "alerts", "unlisted_alerts", "alert_category", "affected_services", "status"),
+            *("execution_success", "effectiveness_score", "learning_notes", "closing_note"),
+            *("reopened_at", "resolved_at"),
         ),
     ),
     "journal_entry": Grant(_TRAIL),
-    "knowledge_entry": Grant("is written again by what knows more", update=("incident_id", "title", "body", "tags")),
+    "knowledge_entry": Grant(
+        "is written again by what knows more", update=("incident_id", "title", "body", "tags", "category")
+    ),
     "ledger_step": Grant(
         "is run until it is done",
         update=(
@@ -112,6 +115,7 @@ GRANTS: Mapping[str, Grant] = {
             *("rounds_total", "found_total", "failed_total", "problems_total"),
         ),
     ),
+    "resolution_total": Grant("counts what became of names", update=("total", "last_at")),
     "signature": Grant(_TRAIL),
     "target_hold": Grant("is released", update=("released_at",)),
     "timeline_event": Grant(_TRAIL),

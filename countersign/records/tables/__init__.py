@@ -11,7 +11,7 @@ from countersign.records.tables.learning import EvidenceSnapshot
 from countersign.records.tables.ledger import DeadLetter, LedgerStep
 from countersign.records.tables.playbook import Playbook, PlaybookChange, PlaybookVersion, TrustObservation
 from countersign.records.tables.policy import PolicySignatureRow, PolicyVersionRow
-from countersign.records.tables.rounds import ReconciliationPart
+from countersign.records.tables.rounds import ReconciliationPart, ResolutionTotal
 from countersign.records.tables.trail import (
     ControlChange,
     ControlSwitch,
@@ -47,6 +47,7 @@ __all__ = [
     "PolicyVersionRow",
     "ReconciliationPart",
     "Record",
+    "ResolutionTotal",
     "Signature",
     "TargetHold",
     "TimelineEvent",

@@ -34,6 +34,13 @@ class Incident(Record, table=True):
         Index("ix_incident_unresolved_updated_at", "updated_at", postgresql_where=text(UNRESOLVED)),
         Index("ix_incident_created_at", "created_at"),
         Index("ix_incident_group_key_created_at", "group_key", "created_at"),
+        # Alerts without a group are found by their fingerprints.
+        Index(
+            "ix_incident_alert_keys",
+            text("jsonb_path_query_array(alerts, '$.keyvalue().key')"),
+            postgresql_using="gin",
+            postgresql_where=text("starts_with(group_key, 'labels:')"),
+        ),
         # A group of alerts has one incident at a time.
         Index("uq_incident_unresolved_group_key", "group_key", unique=True, postgresql_where=text(UNRESOLVED)),
     )
@@ -46,6 +53,8 @@ class Incident(Record, table=True):
     """Labels that the alerts have in common, with alertname."""
     alerts: dict[str, Any] = Field(default_factory=dict, sa_column=document())
     """The alerts by fingerprint: status, labels, annotations, starts_at, ends_at."""
+    unlisted_alerts: int = Field(default=0, sa_column=Column(Integer(), nullable=False, server_default=text("0")))
+    """Alerts of the last notification that it did not list, or that were beyond what is looked at."""
     alert_category: str = Field(default="", sa_column=words(default=""))
     affected_services: list[str] = Field(default_factory=list, sa_column=word_list())
     status: IncidentStatus = Field(
@@ -90,7 +99,7 @@ class AutoRepair(Record, table=True):
         CheckConstraint("(status = 'pending') = (ended_at IS NULL)", name="ended_has_time"),
         CheckConstraint("status <> 'skipped' OR reason IS NOT NULL", name="skipped_has_reason"),
         CheckConstraint("status <> 'recorded' OR incident_id IS NOT NULL", name="recorded_has_incident"),
-        # The same playbook, trigger and step is on an incident's record once.
+        # The same playbook, trigger and step is on an incident's record once; without a playbook, each approval is.
         Index(
             "uq_auto_repair_recorded",
             "incident_id",
@@ -98,7 +107,7 @@ class AutoRepair(Record, table=True):
             "trigger",
             "step",
             unique=True,
-            postgresql_where=text("status = 'recorded'"),
+            postgresql_where=text("status = 'recorded' AND playbook <> ''"),
         ),
         Index("ix_auto_repair_incident_id", "incident_id"),
         # Reconciliation: those whose incident is named.

@@ -38,6 +38,9 @@ class KnowledgeEntry(Record, table=True):
         Index("uq_knowledge_entry_execution_id", "execution_id", unique=True),
         Index("ix_knowledge_entry_incident_id", "incident_id"),
         Index("ix_knowledge_entry_created_at", "created_at"),
+        # What is filtered by narrows much, and is shown newest first.
+        Index("ix_knowledge_entry_category_created_at", "category", "created_at"),
+        Index("ix_knowledge_entry_author_created_at", "author", "created_at"),
         # Words and their forms; parts of words, and Chinese, which has no spaces between words.
         Index("ix_knowledge_entry_search", "search", postgresql_using="gin"),
         Index(
@@ -60,6 +63,14 @@ class KnowledgeEntry(Record, table=True):
     tags: list[str] = Field(default_factory=list, sa_column=word_list())
     path_type: str = Field(sa_column=words())
     """approval_auto_ok, approval_auto_fail or approval_manual; note for one that a person wrote."""
+    entry_type: str = Field(default="note", sa_column=words(default="note"))
+    """case for what an execution left, note for what a person wrote."""
+    category: str = Field(default="", sa_column=words(default=""))
+    """Of the alert; empty where none is known."""
+    source: str = Field(default="person", sa_column=words(default="person"))
+    """execution or person: where it comes from."""
+    author: str = Field(default="", sa_column=words(default=""))
+    """Who asked for the execution, or wrote the note."""
     created_at: datetime = Field(sa_column=moment(clock=True))
     search: Any = Field(default=None, sa_column=Column("search", TSVECTOR(), Computed(WORDS, persisted=True)))
     """Set by the database: the title weighs more than the body."""

@@ -1,11 +1,12 @@
-"""What rounds of reconciliation came to, one row per part: as of the last round, and counted since the beginning."""
+"""What is counted since the beginning: rounds of reconciliation by part, as of the last one too, and resolutions."""
 
 from datetime import datetime
 
 from sqlalchemy import BigInteger, CheckConstraint, Column, Double, Integer, Text, text
 from sqlmodel import Field
 
-from countersign.records.tables.columns import Record, moment, words
+from countersign.records.states import ResolutionResult
+from countersign.records.tables.columns import Record, check_one_of, moment, one_of, words
 
 
 def _count() -> Column[int]:
@@ -14,6 +15,17 @@ def _count() -> Column[int]:
 
 def _total() -> Column[int]:
     return Column(BigInteger(), nullable=False, server_default=text("0"))
+
+
+class ResolutionTotal(Record, table=True):
+    """How many times names were looked for, by what became of it, since the beginning."""
+
+    __tablename__ = "resolution_total"
+    __table_args__ = (check_one_of("result", ResolutionResult),)
+
+    result: ResolutionResult = Field(sa_column=Column(one_of(ResolutionResult).type, primary_key=True))
+    total: int = Field(default=0, sa_column=_total())
+    last_at: datetime = Field(sa_column=moment(clock=True))
 
 
 class ReconciliationPart(Record, table=True):

@@ -9,7 +9,8 @@ from pydantic import SecretStr
 from sqlalchemy import Engine
 from sqlmodel import Session
 
-from countersign.aftermath.incidents.alerts import Received, read_alerts, receive
+from countersign.aftermath.incidents.alertmanager import read_alerts
+from countersign.aftermath.incidents.alerts import Received, receive
 from countersign.records.database.engine import transaction
 from countersign.records.incidents import get_incident
 from countersign.records.knowledge import entry_of

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
-from countersign.aftermath.incidents.alerts import Became, read_alerts, receive, signals_of
+from countersign.aftermath.incidents.alertmanager import read_alerts
+from countersign.aftermath.incidents.alerts import Became, receive, signals_of
 from countersign.errors import InvalidInput
 from countersign.records.states import IncidentStatus
 from tests.aftermath.incidents.remembered import alert, incident, received, told, within
@@ -95,4 +96,5 @@ def test_a_group_with_a_long_key_is_known_by_it(engine: Engine) -> None:
 
 
 def test_one_alert_and_a_list_of_alerts_are_notifications_too() -> None:
-    assert signals_of(read_alerts(alert())) == signals_of(read_alerts([alert()]))
+    now = datetime.now(UTC)
+    assert signals_of(read_alerts(alert()), now=now) == signals_of(read_alerts([alert()]), now=now)

@@ -136,3 +136,19 @@ def test_an_anomaly_is_the_alert_and_what_it_is_about(
     approval = Approval(action="", risk_level="low", requested_by="a", details=dict(details), target=target)
     incident = None if signals is None else Incident(id="INC-1", signals=dict(signals))
     assert anomaly_key_of(approval, incident) == wanted
+
+
+def test_successes_are_counted_and_everything_else_apart(engine: Engine) -> None:
+    with transaction(engine) as session:
+        for outcome in (Outcome.SUCCESS, Outcome.FAILED, Outcome.FAILED, Outcome.BLOCKED, Outcome.NO_ACTION):
+            record_disposition(session, owned(engine).execution_id, anomaly_key=KEY, kind=HUMAN, outcome=outcome)
+        record_disposition(session, owned(engine).execution_id, anomaly_key=KEY, kind=AUTO, outcome=Outcome.UNKNOWN)
+        assert dispositions_of(session, KEY) == {
+            "auto_approved": 0,
+            "auto_approved:unknown": 1,
+            "human_approved": 2,
+            "human_approved:blocked": 1,
+            "human_approved:failed": 2,
+            "human_approved:no_action": 1,
+            "human_approved:success": 1,
+        }

@@ -101,7 +101,10 @@ def test_of_many_at_once_one_adds(office: Office) -> None:
 def test_the_same_repair_of_one_incident_is_on_its_record_once(office: Office) -> None:
     engine = office.services.engine
     received(engine, incident_id="INC-1")
-    for report in (performed(office), performed(office)):
+    for report in (
+        performed(office, matched_playbook_id="latency"),
+        performed(office, matched_playbook_id="latency"),
+    ):
         assert finalised(office, report, "INC-1").result is Finalising.FINALISED
     repairs = within(engine, lambda session: repairs_of(session, "INC-1"))
     assert sorted(repair.status for repair in repairs) == ["recorded", "skipped"]
@@ -174,3 +177,28 @@ def test_a_failed_repair_is_recorded_and_resolves_nothing(office: Office) -> Non
         session.execute(text("UPDATE evidence_snapshot SET verdict = 'worse' WHERE phase = 'after'"))
     assert finalised(office, report, "INC-1").result is Finalising.FINALISED
     assert incident(office.services.engine, "INC-1").status is IncidentStatus.OPEN
+
+
+def test_without_a_playbook_two_repairs_of_one_incident_are_two(office: Office) -> None:
+    """The second may be the one that succeeded."""
+    engine = office.services.engine
+    received(engine, incident_id="INC-1")
+    for report in (performed(office), performed(office)):
+        assert finalised(office, report, "INC-1").result is Finalising.FINALISED
+        assert finalised(office, report, "INC-1").result is Finalising.ALREADY
+    repairs = within(engine, lambda session: repairs_of(session, "INC-1"))
+    assert [repair.status for repair in repairs] == ["recorded", "recorded"]
+
+
+@pytest.mark.parametrize(("verdict", "effectiveness"), [("effective", 5), ("unverifiable", 4)])
+def test_what_was_verified_as_effective_is_the_most_effective(
+    office: Office, verdict: str, effectiveness: int
+) -> None:
+    engine = office.services.engine
+    report = performed(office)
+    received(engine, incident_id="INC-1")
+    with transaction(engine) as session:
+        judged = text("UPDATE evidence_snapshot SET verdict = :verdict WHERE phase = 'after' RETURNING id")
+        session.execute(judged, {"verdict": verdict}).one()
+    assert finalised(office, report, "INC-1").result is Finalising.FINALISED
+    assert incident(engine, "INC-1").effectiveness_score == effectiveness

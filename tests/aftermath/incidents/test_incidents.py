@@ -15,7 +15,6 @@ from sqlmodel import Session
 from countersign.errors import InvalidInput, NotFound
 from countersign.records.database.engine import transaction
 from countersign.records.incidents import (
-    Signals,
     complete_outcome,
     get_incident,
     list_incidents,
@@ -23,6 +22,7 @@ from countersign.records.incidents import (
     open_incident,
     resolve_incident,
 )
+from countersign.records.signals import Signals
 from countersign.records.states import IncidentStatus
 from countersign.records.tables import Incident
 from countersign.records.timeline import events_of

@@ -11,7 +11,18 @@ from sqlmodel import Session
 
 from countersign.errors import InvalidInput
 from countersign.records.database.engine import connect, transaction
-from countersign.records.knowledge import Case, Found, deposit, get_entry, parts_of, related, search
+from countersign.records.knowledge import (
+    CASE,
+    EXECUTION,
+    Case,
+    Found,
+    Only,
+    deposit,
+    get_entry,
+    parts_of,
+    related,
+    search,
+)
 from tests.databases import Databases
 from tests.records.builders import owned
 
@@ -22,18 +33,27 @@ CASES = (
         path_type="approval_manual",
         tags=("human", "success", "latency", "execution"),
         incident_id="INC-1",
+        entry_type=CASE,
+        category="latency",
+        source=EXECUTION,
+        author="alice",
     ),
     Case(
         title="Auto-approved: PodCrashLooping, Failed: kubectl delete pod web-1",
         body="The pod came back and crashed again: 100% of the disk was used by docker_logs.",
         path_type="approval_auto_fail",
         tags=("auto", "failed", "crash", "execution", "execution_failed"),
+        entry_type=CASE,
+        category="crash",
+        source=EXECUTION,
+        author="auto_approve:crash",
     ),
     Case(
         title="人工核准：延遲過高，成功：kubectl rollout restart deployment/checkout",
         body="結帳服務的延遲在重新啟動之後恢復正常，原因是連線池已滿。",
         path_type="approval_manual",
         tags=("human", "success"),
+        author="mei",
     ),
 )
 
@@ -100,8 +120,8 @@ def test_the_excerpt_marks_what_was_found(library: Engine, query: str, marked: s
 
 
 def test_only_cases_with_every_tag_are_found(library: Engine) -> None:
-    assert numbers(library, "", tags=["execution"]) == {0, 1}
-    assert numbers(library, "restart", tags=["execution", "success"]) == {0}
+    assert numbers(library, "", only=Only(tags=["execution"])) == {0, 1}
+    assert numbers(library, "restart", only=Only(tags=["execution", "success"])) == {0}
 
 
 @given(query=st.text(max_size=80))
@@ -188,3 +208,23 @@ def test_a_search_among_many_cases_uses_the_indexes(engine: Engine) -> None:
         )
     for index in ("search", "title_parts", "body_parts"):
         assert f"ix_knowledge_entry_{index}" in plan
+
+
+@pytest.mark.parametrize("query", ["", "kubectl", "%"])
+@pytest.mark.parametrize(
+    ("only", "wanted"),
+    [
+        (Only(), {0, 1, 2}),
+        (Only(entry_type="case"), {0, 1}),
+        (Only(entry_type="note"), {2}),
+        (Only(source="execution", category="crash"), {1}),
+        (Only(author="mei"), {2}),
+        (Only(author="alice", category="crash"), set()),
+        (Only(category=""), {2}),
+        (Only(category="latency' OR true --"), set()),
+    ],
+)
+def test_entries_are_chosen_by_type_category_source_and_author(
+    library: Engine, query: str, only: Only, wanted: set[int]
+) -> None:
+    assert numbers(library, query, only=only) == (wanted if query != "%" else wanted & {1})

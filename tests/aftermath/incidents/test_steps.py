@@ -10,8 +10,9 @@ from sqlalchemy import Engine, text
 from countersign.aftermath.knowledge.deposit import keep_case
 from countersign.records.approvals import get_approval
 from countersign.records.database.engine import transaction
-from countersign.records.incidents import Signals, open_incident, resolve_incident
+from countersign.records.incidents import open_incident, resolve_incident
 from countersign.records.queries import get_execution
+from countersign.records.signals import Signals
 from countersign.records.states import IncidentStatus, StepName, StepStatus
 from countersign.records.tables import Disposition
 from tests.aftermath.following import execution_id_of, follow, ledger, run_one
@@ -151,7 +152,7 @@ def test_a_success_resolves_its_incident_once(office: Office) -> None:
     found = incident(engine, "INC-1")
     assert (found.status, found.execution_success) == (IncidentStatus.RESOLVED, True)
     assert found.closing_note == f"Executed: {RESTART}"
-    assert (found.effectiveness_score, found.learning_notes) == (4, RESTART)
+    assert (found.effectiveness_score, found.learning_notes) == (5, RESTART)
     assert told(engine, "INC-1").count("incident_resolved") == 1
 
 

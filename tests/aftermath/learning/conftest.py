@@ -56,6 +56,8 @@ class Desk:
         outcome: Outcome = Outcome.SUCCESS,
         verdict: str | None = "effective",
         steps: int = 1,
+        step_result: str = "landed",
+        code: str | None = None,
         **approval: Any,
     ) -> UUID:
         """Return an execution that has ended, with its verification's verdict on the ledger."""
@@ -70,8 +72,9 @@ class Desk:
             outcome=outcome.value,
             success=outcome.is_success,
             message="done",
+            code=code,
             operation=dict(reading),
-            steps=tuple(StepReport(key=f"s{n}", title="step", result="landed") for n in range(steps)),
+            steps=tuple(StepReport(key=f"s{n}", title="step", result=step_result) for n in range(steps)),
         )
         with transaction(self.engine) as session:
             settle(

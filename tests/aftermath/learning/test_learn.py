@@ -215,3 +215,26 @@ def test_three_runs_in_a_row_leave_it_to_people_in_whatever_order_they_are_learn
     for number in (5, 0, 1, 2, 3, 4):
         desk.step(runs[number], StepName.LEARN)
     assert desk.playbook("latency").people_only_since is not None
+
+
+@pytest.mark.parametrize("code", ["transient", "not_sent"])
+@pytest.mark.parametrize("verdict", [None, "ineffective", "unverifiable"])
+def test_an_outage_of_the_target_counts_nothing_against_a_playbook(
+    desk: Desk, code: str, verdict: str | None
+) -> None:
+    step = desk.learnt(
+        outcome=Outcome.FAILED, verdict=verdict, step_result="not_sent", code=code, matched_playbook_id="latency"
+    )
+    assert (step.status, step.reason) == (
+        "skipped",
+        "The target could not be reached, which says nothing about the repair.",
+    )
+    assert of_playbook(desk) == []
+
+
+@pytest.mark.parametrize(("code", "result"), [("target", "not_landed"), ("transient", "landed")])
+def test_what_the_target_refused_or_half_of_which_landed_counts(desk: Desk, code: str, result: str) -> None:
+    desk.learnt(
+        outcome=Outcome.FAILED, verdict="ineffective", step_result=result, code=code, matched_playbook_id="latency"
+    )
+    assert [one.effect for one in of_playbook(desk)] == [0.0]

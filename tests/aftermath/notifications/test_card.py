@@ -1,5 +1,6 @@
 """The alert card's reply, over HTTP that answers as Telegram's Bot API does."""
 
+import json
 import logging
 from dataclasses import replace
 from uuid import UUID
@@ -14,9 +15,10 @@ from sqlalchemy import text
 from countersign.aftermath.notifications.cards import CardMessage, read_card
 from countersign.aftermath.notifications.trial import try_bot
 from countersign.errors import ConfigurationError
-from countersign.execution.channels import TelegramBot
+from countersign.execution.channels import Channel, Channels, TelegramBot
 from countersign.records.database.engine import transaction
 from countersign.records.deliveries import begin_delivery, deliveries_of, record_sent
+from countersign.records.ledger import steps_of
 from countersign.records.states import StepName
 from countersign.records.tables import LedgerStep
 from sandbox.hosts.ports import free_port
@@ -101,6 +103,94 @@ def test_buttons_that_are_gone_are_no_error(desk: Office, receiver: Receiver, sa
     receiver.answer(EDIT, Reply(400, {"ok": False, "error_code": 400, "description": f"Bad Request: {said}"}))
     assert reply(desk, execution_id_of(desk.perform(QUIET, incident_id="INC-1"))).status == "done"
     assert len(receiver.received(SEND)) == 1
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Reply(400, {"ok": False, "error_code": 400, "description": "Bad Request: not enough rights to edit"}),
+        Reply(403, {"ok": False, "error_code": 403, "description": "Forbidden: bot can't edit messages here"}),
+        Reply(500, "oops"),
+        Reply(200, {"ok": False}),
+        Reply(429, {"ok": False, "parameters": {"retry_after": 600}}),
+    ],
+)
+def test_a_card_gets_its_reply_where_its_buttons_cannot_be_removed(
+    desk: Office, receiver: Receiver, answer: Reply
+) -> None:
+    receiver.answer(EDIT, answer)
+    execution_id = execution_id_of(desk.perform(QUIET, incident_id="INC-1"))
+    step = reply(desk, execution_id)
+    assert (step.status, step.error) == ("done", None)
+    assert len(receiver.received(SEND)) == 1
+    assert "buttons could not be removed" in (step.result or {})["summary"]
+    assert TOKEN not in (step.result or {})["summary"]
+    assert sent_at(desk, execution_id) == [("card", "sent")]
+
+
+@pytest.mark.parametrize(
+    ("result", "said"),
+    [
+        (
+            {"playbook": "latency", "status": "draft", "created": True, "how": "made"},
+            "Playbook: latency (draft), made of this run",
+        ),
+        (
+            {"playbook": "latency", "status": "approved", "created": False, "how": "merged"},
+            "Playbook: latency (approved), a new version of it by this run",
+        ),
+        ({"playbook": "latency", "status": "approved", "created": False, "how": "counted"}, None),
+        ({"playbook_id": None, "status": None, "created": False}, None),
+    ],
+)
+def test_what_this_execution_added_to_playbooks_is_said(
+    desk: Office, receiver: Receiver, result: dict[str, object], said: str | None
+) -> None:
+    execution_id = execution_id_of(desk.perform(QUIET, incident_id="INC-1"))
+    with transaction(desk.services.engine) as session:
+        session.execute(text("SET LOCAL session_replication_role = replica"))
+        session.execute(
+            text(
+                "UPDATE ledger_step SET status = 'done', ended_at = clock_timestamp(), "
+                "result = CAST(:result AS jsonb) WHERE name = 'extract_playbook'"
+            ),
+            {"result": json.dumps(result)},
+        )
+    reply(desk, execution_id)
+    [message] = receiver.received(SEND)
+    lines = [line for line in message.body["text"].split("\n") if line.startswith("Playbook")]
+    assert lines == ([] if said is None else [said])
+
+
+def test_the_reply_waits_for_what_it_tells(desk: Office) -> None:
+    execution_id = execution_id_of(desk.perform(QUIET, incident_id="INC-1"))
+    with transaction(desk.services.engine) as session:
+        steps = {step.name: step for step in steps_of(session, execution_id)}
+    assert {"deposit_knowledge", "extract_playbook"} <= set(steps[StepName.REPLY_ON_CARD].after)
+
+
+@pytest.mark.parametrize(
+    ("channels", "bot_chat", "chat"),
+    [
+        ((), "-100", "-100"),
+        (("tgram://1:abc/-200",), "-100", "-100"),
+        (("tgram://1:abc/-200/?format=html", "json://x/y"), None, "-200"),
+        (("tgram://1:abc/@alerts/",), None, "@alerts"),
+        (("tgram://1:abc/-200", "tgram://1:abc/-300"), None, None),
+        (("tgram://1:abc/-200/-300",), None, None),
+        (("slack://a/b/c",), None, None),
+        ((), None, None),
+    ],
+)
+def test_a_plain_number_is_a_message_of_the_configured_chat(
+    channels: tuple[str, ...], bot_chat: str | None, chat: str | None
+) -> None:
+    configured = Channels(
+        channels=tuple(Channel(f"c{number}", SecretStr(url)) for number, url in enumerate(channels)),
+        bot=TelegramBot(SecretStr(TOKEN), chat=bot_chat),
+    )
+    assert configured.card_chat == chat
+    assert read_card("42", chat=configured.card_chat) == (CardMessage(chat, 42) if chat else None)
 
 
 @pytest.mark.parametrize(

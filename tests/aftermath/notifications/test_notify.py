@@ -168,7 +168,7 @@ def test_a_message_whose_sending_is_on_record_is_not_sent_again(
     office: Office, receiver: Receiver, webhook: Webhook
 ) -> None:
     office = telling(office, webhook("one"), webhook("two"))
-    execution_id = execution_id_of(office.perform("NO_ACTION: quiet"))
+    execution_id = execution_id_of(office.perform(RESTART))
     died_in_the_middle(office, execution_id, "one", sent=True)
     assert tell(office, execution_id).status == "done"
     assert [one.path for one in receiver.received()] == ["/hook/two"]
@@ -178,7 +178,7 @@ def test_a_message_whose_sender_died_before_its_record_is_sent_again(
     office: Office, receiver: Receiver, webhook: Webhook
 ) -> None:
     office = telling(office, webhook("one"))
-    execution_id = execution_id_of(office.perform("NO_ACTION: quiet"))
+    execution_id = execution_id_of(office.perform(RESTART))
     died_in_the_middle(office, execution_id, "one", sent=False)
     assert tell(office, execution_id).status == "done"
     assert len(receiver.received("/one")) == 1
@@ -188,7 +188,7 @@ def test_a_runner_whose_step_was_taken_over_sends_nothing(
     office: Office, receiver: Receiver, webhook: Webhook
 ) -> None:
     office = telling(office, webhook("one"))
-    execution_id = execution_id_of(office.perform("NO_ACTION: quiet"))
+    execution_id = execution_id_of(office.perform(RESTART))
     with transaction(office.services.engine) as session:
         begin_delivery(session, execution_id, "one", fence=7)
     tell(office, execution_id)
@@ -199,7 +199,7 @@ def test_a_runner_that_was_held_up_before_it_sent_asks_whether_the_step_is_still
     office: Office, receiver: Receiver, webhook: Webhook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     office = telling(office, webhook("one"))
-    execution_id = execution_id_of(office.perform("NO_ACTION: quiet"))
+    execution_id = execution_id_of(office.perform(RESTART))
     engine, looks = office.services.engine, count()
 
     def clock() -> float:
@@ -221,7 +221,7 @@ def test_beginning_to_send_renews_the_step_s_lease(
     office: Office, receiver: Receiver, webhook: Webhook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     office = telling(office, webhook("one"))
-    execution_id = execution_id_of(office.perform("NO_ACTION: quiet"))
+    execution_id = execution_id_of(office.perform(RESTART))
     left = []
 
     def look(*_arguments: object) -> None:
@@ -241,7 +241,7 @@ def test_a_message_is_ready_before_its_sending_begins(
     office: Office, receiver: Receiver, webhook: Webhook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     office = telling(office, webhook("one"))
-    execution_id = execution_id_of(office.perform("NO_ACTION: quiet"))
+    execution_id = execution_id_of(office.perform(RESTART))
     begun = []
 
     def slowly(channel: Channel) -> object:
@@ -317,7 +317,7 @@ def test_a_channel_without_a_usable_address_leaves_the_others_alone(
         Channel("port", SecretStr(f"json://{TOKEN}@127.0.0.1:99999/")),
         webhook("fine"),
     )
-    execution_id = execution_id_of(office.perform("NO_ACTION: quiet"))
+    execution_id = execution_id_of(office.perform(RESTART))
     step = tell(office, execution_id)
     assert "absent: the Prefect block slack-webhook/x does not exist" in (step.error or "")
     assert "'nonsense' is none that Apprise knows" in (step.error or "")
@@ -337,7 +337,7 @@ def test_a_channel_without_a_usable_address_leaves_the_others_alone(
 def test_the_title_says_how_it_ended(
     office: Office, receiver: Receiver, webhook: Webhook, action: str, title: str
 ) -> None:
-    office = telling(office, webhook("one"))
+    office = telling(office, webhook("one", outcomes=frozenset({"no_action", "blocked", "parse_failure"})))
     tell(office, execution_id_of(office.perform(action)))
     [message] = receiver.received("/one")
     assert message.body["title"].startswith(title)
@@ -358,3 +358,14 @@ def test_a_rollback_is_told_as_one(office: Office, receiver: Receiver, webhook: 
     assert tell(office, first).status == "skipped"
     [message] = receiver.received("/one")
     assert message.body["title"].startswith("Rolled back: ")
+
+
+def test_that_nothing_was_to_do_is_told_where_it_is_chosen_alone(
+    office: Office, receiver: Receiver, webhook: Webhook
+) -> None:
+    office = telling(office, webhook("all"))
+    step = tell(office, execution_id_of(office.perform("NO_ACTION: quiet")))
+    assert step.status == "skipped" and "no channel is told of this" in (step.reason or "")
+    office = telling(office, webhook("all"), webhook("quiet", outcomes=frozenset({"no_action"})))
+    assert tell(office, execution_id_of(office.perform("NO_ACTION: quiet"))).status == "done"
+    assert [one.path for one in receiver.received()] == ["/hook/quiet"]

@@ -56,7 +56,9 @@ def test_no_token_is_in_a_log_or_a_table(
     for handler in list(apprise.handlers):
         apprise.removeHandler(handler)
     with caplog.at_level(logging.DEBUG):
-        execution_id = execution_id_of(office.perform("NO_ACTION: quiet", incident_id="INC-1"))
+        execution_id = execution_id_of(
+            office.perform("kubectl rollout restart deployment/api -n prod", incident_id="INC-1")
+        )
         with transaction(office.services.engine) as session:
             session.execute(text("UPDATE ledger_step SET after = '{}'"))
         told = run_one(office, execution_id, StepName.NOTIFY)

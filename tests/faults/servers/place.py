@@ -21,7 +21,8 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
-from countersign.aftermath.incidents.alerts import read_alerts, receive
+from countersign.aftermath.incidents.alertmanager import read_alerts
+from countersign.aftermath.incidents.alerts import receive
 from countersign.errors import CountersignError
 from countersign.execution.decisions import sign_approval
 from countersign.execution.filing import Request, file_request

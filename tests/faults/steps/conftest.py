@@ -6,7 +6,8 @@ from dataclasses import replace
 import pytest
 from pydantic import SecretStr
 
-from countersign.execution.channels import Channel, Channels, TelegramBot
+from countersign.execution.channels import ROLLED_BACK, Channel, Channels, TelegramBot
+from countersign.records.outcomes import Outcome
 from sandbox.cluster import SandboxCluster
 from sandbox.cluster.identity import Identity
 from sandbox.demo.household import Household
@@ -27,6 +28,8 @@ SETTINGS = {
     "step_retry_seconds": 0.01,
 }
 TOKEN = "1234567890:not-a-token"
+OUTCOMES = frozenset({ROLLED_BACK, *(outcome.value for outcome in Outcome)})
+"""That nothing was to do is told too."""
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -40,7 +43,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def desk(
     lost: Cell, database_url: str, household: Household, identity: Identity, receiver: Receiver, valkey_url: str
 ) -> Iterator[Desk]:
-    channel = Channel("team", SecretStr(f"json://{receiver.address}{HOOK}"))
+    channel = Channel("team", SecretStr(f"json://{receiver.address}{HOOK}"), outcomes=OUTCOMES)
     bot = TelegramBot(SecretStr(TOKEN), f"http://{receiver.address}")
     channels = Channels(channels=(channel,), bot=bot)
     made: Ground

@@ -25,8 +25,10 @@ from countersign.targets.model import Finding, Inspection, Severity
 _OTHER_KINDS = r"(?!.*\.(?:target|mount|automount|swap|slice|scope|device|snapshot)$)"
 _ACTIONS = r"(?!(?:reboot|poweroff|halt|kexec|shutdown|rescue|emergency|debug-shell|initrd-[^.]*)(?:\.|$))"
 _SYSTEMD = r"(?!systemd-(?!(?:resolved|networkd|timesyncd|journald|logind|udevd)(?:\.|$)))"
+# systemd.unit(5): what a name may not have is written as \x and two hexadecimal digits.
+_NAME = r"(?=.{1,201}$)[A-Za-z0-9](?:[A-Za-z0-9:_.@-]|\\x[0-9a-f]{2})*"
 UNIT = Parameter(
-    re.compile(_OTHER_KINDS + _ACTIONS + _SYSTEMD + r"[A-Za-z0-9][A-Za-z0-9:_.@-]{0,200}", re.ASCII),
+    re.compile(_OTHER_KINDS + _ACTIONS + _SYSTEMD + _NAME, re.ASCII),
     "a service, socket, timer or path unit's name",
 )
 _PROPERTIES = ("LoadState", "ActiveState", "SubState", "InvocationID", "Job")
