@@ -19,7 +19,7 @@ STATE_DIR ?= .countersign
 CONTROL_PLANE_DIR ?= .countersign-control-plane
 
 .DEFAULT_GOAL := help
-.PHONY: help install lock lint types imports check test sshd control-plane contract faults image-test model soak demo up bench register clean
+.PHONY: help install lock lint types imports check test sshd control-plane contract faults drill image-test model soak demo up bench register clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -76,6 +76,9 @@ faults: install ## lose processes and servers at every point, lie about every re
 MINUTES ?= 10
 soak: install ## hundreds of approvals while everything is killed at random; MINUTES=20 SEED=1
 	$(BIN)/python -m tests.soak --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
+
+drill: install ## stop Prefect for two minutes, then lose its database: all approvals execute once
+	$(BIN)/python -m tests.drills.prefect_away
 
 image-test: install ## build the image with buildah and run it; needs root, and debootstrap for the base
 	$(BIN)/pytest -q tests/deployments/test_image.py --image

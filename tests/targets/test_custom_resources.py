@@ -12,7 +12,8 @@ from countersign.targets.model import Landed
 from tests.intents import apply
 from tests.targets.cluster import Cluster
 
-pytestmark = pytest.mark.contract
+# Definitions are the whole cluster's: one process of the tests makes and takes them.
+pytestmark = [pytest.mark.contract, pytest.mark.xdist_group("custom-resources")]
 
 DEFINITIONS = (
     ("argoproj.io", "v1alpha1", "Rollout", "rollouts", ["ro"], "Namespaced"),

@@ -87,6 +87,7 @@ def scene(shared_cluster: Cluster) -> Iterator[dict[str, str]]:
     schedule = {"schedule": "0 3 1 1 *", "jobTemplate": {"spec": job}}
     cluster.create("CronJob", {"kind": "CronJob", "metadata": {"name": "report"}, "spec": schedule})
     cluster.until(lambda: cluster.items("Pod") and all(_running(pod) for pod in cluster.items("Pod")))
+    cluster.until(lambda: _counted(cluster.get("Job", "once")))
     ready = next(pod for pod in cluster.items("Pod") if pod["metadata"]["labels"].get("app") == "api")
     node = ready["spec"]["nodeName"]
     cordoned = f"cordoned-{cluster.namespace}"
@@ -95,6 +96,12 @@ def scene(shared_cluster: Cluster) -> Iterator[dict[str, str]]:
     )
     yield {"pod": ready["metadata"]["name"], "node": node, "cordoned": cordoned, "namespace": cluster.namespace}
     cluster.write("DELETE", f"/api/v1/nodes/{cordoned}", None, what="clean up")
+
+
+def _counted(job: Any) -> bool:
+    """Tell whether the controller has written what it will for now; `ready` is counted since 1.24, a second late."""
+    status = job["status"]
+    return status.get("ready", status.get("active")) == 1
 
 
 def _running(pod: Any) -> bool:
