@@ -4,6 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from countersign.aftermath import step_runner
+from countersign.execution.fault_points import At
 from countersign.execution.run import Run
 from countersign.execution.services import Services
 from countersign.records.database.engine import transaction
@@ -20,8 +21,14 @@ __all__ = ["execute_approval", "reconcile"]
 class PausingRun(Run):
     """A run of the deployment; those of reconciliation do not wait."""
 
-    def __init__(self, services: Services, approval_id: UUID, **given: Any) -> None:
-        super().__init__(services, approval_id, at=from_environment().passing(approval_id), **given)
+    def __init__(self, services: Services, approval_id: UUID, *, at: At, **given: Any) -> None:
+        pause = from_environment().passing(approval_id)
+
+        def both(point: str) -> None:
+            at(point)
+            pause(point)
+
+        super().__init__(services, approval_id, at=both, **given)
 
 
 def run_step(services: Services, execution_id: UUID, name: StepName, **given: Any) -> StepStatus | None:
