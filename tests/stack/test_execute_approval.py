@@ -127,6 +127,27 @@ def fresh_log(office: Office) -> Iterator[None]:
     office.cluster.clear_faults()
 
 
+def test_a_run_tells_its_story_and_what_followed_has_pages_of_its_own(office: Office) -> None:
+    approval_id = office.approved("kubectl annotate deployment/api told=yes -n prod", risk="low")
+    run = office.api.wait(office.trigger(approval_id))
+    told = {"logs": {"flow_run_id": {"any_": [run["id"]]}}, "limit": 200}
+    log = "\n".join(line["message"] for line in office.api.http.post("/logs/filter", json=told).json())
+    for said in ("Claimed: kubectl annotate", "Checked: signed by", "Planned for deployment prod/api, changes: 1",
+                 "Sending: annotate", "The target answered: annotate", "Succeeded after", "verify: done. Effective"):  # fmt: skip
+        assert said in log, log
+    children = {"flow_runs": {"parent_flow_run_id": {"any_": [run["id"]]}}}
+    found = office.api.http.post("/flow_runs/filter", json=children).json()
+    assert {each["name"].partition(" 0")[0] for each in found} == {"verify", "extract playbook", "deposit knowledge"}
+    states = {each["name"].partition(" 0")[0]: each["state_name"] for each in found}
+    assert states["verify"] == "Effective"
+    execution = office.report(approval_id).execution_id
+    shown = {"artifacts": {"key": {"any_": [f"verify-{execution}", f"deposit-knowledge-{execution}"]}}}
+    pages = office.api.http.post("/artifacts/filter", json=shown).json()
+    assert {each["key"].partition("-0")[0] for each in pages} == {"verify", "deposit-knowledge"}
+    again = office.api.wait(office.trigger(approval_id))
+    assert (again["state_name"], "kubectl annotate" in again["name"]) == ("Already executed (Succeeded)", True)
+
+
 @pytest.mark.parametrize(
     "action",
     [

@@ -5,6 +5,7 @@ from typing import Any
 
 from countersign.aftermath.incidents.incident_of import alert_of
 from countersign.records.tables import Approval, Incident
+from countersign.texts import text
 
 SERVICE_LABELS = (
     "service",
@@ -37,6 +38,15 @@ def anomaly_key_of(approval: Approval, incident: Incident | None) -> str | None:
         return None
     namespace = _text(labels.get("namespace")) or _text(target.get("namespace"))
     return "|".join(_plain(part) or "-" for part in (alert, namespace, service))[:KEY_LIMIT]
+
+
+def anomaly_for_people(key: str) -> str:
+    """Return an anomaly's key as people say it: TargetDown of billing/invoices; prod/api without an alert."""
+    alert, namespace, service = (part if part != "-" else "" for part in (*key.split("|"), "", "")[:3])
+    where = "/".join(part for part in (namespace, service) if part)
+    if alert and where:
+        return text("disposition.alert_of", alert=alert, where=where)
+    return alert or text("disposition.no_alert", where=where)
 
 
 def service_of(labels: Mapping[str, Any]) -> str:

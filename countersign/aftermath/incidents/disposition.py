@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Engine
 from sqlmodel import Session
 
-from countersign.aftermath.incidents.anomaly import anomaly_key_of
+from countersign.aftermath.incidents.anomaly import anomaly_for_people, anomaly_key_of
 from countersign.aftermath.incidents.incident_of import incident_of
 from countersign.aftermath.subject import Done, Skipped, StepEnd, Subject
 from countersign.errors import MemoryUnavailable
@@ -43,7 +43,12 @@ def record_disposition(subject: Subject) -> StepEnd:
         counts = dispositions.dispositions_of(session, key)
         if counters is not None:
             counters.put(key, counts)
-        summary = text("disposition.counted", kind=text(f"disposition.{kind}"), anomaly=key, count=counts[kind])
+        summary = text(
+            "disposition.counted",
+            kind=text(f"disposition.{kind}"),
+            anomaly=anomaly_for_people(key),
+            count=counts[kind],
+        )
         return {"anomaly_key": key, "kind": kind.value, "counts": counts, "summary": summary}
 
     return Done(write=write)

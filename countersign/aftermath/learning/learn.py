@@ -72,7 +72,7 @@ def learn(subject: Subject) -> StepEnd:
         return judge_playbook(session, subject, playbook.id)
 
     basis = text(effect.basis.replace(" ", "."))
-    summary = text("learning.learnt", basis=basis, count=len(subjects))
+    summary = text("learning.learnt", basis=basis)
     if playbook is not None and ran is None:
         summary += " " + text("learning.not_its_steps", name=playbook.name)
     return Done({"subjects": subjects, "effect": effect.effect, "weight": effect.weight, "summary": summary}, write)
