@@ -140,9 +140,10 @@ async def _execute(
     state = ended[0].state
     outcome = report.outcome if report else _outcome_of(ended[0])
     message = report.message if report else (state.message or "" if state else "")
-    succeeded = case.expected in ("success", "dry_run", "investigated", "no_action")
+    # What made things worse and was taken back is no green run.
+    good = case.expected in ("success", "dry_run", "investigated", "no_action") and not case.rolled_back
     right = outcome == case.expected and all(
-        run.state is not None and run.state.is_completed() == succeeded for run in ended
+        run.state is not None and run.state.is_completed() == good for run in ended
     )
     if len(runs) > 1:
         message = f"{len(runs)} runs, one effect: {message}"
@@ -174,8 +175,8 @@ def _followed(services: Services, approval_id: UUID) -> FollowUp:
 
 
 def _outcome_of(run: FlowRun) -> str:
-    """Return the outcome of a run that was refused before it had an execution; the state is named after it."""
-    return (run.state_name or "unknown").lower().replace(" ", "_")
+    """Return the outcome of a run that was refused before it had an execution: a tag has it."""
+    return next((tag.removeprefix("outcome:") for tag in run.tags if tag.startswith("outcome:")), "unknown")
 
 
 def _report(services: Services, approval_id: UUID) -> Report | None:

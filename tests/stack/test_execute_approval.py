@@ -132,8 +132,16 @@ def test_a_run_tells_its_story_and_what_followed_has_pages_of_its_own(office: Of
     run = office.api.wait(office.trigger(approval_id))
     told = {"logs": {"flow_run_id": {"any_": [run["id"]]}}, "limit": 200}
     log = "\n".join(line["message"] for line in office.api.http.post("/logs/filter", json=told).json())
-    for said in ("Claimed: kubectl annotate", "Checked: signed by", "Planned for deployment prod/api, changes: 1",
-                 "Sending: annotate", "The target answered: annotate", "Succeeded after", "verify: done. Effective"):  # fmt: skip
+    story = (
+        "Claimed: kubectl annotate",
+        "Checked: signed by",
+        "Planned for deployment prod/api, changes: 1",
+        "Sending: annotate",
+        "The target answered: annotate",
+        "Succeeded after",
+        "verify: done. Effective",
+    )
+    for said in story:
         assert said in log, log
     children = {"flow_runs": {"parent_flow_run_id": {"any_": [run["id"]]}}}
     found = office.api.http.post("/flow_runs/filter", json=children).json()
