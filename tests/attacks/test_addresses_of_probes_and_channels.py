@@ -222,7 +222,8 @@ def test_a_channel_that_leads_there_is_told_nothing_and_told_of(office: Office, 
 
 
 def channel(site: Site, host: str = "127.0.0.1") -> Channel:
-    return Channel("mine", SecretStr(f"json://{host}:{site.port}/hook?redirect=yes"))
+    address = SecretStr(f"json://{host}:{site.port}/hook?redirect=yes")
+    return Channel("mine", address, outcomes=frozenset({"no_action"}))
 
 
 def bot(site: Site) -> Telegram:
