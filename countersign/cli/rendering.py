@@ -124,7 +124,7 @@ def _cell(value: str) -> str:
 
 
 def _shown(name: str, value: Any) -> str:
-    sections = {"status": "approval_status", "risk_level": "risk"}
+    sections = {"status": "approval_status", "risk_level": "risk", "start": "start", "when_blocked": "when_blocked"}
     return text(f"{sections[name]}.{value}") if name in sections else _words(value)
 
 

@@ -24,10 +24,12 @@ from countersign.records.states import (
     PlaybookStatus,
     RepairStatus,
     RiskLevel,
+    Start,
     StepName,
     StepStatus,
     Verdict,
     VersionOrigin,
+    WhenBlocked,
 )
 from countersign.settings import settings
 from tests.aftermath.conftest import cluster, household, office, plain_office, running_cluster
@@ -39,14 +41,14 @@ __all__ = ["cluster", "household", "office", "plain_office", "running_cluster"]
 
 KINDS: tuple[type[StrEnum], ...] = (
     *(ApprovalStatus, RiskLevel, EventStatus, IncidentStatus, DispositionKind, RepairStatus, Verdict, Outcome),
-    *(PlaybookStatus, VersionOrigin, PlaybookChangeKind, StepName, StepStatus),
+    *(PlaybookStatus, VersionOrigin, PlaybookChangeKind, StepName, StepStatus, Start, WhenBlocked),
 )
 VALUES = sorted({value.value for kind in KINDS for value in kind} | {AUTO_OK, AUTO_FAIL, MANUAL})
 # What is meant as it stands: a case's tags, a playbook as its file says it, the code of a report.
 MEANT = (
     re.compile(r"^(auto|human), .*\(", re.MULTILINE),
     re.compile(r"^ +status: \w+$", re.MULTILINE),
-    re.compile(r"\(parse_failure\)"),
+    re.compile(r"^ *(Code|代碼) +parse_failure *$", re.MULTILINE),
 )
 
 
