@@ -11,10 +11,11 @@ from prefect.flow_runs import wait_for_flow_run
 
 from countersign.cli.opened import open_for_commands
 from countersign.cli.screen import say
-from countersign.errors import ConfigurationError, CountersignError
+from countersign.errors import ConfigurationError, CountersignError, NotApproved
 from countersign.execution.report import Report
 from countersign.records.database.engine import transaction
 from countersign.records.queries import executions_of
+from countersign.texts import text
 from countersign.worker.availability import takers_of
 
 DEPLOYMENT = "execute-approval/execute-approval"
@@ -23,7 +24,8 @@ DEPLOYMENT = "execute-approval/execute-approval"
 def trigger(approval_id: UUID, *, dry_run: bool, wait: bool) -> Report | None:
     """Start a run of the deployment; wait for it and return its report, or None without waiting.
 
-    Raises ConfigurationError where Prefect's API or the deployment is missing.
+    Raises ConfigurationError where Prefect's API or the deployment is missing, NotApproved where nothing was to be
+    started.
     """
     services = open_for_commands()
     try:
@@ -46,6 +48,8 @@ def trigger(approval_id: UUID, *, dry_run: bool, wait: bool) -> Report | None:
             if execution.dry_run == dry_run and execution.rolls_back is None and execution.report is not None:
                 mine = execution.flow_run_id == str(flow_run_id)
                 return Report.model_validate({**execution.report, "performed_by_this_run": mine})
+    if state == text("state.not_started"):
+        raise NotApproved(message)
     raise CountersignError(f"the run ended as {state}: {message}", hint=f"see flow run {flow_run_id} in Prefect's UI")
 
 

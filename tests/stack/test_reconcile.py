@@ -134,6 +134,18 @@ def test_a_run_that_a_person_cancelled_before_it_began_is_not_started_again(offi
     assert len(office.cluster.requests().mutations()) == 1
 
 
+def test_a_run_while_the_kill_switch_is_on_is_refused_and_uses_nothing_up(office: Office) -> None:
+    approval_id = office.approved("kubectl label deployment/web switched=off -n prod")
+    assert countersign(office, "kill-switch", "on", "--reason", "an outage").returncode == 0
+    try:
+        done = countersign(office, "approvals", "run", str(approval_id))
+        assert (done.returncode, "the kill switch is on: an outage" in done.stderr) == (4, True), done.stderr
+        assert status(office, approval_id) is ApprovalStatus.APPROVED
+    finally:
+        countersign(office, "kill-switch", "off", "--reason", "over")
+    assert office.cluster.requests().mutations() == []
+
+
 def test_a_crashed_run_starts_a_round(office: Office) -> None:
     """The only round that nobody asked for: the schedule is paused here."""
     known = deployment(office)
