@@ -138,7 +138,7 @@ def parameters_for(verb: Verb) -> st.SearchStrategy[Parameters]:
 
 
 def operations(entries: tuple[Entry, ...] = CATALOGUE) -> st.SearchStrategy[KubernetesOperation]:
-    """An operation of one of the catalogue's entries. None has the marker of an observation in a value: a text with both
+    """An operation of one of the catalogue's entries. None has an observation's marker in a value: a text with both
     contradicts itself.
     """
     return _operations(entries).filter(lambda operation: MARKER.search(repr(operation)) is None)
