@@ -7,6 +7,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import text
 
+from countersign.audit.verifying import verify
 from countersign.errors import (
     ConfigurationError,
     CountersignError,
@@ -25,6 +26,7 @@ from countersign.records.timeline import events_of
 from tests.execution.conftest import Office
 
 RESTART = "kubectl rollout restart deployment/api -n prod"
+EVENTS = text("SELECT event FROM audit_event WHERE chain = :chain ORDER BY id")
 LONG_AGO = text("""
     UPDATE approval SET waiting_until = clock_timestamp() - make_interval(secs => 1) WHERE id = :approval_id
 """)
@@ -76,6 +78,18 @@ def test_what_is_not_about_the_action_gives_the_approval_back(office: Office, er
     assert len(office.cluster.requests.mutations()) == 1
     done = found(office, approval_id)
     assert (done.status, done.waiting_until, done.waiting_reason) == ("executed", None, None)
+
+
+def test_the_audit_tells_of_every_try_and_finds_a_postponement_that_nobody_made(office: Office) -> None:
+    approval_id = office.approved(RESTART)
+    unreadable(office, ConfigurationError("no block")).run(approval_id)
+    assert office.run(approval_id).outcome == "success"
+    assert verify(office.services.engine, verifier=None, saved=None).findings == ()
+    with transaction(office.services.engine) as session:
+        told = session.execute(EVENTS, {"chain": str(approval_id)}).scalars().all()
+    assert [event for event in told if event.startswith("execution:claim") or event.endswith("settled")] == [
+        *["execution:claim:made", "execution:outcome:settled"] * 2
+    ]
 
 
 def test_each_try_waits_for_longer_and_reconciliation_starts_it_when_its_time_has_come(office: Office) -> None:
