@@ -51,7 +51,10 @@ async def after_execution(
     `ended` is told of each step.
     """
     try:
-        while ready := await in_thread(_ready, services, execution_id):
+        before: tuple[StepName, ...] = ()
+        # What is ready again without having been begun cannot be begun here.
+        while (ready := await in_thread(_ready, services, execution_id)) and ready != before:
+            before = ready
             await asyncio.gather(*(_run(services, execution_id, name) for name in ready))
             for row in await in_thread(_rows, services, execution_id, ready):
                 ended(row)

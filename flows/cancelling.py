@@ -67,7 +67,7 @@ async def cancelled_unclaimed(client: PrefectClient, waiting: Sequence[Waiting])
     withdraws the approval; a run that is started later takes that back. A worker that leaves ends its runs as
     crashed.
     """
-    since = {each.approval_id: each.since for each in waiting}
+    since = {each.approval_id: each.approved_at for each in waiting}
     found: dict[UUID, FlowRun] = {}
     if since:
         async for run in _runs(client, due_after=min(since.values()) - _WAITED):

@@ -68,8 +68,9 @@ async def execute_approval(approval_id: str, dry_run: bool = False) -> Any:
     try:
         report = await _execute(run, story)
     except CountersignError as error:
-        # Nothing was claimed, and nothing is used up: a sentence says why, and no trace of it.
-        return Failed(name=text("state.not_started"), message=error.told, data=error)
+        # A sentence says why, and no trace of it. What was claimed is taken over; else nothing is used up.
+        begun = hasattr(run, "known")
+        return Failed(name=text("state.unfinished" if begun else "state.not_started"), message=error.told, data=error)
     story.ended(report)
     followed: FollowUp | None = None
     if report.performed_by_this_run:

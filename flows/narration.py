@@ -6,6 +6,7 @@ from typing import Any
 from countersign.execution.report import Report
 from countersign.execution.run import Run
 from countersign.execution.wording import named
+from countersign.logging import get_logger
 from countersign.masking import masked
 from countersign.records.states import StepStatus
 from countersign.records.tables import LedgerStep
@@ -13,6 +14,7 @@ from countersign.targets.model import Plan, Step
 from countersign.texts import text
 from countersign.texts.durations import duration
 
+logger = get_logger(__name__)
 Log = Logger | LoggerAdapter[Any]
 
 
@@ -26,6 +28,13 @@ class Narration:
 
     def at(self, point: str) -> None:
         """Tell of a point that the run passes (countersign.execution.fault_points)."""
+        try:
+            self._tell(point)
+        except Exception:
+            # The boundary: what is told must not change what is done.
+            logger.warning("a point of the run is not told", point=point, exc_info=True)
+
+    def _tell(self, point: str) -> None:
         if self.run is None:
             return
         known = self.run.known
@@ -71,7 +80,7 @@ class Narration:
 
     def _say(self, key: str, *, warn: bool = False, **values: Any) -> None:
         said = " ".join(masked(text(key, **values)).split())
-        (self._log.warning if warn else self._log.info)(said.replace("%", "%%"))
+        (self._log.warning if warn else self._log.info)("%s", said)
 
 
 def _titles(steps: tuple[Step, ...]) -> str:

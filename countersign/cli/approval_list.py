@@ -13,7 +13,7 @@ from countersign.records.approvals import signatures_of
 from countersign.records.evidence import evidence_of
 from countersign.records.queries import execution_of
 from countersign.records.rollbacks import rollback_of
-from countersign.records.states import Decision, EvidencePhase
+from countersign.records.states import ApprovalStatus, Decision, EvidencePhase
 from countersign.records.tables import Approval
 from countersign.texts import text
 
@@ -90,7 +90,8 @@ def _line(row: ApprovalRow, now: datetime) -> tuple[str, ...]:
     verdict = text(f"verdict.{row.verdict}") if row.verdict else ""
     if row.rolled_back:
         verdict = text("state.rolled_back", verdict=verdict)
-    status = text("outcome.postponed") if approval.waiting_until else text(f"approval_status.{approval.status}")
+    waits = approval.waiting_until is not None and approval.status is ApprovalStatus.APPROVED
+    status = text("outcome.postponed" if waits else f"approval_status.{approval.status}")
     return (
         short_id(approval.id),
         status,

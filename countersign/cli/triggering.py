@@ -14,6 +14,7 @@ from countersign.cli.screen import say
 from countersign.errors import ConfigurationError, CountersignError, NotApproved
 from countersign.execution.report import Report
 from countersign.records.database.engine import transaction
+from countersign.records.outcomes import Outcome
 from countersign.records.queries import executions_of
 from countersign.texts import text
 from countersign.worker.availability import takers_of
@@ -44,11 +45,13 @@ def trigger(approval_id: UUID, *, dry_run: bool, wait: bool) -> Report | None:
         say(flow_run_id)
         return None
     with transaction(services.engine) as session:
-        for execution in executions_of(session, approval_id):
-            if execution.dry_run == dry_run and execution.rolls_back is None and execution.report is not None:
-                mine = execution.flow_run_id == str(flow_run_id)
-                return Report.model_validate({**execution.report, "performed_by_this_run": mine})
-    if state == text("state.not_started"):
+        found = [row for row in executions_of(session, approval_id) if row.dry_run == dry_run and not row.rolls_back]
+    # An earlier try that was put off says nothing of this run.
+    mine = [row for row in found if row.outcome is not Outcome.POSTPONED or row.flow_run_id == str(flow_run_id)]
+    if mine and mine[0].report is not None:
+        by_this_run = mine[0].flow_run_id == str(flow_run_id)
+        return Report.model_validate({**mine[0].report, "performed_by_this_run": by_this_run})
+    if state == text("state.not_started") and not mine:
         raise NotApproved(message)
     raise CountersignError(f"the run ended as {state}: {message}", hint=f"see flow run {flow_run_id} in Prefect's UI")
 

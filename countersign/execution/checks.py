@@ -19,6 +19,7 @@ from countersign.actions.operation import (
 )
 from countersign.errors import ApprovalExpired, NotApproved, NotTrusted, Tampered
 from countersign.execution.filing import parameters_of, signed_content, target_of
+from countersign.execution.plan_seal import require_nothing_sent_before
 from countersign.execution.playbook_steps import steps_hashes_of
 from countersign.execution.scope import policy_for
 from countersign.execution.services import Services
@@ -54,13 +55,15 @@ from countersign.targets.model import ObjectRef, Plan, Resolution
 
 
 def check_approved(services: Services, approval: Approval, *, dry_run: bool) -> None:
-    """Raise ApprovalExpired, by the database's clock, or NotApproved. Only a dry run can meet an approval that was
-    not claimed.
+    """Raise ApprovalExpired, by the database's clock, or NotApproved; OutcomeUnknown where an earlier try is not what
+    it is said to be. Only a dry run can meet an approval that was not claimed.
     """
     if approval.expires_at is not None:
         with transaction(services.engine) as session:
             if approval.expires_at <= clock(session):
                 raise ApprovalExpired.at(approval.expires_at)
+    if not dry_run:
+        require_nothing_sent_before(services.engine, services.seal, approval.id)
     if dry_run and approval.status is not ApprovalStatus.APPROVED:
         raise NotApproved(f"The approval is {approval.status}.", hint="have it signed first")
 

@@ -26,7 +26,7 @@ from countersign.records.outcomes import Outcome
 from countersign.records.states import WhenBlocked
 from countersign.targets.hosts.tools.model import Scope
 from countersign.targets.hosts.tools.registry import TOOLS
-from countersign.targets.model import DOUBT, Plan
+from countersign.targets.model import DOUBT, Plan, Severity
 from countersign.texts import text
 
 
@@ -43,17 +43,19 @@ class Conclusion:
     """Of what is postponed: when it makes sense to try again, where that is known."""
 
 
-def conclude(error: CountersignError | None, known: Known, progress: Progress, *, dry_run: bool) -> Conclusion:
+def conclude(
+    error: CountersignError | None, known: Known, progress: Progress, *, dry_run: bool, may_wait: bool = True
+) -> Conclusion:
     """Decide the outcome of a run that ended with `error` (None: it went through) and got as far as `progress`.
 
     The journal outranks the error: what landed is never called unsent, and a step that may have landed makes the
-    outcome unknown whatever else went wrong.
+    outcome unknown whatever else went wrong. Without `may_wait` (a rollback) nothing is put off.
     """
     if progress.uncertain or isinstance(error, OutcomeUnknown):
         return _unknown(error)
     if progress.anything_sent:
         return _after_sending(error, known, progress)
-    if error is not None and not dry_run and (passing := _passing(error, known)) is not None:
+    if error is not None and may_wait and not dry_run and (passing := _passing(error, known)) is not None:
         return passing
     if error is not None:
         return _before_sending(error, known)
@@ -65,8 +67,8 @@ def _passing(error: CountersignError, known: Known) -> Conclusion | None:
     A refusal that passes puts it off where that was asked for and signed.
     """
     message = text("message.postponed", reason=error.message.rstrip("."))
-    if isinstance(error, ConfigurationError):
-        return Conclusion(Outcome.POSTPONED, message, error.code, error.hint)
+    if isinstance(error, ConfigurationError) or _keys_away(error, known):
+        return Conclusion(Outcome.POSTPONED, message, _code(error, known), error.hint)
     if known.approval.when_blocked is not WhenBlocked.WAIT:
         return None
     match error:
@@ -76,6 +78,18 @@ def _passing(error: CountersignError, known: Known) -> Conclusion | None:
             return Conclusion(Outcome.POSTPONED, message, error.code)
         case _:
             return None
+
+
+def _keys_away(error: CountersignError, known: Known) -> bool:
+    """Tell whether the host gateway refused for want of Redis alone, at the gate or when preflight asked."""
+    match error:
+        case GateRefused(gate_code="keys_unavailable"):
+            return True
+        case PreflightRefused():
+            blocking = [finding.code for finding in known.findings if finding.severity is Severity.BLOCKING]
+            return blocking == [f"{GateRefused.code}_5_keys_unavailable"]
+        case _:
+            return False
 
 
 def _unknown(error: CountersignError | None) -> Conclusion:

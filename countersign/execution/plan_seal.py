@@ -19,11 +19,13 @@ from sqlmodel import Session
 
 from countersign.canonical import canonical_json, with_decimals
 from countersign.errors import CountersignError, OutcomeUnknown, Tampered
-from countersign.records import journal
+from countersign.records import journal, refusals
 from countersign.records.database.engine import transaction
+from countersign.records.outcomes import Outcome
 from countersign.records.owned import Owned
 from countersign.records.plans import StoredPlan, plan_of, store_plan
-from countersign.records.states import Answer
+from countersign.records.queries import executions_of
+from countersign.records.states import Answer, EntryKind
 from countersign.records.tables import JournalEntry
 from countersign.secret_files import make_key, read_secret_file
 from countersign.targets.model import Plan, plan_from_json
@@ -186,6 +188,26 @@ def store(engine: Engine, seal: Seal, owned: Owned, plan: Plan) -> Plan:
     with transaction(engine) as session:
         stored = store_plan(session, owned, plan=plan.to_json(), plan_hash=plan.hash, plan_mac=mac)
     return seal.plan(owned.execution_id, stored)
+
+
+def require_nothing_sent_before(engine: Engine, seal: Seal, approval_id: UUID) -> None:
+    """Raise unless the journals of the tries that were put off are as they were written, and say that nothing left.
+
+    Raises OutcomeUnknown, DatabaseUnavailable: an execution that somebody calls put off, and that was not, must not
+    have its action sent a second time.
+    """
+    with transaction(engine) as session:
+        earlier = [row.id for row in executions_of(session, approval_id) if row.outcome is Outcome.POSTPONED]
+        journals = {execution_id: journal.entries(session, execution_id) for execution_id in earlier}
+    for execution_id, written in journals.items():
+        try:
+            seal.head(execution_id, written)
+        except Tampered as found:
+            refusals.tell(engine, found, approval_id=approval_id)
+            raise disbelieved(engine, execution_id, found) from None
+        kept_back = sum(entry.answer is Answer.NOT_SENT for entry in written)
+        if sum(entry.kind is EntryKind.INTENT for entry in written) > kept_back:
+            raise OutcomeUnknown(f"Execution {execution_id} is said to be put off, and requests of it may have left.")
 
 
 def disbelieved(engine: Engine, execution_id: UUID, tampered: Tampered) -> CountersignError:

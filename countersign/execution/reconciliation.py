@@ -31,7 +31,7 @@ from countersign.records.findings import Finding
 from countersign.records.operation_log import close_settled
 from countersign.records.outcomes import Outcome
 from countersign.records.owned import Owned
-from countersign.records.queries import Abandoned, Waiting, abandoned, execution_of, waiting
+from countersign.records.queries import EVER, Abandoned, Waiting, abandoned, execution_of, waiting
 from countersign.records.settlement import settle
 from countersign.records.states import ApprovalStatus
 from countersign.texts import text
@@ -110,15 +110,20 @@ def just_due(engine: Engine) -> list[ToStart]:
     """Return what is due since a moment. What its first run did not claim is left to `approvals_to_start`: before
     that is tried again it is looked whether a person cancelled that run.
     """
-    return [each for each in due_to_start(engine, older_than_seconds=0) if each.age_seconds < STARTED_WITHIN_SECONDS]
+    return due_to_start(engine, older_than_seconds=0, younger_than_seconds=STARTED_WITHIN_SECONDS)
 
 
-def due_to_start(engine: Engine, *, older_than_seconds: float) -> list[ToStart]:
-    """Return approvals that are due for so long. None while the kill switch is on."""
+def due_to_start(engine: Engine, *, older_than_seconds: float, younger_than_seconds: float = EVER) -> list[ToStart]:
+    """Return approvals that are due for so long and no longer. None while the kill switch is on."""
     with transaction(engine) as session:
         if kill_switch(session).is_on:
             return []
-        found = waiting(session, older_than_seconds=older_than_seconds, limit=LOOKED_AT)
+        found = waiting(
+            session,
+            older_than_seconds=older_than_seconds,
+            younger_than_seconds=younger_than_seconds,
+            limit=LOOKED_AT,
+        )
     now = datetime.now(UTC)
     return [
         ToStart(each.approval_id, age, f"start:{each.approval_id}:{each.since.timestamp()}:{round_of(age)}")

@@ -35,13 +35,15 @@ COUNT_APPROVALS = text("""
 
 # Give a locked approval its new status.
 SET_STATUS = text("""
-    UPDATE approval SET status = :status, rejection_reason = :reason, updated_at = clock_timestamp()
+    UPDATE approval SET status = :status, rejection_reason = :reason, updated_at = clock_timestamp(),
+                        waiting_until = NULL, waiting_reason = NULL
     WHERE id = :approval_id
 """)
 
 # Withdraw an approval that nobody has started.
 CANCEL = text("""
-    UPDATE approval SET status = 'cancelled', rejection_reason = :reason, updated_at = clock_timestamp()
+    UPDATE approval SET status = 'cancelled', rejection_reason = :reason, updated_at = clock_timestamp(),
+                        waiting_until = NULL, waiting_reason = NULL
     WHERE id = :approval_id AND status IN ('pending', 'approved')
     RETURNING incident_id
 """)
@@ -52,7 +54,7 @@ ENDING_IN = text("SELECT id FROM approval WHERE right(id::text, 8) = :end ORDER 
 # Expire what is past its time, oldest first; rows that somebody is about to claim are left to the claim.
 EXPIRE_DUE = text("""
     UPDATE approval SET status = 'expired', rejection_reason = 'expired at ' || expires_at,
-                        updated_at = clock_timestamp()
+                        updated_at = clock_timestamp(), waiting_until = NULL, waiting_reason = NULL
     WHERE id IN (
         SELECT id FROM approval
         WHERE status IN ('pending', 'approved') AND expires_at IS NOT NULL AND expires_at <= clock_timestamp()

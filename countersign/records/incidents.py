@@ -82,6 +82,7 @@ STUCK = text("""
         SELECT execution.id AS execution_id, execution.outcome, execution.settled_at
         FROM approval JOIN execution
           ON execution.approval_id = approval.id AND NOT execution.dry_run AND execution.rolls_back IS NULL
+             AND execution.outcome IS DISTINCT FROM 'postponed'
         WHERE approval.incident_id = incident.id
         ORDER BY execution.settled_at DESC NULLS FIRST LIMIT 1
     ) AS last

@@ -122,6 +122,7 @@ def record_intent(
         raise KillSwitchOn(
             f"the kill switch is on, set by {switch.changed_by}: {switch.reason}",
             hint="`countersign kill-switch off` allows actions again",
+            passing=True,
         )
     expired = session.execute(EXPIRED, {"execution_id": owned.execution_id}).scalar_one_or_none()
     if expires and expired is not None:

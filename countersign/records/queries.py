@@ -16,6 +16,9 @@ from countersign.errors import NotFound
 from countersign.records.states import ApprovalStatus
 from countersign.records.tables import Approval, Execution
 
+EVER = 3e9
+"""Seconds; longer than anything has been waiting."""
+
 # Executions that took a target since a moment, other than one's own (ix_target_hold_target_key_acquired_at). A dry
 # run takes it too, and so does one that was put off before anything was sent: neither is an action on it.
 RECENT_EXECUTIONS = text("""
@@ -39,9 +42,11 @@ RECENT_TIMES = text("""
 # Approved, due, and nobody has started them (ix_approval_waiting_updated_at). What waits after a run that was put off
 # is due at its time, whoever had started that.
 NEVER_STARTED = text("""
-    SELECT id, greatest(updated_at, waiting_until, not_before) AS since FROM approval
+    SELECT id, greatest(updated_at, waiting_until, not_before) AS since, updated_at FROM approval
     WHERE status = 'approved'
-      AND CASE WHEN waiting_until IS NOT NULL THEN waiting_until <= clock_timestamp()
+      AND greatest(updated_at, waiting_until, not_before)
+          > clock_timestamp() - make_interval(secs => :younger_than_seconds)
+      AND CASE WHEN waiting_until IS NOT NULL THEN :by_hand OR waiting_until <= clock_timestamp()
                ELSE (:by_hand OR start = 'when_approved')
                 AND updated_at < clock_timestamp() - make_interval(secs => :older_than_seconds) END
       AND (not_before IS NULL OR not_before <= clock_timestamp())
@@ -76,6 +81,8 @@ class Waiting:
     approval_id: UUID
     since: datetime
     """When it was approved, or when its time came."""
+    approved_at: datetime
+    """When it was approved last: a run that a person cancelled since then withdraws it."""
 
 
 @dataclass(frozen=True)
@@ -146,13 +153,23 @@ def never_started(session: Session, *, older_than_seconds: float = 60, limit: in
 
 
 def waiting(
-    session: Session, *, older_than_seconds: float = 60, limit: int = 100, by_hand: bool = False
+    session: Session,
+    *,
+    older_than_seconds: float = 60,
+    younger_than_seconds: float = EVER,
+    limit: int = 100,
+    by_hand: bool = False,
 ) -> Sequence[Waiting]:
     """Return what `never_started` returns, with the time since when each has been waiting; with `by_hand` also those
-    that a person is to start.
+    that a person is to start, or whose time has not come.
     """
-    asked = {"older_than_seconds": older_than_seconds, "limit": limit, "by_hand": by_hand}
-    return [Waiting(row.id, row.since) for row in session.execute(NEVER_STARTED, asked)]
+    asked = {
+        "older_than_seconds": older_than_seconds,
+        "younger_than_seconds": younger_than_seconds,
+        "limit": limit,
+        "by_hand": by_hand,
+    }
+    return [Waiting(row.id, row.since, row.updated_at) for row in session.execute(NEVER_STARTED, asked)]
 
 
 def open_by_status(session: Session) -> dict[ApprovalStatus, int]:

@@ -3,12 +3,15 @@
 from datetime import UTC, datetime
 from uuid import uuid4
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from countersign.actions.operation import KubernetesOperation, NoParameters, Observation, Verb
 from countersign.errors import (
+    ConfigurationError,
     CountersignError,
+    GateRefused,
     InternalError,
     KillSwitchOn,
     OutcomeUnknown,
@@ -26,7 +29,7 @@ from countersign.execution.report import Report
 from countersign.execution.run_state import Known
 from countersign.records.outcomes import Outcome
 from countersign.records.owned import Owned
-from countersign.records.states import RiskLevel
+from countersign.records.states import RiskLevel, WhenBlocked
 from countersign.records.tables import Approval
 from countersign.targets.model import Impact, ObjectRef, Plan, Step
 
@@ -49,6 +52,7 @@ def known(plan: Plan | None) -> Known:
         action="x",
         risk_level=RiskLevel.LOW,
         requested_by="a",
+        when_blocked=WhenBlocked.END,
         created_at=datetime.now(UTC),
         updated_at=datetime.now(UTC),
     )
@@ -136,3 +140,20 @@ def test_no_text_breaks_the_reports_tables(action: str, message: str, language: 
     rows = [line for line in render(report, language=language).splitlines() if line.startswith("|")]
     for row in rows:
         assert row.replace("\\|", "").count("|") == 3, row
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ConfigurationError("the block default is missing"),
+        GateRefused("Redis does not answer", gate=5, gate_code="keys_unavailable"),
+    ],
+    ids=lambda error: error.code,
+)
+def test_what_is_not_about_the_action_puts_it_off_but_no_rollback(error: CountersignError) -> None:
+    assert conclude(error, known(None), NOTHING, dry_run=False).outcome is Outcome.POSTPONED
+    for ended in (
+        conclude(error, known(None), NOTHING, dry_run=False, may_wait=False),
+        conclude(error, known(None), NOTHING, dry_run=True),
+    ):
+        assert ended.outcome in (Outcome.FAILED, Outcome.BLOCKED)

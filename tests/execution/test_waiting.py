@@ -17,7 +17,7 @@ from countersign.errors import (
 )
 from countersign.execution.reconciliation import approvals_to_start, just_due
 from countersign.policy.freeze import FreezeWindow
-from countersign.records.approvals import get_approval
+from countersign.records.approvals import cancel_approval, get_approval
 from countersign.records.control import set_kill_switch
 from countersign.records.database.engine import transaction
 from countersign.records.queries import executions_of
@@ -177,3 +177,12 @@ def test_a_run_that_is_held_up_again_and_again_is_put_off(office: Office, monkey
     monkeypatch.undo()
     assert office.run(approval_id).outcome == "success"
     assert len(office.cluster.requests.mutations()) == 1
+
+
+def test_what_is_withdrawn_or_rejected_waits_for_nothing_more(office: Office) -> None:
+    approval_id = office.approved(RESTART)
+    unreadable(office, ConfigurationError("no block")).run(approval_id)
+    with transaction(office.services.engine) as session:
+        cancel_approval(session, approval_id, by="carol")
+    ended = found(office, approval_id)
+    assert (ended.status, ended.waiting_until, ended.waiting_reason) == ("cancelled", None, None)

@@ -57,7 +57,7 @@ def finish(subject: Subject, owned: Owned, *, taken_over: bool, at: Callable[[st
         attempts = _Attempts(subject, known, plan, lost, at)
         error = (attempts.reason_to_end() if taken_over else None) or attempts.perform()
         progress = progress_of(subject.engine, subject.seal, owned.execution_id, plan)
-        conclusion = conclude(error, known, progress, dry_run=False)
+        conclusion = conclude(error, known, progress, dry_run=False, may_wait=False)
         put_on_record(subject.engine, known, conclusion, progress, rolls_back=subject.execution_id)
     at("settled")
 

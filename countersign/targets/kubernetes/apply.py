@@ -36,7 +36,7 @@ def apply(
     match Effect(step.request["effect"]):
         case Effect.CHANGE:
             answer = connection.send(step, intent)
-            if lets_go(step) and still_there(connection, step.request["path"], step.before["uid"]) is None:
+            if lets_go(step) and _is_gone(connection, step):
                 # What was held by a finalizer alone is answered as it was before, and is gone.
                 return _GONE
             metadata = _changed(step, answer)["metadata"]
@@ -91,6 +91,13 @@ def _seen_to_end(connection: Connection, step: Step, path: str) -> Receipt:
     if live is not None and not live["metadata"].get("deletionTimestamp"):
         raise foreign(step.title, "it says yes, and the object does not end", mutation=True)
     return Receipt({"accepted": True})
+
+
+def _is_gone(connection: Connection, step: Step) -> bool:
+    try:
+        return still_there(connection, step.request["path"], step.before["uid"]) is None
+    except TargetError as error:
+        raise AmbiguousTargetError(f"{step.title}: accepted, and not seen to go: {error.message}") from error
 
 
 def still_there(connection: Connection, path: str, uid: str) -> Any | None:
