@@ -29,10 +29,12 @@ HARDENED = {
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="there is no systemd-analyze here")
 def test_systemd_has_nothing_to_say_against_them(tmp_path: Path) -> None:
+    # The checkout is what is installed there, by a path without blanks, so that its programs are found.
+    installed = tmp_path / "installed"
+    installed.symlink_to(PROJECT)
     for unit in UNITS.glob("countersign*"):
-        # The checkout is what is installed there, so that its programs are looked for and found.
-        (tmp_path / unit.name).write_text(unit.read_text().replace(INSTALLED, str(PROJECT)))
-    instances = [str(tmp_path / unit.name.replace("@.", "@a.")) for unit in tmp_path.iterdir()]
+        (tmp_path / unit.name).write_text(unit.read_text().replace(INSTALLED, str(installed)))
+    instances = [str(tmp_path / unit.name.replace("@.", "@a.")) for unit in tmp_path.glob("countersign*")]
     done = subprocess.run(
         ["systemd-analyze", "verify", "--man=no", *sorted(instances)],
         capture_output=True,

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -27,7 +28,7 @@ from countersign.targets.kubernetes.connection import connect as open_connection
 from countersign.targets.kubernetes.kubeconfig import ClusterSettings
 from sandbox.cluster import ControlClient, Effect, Fault
 from sandbox.demo.household import PEOPLE, Household, make_household
-from tests.stack.api import Api
+from tests.stack.api import PATIENCE, Api
 
 DEPLOYMENT = "execute-approval/execute-approval"
 SAVE_BLOCKS = """
@@ -131,7 +132,10 @@ def test_a_run_tells_its_story_and_what_followed_has_pages_of_its_own(office: Of
     approval_id = office.approved("kubectl annotate deployment/api told=yes -n prod", risk="low")
     run = office.api.wait(office.trigger(approval_id))
     told = {"logs": {"flow_run_id": {"any_": [run["id"]]}}, "limit": 200}
-    log = "\n".join(line["message"] for line in office.api.http.post("/logs/filter", json=told).json())
+    log, give_up = "", time.monotonic() + PATIENCE
+    # Prefect sends a run's log a moment later.
+    while "close the operation log: done" not in log and time.monotonic() < give_up:
+        log = "\n".join(line["message"] for line in office.api.http.post("/logs/filter", json=told).json())
     story = (
         "Claimed: kubectl annotate",
         "Checked: signed by",

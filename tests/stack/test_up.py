@@ -125,6 +125,8 @@ def test_prefects_pages_are_served(stack: Stack) -> None:
 
 def test_the_environment_file_is_read_by_a_shell(stack: Stack) -> None:
     file = stack.addresses.state_dir / "environment"
-    command = f"set -a; . '{file}'; {sys.executable} -c 'import os; print(os.environ[\"COUNTERSIGN_DATABASE_URL\"])'"
+    command = (
+        f"set -a; . '{file}'; '{sys.executable}' -c 'import os; print(os.environ[\"COUNTERSIGN_DATABASE_URL\"])'"
+    )
     told = subprocess.run(["/bin/sh", "-c", command], capture_output=True, text=True, check=True)
     assert told.stdout.strip() == stack.addresses.database_url

@@ -77,7 +77,9 @@ def test_another_namespace_is_not_read(cluster: Cluster) -> None:
     assert run_investigation(settings, ["get", "pods"], timeout=20).exit_code == 0
 
 
-PROGRAM = """#!{python}
+# A first line with the interpreter's path would end at a blank in it.
+PROGRAM = """#!/bin/sh
+"exec" "{python}" "$0" "$@"
 import os, sys, time
 {body}
 """
