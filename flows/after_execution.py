@@ -187,8 +187,7 @@ def _rows(services: Services, execution_id: UUID, names: Sequence[StepName]) -> 
 
 
 def _row(services: Services, execution_id: UUID, name: StepName) -> LedgerStep | None:
-    with transaction(services.engine) as session:
-        return next((one for one in steps_of(session, execution_id) if one.name is name), None)
+    return next(iter(_rows(services, execution_id, [name])), None)
 
 
 def execution_named(services: Services, given: str) -> UUID:

@@ -64,7 +64,7 @@ def check_approved(services: Services, approval: Approval, *, dry_run: bool) -> 
                 raise ApprovalExpired.at(approval.expires_at)
     if not dry_run:
         require_nothing_sent_before(services.engine, services.seal, approval.id)
-    if dry_run and approval.status is not ApprovalStatus.APPROVED:
+    elif approval.status is not ApprovalStatus.APPROVED:
         raise NotApproved(f"The approval is {approval.status}.", hint="have it signed first")
 
 
