@@ -4,20 +4,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 from sqlmodel import Session
 
+from countersign.execution.wording import age
 from countersign.masking import masked
 from countersign.records.approvals import signatures_of
+from countersign.records.database.identifiers import short_id
 from countersign.records.evidence import evidence_of
 from countersign.records.queries import execution_of
 from countersign.records.rollbacks import rollback_of
 from countersign.records.states import ApprovalStatus, Decision, EvidencePhase
 from countersign.records.tables import Approval
 from countersign.texts import text
-
-MINUTE, HOUR, DAY = 60, 3600, 86400
 
 
 @dataclass(frozen=True)
@@ -50,11 +49,6 @@ class ApprovalRow:
         }
 
 
-def short_id(identifier: UUID) -> str:
-    """Return the end of an identifier, which is its random part; every command takes it where only one has it."""
-    return identifier.hex[-8:]
-
-
 def approval_row(session: Session, approval: Approval) -> ApprovalRow:
     """Return what a list shows of `approval`."""
     execution = execution_of(session, approval.id)
@@ -75,14 +69,6 @@ def list_lines(rows: Sequence[ApprovalRow], *, now: datetime) -> list[tuple[str,
         ("id", "status", "signed", "outcome", "verdict", "age", "risk", "requested by", "action"),
         *(_line(row, now) for row in rows),
     ]
-
-
-def age(seconds: float) -> str:
-    """Return how long ago something was, as people say it: 40 s, 12 min, 5 h, 3 d."""
-    for unit, name in ((DAY, "d"), (HOUR, "h"), (MINUTE, "min")):
-        if seconds >= unit:
-            return f"{int(seconds // unit)} {name}"
-    return f"{max(0, int(seconds))} s"
 
 
 def _line(row: ApprovalRow, now: datetime) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from pydantic import SecretStr
 
-from countersign.cli.approval_list import approval_row, list_lines, short_id
+from countersign.cli.approval_list import approval_row, list_lines
 from countersign.cli.exit_codes import FAILED, OK, REFUSED, UNKNOWN, USAGE
 from countersign.cli.filing import file
 from countersign.cli.opened import approval_named, open_for_commands, open_records
@@ -34,6 +34,7 @@ from countersign.policy.risk import RiskLevel
 from countersign.policy.signatures import Decision
 from countersign.records.approvals import cancel_approval, get_approval, list_approvals, signatures_of
 from countersign.records.database.engine import transaction
+from countersign.records.database.identifiers import short_id
 from countersign.records.states import ApprovalStatus, Start
 from countersign.records.tables import Approval
 from countersign.texts import text

@@ -6,14 +6,12 @@ from typing import Annotated
 
 import typer
 
-from countersign.cli.opened import open_records
+from countersign.cli.opened import execution_named, open_records
 from countersign.cli.rendering import print_report
 from countersign.cli.screen import screen
 from countersign.execution.manual_settlement import settle_by_hand
 from countersign.records.database.engine import transaction
-from countersign.records.database.identifiers import id_from_text
 from countersign.records.outcomes import Outcome
-from countersign.records.queries import execution_to_follow
 
 executions = typer.Typer(name="executions", help="What became of approved actions.", no_args_is_help=True)
 
@@ -38,11 +36,10 @@ def settle(
     by: Annotated[str | None, typer.Option(help="Who found out; the login name unless said.")] = None,
 ) -> None:
     """Settle an execution whose outcome is unknown, after looking at the target."""
-    named = id_from_text(execution_id, field="ID")
     with transaction(open_records()) as session:
         report = settle_by_hand(
             session,
-            execution_to_follow(session, named),
+            execution_named(session, execution_id),
             outcome=Outcome(outcome.value),
             reason=reason,
             by=by or getpass.getuser(),

@@ -16,7 +16,7 @@ from countersign.aftermath.incidents.alerts import Became, receive
 from countersign.aftermath.incidents.disposition import counts_of, rebuild_counters
 from countersign.aftermath.incidents.working_memory import change as change_incident
 from countersign.aftermath.incidents.working_memory import recall, remember, working_memory
-from countersign.cli.opened import identifier, open_for_commands, open_records
+from countersign.cli.opened import approval_named, open_for_commands, open_records
 from countersign.cli.rendering import print_columns, print_none
 from countersign.cli.screen import say, say_json, screen
 from countersign.errors import InvalidInput
@@ -36,6 +36,7 @@ from countersign.texts import text
 
 commands = typer.Typer(name="incidents", help="What actions are meant to fix.", no_args_is_help=True)
 INCIDENT = typer.Argument(help="The incident's id.", metavar="INCIDENT")
+APPROVAL = typer.Argument(help="The auto-approved approval's id, or its last 8 characters.", metavar="APPROVAL")
 SHOWN = (
     "id", "title", "status", "alert_category", "affected_services", "unlisted_alerts", "execution_success",
     "effectiveness_score", "learning_notes", "closing_note", "created_at", "updated_at", "reopened_at", "resolved_at",
@@ -152,7 +153,7 @@ def move(
 
 @commands.command()
 def link(
-    approval: Annotated[str, typer.Argument(help="The auto-approved approval's id.", metavar="APPROVAL")],
+    approval: Annotated[str, APPROVAL],
     incident: Annotated[str, INCIDENT],
 ) -> None:
     """Link an auto-approved action that ran before its incident existed, and add what the incident is missing."""
@@ -164,7 +165,7 @@ def link(
 
 @commands.command()
 def finalize(
-    approval: Annotated[str, typer.Argument(help="The auto-approved approval's id.", metavar="APPROVAL")],
+    approval: Annotated[str, APPROVAL],
 ) -> None:
     """Add what the incident of an auto-approved action is missing; executes nothing, and repeats nothing."""
     _finalise(open_for_commands(), approval, None)
@@ -216,7 +217,9 @@ def _finalise(services: Services, approval: str, incident: str | None) -> None:
     # Importing every step takes longer than most commands.
     from countersign.aftermath.finalisation import finalise  # noqa: PLC0415
 
-    done = finalise(services, identifier(approval), incident_id=incident)
+    with transaction(services.engine) as session:
+        named = approval_named(session, approval)
+    done = finalise(services, named, incident_id=incident)
     say(f"{text(f'finalising.{done.result}')}: {done.summary}")
 
 

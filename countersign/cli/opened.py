@@ -13,6 +13,8 @@ from countersign.errors import ConfigurationError, InvalidInput, NotFound
 from countersign.execution.services import Services
 from countersign.records.approvals import approvals_ending_in
 from countersign.records.database.engine import EXAMPLE, check_schema, connect
+from countersign.records.database.identifiers import id_from_text
+from countersign.records.queries import execution_to_follow
 from countersign.settings import Settings, load_settings
 
 SHORT = re.compile(r"[0-9a-fA-F]{8}")
@@ -68,7 +70,7 @@ def approval_named(session: Session, given: str) -> UUID:
     Raises InvalidInput, NotFound.
     """
     if SHORT.fullmatch(given) is None:
-        return identifier(given)
+        return id_from_text(given, field="ID")
     found = approvals_ending_in(session, given.lower())
     if not found:
         raise NotFound(f"no approval's id ends in {given}", hint="`countersign approvals list` shows them")
@@ -79,11 +81,6 @@ def approval_named(session: Session, given: str) -> UUID:
     return found[0]
 
 
-def identifier(text: str) -> UUID:
-    """Read an approval's id. Raises InvalidInput."""
-    try:
-        return UUID(text)
-    except ValueError:
-        raise InvalidInput(
-            f"approval id {text!r} is not an identifier", hint="`countersign approvals list` shows them"
-        ) from None
+def execution_named(session: Session, given: str) -> UUID:
+    """Return the execution that `given` names: itself, or the one of the approval. Raises InvalidInput, NotFound."""
+    return execution_to_follow(session, approval_named(session, given))

@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 from sqlmodel import Session
 
 from countersign.cli.exit_codes import OK, REFUSED
-from countersign.cli.opened import identifier, open_for_commands, open_records
+from countersign.cli.opened import approval_named, open_for_commands, open_records
 from countersign.cli.rendering import print_columns, print_none
 from countersign.cli.screen import say, screen
 from countersign.errors import ConfigurationError, ForeignKey, InvalidInput, NotApproved, PolicyNotTrusted
@@ -64,6 +64,7 @@ Key = Annotated[
         "--key", help=f"The administrator's private Ed25519 key; {KEY_FILE} in the trust folder unless said."
     ),
 ]
+APPROVAL = typer.Argument(help="The approval's id, or its last 8 characters.", metavar="ID")
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 
 
@@ -195,15 +196,14 @@ def history(
 
 
 @commands.command()
-def explain(approval_id: Annotated[str, typer.Argument(help="The approval's id.", metavar="ID")]) -> None:
+def explain(approval_id: Annotated[str, APPROVAL]) -> None:
     """Say whether an approval would run now, and if not, which rule is against it and until when.
 
     Exit code 4 if it would not. Nothing is sent but questions and dry runs, and nothing goes on record.
     """
-    named = identifier(approval_id)
     services = open_for_commands()
     with transaction(services.engine) as session:
-        approval = get_approval(session, named)
+        approval = get_approval(session, approval_named(session, approval_id))
     found = explain_approval(services, approval)
     console = screen()
     by = f"policy, {services.policy_mark}" if services.policy_mark else "no policy"

@@ -43,11 +43,16 @@ def print_reading(console: Console, reading: Mapping[str, Any]) -> None:
 
 def print_columns(console: Console, rows: Sequence[Sequence[str]]) -> None:
     """Print rows in columns that are as wide as what is in them. Lines are never shortened."""
+    for row in padded(rows):
+        *first, last = row
+        console.print("  ".join([*first, last.rstrip()]), markup=False, soft_wrap=True)
+
+
+def padded(rows: Sequence[Sequence[str]]) -> list[tuple[str, ...]]:
+    """Return rows, escaped, whose columns are as wide as the widest cell in them."""
     shown = [tuple(map(visible, row)) for row in rows]
     widths = [max(cell_len(value) for value in column) for column in zip(*shown, strict=True)]
-    for row in shown:
-        *first, last = (set_cell_size(value, wide) for value, wide in zip(row, widths, strict=True))
-        console.print("  ".join([*first, last.rstrip()]), markup=False, soft_wrap=True)
+    return [tuple(set_cell_size(value, wide) for value, wide in zip(row, widths, strict=True)) for row in shown]
 
 
 def print_report(console: Console, report: Report, follow_up: FollowUp | None = None) -> None:

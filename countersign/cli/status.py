@@ -1,14 +1,18 @@
-"""`countersign status`: what is waiting, running and stuck right now."""
+"""`countersign status`: what needs a person now, and whether runs are taken."""
 
 import asyncio
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.console import Console
 from rich.table import Table
 
 from countersign.cli.opened import open_records
+from countersign.cli.rendering import padded
 from countersign.cli.screen import say_json, screen
 from countersign.errors import ConfigurationError
+from countersign.execution.attention import Attention, needs_attention
+from countersign.execution.wording import age
 from countersign.records.control import kill_switch
 from countersign.records.database.engine import transaction
 from countersign.records.dead_letters import open_letters
@@ -23,15 +27,21 @@ MOST_LETTERS = 1_000
 
 
 def run(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
-    """Show the kill switch, whether runs are taken, open approvals by status, and what is stuck."""
+    """Show what needs a person now, each with its age and what to run; then the kill switch, who takes runs, and how
+    many approvals are open.
+    """
     with transaction(open_records()) as session:
+        attention = needs_attention(session)
         switch = kill_switch(session)
         counts = open_by_status(session)
         waiting, silent = never_started(session), abandoned(session)
         unknown, letters = unknown_outcomes(session), len(open_letters(session, limit=MOST_LETTERS))
+    if not as_json:
+        print_attention(screen(), attention)
     takers, obstacle = _takers()
     if as_json:
         found = {
+            "needs_attention": attention_json(attention),
             "kill_switch": switch.is_on,
             "workers_online": list(takers.online) if takers is not None else None,
             "no_run_starts_because": obstacle.message if obstacle is not None else None,
@@ -53,24 +63,43 @@ def run(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = F
     for status, count in counts.items():
         table.add_row(text(f"approval_status.{status}"), str(count))
     console.print(table)
-    for approval_id in waiting:
-        console.print(
-            f"approved but not started for a minute: {approval_id} (`countersign approvals run` starts it)",
-            markup=False,
-        )
-    for row in silent:
-        console.print(
-            f"its worker {row.worker} is silent: {row.approval_id} (another worker takes it over)", markup=False
-        )
-    for approval_id in unknown:
-        console.print(
-            f"nobody knows whether it took effect: {approval_id} (look at the target, then "
-            "`countersign executions settle`)",
-            markup=False,
-        )
     if letters:
         number = f"{letters}" if letters < MOST_LETTERS else f"{MOST_LETTERS} or more"
         console.print(f"dead letters: {number} (`countersign dead-letters list` says why)", markup=False)
+
+
+def print_attention(console: Console, attention: Attention) -> None:
+    """Print what needs a person: one line for each, its reason and the command below it."""
+    if not attention.items:
+        console.print(text("attention.nothing"), markup=False)
+        return
+    console.print(text("attention.title"), markup=False)
+    heads = padded([(each.label, age(each.age_seconds)) for each in attention.items])
+    for each, (label, old) in zip(attention.items, heads, strict=True):
+        console.print(f"  {label}  {old}  {each.what}", markup=False, soft_wrap=True)
+        if each.why:
+            console.print(f"      {each.why}", markup=False, soft_wrap=True)
+        console.print(f"      {each.command}", markup=False, soft_wrap=True)
+    for need in attention.more:
+        console.print(f"  {text('attention.more', kind=text(f'attention.{need}'))}", markup=False)
+
+
+def attention_json(attention: Attention) -> dict[str, Any]:
+    """Return what needs a person as JSON values."""
+    items = [
+        {
+            "need": each.need,
+            "subject": each.subject,
+            "approval": str(each.approval_id) if each.approval_id else None,
+            "since": each.since.isoformat(),
+            "age_seconds": round(each.age_seconds),
+            "what": each.what,
+            "why": each.why,
+            "command": each.command,
+        }
+        for each in attention.items
+    ]
+    return {"items": items, "more": list(attention.more)}
 
 
 def _takers() -> "tuple[Takers | None, ConfigurationError | None]":

@@ -8,13 +8,11 @@ from uuid import UUID
 import typer
 from sqlalchemy import Engine
 
-from countersign.cli.opened import open_for_commands, open_records
+from countersign.cli.opened import execution_named, open_for_commands, open_records
 from countersign.cli.rendering import print_columns, print_none
 from countersign.cli.screen import say_json, screen
 from countersign.records.database.engine import transaction
-from countersign.records.database.identifiers import id_from_text
 from countersign.records.ledger import steps_of
-from countersign.records.queries import execution_to_follow
 from countersign.records.tables import LedgerStep
 from countersign.texts import text
 
@@ -49,7 +47,7 @@ def run(execution: Annotated[str, EXECUTION], as_json: Annotated[bool, AS_JSON] 
 
 def _execution(engine: Engine, given: str) -> UUID:
     with transaction(engine) as session:
-        return execution_to_follow(session, id_from_text(given, field="ID"))
+        return execution_named(session, given)
 
 
 def _show(engine: Engine, execution_id: UUID, *, as_json: bool) -> None:

@@ -8,6 +8,16 @@ from countersign.records.tables import Approval
 from countersign.targets.model import ObjectRef, Plan
 from countersign.texts import text
 
+AGES = ((86_400, "days"), (3_600, "hours"), (60, "minutes"))
+
+
+def age(seconds: float) -> str:
+    """Return how long ago something was, in its largest unit: 40 s, 12 min, 5 h, 3 d."""
+    for unit, name in AGES:
+        if seconds >= unit:
+            return text(f"age.{name}", count=int(seconds // unit))
+    return text("age.seconds", count=max(0, int(seconds)))
+
 
 def named(refs: Iterable[ObjectRef]) -> str:
     """Return the objects as people write them: deployment prod/api, node node-1."""

@@ -22,6 +22,7 @@ from countersign.records.approvals import (
     list_approvals,
     signatures_of,
 )
+from countersign.records.attention import Need, needed
 from countersign.records.auto_repairs import record_repair, repairs_due, wake_repairs
 from countersign.records.claims import claim, extend_lease, start_dry_run
 from countersign.records.database.engine import connect
@@ -203,6 +204,7 @@ QUESTIONS: dict[str, Callable[[Session], object]] = {
     "record a repair": lambda s: record_repair(
         s, number(15), incident_id="INC-15", playbook="", trigger="auto_approve", step="x"
     ),
+    **{f"needs a person: {need}": lambda s, need=need: needed(s, need, form=2, limit=21) for need in Need},
     "count an anomaly": lambda s: dispositions_of(s, f"A|n|{number(77)}"),
 }
 

@@ -19,6 +19,11 @@ def new_id() -> UUID:
     return UUID(int=value)
 
 
+def short_id(identifier: UUID) -> str:
+    """Return the end of an approval's id, which is its random part; commands take it where only one has it."""
+    return identifier.hex[-8:]
+
+
 def id_from_text(text: str, *, field: str = "approval_id") -> UUID:
     """Read an identifier that a person or another system gave. Raises InvalidInput naming `field`."""
     try:
