@@ -218,7 +218,7 @@ class Tampered(Refused):
     def __init__(self, message: str | None = None, *, hint: str | None = None, of: str = "request") -> None:
         super().__init__(message, hint=hint)
         self.of = of
-        """What was changed: "request", "signature", "plan", "journal", "policy" or "result"."""
+        """What was changed: "request", "signature", "plan", "journal", "policy", "result" or "access"."""
 
 
 class PolicyRefused(Refused):
@@ -364,3 +364,53 @@ class StaleFence(CountersignError):
     """Another worker has taken this execution over; this one must not write any more."""
 
     code = "stale_fence"
+
+
+# --- who asks, and how ------------------------------------------------------------------------------
+
+
+class Unauthenticated(CountersignError):
+    """Whoever asks has not shown who they are."""
+
+    code = "unauthenticated"
+
+
+class Forbidden(CountersignError):
+    """Whoever asks is known, and the policy gives them no role for this."""
+
+    code = "forbidden"
+
+
+class TooManyRequests(CountersignError):
+    """Too much was asked in a short time."""
+
+    code = "too_many_requests"
+
+    def __init__(self, message: str | None = None, *, retry_after: float, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.retry_after = retry_after
+        """Seconds after which it may be asked again."""
+
+
+class RequestTooLarge(CountersignError):
+    """The request's body is larger, or deeper, than what is read."""
+
+    code = "too_large"
+
+
+class ChangedSince(CountersignError):
+    """The record is not any more what whoever asks has seen."""
+
+    code = "changed_since"
+
+
+class KeyReused(InvalidInput):
+    """The idempotency key was used for another request."""
+
+    code = "idempotency_key_reused"
+
+
+class StillRunning(CountersignError):
+    """The same request is being answered at this moment."""
+
+    code = "still_running"

@@ -14,7 +14,6 @@ from countersign.cli.exit_codes import FAILED, OK, REFUSED, UNKNOWN, USAGE
 from countersign.cli.filing import file
 from countersign.cli.opened import approval_named, open_for_commands, open_records
 from countersign.cli.rendering import (
-    approval_json,
     print_approval,
     print_columns,
     print_none,
@@ -23,6 +22,7 @@ from countersign.cli.rendering import (
 from countersign.cli.screen import say_json, screen
 from countersign.cli.signing import print_what_is_signed
 from countersign.errors import InvalidInput, NotApproved
+from countersign.execution.approval_facts import approval_facts
 from countersign.execution.decisions import sign_approval
 from countersign.execution.report import Report
 from countersign.execution.scope import policy_for
@@ -127,7 +127,7 @@ def cancel(
 def show(approval_id: Identifier, as_json: AsJson = False) -> None:
     """Show a request with its signatures, its timeline and its report."""
     with transaction(open_records()) as session:
-        found = approval_json(session, approval_named(session, approval_id))
+        found = approval_facts(session, approval_named(session, approval_id))
     if as_json:
         say_json(found, indent=2)
     else:

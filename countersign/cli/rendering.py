@@ -2,31 +2,20 @@
 
 from collections.abc import Mapping, Sequence
 from typing import Any
-from uuid import UUID
 
 from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 from rich.markdown import Markdown
 from rich.markup import escape
 from rich.table import Table
-from sqlmodel import Session
 
 from countersign.cli.screen import screen
 from countersign.escaping import visible
-from countersign.execution.follow_up import FollowUp, follow_up_of
+from countersign.execution.approval_facts import APPROVAL_FIELDS
+from countersign.execution.follow_up import FollowUp
 from countersign.execution.markdown import render
 from countersign.execution.report import Report
-from countersign.masking import masked, masked_values
-from countersign.records.approvals import get_approval, signatures_of
-from countersign.records.queries import executions_of
-from countersign.records.timeline import events_of
 from countersign.texts import text
-
-APPROVAL_FIELDS = (
-    "id", "status", "action", "description", "risk_level", "requested_by", "required_signatures", "target",
-    "parameters", "incident_id", "matched_playbook_id", "expires_at", "not_before", "start", "when_blocked",
-    "waiting_until", "waiting_reason", "blast_radius", "created_at", "rejection_reason",
-)  # fmt: skip
 
 
 def print_none(of: str, **values: str) -> None:
@@ -61,42 +50,8 @@ def print_report(console: Console, report: Report, follow_up: FollowUp | None = 
     console.print(Markdown(render(report, follow_up), hyperlinks=False))
 
 
-def approval_json(session: Session, approval_id: UUID) -> dict[str, Any]:
-    """Return an approval with everything that belongs to it as JSON values, secrets masked. Raises NotFound."""
-    approval = get_approval(session, approval_id)
-    found: dict[str, Any] = masked_values({name: _value(getattr(approval, name)) for name in APPROVAL_FIELDS})
-    found["signatures"] = [
-        {
-            "signer": row.signer,
-            "decision": row.decision,
-            "comment": masked(row.comment),
-            "at": row.created_at.isoformat(),
-        }
-        for row in signatures_of(session, approval_id)
-    ]
-    found["executions"] = [
-        {
-            "id": str(row.id),
-            "dry_run": row.dry_run,
-            "outcome": row.outcome,
-            "policy": {"number": row.policy_number, "hash": row.policy_hash} if row.policy_hash else None,
-            "worker": row.worker,
-            "started_at": row.started_at.isoformat(),
-            "report": row.report,
-            "rolls_back": str(row.rolls_back) if row.rolls_back else None,
-            "follow_up": follow_up_of(session, row.id).model_dump(mode="json"),
-        }
-        for row in executions_of(session, approval_id)
-    ]
-    found["timeline"] = [
-        {"at": row.at.isoformat(), "status": row.status, "title": row.title, "description": row.description}
-        for row in events_of(session, approval_id=approval_id)
-    ]
-    return found
-
-
 def print_approval(console: Console, found: Mapping[str, Any]) -> None:
-    """Print what `approval_json` returned."""
+    """Print what `approval_facts` returned."""
     facts = Table(box=None, show_header=False)
     for name in APPROVAL_FIELDS:
         if found[name] not in (None, "", {}):
@@ -137,7 +92,3 @@ def _words(value: Any) -> str:
     if isinstance(value, Mapping):
         return ", ".join(f"{name} {_words(inner)}" for name, inner in value.items() if inner not in (None, [], {}))
     return " ".join(str(inner) for inner in value) if isinstance(value, list) else str(value)
-
-
-def _value(value: Any) -> Any:
-    return value if isinstance(value, str | int | dict | list | None) else str(value)

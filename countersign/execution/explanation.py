@@ -21,6 +21,7 @@ from countersign.policy.checks import Check, Question
 from countersign.policy.findings import decide_findings
 from countersign.records.owned import Owned
 from countersign.records.tables import Approval
+from countersign.targets.model import Plan
 
 NOBODYS = Owned(UUID(int=0), 0)
 """No execution: every action on the target counts, and nothing could be written."""
@@ -45,6 +46,8 @@ class Explanation:
     """Every answer, in the order in which a run asks."""
 
     answers: tuple[Answer, ...]
+    plan: Plan | None = None
+    """What would be sent, where that could be told without an execution."""
 
     @property
     def runs(self) -> bool:
@@ -54,7 +57,8 @@ class Explanation:
 
 def explain(services: Services, approval: Approval) -> Explanation:
     """Answer for `approval` as it stands, with the policy that `services` have. Raises DatabaseUnavailable."""
-    return Explanation(tuple(_Asked(services, approval, datetime.now(UTC)).all()))
+    asked = _Asked(services, approval, datetime.now(UTC))
+    return Explanation(tuple(asked.all()), asked.plan)
 
 
 class _Asked:
@@ -63,6 +67,7 @@ class _Asked:
     def __init__(self, services: Services, approval: Approval, now: datetime) -> None:
         self.services, self.approval, self.now = services, approval, now
         self.answers: list[Answer] = []
+        self.plan: Plan | None = None
 
     def all(self) -> Sequence[Answer]:
         """Ask everything that can be asked."""
@@ -124,7 +129,7 @@ class _Asked:
         with open_target(services, operation, OnBehalfOf(approval, NOBODYS), planned_for=None) as target:
             found = target.resolve(operation)
             self._checks(checks.target_checks(services, approval, operation, found, NOBODYS, now=self.now))
-            plan = target.plan(operation, found, at=self.now)
+            self.plan = plan = target.plan(operation, found, at=self.now)
             self._checks(checks.plan_checks(services, approval, plan, now=self.now))
             findings = decide_findings(policy_for(services, approval), target.preflight(plan))
             self._checks(findings or (Check(Question.PREFLIGHT, True, "the cluster says nothing against it"),))

@@ -1,4 +1,4 @@
-"""Seals on the plan and the journal: whoever holds the database can neither make nor change one unnoticed.
+"""Seals on the plan, the journal and who gets in: whoever holds the database can make or change none unnoticed.
 
 A seal is HMAC-SHA-256 with the key `records.key` of COUNTERSIGN_TRUST_DIR. A plan's binds it to its execution, and
 to the one that it takes back, if it does. An entry's of the journal binds it to its execution and to the entry before
@@ -34,6 +34,7 @@ KEY_FILE: Final = "records.key"
 _PLAN: Final = "countersign/plan/v1"
 _ROLLBACK: Final = "countersign/rollback-plan/v1"
 _ENTRY: Final = "countersign/journal/v1"
+_ACCESS: Final = "countersign/access/v1"
 _FIRST: Final = ""
 _HINT: Final = "nothing is sent; find out who writes to the database, and look at the target"
 
@@ -56,6 +57,10 @@ class Seal:
     def of_entry(self, entry: Mapping[str, Any], *, previous: str) -> str:
         """Return the seal of a journal entry behind the one with the seal `previous` ("" for the first)."""
         return self._mac([_ENTRY, with_decimals(entry), previous])
+
+    def of_access(self, facts: Mapping[str, Any]) -> str:
+        """Return the seal of a token, a code or a session: of who is let in, how long, and by what that is shown."""
+        return self._mac([_ACCESS, with_decimals(facts)])
 
     def plan(self, execution_id: UUID, stored: StoredPlan) -> Plan:
         """Return the plan, if this is what was sealed. Raises Tampered."""

@@ -1,7 +1,10 @@
-"""The policy as it holds where an approval acts."""
+"""Where an approval acts: the policy as it holds there, and what roles are asked about."""
 
 from countersign.execution.services import Services
+from countersign.policy.access import HOSTS, Scope
 from countersign.policy.document import Policy
+from countersign.policy.operations import INVESTIGATE
+from countersign.policy.risk import RiskLevel
 from countersign.records.tables import Approval
 
 
@@ -16,3 +19,18 @@ def _cluster_of(services: Services, approval: Approval) -> str | None:
         return None
     signed = target.get("cluster")
     return services.clusters.default if signed is None else str(signed)
+
+
+def scope_of(approval: Approval) -> Scope:
+    """Return what roles are asked about, from what of the approval is signed."""
+    target, parameters = approval.target or {}, approval.parameters or {}
+    host = target.get("host") is not None
+    operation = target.get("tool") if host else parameters.get("operation")
+    if operation is None and parameters.get("reading") == "investigation":
+        operation = INVESTIGATE
+    return Scope(
+        cluster=HOSTS if host else target.get("cluster"),
+        namespace=target.get("namespace"),
+        operation=operation,
+        risk=RiskLevel(approval.risk_level.value),
+    )

@@ -17,6 +17,7 @@ from countersign.policy.operations import OperationsPerRisk, matches_any
 from countersign.policy.probes import Probe
 from countersign.policy.problem import problem
 from countersign.policy.risk import Count, RiskLevel, SignaturesPerRisk
+from countersign.policy.roles import RoleGrant
 from countersign.policy.rollback import RollbackRule
 from countersign.policy.signers import AutoApprover, Signer
 
@@ -55,6 +56,8 @@ class Policy(BaseModel):
     """Whoever made the request cannot sign it."""
     minimum_signatures: SignaturesPerRisk = SignaturesPerRisk()
     signers: tuple[Signer, ...] = ()
+    roles: tuple[RoleGrant, ...] = ()
+    """Who may do what through the API and the pages."""
     auto_approver: AutoApprover = AutoApprover()
     host_gateway: HostGateway = HostGateway()
     rollback: RollbackRule = RollbackRule()

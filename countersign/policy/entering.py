@@ -9,6 +9,7 @@ from countersign.policy.document import Policy
 from countersign.policy.loading import load_policy
 from countersign.policy.names import identity
 from countersign.policy.risk import RiskLevel
+from countersign.policy.roles import Role
 from countersign.policy.signers import Signer
 
 FIRST = """\
@@ -16,6 +17,13 @@ protected_namespaces: [kube-system, kube-public, kube-node-lease]
 max_affected_pods: 50
 """
 """What a first policy begins with; the defaults hold for the rest, and signers are entered."""
+
+
+def first_text(name: str) -> str:
+    """Return what a first policy begins with on a machine whose administrator is `name`, who has every role."""
+    # JSON's strings are YAML's too, whatever the name has in it.
+    subject = json.dumps(name, ensure_ascii=False)
+    return f"{FIRST}roles:\n- roles: [{', '.join(Role)}]\n  subjects: [{subject}]\n"
 
 
 def entry_of(signer: Signer) -> str:

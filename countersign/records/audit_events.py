@@ -60,6 +60,8 @@ class Event(StrEnum):
     """A stored result of Prefect's was to be read, which may run code."""
     TAMPERING_APPROVAL_KEY = "tampering:approval_key:refused"
     """A key of gate 5 was not written by an executor."""
+    TAMPERING_ACCESS = "tampering:access:refused"
+    """The record of a token, a code or a session is not as it was made."""
     TAMPERING_FOUND = "tampering:records:found"
     """`audit verify` or doctor found records changed."""
     ENTRYPOINT_REFUSED = "worker:entrypoint:refused"
@@ -73,6 +75,17 @@ class Event(StrEnum):
     """What was approved is not believed as it stands: too few signatures count, or it is for another place."""
     ACCESS_REFUSED = "access:request:refused"
     """Secrets would have been shown, or an address reached that is closed."""
+
+    # Who gets in.
+    TOKEN_MADE = "access:token:made"  # noqa: S105
+    TOKEN_REVOKED = "access:token:revoked"  # noqa: S105
+    LOGIN_OFFERED = "access:login:offered"
+    SESSION_BEGUN = "access:session:begun"
+    SESSION_ENDED = "access:session:ended"
+    LOGIN_REFUSED = "access:login:refused"
+    """A token, a code or a session that is known here was shown and does not count."""
+    ROLE_REFUSED = "access:role:refused"
+    """Somebody who is known asked for what the policy gives them no role for."""
 
     # The audit and the installation itself.
     RECORD_ADOPTED = "audit:record:adopted"

@@ -18,6 +18,7 @@ from countersign.errors import (
     BlockRefused,
     CountersignError,
     Disguised,
+    Forbidden,
     ForbiddenAction,
     ForbiddenReading,
     ForeignCode,
@@ -64,6 +65,8 @@ def event_of(error: BaseException | None) -> Event | None:
             return Event.REQUEST_REFUSED
         case ForbiddenAction() | ForbiddenReading() | AddressForbidden():
             return Event.ACCESS_REFUSED
+        case Forbidden():
+            return Event.ROLE_REFUSED
         case _:
             return None
 

@@ -67,6 +67,31 @@ def in_time(due: Sequence[T], *, seconds: float = STARTING_SECONDS) -> Iterator[
             return
 
 
+async def start_by_hand(approval_id: UUID, *, dry_run: bool, key: str | None = None) -> UUID:
+    """Start a run of `execute-approval` for whoever asks, and return its id; the same `key` starts one.
+
+    Raises ConfigurationError where Prefect's API or the deployment is missing.
+    """
+    parameters = {"approval_id": str(approval_id), "dry_run": dry_run}
+    try:
+        async with get_client() as client:
+            deployment = await client.read_deployment_by_name(EXECUTE_APPROVAL)
+            run = await client.create_flow_run_from_deployment(
+                deployment.id, parameters=parameters, idempotency_key=key
+            )
+    except (httpx.HTTPError, PrefectException) as error:
+        if isinstance(error, ObjectNotFound):
+            raise ConfigurationError(
+                f"The deployment {EXECUTE_APPROVAL} does not exist.",
+                hint="`prefect deploy --all` in the project's folder makes it",
+            ) from None
+        raise ConfigurationError(
+            f"Prefect's API does not start the run ({type(error).__name__}).",
+            hint="what is approved is started once it is there again, unless it is started by hand",
+        ) from None
+    return run.id
+
+
 @dataclass(frozen=True)
 class Starter:
     """Starts runs of one deployment, for subjects that one of its parameters names."""

@@ -15,7 +15,8 @@ from rich.console import Console
 from sqlalchemy import Engine, text
 
 from countersign.cli.approval_list import approval_row, list_lines
-from countersign.cli.rendering import approval_json, print_approval, print_columns
+from countersign.cli.rendering import print_approval, print_columns
+from countersign.execution.approval_facts import approval_facts
 from countersign.execution.channels import Channel, Channels, TelegramBot
 from countersign.execution.follow_up import follow_up_of
 from countersign.execution.markdown import render
@@ -95,7 +96,7 @@ def shown_to_people(office: Office, report: Report) -> str:
         approvals = list_approvals(session, limit=50).items
         rows = [approval_row(session, approval) for approval in approvals]
         print_columns(console, list_lines(rows, now=datetime.now(UTC)))
-        found = [approval_json(session, approval.id) for approval in approvals]
+        found = [approval_facts(session, approval.id) for approval in approvals]
         for each in found:
             print_approval(console, each)
         return "\n".join([page, console.export_text(), json.dumps(found), report.model_dump_json()])

@@ -13,7 +13,7 @@ from sqlmodel import Session
 from countersign.errors import ForeignKey, InvalidInput, PolicyNotTrusted, SignatureRefused
 from countersign.execution.policy.in_force import pinned_administrators, recorded_signatures, version_of
 from countersign.policy.administrators import FILE, Administrator, Administrators, administrators_text
-from countersign.policy.entering import FIRST, with_signer
+from countersign.policy.entering import first_text, with_signer
 from countersign.policy.keys import generate_ed25519, key_id_of, load_private_key, public_text
 from countersign.policy.loading import load_policy
 from countersign.policy.names import identity, require_seen
@@ -171,7 +171,9 @@ def first_policy(session: Session, trust_dir: Path | None, *, name: str) -> bool
         return False
     pinned = pinned_administrators(trust_dir)
     own = machines_key(trust_dir, pinned)
-    text = with_signer(FIRST, Signer(name=own.administrator, ed25519=public_text(own.key.public_key())))
+    text = with_signer(
+        first_text(own.administrator), Signer(name=own.administrator, ed25519=public_text(own.key.public_key()))
+    )
     publish(session, text, author=name, reason="the first policy", own=own, pinned=pinned)
     return True
 

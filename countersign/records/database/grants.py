@@ -30,7 +30,9 @@ class Grant:
 _TRAIL = "a trail: rows are added, and stay as they are"
 
 GRANTS: Mapping[str, Grant] = {
+    "access_token": Grant("is used, and revoked", update=("last_used_at", "revoked_at", "revoked_by")),
     "alembic_version": Grant("is read at every start", insert=False),
+    "answered_request": Grant(_TRAIL),
     "approval": Grant(
         "what was asked for and signed stays; it moves on, and gets the incident that it belongs to",
         update=(
@@ -97,6 +99,7 @@ GRANTS: Mapping[str, Grant] = {
             *("started_at", "ended_at"),
         ),
     ),
+    "login_code": Grant("is used, once", update=("used_at",)),
     "playbook": Grant(
         "shows one of its versions, and who may run it",
         update=(
@@ -122,6 +125,7 @@ GRANTS: Mapping[str, Grant] = {
     "trust_observation": Grant(
         "is replaced by a heavier one of the same execution", update=("effect", "weight", "basis", "at")
     ),
+    "web_session": Grant("is seen, and ends", update=("seen_at", "ended_at")),
 }
 
 FUNCTIONS = ("audit_append(text,text,text,text,jsonb)",)

@@ -1,5 +1,6 @@
 """SQLModel tables of everything that Countersign remembers. The invariants are the database's own."""
 
+from countersign.records.tables.access import AccessToken, AnsweredRequest, LoginCode, WebSession
 from countersign.records.tables.approval import Approval, Signature
 from countersign.records.tables.audit import AuditCheckpoint, AuditEvent, AuditLeaf, AuditTile
 from countersign.records.tables.columns import Record
@@ -21,6 +22,8 @@ from countersign.records.tables.trail import (
 )
 
 __all__ = [
+    "AccessToken",
+    "AnsweredRequest",
     "Approval",
     "AuditCheckpoint",
     "AuditEvent",
@@ -39,6 +42,7 @@ __all__ = [
     "JournalEntry",
     "KnowledgeEntry",
     "LedgerStep",
+    "LoginCode",
     "OperationLog",
     "Playbook",
     "PlaybookChange",
@@ -52,4 +56,5 @@ __all__ = [
     "TargetHold",
     "TimelineEvent",
     "TrustObservation",
+    "WebSession",
 ]

@@ -3,8 +3,8 @@
 from uuid import UUID
 
 from countersign.aftermath.step_runner import run_steps
-from countersign.cli.rendering import approval_json
 from countersign.escaping import markdown
+from countersign.execution.approval_facts import approval_facts
 from countersign.execution.follow_up import follow_up_of
 from countersign.execution.markdown import render
 from countersign.records.database.engine import transaction
@@ -21,7 +21,7 @@ def test_steps_verdict_difference_and_rollback_stand_beside_the_report(lenient: 
     run_steps(lenient.services, execution_id_of(report), runner="r1")
     with transaction(lenient.services.engine) as session:
         followed = follow_up_of(session, execution_id_of(report))
-        found = approval_json(session, UUID(report.approval_id))
+        found = approval_facts(session, UUID(report.approval_id))
         back = rollback_of(session, execution_id_of(report))
         log = log_of(session, back.id) if back else None
     assert followed.rollback is not None

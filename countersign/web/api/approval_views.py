@@ -1,0 +1,77 @@
+"""An approval as the API shows it, from the record and the policy as they stand."""
+
+from uuid import UUID
+
+from sqlmodel import Session
+
+from countersign.execution.explanation import Explanation
+from countersign.execution.filing import placed, reading_of, signed_content
+from countersign.execution.scope import policy_for
+from countersign.execution.services import Services
+from countersign.masking import masked, masked_values
+from countersign.policy.approval import may_still_sign
+from countersign.policy.risk import RiskLevel
+from countersign.records.approvals import get_approval, signatures_of
+from countersign.records.evidence import evidence_of
+from countersign.records.queries import execution_of
+from countersign.records.states import ApprovalStatus, Decision, EvidencePhase
+from countersign.records.tables import Approval
+from countersign.web.api.approval_models import AnswerView, ApprovalView, PreviewView
+
+
+def approval_view(session: Session, services: Services, approval_id: UUID) -> ApprovalView:
+    """Return the approval as it stands. Raises NotFound."""
+    approval = get_approval(session, approval_id)
+    signatures = signatures_of(session, approval_id)
+    execution = execution_of(session, approval_id)
+    after = evidence_of(session, execution.id).get(EvidencePhase.AFTER) if execution is not None else None
+    return ApprovalView(
+        id=approval.id,
+        status=approval.status,
+        action=masked(approval.action),
+        description=masked(approval.description),
+        risk_level=approval.risk_level,
+        requested_by=approval.requested_by,
+        required_signatures=approval.required_signatures,
+        signed_by=[row.signer for row in signatures if row.decision is Decision.APPROVE],
+        may_sign=_may_sign(services, approval, [row.signer for row in signatures]),
+        hash=signed_content(approval).hash,
+        target=masked_values(approval.target),
+        parameters=masked_values(approval.parameters),
+        blast_radius=masked_values(approval.blast_radius),
+        incident_id=approval.incident_id,
+        matched_playbook_id=approval.matched_playbook_id,
+        created_at=approval.created_at,
+        expires_at=approval.expires_at,
+        not_before=approval.not_before,
+        start=approval.start,
+        when_blocked=approval.when_blocked,
+        waiting_until=approval.waiting_until,
+        waiting_reason=approval.waiting_reason and masked(approval.waiting_reason),
+        reason=approval.rejection_reason and masked(approval.rejection_reason),
+        outcome=execution.outcome.value if execution is not None and execution.outcome is not None else None,
+        verdict=after.verdict.value if after is not None and after.verdict is not None else None,
+    )
+
+
+def preview_view(services: Services, approval: Approval, explanation: Explanation, given: list[str]) -> PreviewView:
+    """Return what would happen to `approval` now."""
+    plan = explanation.plan
+    return PreviewView(
+        runs=explanation.runs,
+        answers=[
+            AnswerView(rule=each.rule, passed=each.passed, reason=each.reason, hint=each.hint, until=each.until)
+            for each in explanation.answers
+        ],
+        reading=masked_values(dict(placed(reading_of(approval.action), approval.target))),
+        targets=[ref.name for ref in plan.refs] if plan is not None else [],
+        requests=masked_values(plan.to_json()["steps"]) if plan is not None else [],
+        may_sign=_may_sign(services, approval, given),
+    )
+
+
+def _may_sign(services: Services, approval: Approval, given: list[str]) -> list[str]:
+    if approval.status is not ApprovalStatus.PENDING:
+        return []
+    risk = RiskLevel(approval.risk_level.value)
+    return list(may_still_sign(policy_for(services, approval), risk, approval.requested_by, given=given))

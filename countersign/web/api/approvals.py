@@ -1,0 +1,268 @@
+"""`/v1/approvals`: file, look, see beforehand, sign, withdraw, start, wait."""
+
+import asyncio
+import base64
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Header, Query, Request, Response
+from sqlmodel import Session
+
+from countersign.actions import read_action
+from countersign.errors import ChangedSince, InvalidInput
+from countersign.execution.decisions import record_signature
+from countersign.execution.explanation import explain
+from countersign.execution.filing import Request as FilingRequest
+from countersign.execution.filing import file_request, signed_content
+from countersign.execution.scope import scope_of
+from countersign.execution.withdrawal import withdraw
+from countersign.masking import masked, masked_values
+from countersign.policy.roles import Permission
+from countersign.policy.signatures import Algorithm, Decision, SignatureValue, signed_bytes
+from countersign.records.approvals import get_approval, list_approvals, signatures_of
+from countersign.records.states import ApprovalStatus
+from countersign.records.tables import Approval
+from countersign.records.timeline import events_of
+from countersign.web.acting import Acting, Caller
+from countersign.web.api.approval_models import (
+    ApprovalPageView,
+    ApprovalView,
+    EventView,
+    Execute,
+    Filed,
+    NewRequest,
+    NewSignature,
+    PreviewView,
+    Reason,
+    SigningView,
+    Started,
+)
+from countersign.web.api.approval_views import approval_view, preview_view
+from countersign.web.api.cursors import read_cursor, write_cursor
+from countersign.web.api.responses import problems
+from countersign.worker.run_starter import start_by_hand
+
+router = APIRouter(prefix="/approvals", tags=["approvals"])
+IfMatch = Annotated[str | None, Header(description="the ETag that was seen; another one is refused")]
+ENDED = frozenset(ApprovalStatus) - {ApprovalStatus.PENDING, ApprovalStatus.APPROVED, ApprovalStatus.EXECUTING}
+LONGEST_WAIT_SECONDS = 60.0
+
+
+@router.post("", status_code=201, response_model=Filed, responses=problems(409, 422, idempotent=True))
+def file(body: NewRequest, acting: Caller) -> Response:
+    """File a request to perform one action, and say what the action means."""
+    acting.require(Permission.REQUEST, None)
+    if not body.as_is:
+        # A typo is refused while whoever made it is there to mend it.
+        read_action(body.action)
+    services, now = acting.services, datetime.now(UTC)
+    asked = FilingRequest(
+        requested_by=acting.identity.name,
+        risk_level=body.risk_level.value,
+        start=body.start.value,
+        when_blocked=body.when_blocked.value,
+        **body.model_dump(exclude={"as_is", "risk_level", "start", "when_blocked"}),
+    )
+
+    def work(session: Session) -> Filed:
+        filed = file_request(session, asked, policy=services.policy, now=now, clusters=services.clusters)
+        acting.require(Permission.REQUEST, scope_of(filed.approval))
+        return Filed(
+            approval=approval_view(session, services, filed.approval.id),
+            reading=masked_values(dict(filed.reading)),
+            selected=list(filed.selected.names) if filed.selected is not None else None,
+        )
+
+    return acting.once(work, status=201, headers=lambda found: {"Location": f"/v1/approvals/{found.approval.id}"})
+
+
+@router.get("", responses=problems(422))
+def list_(
+    acting: Caller,
+    status: ApprovalStatus | None = None,
+    cursor: Annotated[str | None, Query(description="`next` of the page before", max_length=200)] = None,
+    limit: Annotated[int, Query(ge=1, le=100)] = 20,
+) -> ApprovalPageView:
+    """List approvals, newest first. What the caller's roles do not reach is left out, so a page may be short."""
+    acting.require(Permission.READ, None)
+    with acting.records() as session:
+        page = list_approvals(session, status=status, before=read_cursor(cursor), limit=limit)
+        seen = [row for row in page.items if acting.may(Permission.READ, scope_of(row))]
+        return ApprovalPageView(
+            items=[approval_view(session, acting.services, row.id) for row in seen],
+            next=write_cursor(page.next) if page.next is not None else None,
+        )
+
+
+@router.get("/{approval_id}", responses=problems(404, 422))
+async def show(
+    approval_id: UUID,
+    request: Request,
+    response: Response,
+    acting: Caller,
+    wait: Annotated[
+        float,
+        Query(ge=0, le=LONGEST_WAIT_SECONDS, description="seconds to wait for its end before answering"),
+    ] = 0,
+) -> ApprovalView:
+    """Return an approval as it stands; with `wait`, once it has ended or the time is over."""
+    loop = asyncio.get_running_loop()
+    give_up = loop.time() + wait
+    changes = request.app.state.changes
+    with changes.watch(str(approval_id)) as changed:
+        while True:
+            found, etag = await asyncio.to_thread(_seen, acting, approval_id)
+            left = give_up - loop.time()
+            if found.status in ENDED or left <= 0 or await request.is_disconnected():
+                response.headers["ETag"] = etag
+                return found
+            await changed.wait(min(left, 5.0))
+
+
+@router.get("/{approval_id}/signing", responses=problems(404, 422))
+def signing(
+    approval_id: UUID,
+    acting: Caller,
+    decision: Literal["approve", "reject"] = "approve",
+    signer: Annotated[str | None, Query(max_length=200, description="the caller unless said")] = None,
+) -> SigningView:
+    """Return everything that a signature binds, and the exact bytes to sign with one's own key."""
+    with acting.records() as session:
+        approval = _reachable(session, acting, approval_id, Permission.DECIDE)
+    content, name = signed_content(approval), signer or acting.identity.name
+    message = signed_bytes(content, approval_id=approval.id, signer=name, decision=Decision(decision))
+    return SigningView(
+        approval_id=approval.id,
+        signer=name,
+        decision=decision,
+        hash=content.hash,
+        # Not masked: whoever signs can compute the hash from it.
+        content=content.as_json(),
+        message=base64.b64encode(message).decode("ascii"),
+    )
+
+
+@router.post(
+    "/{approval_id}/signatures", status_code=201, response_model=ApprovalView, responses=problems(404, 409, 412, 422)
+)
+def sign(approval_id: UUID, body: NewSignature, acting: Caller, if_match: IfMatch = None) -> Response:
+    """Put a signature on record that was made elsewhere. The last one that is needed starts a `when_approved` one.
+
+    The key says whose it is; whoever brings it is on the audit.
+    """
+    value = SignatureValue(Algorithm(body.algorithm), body.key_id, body.value)
+
+    def work(session: Session) -> ApprovalView:
+        approval = _reachable(session, acting, approval_id, Permission.DECIDE, seen=if_match)
+        if signed_content(approval).hash != body.hash:
+            raise ChangedSince(
+                f"Approval {approval_id} is not what was shown any more.", hint="look at it again before signing"
+            )
+        record_signature(
+            session,
+            acting.services,
+            approval,
+            signer=body.signer,
+            value=value,
+            decision=Decision(body.decision),
+            comment=body.comment,
+        )
+        return approval_view(session, acting.services, approval_id)
+
+    return acting.once(work, status=201)
+
+
+@router.post("/{approval_id}/cancel", response_model=ApprovalView, responses=problems(404, 412, 422, idempotent=True))
+def cancel(approval_id: UUID, body: Reason, acting: Caller, if_match: IfMatch = None) -> Response:
+    """Withdraw a request that nobody has started, as the one who made it."""
+
+    def work(session: Session) -> ApprovalView:
+        approval = _reachable(session, acting, approval_id, Permission.REQUEST, seen=if_match)
+        withdraw(session, approval, acting=acting.identity, reason=body.reason)
+        return approval_view(session, acting.services, approval_id)
+
+    return acting.once(work)
+
+
+@router.post(
+    "/{approval_id}/execute",
+    status_code=202,
+    response_model=Started,
+    responses=problems(404, 409, 422, idempotent=True),
+)
+def execute(approval_id: UUID, body: Execute, acting: Caller) -> Response:
+    """Start an approved action, or a dry run of it. What comes of it is the approval's outcome."""
+    with acting.records() as session:
+        approval = _reachable(session, acting, approval_id, Permission.EXECUTE)
+        if approval.status is ApprovalStatus.PENDING and not body.dry_run:
+            raise InvalidInput(f"approval {approval_id} is pending: it lacks signatures, nothing was started")
+    key = f"api:{acting.identity.key}:{acting.key}:{acting.asked}" if acting.key is not None else None
+    run = asyncio.run(start_by_hand(approval_id, dry_run=body.dry_run, key=key))
+    started = Started(approval_id=approval_id, flow_run_id=run, dry_run=body.dry_run)
+    return acting.once(lambda _session: started, status=202)
+
+
+@router.get("/{approval_id}/preview", responses=problems(404, 422))
+def preview(approval_id: UUID, acting: Caller) -> PreviewView:
+    """Say what would be sent to what, what speaks against it, and whether it would run now; nothing is sent.
+
+    The cluster is asked: objects are read, and the requests are tried as dry runs.
+    """
+    with acting.records() as session:
+        approval = _reachable(session, acting, approval_id, Permission.READ)
+        given = [row.signer for row in signatures_of(session, approval_id)]
+    return preview_view(acting.services, approval, explain(acting.services, approval), given)
+
+
+@router.get("/{approval_id}/timeline", responses=problems(404, 422))
+def timeline(
+    approval_id: UUID,
+    acting: Caller,
+    after: Annotated[int, Query(ge=0, description="the last `seq` that was seen")] = 0,
+    limit: Annotated[int, Query(ge=1, le=500)] = 100,
+) -> list[EventView]:
+    """Return what happened to an approval, in order."""
+    with acting.records() as session:
+        _reachable(session, acting, approval_id, Permission.READ)
+        rows = events_of(session, approval_id=approval_id, after=after, limit=limit)
+    return [_event(row) for row in rows]
+
+
+def _event(row: Any) -> EventView:
+    return EventView(
+        seq=row.seq,
+        at=row.at,
+        type=row.type,
+        status=row.status.value,
+        title=masked(row.title),
+        description=masked(row.description),
+        actor=row.actor,
+        actor_role=row.actor_role,
+    )
+
+
+def _seen(acting: Acting, approval_id: UUID) -> tuple[ApprovalView, str]:
+    with acting.records() as session:
+        approval = _reachable(session, acting, approval_id, Permission.READ)
+        return approval_view(session, acting.services, approval_id), etag_of(approval)
+
+
+def _reachable(
+    session: Session, acting: Acting, approval_id: UUID, permission: Permission, *, seen: str | None = None
+) -> Approval:
+    """Return the approval, if they may do this about it and it is what they have `seen`.
+
+    Raises NotFound, Forbidden, ChangedSince.
+    """
+    approval = get_approval(session, approval_id)
+    acting.require(permission, scope_of(approval))
+    if seen is not None and seen not in ("*", etag_of(approval)):
+        raise ChangedSince(f"Approval {approval_id} has changed since it was read.", hint="read it again")
+    return approval
+
+
+def etag_of(approval: Approval) -> str:
+    """Return the name of the approval's present state: what is signed, and when it last moved on."""
+    moved = int(approval.updated_at.timestamp() * 1_000_000)
+    return f'"{signed_content(approval).hash[:16]}-{moved}"'

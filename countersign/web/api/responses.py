@@ -1,0 +1,31 @@
+"""Which problems a route can answer with, for its OpenAPI."""
+
+from typing import Any, Final
+
+from countersign.web.problem import MEDIA_TYPE, Problem
+
+ALWAYS: Final = (401, 403, 422, 429, 503)
+"""Nobody is known, nobody may, a field is wrong, too often, something is away."""
+_SAID: Final = {
+    400: "The request cannot be read.",
+    401: "Whoever asks has not shown who they are.",
+    403: "The policy gives whoever asks no role for this.",
+    404: "There is no such record.",
+    409: "The record's state, or a request under way, speaks against it.",
+    412: "The record is not what was seen any more.",
+    413: "The body is too large or too deep.",
+    422: "A field of the request is not acceptable.",
+    429: "Too much was asked in a short time.",
+    502: "The target does not answer as it should.",
+    503: "Something that is needed cannot be reached.",
+}
+
+
+def problems(*statuses: int, idempotent: bool = False) -> dict[int | str, dict[str, Any]]:
+    """Return the documentation of these statuses and of those that every route has."""
+    given = {*ALWAYS, *statuses} | ({409} if idempotent else set())
+    schema = {"$ref": f"#/components/schemas/{Problem.__name__}"}
+    return {
+        status: {"description": _SAID[status], "content": {MEDIA_TYPE: {"schema": schema}}}
+        for status in sorted(given)
+    }

@@ -1,0 +1,67 @@
+"""The web process: the HTTP API, the pages, health. It holds no state that matters, and any number may run."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+from fastapi import FastAPI
+
+from countersign.settings import Settings
+from countersign.web import health
+from countersign.web.acting import Doors
+from countersign.web.api import router as api
+from countersign.web.changes import Changes
+from countersign.web.limits import BodyLimit, Lockout, Pace
+from countersign.web.problem import Problem, answer_errors
+from countersign.web.services import Opener, ServiceSource
+
+TITLE: Final = "Countersign"
+OPENAPI: Final = "/v1/openapi.json"
+
+
+def create_app(open_services: Opener, settings: Settings) -> FastAPI:
+    """Return the application. `open_services` connects to the records and reads Prefect's blocks."""
+    source = ServiceSource(open_services)
+    changes = Changes(lambda: source.now().engine)
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        yield
+        changes.close()
+
+    app = FastAPI(
+        title=TITLE,
+        version="1",
+        summary="Executes approved operational actions once, and proves what happened.",
+        openapi_url=OPENAPI,
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lifespan,
+    )
+    app.state.doors = Doors(source, Pace(settings.web_requests_per_minute), Lockout())
+    app.state.changes = changes
+    app.add_middleware(BodyLimit, limit=settings.web_body_limit_bytes)
+    answer_errors(app)
+    app.include_router(health.router)
+    app.include_router(api)
+    _document(app)
+    return app
+
+
+def _document(app: FastAPI) -> None:
+    """Have the OpenAPI know problem documents and how callers show who they are."""
+    made = app.openapi
+
+    def openapi() -> dict[str, object]:
+        if app.openapi_schema is None:
+            schema = made()
+            components = schema.setdefault("components", {})
+            schemas = components.setdefault("schemas", {})
+            schemas[Problem.__name__] = Problem.model_json_schema()
+            components["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
+            schema["security"] = [{"token": []}]
+            app.openapi_schema = schema
+        found: dict[str, object] = app.openapi_schema
+        return found
+
+    app.openapi = openapi  # type: ignore[method-assign]

@@ -1,0 +1,149 @@
+"""What a request may be before anything reads it: its size, its depth, and how many come from one side.
+
+Counted in this process alone: a second web process doubles the numbers, and losing them lets nobody in.
+"""
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from threading import Lock
+from typing import Final
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from countersign.errors import RequestTooLarge, TooManyRequests
+from countersign.web.problem import answer_to
+
+DEEPEST: Final = 32
+"""Lists and objects in one another."""
+MOST_KNOWN: Final = 10_000
+FREE_FAILURES: Final = 5
+LONGEST_PAUSE_SECONDS: Final = 900.0
+Clock = Callable[[], float]
+
+
+class BodyLimit:
+    """Refuses bodies that are too large, also where they do not say so, or too deep, before they are parsed."""
+
+    def __init__(self, app: ASGIApp, *, limit: int) -> None:
+        self._app, self._limit = app, limit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Read the whole body of a request, and pass it on if it may be."""
+        if scope["type"] != "http" or scope["method"] in ("GET", "HEAD", "OPTIONS"):
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        body = bytearray()
+        refused = self._refusal(int(length) if (length := headers.get("content-length", "0")).isdigit() else 0)
+        more = True
+        while more and refused is None:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                return
+            body += message.get("body", b"")
+            more = message.get("more_body", False)
+            refused = self._refusal(len(body))
+        if refused is None and "json" in headers.get("content-type", "json") and depth_of(bytes(body)) > DEEPEST:
+            refused = RequestTooLarge(f"The body has more than {DEEPEST} lists and objects in one another.")
+        if refused is not None:
+            await answer_to(refused)(scope, receive, send)
+            return
+        given = False
+
+        async def again() -> Message:
+            nonlocal given
+            if given:
+                return await receive()
+            given = True
+            return {"type": "http.request", "body": bytes(body), "more_body": False}
+
+        await self._app(scope, again, send)
+
+    def _refusal(self, size: int) -> RequestTooLarge | None:
+        if size <= self._limit:
+            return None
+        return RequestTooLarge(
+            f"The body is larger than {self._limit} bytes.", hint="COUNTERSIGN_WEB_BODY_LIMIT_BYTES raises it"
+        )
+
+
+def depth_of(body: bytes) -> int:
+    """Return how many lists and objects of a JSON text lie in one another; in time proportional to its length."""
+    deepest = depth = at = 0
+    while at < len(body):
+        char = body[at]
+        if char == 0x22:  # a string, to its end
+            at += 1
+            while at < len(body) and body[at] != 0x22:
+                at += 2 if body[at] == 0x5C else 1
+        elif char in b"[{":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif char in b"]}":
+            depth -= 1
+        at += 1
+    return deepest
+
+
+class Pace:
+    """How often somebody may ask: a bucket that fills evenly, as large as a minute's requests."""
+
+    def __init__(self, per_minute: int, *, clock: Clock = time.monotonic) -> None:
+        self._size, self._clock = float(per_minute), clock
+        self._left: OrderedDict[str, tuple[float, float]] = OrderedDict()
+        self._lock = Lock()
+
+    def take(self, who: str) -> None:
+        """Count one request of `who`. Raises TooManyRequests."""
+        with self._lock:
+            now = self._clock()
+            left, at = self._left.pop(who, (self._size, now))
+            left = min(self._size, left + (now - at) * self._size / 60)
+            allowed = left >= 1
+            self._left[who] = (left - 1 if allowed else left, now)
+            if len(self._left) > MOST_KNOWN:
+                self._left.popitem(last=False)
+        if not allowed:
+            raise TooManyRequests(
+                f"More than {self._size:.0f} requests in a minute.", retry_after=(1 - left) * 60 / self._size
+            )
+
+
+class Lockout:
+    """Whoever shows what does not count is made to wait, twice as long every time."""
+
+    def __init__(self, *, clock: Clock = time.monotonic) -> None:
+        self._clock = clock
+        self._failures: OrderedDict[str, tuple[int, float]] = OrderedDict()
+        self._lock = Lock()
+
+    def require_open(self, who: str) -> None:
+        """Raise TooManyRequests while `who` has to wait."""
+        with self._lock:
+            count, at = self._failures.get(who, (0, 0.0))
+            left = _pause(count) - (self._clock() - at)
+        if left > 0:
+            raise TooManyRequests("Too many attempts to get in failed.", retry_after=left)
+
+    def failed(self, who: str) -> None:
+        """Count a failure."""
+        with self._lock:
+            count, at = self._failures.pop(who, (0, 0.0))
+            now = self._clock()
+            # What was long ago is forgotten.
+            count = 0 if now - at > LONGEST_PAUSE_SECONDS else count
+            self._failures[who] = (count + 1, now)
+            if len(self._failures) > MOST_KNOWN:
+                self._failures.popitem(last=False)
+
+    def succeeded(self, who: str) -> None:
+        """Forget the failures."""
+        with self._lock:
+            self._failures.pop(who, None)
+
+
+def _pause(failures: int) -> float:
+    over = failures - FREE_FAILURES
+    return 0.0 if over < 0 else min(LONGEST_PAUSE_SECONDS, 2.0 ** min(over, 20))
