@@ -2,6 +2,8 @@
 
 import os
 import sys
+from importlib.metadata import version
+from typing import Annotated
 
 import typer
 
@@ -30,6 +32,8 @@ from countersign.cli.approvals import approvals
 from countersign.cli.executions import executions
 from countersign.cli.exit_codes import errors_as_sentences
 from countersign.cli.local import use_local_stack
+from countersign.cli.output import Showing
+from countersign.cli.screen import say
 
 app = typer.Typer(
     name="countersign",
@@ -40,17 +44,27 @@ app = typer.Typer(
 )
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        say(version("countersign"))
+        raise typer.Exit
+
+
 @app.callback()
-def root() -> None:
+def root(
+    _version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", is_eager=True, callback=_print_version)
+    ] = False,
+) -> None:
     """Execute approved operational actions once, and prove what happened."""
 
 
 app.command("migrate")(migrate.run)
-app.command("parse")(parse.run)
+app.command("parse", cls=Showing)(parse.run)
 app.command("up")(up.run)
-app.command("status")(status.run)
+app.command("status", cls=Showing)(status.run)
 app.command("doctor")(doctor.run)
-app.command("reconcile")(reconcile.run)
+app.command("reconcile", cls=Showing)(reconcile.run)
 app.add_typer(approvals)
 app.add_typer(executions)
 app.add_typer(clusters.commands)

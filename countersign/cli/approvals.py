@@ -1,25 +1,26 @@
 """`countersign approvals`: file, sign, reject, cancel, show, run, list."""
 
-import getpass
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from pydantic import SecretStr
 
-from countersign.cli.approval_list import approval_row, list_lines
+from countersign.cli.approval_list import list_lines, row_json
 from countersign.cli.exit_codes import FAILED, OK, REFUSED, UNKNOWN, USAGE
 from countersign.cli.filing import file
+from countersign.cli.key_file import read_signing_key
 from countersign.cli.opened import approval_named, open_for_commands, open_records
+from countersign.cli.options import By, Reason, Yes, acting, moment
+from countersign.cli.output import Format, Output, Showing, say_data
 from countersign.cli.rendering import (
     print_approval,
     print_columns,
     print_none,
     print_report,
 )
-from countersign.cli.screen import say_json, screen
+from countersign.cli.screen import screen
 from countersign.cli.signing import print_what_is_signed
 from countersign.errors import InvalidInput, NotApproved
 from countersign.execution.approval_facts import approval_facts
@@ -28,47 +29,42 @@ from countersign.execution.report import Report
 from countersign.execution.scope import policy_for
 from countersign.execution.services import Services
 from countersign.policy.approval import may_still_sign
-from countersign.policy.keys import load_private_key
 from countersign.policy.names import identity
 from countersign.policy.risk import RiskLevel
 from countersign.policy.signatures import Decision
-from countersign.records.approvals import cancel_approval, get_approval, list_approvals, signatures_of
+from countersign.records.approval_list import Only, approval_rows
+from countersign.records.approvals import cancel_approval, get_approval, signatures_of
 from countersign.records.database.engine import transaction
 from countersign.records.database.identifiers import short_id
-from countersign.records.states import ApprovalStatus, Start
+from countersign.records.outcomes import Outcome
+from countersign.records.states import ApprovalStatus, Start, Verdict
 from countersign.records.tables import Approval
 from countersign.texts import text
 
 approvals = typer.Typer(name="approvals", help="Requests to perform an action.", no_args_is_help=True)
 
 Identifier = Annotated[str, typer.Argument(help="The approval's id, or its last 8 characters.", metavar="ID")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Signer = Annotated[str, typer.Option("--as", help="Who signs: a signer's name in the policy.")]
 Key = Annotated[Path, typer.Option("--key", help="File with the signer's private Ed25519 key.")]
-Comment = Annotated[str, typer.Option(help="Why; kept with the signature.")]
-Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 
 
-approvals.command()(file)
+approvals.command(cls=Showing)(file)
 
 
 @approvals.command()
-def sign(approval_id: Identifier, signer: Signer, key: Key, comment: Comment = "", yes: Yes = False) -> None:
+def sign(approval_id: Identifier, signer: Signer, key: Key, reason: Reason = "", yes: Yes = False) -> None:
     """Approve a request: show what it will do, ask, sign, record."""
-    _decide(approval_id, signer, key, Decision.APPROVE, comment, yes=yes)
+    _decide(approval_id, signer, key, Decision.APPROVE, reason, yes=yes)
 
 
 @approvals.command()
-def reject(approval_id: Identifier, signer: Signer, key: Key, comment: Comment = "", yes: Yes = False) -> None:
+def reject(approval_id: Identifier, signer: Signer, key: Key, reason: Reason = "", yes: Yes = False) -> None:
     """Reject a request, with a signature and a reason."""
-    _decide(approval_id, signer, key, Decision.REJECT, comment, yes=yes)
+    _decide(approval_id, signer, key, Decision.REJECT, reason, yes=yes)
 
 
-def _decide(approval_id: str, signer: str, key: Path, decision: Decision, comment: str, *, yes: bool) -> None:
-    try:
-        private = load_private_key(SecretStr(key.read_text(encoding="utf-8")))
-    except (OSError, UnicodeDecodeError):
-        raise InvalidInput(f"--key: {key} cannot be read", hint="`countersign keys new NAME` makes a key") from None
+def _decide(approval_id: str, signer: str, key: Path, decision: Decision, reason: str, *, yes: bool) -> None:
+    private = read_signing_key(key)
     services = open_for_commands()
     with transaction(services.engine) as session:
         approval = get_approval(session, approval_named(session, approval_id))
@@ -78,7 +74,7 @@ def _decide(approval_id: str, signer: str, key: Path, decision: Decision, commen
             if not sys.stdin.isatty() or not typer.confirm(f"{decision.value} as {signer}?"):
                 raise InvalidInput("not confirmed, nothing was signed", hint="answer y, or pass --yes")
         approval = sign_approval(
-            session, services, approval, signer=signer, key=private, decision=decision, comment=comment
+            session, services, approval, signer=signer, key=private, decision=decision, comment=reason
         )
         given = [row.signer for row in signatures_of(session, approval.id)]
     console = screen()
@@ -105,13 +101,11 @@ def _what_comes_next(services: Services, approval: Approval, given: list[str]) -
 @approvals.command()
 def cancel(
     approval_id: Identifier,
-    reason: Annotated[str, typer.Option(help="Why it is not wanted any more.")] = "",
-    by: Annotated[
-        str | None, typer.Option(help="Who withdraws it: its requester; the login name unless said.")
-    ] = None,
+    reason: Reason = "",
+    by: By = None,
 ) -> None:
     """Withdraw a request that nobody has started. Its requester does; a signer rejects it instead."""
-    who = by or getpass.getuser()
+    who = acting(by)
     with transaction(open_records()) as session:
         approval = get_approval(session, approval_named(session, approval_id))
         if identity(approval.requested_by) != identity(who):
@@ -123,41 +117,54 @@ def cancel(
     screen().print(f"{approval.id} is {text(f'approval_status.{approval.status}')}", markup=False)
 
 
-@approvals.command()
-def show(approval_id: Identifier, as_json: AsJson = False) -> None:
+@approvals.command(cls=Showing)
+def show(approval_id: Identifier, output: Output = Format.TEXT) -> None:
     """Show a request with its signatures, its timeline and its report."""
     with transaction(open_records()) as session:
         found = approval_facts(session, approval_named(session, approval_id))
-    if as_json:
-        say_json(found, indent=2)
+    if output.is_data:
+        say_data(found, output, indent=2)
     else:
         print_approval(screen(), found)
 
 
-@approvals.command("list")
+@approvals.command("list", cls=Showing)
 def list_(
     status: Annotated[ApprovalStatus | None, typer.Option(help="Only those in this status.")] = None,
+    outcome: Annotated[Outcome | None, typer.Option(help="Only those whose execution ended so.")] = None,
+    verdict: Annotated[Verdict | None, typer.Option(help="Only those whose effect was judged so.")] = None,
+    requester: Annotated[str | None, typer.Option(help="Only what this person or program asked for.")] = None,
+    since: Annotated[
+        str | None, typer.Option(help="Only those filed since then: 30m, 12h, 7d, or a time (RFC 3339).")
+    ] = None,
     limit: Annotated[int, typer.Option(help="How many, newest first.", min=1, max=500)] = 20,
-    as_json: AsJson = False,
+    output: Output = Format.TEXT,
 ) -> None:
-    """List requests, newest first."""
+    """List requests, newest first. Filters look at the newest 10,000."""
+    now = datetime.now(UTC)
+    only = Only(
+        status=status,
+        outcome=outcome,
+        verdict=verdict,
+        requester=requester,
+        since=None if since is None else moment(since, now=now, option="--since"),
+    )
     with transaction(open_records()) as session:
-        page = list_approvals(session, status=status, limit=limit)
-        rows = [approval_row(session, approval) for approval in page.items]
-    if as_json:
-        say_json([row.as_json() for row in rows])
+        rows = approval_rows(session, only, limit=limit)
+    if output.is_data:
+        say_data([row_json(row) for row in rows], output)
     elif not rows:
         print_none("approvals")
     else:
-        print_columns(screen(), list_lines(rows, now=datetime.now(UTC)))
+        print_columns(screen(), list_lines(rows, now=now, wide=output.is_wide))
 
 
-@approvals.command()
+@approvals.command(cls=Showing)
 def run(
     approval_id: Identifier,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check and plan, send nothing.")] = False,
     wait: Annotated[bool, typer.Option(help="Wait for the outcome and print the report.")] = True,
-    as_json: AsJson = False,
+    output: Output = Format.TEXT,
 ) -> None:
     """Execute a request through the deployment; the exit code is the outcome's."""
     from countersign.cli.triggering import trigger  # noqa: PLC0415  (imports Prefect)
@@ -173,8 +180,8 @@ def run(
     report = trigger(wanted, dry_run=dry_run, wait=wait)
     if report is None:
         return
-    if as_json:
-        say_json(report.model_dump(mode="json"))
+    if output.is_data:
+        say_data(report.model_dump(mode="json"), output)
     else:
         print_report(screen(), report)
     raise typer.Exit(outcome_code(report))

@@ -1,6 +1,5 @@
 """`countersign audit`: verify the trail, seal it, show it, and prove it elsewhere."""
 
-import getpass
 import json
 import time
 from collections.abc import Sequence
@@ -18,8 +17,10 @@ from countersign.audit.verifying import tell_found
 from countersign.audit.verifying import verify as verify_all
 from countersign.cli.exit_codes import FAILED
 from countersign.cli.opened import open_records
+from countersign.cli.options import By, acting
+from countersign.cli.output import Format, Output, Showing, say_data
 from countersign.cli.rendering import print_none
-from countersign.cli.screen import say, say_json
+from countersign.cli.screen import say
 from countersign.errors import InvalidInput, NotFound
 from countersign.private_files import write_private
 from countersign.records.audit_events import Event
@@ -32,15 +33,14 @@ commands = typer.Typer(name="audit", help="The trail that shows when it was tamp
 
 SECONDS_BETWEEN_ROUNDS = 1.0
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 SinceHead = Annotated[
     Path | None, typer.Option("--since-head", help="A head that was kept elsewhere; else the saved one.")
 ]
 Key = Annotated[str | None, typer.Option("--key", help="The sealing key's public half, as `audit head` prints it.")]
 
 
-@commands.command()
-def verify(since_head: SinceHead = None, key: Key = None, as_json: AsJson = False) -> None:
+@commands.command(cls=Showing)
+def verify(since_head: SinceHead = None, key: Key = None, output: Output = Format.TEXT) -> None:
     """Check every row, the tree and its signed heads, and compare the records with them.
 
     Exit code 1 where something was changed, removed, reordered, cut off or never told.
@@ -54,12 +54,12 @@ def verify(since_head: SinceHead = None, key: Key = None, as_json: AsJson = Fals
     engine = open_records()
     found = verify_all(engine, verifier=verifier, saved=saved)
     if not found.holds:
-        tell_found(engine, found, by=getpass.getuser())
+        tell_found(engine, found, by=acting(None))
     counts: dict[str, object] = {"rows": found.rows, "chains": found.chains, "heads": found.heads}
-    if as_json:
+    if output.is_data:
         told = [{"kind": one.kind.value, "what": one.sentence} for one in found.findings]
         counts |= {"sealed": found.size, "waiting": found.waiting, "untold": found.untold}
-        say_json({**counts, "holds": found.holds, "findings": told})
+        say_data({**counts, "holds": found.holds, "findings": told}, output)
     else:
         for one in found.findings:
             say(f"{text(f'audit.{one.kind}')}: {_plain(one.sentence)}")
@@ -89,13 +89,15 @@ def seal(
 
 
 @commands.command()
-def resume(reason: Annotated[str, typer.Option(help="Which copy was restored, and why; kept on record.")]) -> None:
+def resume(
+    reason: Annotated[str, typer.Option(help="Which copy was restored, and why; kept on record.")], by: By = None
+) -> None:
     """Go on sealing after an older copy of the database was restored. The saved head is kept beside the new one."""
     settings = load_settings()
     if not reason.strip():
         raise InvalidInput("--reason: must not be empty")
     sealing = Sealing(open_records(), sealer_of(settings), head_path(settings))
-    kept = sealing.resume(by=getpass.getuser(), reason=reason)
+    kept = sealing.resume(by=acting(by), reason=reason)
     if kept is not None:
         say(text("audit.kept_head", path=kept))
     say(_done(sealing.round()))
@@ -135,29 +137,29 @@ def export(
     say(f"python3 {folder}/verify.py {folder}/proof.json --key '{verifier}'")
 
 
-@commands.command("list")
+@commands.command("list", cls=Showing)
 def list_rows(
     event: Annotated[str, typer.Option(help="Only events that begin so, e.g. tampering:")] = "",
     limit: Annotated[int, typer.Option(min=1, max=1000)] = 30,
-    as_json: AsJson = False,
+    output: Output = Format.TEXT,
 ) -> None:
     """List the newest rows, the newest first."""
     with transaction(open_records()) as session:
         found = newest_rows(session, like=event.replace("_", r"\_") + "%", limit=limit)
-    _print(found, as_json)
+    _print(found, output)
 
 
-@commands.command()
+@commands.command(cls=Showing)
 def show(
     chain: Annotated[str, typer.Argument(help="An approval's id, or a subject such as control.", metavar="ID")],
-    as_json: AsJson = False,
+    output: Output = Format.TEXT,
 ) -> None:
     """Show every row of an approval, in order."""
     with transaction(open_records()) as session:
         found = chain_rows(session, chain)
     if not found:
         raise NotFound(f"the audit has no rows of {chain}", hint="`countersign audit list` shows the newest")
-    _print(found, as_json)
+    _print(found, output)
 
 
 def _verifier(key: str | None) -> Verifier:
@@ -169,8 +171,8 @@ def _verifier(key: str | None) -> Verifier:
         raise InvalidInput("--key: not a verifier key", hint="`countersign audit head` prints it") from None
 
 
-def _print(found: Sequence[Record[Any]], as_json: bool) -> None:
-    if as_json:
+def _print(found: Sequence[Record[Any]], output: Format) -> None:
+    if output.is_data:
         rows = [
             {
                 "id": one.id,
@@ -186,7 +188,7 @@ def _print(found: Sequence[Record[Any]], as_json: bool) -> None:
             }
             for one in found
         ]
-        say_json(rows)
+        say_data(rows, output)
         return
     if not found:
         print_none("audit")

@@ -1,11 +1,12 @@
 """`countersign channels`: who is told how executions ended, and whether they can be told."""
 
 import asyncio
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.table import Table
 
+from countersign.cli.output import Format, Output, Showing, say_data
 from countersign.cli.rendering import print_none
 from countersign.cli.screen import say, screen
 from countersign.errors import ConfigurationError, CountersignError, DeliveryFailed, NotFound
@@ -20,10 +21,13 @@ Block = Annotated[
 ]
 
 
-@commands.command("list")
-def list_channels(block: Block = None) -> None:
+@commands.command("list", cls=Showing)
+def list_channels(block: Block = None, output: Output = Format.TEXT) -> None:
     """Print the channels and what each is told of. Addresses are not shown."""
     channels = load_channels(block)
+    if output.is_data:
+        say_data([_json(one) for one in channels.channels], output)
+        return
     if not channels.channels:
         print_none("channels", block=block or settings().channels_block)
     table = Table("channel", "service", "risks", "outcomes", "language", "format", box=None)
@@ -84,6 +88,17 @@ def load_channels(block: str | None) -> Channels:
         return found.settings(await addresses_of(found.prefect_blocks()))
 
     return asyncio.run(load())
+
+
+def _json(channel: Channel) -> dict[str, Any]:
+    return {
+        "name": channel.name,
+        "service": _service(channel),
+        "risks": sorted(channel.risks),
+        "outcomes": sorted(channel.outcomes),
+        "language": channel.language,
+        "format": channel.format.value,
+    }
 
 
 def _service(channel: Channel) -> str:

@@ -10,8 +10,10 @@ from countersign.cli.cluster_role import rbac
 from countersign.cli.clusters_saved import SavedCluster, named, saved_clusters
 from countersign.cli.exit_codes import CONFIGURATION
 from countersign.cli.opened import open_records
+from countersign.cli.options import Yes
+from countersign.cli.output import Format, Output, Showing, say_data
 from countersign.cli.rendering import print_columns, print_none
-from countersign.cli.screen import say, say_json, screen
+from countersign.cli.screen import say, screen
 from countersign.errors import ConfigurationError, InvalidInput, Refused
 from countersign.records.database.engine import transaction
 from countersign.records.on_cluster import requests_on
@@ -88,12 +90,12 @@ def check(
         raise typer.Exit(CONFIGURATION)
 
 
-@commands.command("list")
-def list_(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+@commands.command("list", cls=Showing)
+def list_(output: Output = Format.TEXT) -> None:
     """List the clusters that are connected; connects to none."""
     clusters = saved_clusters(load_settings())
-    if as_json:
-        say_json([cluster.to_json() for cluster in clusters])
+    if output.is_data:
+        say_data([cluster.to_json() for cluster in clusters], output)
         return
     if not clusters:
         print_none("clusters")
@@ -118,7 +120,7 @@ def default_(name: Name) -> None:
 
 
 @commands.command()
-def remove(name: Name, yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False) -> None:
+def remove(name: Name, yes: Yes = False) -> None:
     """Forget a cluster and its credentials. Refused while an execution on it is under way."""
     from blocks.clusters import choose_default, chosen_default  # noqa: PLC0415 - Prefect takes two seconds to import
     from blocks.kubernetes_cluster import KubernetesCluster  # noqa: PLC0415

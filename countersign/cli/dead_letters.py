@@ -1,13 +1,16 @@
 """`countersign dead-letters`: the steps that have used up their attempts; look at them and have them tried again."""
 
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
 
 from countersign.cli.opened import open_records
-from countersign.cli.rendering import print_none
-from countersign.cli.screen import say, say_json, screen
+from countersign.cli.output import Format, Output, Showing, say_data
+from countersign.cli.rendering import print_columns, print_facts, print_none
+from countersign.cli.screen import say, screen
 from countersign.errors import InvalidInput, NotFound
+from countersign.execution.wording import age
 from countersign.records.database.engine import transaction
 from countersign.records.database.identifiers import id_from_text
 from countersign.records.dead_letters import open_letters, replay_letters
@@ -25,34 +28,35 @@ def group() -> None:
     """Steps that have used up their attempts."""
 
 
-@commands.command("list")
+@commands.command("list", cls=Showing)
 def list_(
     kind: Annotated[StepName | None, KIND] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    output: Output = Format.TEXT,
 ) -> None:
     """List the letters that are not resolved, oldest first."""
     with transaction(open_records()) as session:
         letters = open_letters(session, name=kind, limit=AT_A_TIME)
-    if as_json:
-        say_json([_json(letter) for letter in letters])
-        return
-    if not letters:
+    if output.is_data:
+        say_data([_json(letter) for letter in letters], output)
+    elif not letters:
         print_none("letters")
-    console = screen()
-    for letter in letters:
-        console.print(
-            f"{letter.id}  {text(f'step_name.{letter.name}')}  {letter.error}", markup=False, soft_wrap=True
-        )
+    else:
+        print_columns(screen(), [_line(letter, output) for letter in letters])
 
 
-@commands.command()
-def show(letter: Annotated[str, typer.Argument(help="The letter's id.", metavar="LETTER")]) -> None:
-    """Show a letter with all that is known of it, as JSON."""
+@commands.command(cls=Showing)
+def show(
+    letter: Annotated[str, typer.Argument(help="The letter's id.", metavar="LETTER")], output: Output = Format.TEXT
+) -> None:
+    """Show a letter with all that is known of it."""
     with transaction(open_records()) as session:
         found = session.get(DeadLetter, id_from_text(letter, field="LETTER"))
     if found is None:
         raise NotFound(f"dead letter {letter} does not exist", hint="`countersign dead-letters list` shows them")
-    say_json(_json(found), indent=2)
+    if output.is_data:
+        say_data(_json(found), output, indent=2)
+    else:
+        print_facts(screen(), {**_json(found), "name": text(f"step_name.{found.name}")})
 
 
 @commands.command()
@@ -74,6 +78,16 @@ def replay(
         print_none("letters")
     for execution_id, name in replayed:
         say(f"{execution_id}  {text(f'step_name.{name}')}")
+
+
+def _line(letter: DeadLetter, output: Format) -> tuple[str, ...]:
+    more = (str(letter.execution_id), str(letter.replays), _time(letter.next_replay_at)) if output.is_wide else ()
+    old = age((datetime.now(UTC) - letter.created_at).total_seconds())
+    return (str(letter.id), text(f"step_name.{letter.name}"), old, *more, " ".join(letter.error.split()))
+
+
+def _time(at: datetime | None) -> str:
+    return at.astimezone(UTC).isoformat(timespec="seconds") if at is not None else ""
 
 
 def _json(letter: DeadLetter) -> dict[str, Any]:

@@ -1,12 +1,12 @@
 """`countersign executions`: settle by hand what nobody could tell."""
 
-import getpass
 from enum import StrEnum
 from typing import Annotated
 
 import typer
 
 from countersign.cli.opened import execution_named, open_records
+from countersign.cli.options import By, acting
 from countersign.cli.rendering import print_report
 from countersign.cli.screen import screen
 from countersign.execution.manual_settlement import settle_by_hand
@@ -33,7 +33,7 @@ def settle(
     execution_id: Annotated[str, typer.Argument(help="The execution's id, or its approval's.", metavar="ID")],
     outcome: Annotated[Found, typer.Option(help="What the target shows: the effect happened, or it did not.")],
     reason: Annotated[str, typer.Option(help="What was seen on the target; kept on record.")],
-    by: Annotated[str | None, typer.Option(help="Who found out; the login name unless said.")] = None,
+    by: By = None,
 ) -> None:
     """Settle an execution whose outcome is unknown, after looking at the target."""
     with transaction(open_records()) as session:
@@ -42,6 +42,6 @@ def settle(
             execution_named(session, execution_id),
             outcome=Outcome(outcome.value),
             reason=reason,
-            by=by or getpass.getuser(),
+            by=acting(by),
         )
     print_report(screen(), report)

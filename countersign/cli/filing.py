@@ -1,6 +1,5 @@
 """`countersign approvals file`: what is asked for, and what it means."""
 
-import getpass
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
@@ -8,8 +7,10 @@ import typer
 
 from countersign.actions import read_action
 from countersign.cli.opened import open_for_commands
+from countersign.cli.options import By, acting
+from countersign.cli.output import Format, Output, say_data
 from countersign.cli.rendering import print_reading
-from countersign.cli.screen import say, say_json, screen
+from countersign.cli.screen import say, screen
 from countersign.execution.filing import Request, file_request
 from countersign.records.database.engine import transaction
 from countersign.records.states import RiskLevel, Start, WhenBlocked
@@ -18,7 +19,7 @@ from countersign.texts import text
 
 def file(
     action: Annotated[str, typer.Argument(help="The action, one line, e.g. 'kubectl rollout restart deploy/api'.")],
-    by: Annotated[str | None, typer.Option(help="Who asks; the login name unless said.")] = None,
+    by: By = None,
     description: Annotated[str, typer.Option(help="Why it should be done.")] = "",
     risk: Annotated[RiskLevel, typer.Option(help="How much harm it could do.")] = RiskLevel.MEDIUM,
     signatures: Annotated[int, typer.Option(help="Signatures needed; the policy may ask for more.")] = 1,
@@ -42,7 +43,7 @@ def file(
         str | None, typer.Option(help="The same key files one request, however often it is sent.")
     ] = None,
     as_is: Annotated[bool, typer.Option("--as-is", help="File it although it cannot be read.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    output: Output = Format.TEXT,
 ) -> None:
     """File a request to perform ACTION and print its id; say what the action means.
 
@@ -54,7 +55,7 @@ def file(
     services, now = open_for_commands(), datetime.now(UTC)
     request = Request(
         action=action,
-        requested_by=by or getpass.getuser(),
+        requested_by=acting(by),
         description=description,
         risk_level=risk.value,
         required_signatures=signatures,
@@ -69,8 +70,8 @@ def file(
     )
     with transaction(services.engine) as session:
         filed = file_request(session, request, policy=services.policy, now=now, clusters=services.clusters)
-    if as_json:
-        say_json({"id": str(filed.approval.id), **filed.reading})
+    if output.is_data:
+        say_data({"id": str(filed.approval.id), **filed.reading}, output)
         return
     say(filed.approval.id)
     errors = screen(stderr=True)

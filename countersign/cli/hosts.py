@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from countersign.cli.options import Yes
+from countersign.cli.output import Format, Output, Showing, say_data
 from countersign.cli.rendering import print_columns
-from countersign.cli.screen import say, say_json, screen
+from countersign.cli.screen import say, screen
 from countersign.errors import InvalidInput, NotFound, Refused, TargetNotFound
 from countersign.settings import settings
 from countersign.targets.hosts.fleet import FleetSettings, HostSettings
@@ -119,7 +121,7 @@ def add(
 @commands.command()
 def remove(
     name: Annotated[str, typer.Argument(help="The host's name in the block.", metavar="NAME")],
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Yes = False,
     block: Block = None,
 ) -> None:
     """Forget a host."""
@@ -130,14 +132,14 @@ def remove(
     say(remove_host(name, block or settings().hosts_block))
 
 
-@commands.command("list")
-def list_(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False, block: Block = None) -> None:
+@commands.command("list", cls=Showing)
+def list_(output: Output = Format.TEXT, block: Block = None) -> None:
     """List the hosts of the block; logs in to none."""
     _, fleet = _load(block)
     hosts = fleet.settings().hosts
-    if as_json:
+    if output.is_data:
         shown = ("name", "address", "port", "user", "environment", "groups", "jump", "sudo", "host_keys")
-        say_json([{each: getattr(host, each) for each in shown} for host in hosts])
+        say_data([{each: getattr(host, each) for each in shown} for host in hosts], output)
         return
     rows = (
         (one.name, f"{one.address}:{one.port}", one.user, one.environment, " ".join(one.groups), one.jump or "")

@@ -4,11 +4,12 @@ import asyncio
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import SecretStr, ValidationError
+from pydantic import ValidationError
 
 from blocks.loading import BlockMissing, delete_block, load_block, save_block
 from blocks.ssh_hosts import SSHHost, SSHHosts
 from countersign.cli.hosts import confirm
+from countersign.cli.key_file import read_key_file
 from countersign.errors import InvalidInput, NotFound
 from countersign.targets.hosts.fleet import HostSettings
 from countersign.targets.hosts.host_keys import fingerprint
@@ -92,7 +93,7 @@ def _with(fleet: SSHHosts | None, wanted: WantedHost, host_key: str) -> SSHHosts
         jump=wanted.jump,
         sudo=wanted.sudo,
     )
-    key = None if wanted.key is None else _read(wanted.key)
+    key = None if wanted.key is None else read_key_file(wanted.key)
     if fleet is None:
         if key is None:
             raise InvalidInput(
@@ -107,15 +108,6 @@ def _with(fleet: SSHHosts | None, wanted: WantedHost, host_key: str) -> SSHHosts
         own = {} if fleet.private_keys is None else fleet.private_keys.get_secret_value()
         fields["private_keys"] = {**own, wanted.name: key.get_secret_value()}
     return _made(fields)
-
-
-def _read(file: Path) -> SecretStr:
-    try:
-        return SecretStr(file.expanduser().read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise InvalidInput(
-            f"--key: {file} cannot be read ({type(error).__name__})", hint="name the private key's file"
-        ) from None
 
 
 def _made(fields: dict[str, object]) -> SSHHosts:

@@ -17,11 +17,14 @@ from countersign.aftermath.incidents.disposition import counts_of, rebuild_count
 from countersign.aftermath.incidents.working_memory import change as change_incident
 from countersign.aftermath.incidents.working_memory import recall, remember, working_memory
 from countersign.cli.opened import approval_named, open_for_commands, open_records
+from countersign.cli.options import By, Reason, acting
+from countersign.cli.output import Format, Output, Showing, say_data
 from countersign.cli.rendering import print_columns, print_none
-from countersign.cli.screen import say, say_json, screen
+from countersign.cli.screen import say, screen
 from countersign.errors import InvalidInput
 from countersign.escaping import visible
 from countersign.execution.services import Services
+from countersign.execution.wording import age
 from countersign.memory.connection import open_memory
 from countersign.memory.counters import Counters
 from countersign.records.auto_repairs import repairs_of
@@ -30,6 +33,7 @@ from countersign.records.dispositions import anomalies
 from countersign.records.incidents import get_incident, list_incidents, move_incident, resolve_incident
 from countersign.records.knowledge import related
 from countersign.records.states import IncidentStatus
+from countersign.records.tables import Incident
 from countersign.records.timeline import events_of
 from countersign.settings import load_settings
 from countersign.texts import text
@@ -48,11 +52,13 @@ def group() -> None:
     """What actions are meant to fix."""
 
 
-@commands.command("open")
+@commands.command("open", cls=Showing)
 def open_(
     source: Annotated[str, typer.Option("--from", help="File with the alerts (JSON), or - for standard input.")],
-    incident: Annotated[str | None, typer.Option("--id", help="The incident's id; made where there is none.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    incident: Annotated[
+        str | None, typer.Option("--incident", help="The incident's id; made where there is none.")
+    ] = None,
+    output: Output = Format.TEXT,
 ) -> None:
     """Open, refresh or resolve the incident of alerts, in any form that Alertmanager gives them."""
     notification = read_alerts(_read(source))
@@ -62,42 +68,37 @@ def open_(
     if received.incident is not None:
         remember(working_memory(load_settings()), received.incident)
     name = received.incident.id if received.incident is not None else None
-    if as_json:
-        say_json({"incident": name, "became": received.became.value})
+    if output.is_data:
+        say_data({"incident": name, "became": received.became.value}, output)
     else:
         said = text(f"incident.{received.became}")
         say(said if received.became is Became.IGNORED else f"{name}  {said}")
 
 
-@commands.command("list")
+@commands.command("list", cls=Showing)
 def list_(
     status: Annotated[IncidentStatus | None, typer.Option(help="Only those with this status.")] = None,
     unresolved: Annotated[bool, typer.Option("--open", help="Only those that are not resolved.")] = False,
     limit: Annotated[int, typer.Option(min=1, max=1000)] = 50,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    output: Output = Format.TEXT,
 ) -> None:
     """List incidents, newest first."""
     with transaction(open_records()) as session:
         rows = list_incidents(session, status=status, unresolved=unresolved, limit=limit)
-    if as_json:
-        say_json([row.model_dump(mode="json") for row in rows])
+    if output.is_data:
+        say_data([row.model_dump(mode="json") for row in rows], output)
         return
     if not rows:
         print_none("incidents")
         return
     print_columns(
         screen(),
-        [
-            (row.id, text(f"incident_status.{row.status}"), ", ".join(row.affected_services), row.title)
-            for row in rows
-        ],
+        [_line(row, output) for row in rows],
     )
 
 
-@commands.command()
-def show(
-    incident: Annotated[str, INCIDENT], as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False
-) -> None:
+@commands.command(cls=Showing)
+def show(incident: Annotated[str, INCIDENT], output: Output = Format.TEXT) -> None:
     """Show an incident with its timeline, repairs and related cases."""
     engine = open_records()
     found = recall(engine, working_memory(load_settings()), incident)
@@ -112,8 +113,8 @@ def show(
         document["related"] = [
             {"id": str(one.id), "title": one.title} for one in related(session, words, incident_id=incident)
         ]
-    if as_json:
-        say_json({**document, "source": found.source.value})
+    if output.is_data:
+        say_data({**document, "source": found.source.value}, output)
         return
     _print(screen(), document)
 
@@ -121,16 +122,17 @@ def show(
 @commands.command()
 def resolve(
     incident: Annotated[str, INCIDENT],
-    note: Annotated[str, typer.Option(help="Why it counts as resolved; kept on record.")] = "",
-    by: Annotated[str, typer.Option(help="Who resolves it.")] = "operator",
+    reason: Reason = "",
+    by: By = None,
 ) -> None:
     """Resolve an incident by hand. A resolved one stays as it is."""
-    said = note.strip() or text("resolve.by_hand")
+    who = acting(by)
+    said = reason.strip() or text("resolve.by_hand")
     first = change_incident(
         open_records(),
         working_memory(load_settings()),
         incident,
-        lambda session: resolve_incident(session, incident, note=said, actor=by),
+        lambda session: resolve_incident(session, incident, note=said, actor=who),
     )
     say(text("resolve.resolved" if first else "resolve.already", incident=incident))
 
@@ -139,14 +141,15 @@ def resolve(
 def move(
     incident: Annotated[str, INCIDENT],
     status: Annotated[IncidentStatus, typer.Argument(help="open, investigating or mitigating.")],
-    by: Annotated[str, typer.Option(help="Who says so.")] = "operator",
+    by: By = None,
 ) -> None:
     """Say where an unresolved incident stands."""
+    who = acting(by)
     change_incident(
         open_records(),
         working_memory(load_settings()),
         incident,
-        lambda session: move_incident(session, incident, status, actor=by),
+        lambda session: move_incident(session, incident, status, actor=who),
     )
     say(f"{incident} {text(f'incident.{status}')}")
 
@@ -171,11 +174,11 @@ def finalize(
     _finalise(open_for_commands(), approval, None)
 
 
-@commands.command()
+@commands.command(cls=Showing)
 def dispositions(
     anomaly: Annotated[str | None, typer.Argument(help="One anomaly's key; all of them unless given.")] = None,
     rebuild: Annotated[bool, typer.Option("--rebuild", help="Make the counters in Redis again first.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    output: Output = Format.TEXT,
 ) -> None:
     """Show how anomalies were disposed of: approved by people or by themselves, and what came of it."""
     engine, url = open_records(), load_settings().redis_url
@@ -185,8 +188,8 @@ def dispositions(
     with transaction(engine) as session:
         keys = [anomaly] if anomaly is not None else list(anomalies(session))
     found = {key: dict(counts_of(engine, counters, key)) for key in keys}
-    if as_json:
-        say_json(found)
+    if output.is_data:
+        say_data(found, output)
         return
     if not any(found.values()):
         print_none("dispositions")
@@ -195,6 +198,13 @@ def dispositions(
     for key, counts in found.items():
         told = ", ".join(f"{_counted(name)} {count}" for name, count in sorted(counts.items()))
         console.print(f"{key}  {told}", markup=False, soft_wrap=True)
+
+
+def _line(row: Incident, output: Format) -> tuple[str, ...]:
+    more: tuple[str, ...] = ()
+    if output.is_wide:
+        more = (row.alert_category or "", age((datetime.now(UTC) - row.created_at).total_seconds()))
+    return (row.id, text(f"incident_status.{row.status}"), *more, ", ".join(row.affected_services), row.title)
 
 
 def _read(source: str) -> Any:

@@ -24,9 +24,9 @@ MaySign = Annotated[RiskLevel, typer.Option("--may-sign", help="The highest risk
 @commands.command()
 def new(
     name: Name,
-    file: Annotated[
+    to: Annotated[
         Path | None,
-        typer.Option("--file", "-f", help="Where the private key goes; NAME.key in this folder unless said."),
+        typer.Option("--to", help="Where the private key goes; NAME.key in this folder unless said."),
     ] = None,
     enter: Annotated[bool, typer.Option("--enter", help="Also enter the public key in the policy.")] = False,
     may_sign: MaySign = RiskLevel.CRITICAL,
@@ -37,7 +37,7 @@ def new(
     policy = read_policy_text(load_settings()) if enter else None
     # What is wrong with the policy is said before there is a key.
     entered = with_signer(policy.text, signer, source=policy.source) if policy is not None else ""
-    path = file or Path(f"{name.replace('/', '_')}.key")
+    path = to or Path(f"{name.replace('/', '_')}.key")
     _write_private(path, private.get_secret_value())
     say(f"The private key is in {path}. Keep it; whoever has it can sign as {signer.name}.", err=True)
     if policy is not None:
@@ -91,9 +91,9 @@ def _write_private(path: Path, text: str) -> None:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
         raise InvalidInput(
-            f"{path} exists already", hint="choose another with --file; a key is never overwritten"
+            f"{path} exists already", hint="choose another with --to; a key is never overwritten"
         ) from None
     except OSError as error:
-        raise InvalidInput(f"{path} cannot be written: {error.strerror}", hint="choose another with --file") from None
+        raise InvalidInput(f"{path} cannot be written: {error.strerror}", hint="choose another with --to") from None
     with os.fdopen(descriptor, "w", encoding="ascii") as stream:
         stream.write(text)

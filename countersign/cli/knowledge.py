@@ -1,6 +1,5 @@
 """`countersign knowledge`: search the cases that executions made, read one, write one."""
 
-import getpass
 import sys
 from typing import Annotated
 
@@ -8,8 +7,10 @@ import typer
 from rich.markdown import Markdown
 
 from countersign.cli.opened import open_records
+from countersign.cli.options import By, acting
+from countersign.cli.output import Format, Output, Showing, say_data
 from countersign.cli.rendering import print_none
-from countersign.cli.screen import say, say_json, screen
+from countersign.cli.screen import say, screen
 from countersign.escaping import visible
 from countersign.records.database.engine import transaction
 from countersign.records.database.identifiers import id_from_text
@@ -25,7 +26,7 @@ def group() -> None:
     """Cases that can be searched for."""
 
 
-@commands.command()
+@commands.command(cls=Showing)
 def search(
     query: Annotated[str, typer.Argument(help='Words, "a phrase", OR, -without; parts of words; Chinese.')] = "",
     tag: Annotated[list[str] | None, typer.Option(help="Only entries with this tag; may be repeated.")] = None,
@@ -34,13 +35,13 @@ def search(
     source: Annotated[str | None, typer.Option(help="Only what comes from there: execution or person.")] = None,
     author: Annotated[str | None, typer.Option(help="Only what this person or program asked for or wrote.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=200)] = 10,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    output: Output = Format.TEXT,
 ) -> None:
     """Find cases, the best first; the newest where nothing is asked for."""
     with transaction(open_records()) as session:
         only = Only(tags=tag or (), entry_type=entry_type, category=category, source=source, author=author)
         found = search_knowledge(session, query, only=only, limit=limit)
-    if as_json:
+    if output.is_data:
         rows = [
             {
                 "id": str(one.id),
@@ -57,26 +58,29 @@ def search(
             }
             for one in found
         ]
-        say_json(rows)
+        say_data(rows, output)
         return
     if not found:
         print_none("knowledge")
     console = screen()
     for one in found:
         console.print(f"{one.id}  {one.title}", markup=False, soft_wrap=True)
+        if output.is_wide:
+            facts = (one.entry_type, one.category, one.author, f"{one.created_at:%Y-%m-%d %H:%M} UTC")
+            console.print(f"    {', '.join(filter(None, facts))}", markup=False, soft_wrap=True)
         console.print(f"    {' '.join(one.excerpt.split())}", markup=False, soft_wrap=True)
 
 
-@commands.command()
+@commands.command(cls=Showing)
 def show(
     entry: Annotated[str, typer.Argument(help="The entry's id.", metavar="ENTRY")],
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    output: Output = Format.TEXT,
 ) -> None:
     """Show a case."""
     with transaction(open_records()) as session:
         found = get_entry(session, id_from_text(entry, field="ENTRY"))
-    if as_json:
-        say_json(found.model_dump(mode="json", exclude={"search"}))
+    if output.is_data:
+        say_data(found.model_dump(mode="json", exclude={"search"}), output)
         return
     console = screen()
     console.print(found.title, markup=False, soft_wrap=True)
@@ -95,7 +99,7 @@ def add(
     tag: Annotated[list[str] | None, typer.Option(help="May be repeated.")] = None,
     incident: Annotated[str | None, typer.Option(help="The incident that it is about.")] = None,
     category: Annotated[str, typer.Option(help="The category of alerts that it is about.")] = "",
-    by: Annotated[str | None, typer.Option(help="Who writes it; the login name unless said.")] = None,
+    by: By = None,
 ) -> None:
     """Write a case."""
     written = sys.stdin.read() if body == "-" else body
@@ -106,7 +110,7 @@ def add(
         tags=tag or (),
         incident_id=incident,
         category=category,
-        author=by or getpass.getuser(),
+        author=acting(by),
     )
     with transaction(open_records()) as session:
         say(deposit(session, case))

@@ -11,11 +11,11 @@ import typer
 from countersign.actions import canonical, describe, describe_refusal, describe_text, explain, read_action
 from countersign.actions.operation import KubernetesOperation, Reading
 from countersign.cli.exit_codes import USAGE
-from countersign.cli.screen import say, say_json
+from countersign.cli.output import Format, Output, say_data
+from countersign.cli.screen import say
 from countersign.errors import InvalidInput, ParseFailure
 
 Text = Annotated[str | None, typer.Argument(help="The action's text, in quotes; - reads it from standard input.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Answer with one JSON object.")]
 Lines = Annotated[
     str | None,
     typer.Option(
@@ -26,7 +26,7 @@ Lines = Annotated[
 ]
 
 
-def run(text: Text = None, as_json: AsJson = False, jsonl: Lines = None) -> None:
+def run(text: Text = None, output: Output = Format.TEXT, jsonl: Lines = None) -> None:
     """Show what a text would do. Nothing is executed and no connection is made; exit code 2 if it is refused."""
     if (text is None) == (jsonl is None):
         raise InvalidInput("parse needs either a text or --jsonl", hint="countersign parse 'kubectl cordon node-1'")
@@ -37,12 +37,12 @@ def run(text: Text = None, as_json: AsJson = False, jsonl: Lines = None) -> None
     try:
         reading = read_action(given)
     except ParseFailure as failure:
-        if not as_json:
+        if not output.is_data:
             raise
-        say_json(describe_refusal(failure))
+        say_data(describe_refusal(failure), output)
         raise typer.Exit(USAGE) from None
-    if as_json:
-        say_json(describe(reading))
+    if output.is_data:
+        say_data(describe(reading), output)
     else:
         say("\n".join(_table(reading)))
 

@@ -69,10 +69,12 @@ def whole(
     }
 
 
-def print_list(console: Console, rows: Sequence[dict[str, Any]]) -> None:
+def print_list(console: Console, rows: Sequence[dict[str, Any]], *, wide: bool = False) -> None:
     """Print one line per playbook. Lines are never shortened, so that names can be copied."""
     head = ("name", "status", "version", "bound", "mean", "runs", "runs without a person")
-    print_columns(console, [head, *map(_columns, rows)])
+    more = ("symptom", "steps", "id") if wide else ()
+    lines = (_columns(row) + (_more_columns(row) if wide else ()) for row in rows)
+    print_columns(console, [(*head, *more), *lines])
 
 
 def _columns(row: Mapping[str, Any]) -> tuple[str, ...]:
@@ -81,6 +83,10 @@ def _columns(row: Mapping[str, Any]) -> tuple[str, ...]:
         alone = f"no: {row['people_only']}"
     numbers = (str(row["version"]), f"{row['bound']:.2f}", f"{row['mean']:.2f}", str(row["runs"]))
     return (row["name"], text(f"playbook_status.{row['status']}"), *numbers, alone)
+
+
+def _more_columns(row: Mapping[str, Any]) -> tuple[str, ...]:
+    return (", ".join(row["symptom"]), "; ".join(row["steps"]), row["id"])
 
 
 def print_playbook(

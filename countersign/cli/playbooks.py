@@ -1,6 +1,5 @@
 """`countersign playbooks`: look at them, review them as files, approve, deprecate, restore, render."""
 
-import getpass
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -17,9 +16,11 @@ from countersign.aftermath.learning.playbook_import import import_playbooks
 from countersign.aftermath.learning.subjects import playbook_subject, steps_subject
 from countersign.aftermath.learning.trust import Trust, kept_since, read_trust
 from countersign.cli.opened import open_records
+from countersign.cli.options import By, Reason, acting
+from countersign.cli.output import Format, Output, Showing, say_data
 from countersign.cli.playbook_showing import print_list, print_playbook, summary, trust_facts, trust_words, whole
 from countersign.cli.rendering import print_none
-from countersign.cli.screen import say, say_json, screen
+from countersign.cli.screen import say, screen
 from countersign.errors import InvalidInput
 from countersign.private_files import write_private
 from countersign.records.database.engine import transaction
@@ -46,41 +47,38 @@ commands = typer.Typer(
 console = screen()
 
 Name = Annotated[str, typer.Argument(help="The playbook's name or id.", metavar="NAME")]
-By = Annotated[str | None, typer.Option(help="Who decides; the login name unless said.")]
-Reason = Annotated[str, typer.Option(help="Why; kept on record.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
-@commands.command("list")
+@commands.command("list", cls=Showing)
 def list_(
     status: Annotated[PlaybookStatus | None, typer.Option(help="Only those in this status.")] = None,
     alert: Annotated[str | None, typer.Option(help="Only those for this alertname.")] = None,
-    as_json: AsJson = False,
+    output: Output = Format.TEXT,
 ) -> None:
     """List playbooks with the trust in the steps that they have in use."""
     with transaction(open_records()) as session:
         found = list_playbooks(session, status=status, alert=alert)
         trust = _trust(session, [steps_subject(one.id, one.steps_hash) for one in found])
     rows = [summary(one, trust[steps_subject(one.id, one.steps_hash)]) for one in found]
-    if as_json:
-        say_json(rows)
+    if output.is_data:
+        say_data(rows, output)
         return
     if not rows:
         print_none("playbooks")
         return
-    print_list(console, rows)
+    print_list(console, rows, wide=output.is_wide)
 
 
-@commands.command()
-def show(name: Name, as_json: AsJson = False) -> None:
+@commands.command(cls=Showing)
+def show(name: Name, output: Output = Format.TEXT) -> None:
     """Show a playbook: what it says, the trust in it, its versions and who changed what."""
     with transaction(open_records()) as session:
         playbook = get_playbook(session, name)
         in_use = steps_subject(playbook.id, playbook.steps_hash)
         trust = _trust(session, [in_use])[in_use]
         versions, changes = versions_of(session, playbook.id), changes_of(session, playbook.id)
-    if as_json:
-        say_json(whole(playbook, trust, versions, changes), indent=2)
+    if output.is_data:
+        say_data(whole(playbook, trust, versions, changes), output, indent=2)
     else:
         print_playbook(console, playbook, trust, versions, changes)
 
@@ -119,7 +117,7 @@ def import_(
     if twice:
         raise InvalidInput(f"name: {twice[0]!r} is in several files", hint="give each playbook its own name")
     with transaction(open_records()) as session:
-        done = import_playbooks(session, written, by=by or getpass.getuser())
+        done = import_playbooks(session, written, by=acting(by))
     for one in done:
         still = f"; left to people: {one.people_only}" if one.people_only else ""
         _line(f"{one.came.value:9}  {one.name} (version {one.version}){still}")
@@ -135,7 +133,7 @@ def approve(
     """Approve a playbook, or another version of it."""
     with transaction(open_records()) as session:
         playbook = lock_playbook(session, get_playbook(session, name).id)
-        what, who = PlaybookChangeKind.APPROVED, by or getpass.getuser()
+        what, who = PlaybookChangeKind.APPROVED, acting(by)
         if version is not None and version != playbook.version:
             use_version(session, playbook.id, version)
             why = f"version {version}" + (f": {reason}" if reason else "")
@@ -152,9 +150,7 @@ def deprecate(name: Name, reason: Reason, by: By = None) -> None:
     with transaction(open_records()) as session:
         playbook = lock_playbook(session, get_playbook(session, name).id)
         what = PlaybookChangeKind.DEPRECATED
-        set_status(
-            session, playbook.id, PlaybookStatus.DEPRECATED, what=what, by=by or getpass.getuser(), reason=reason
-        )
+        set_status(session, playbook.id, PlaybookStatus.DEPRECATED, what=what, by=acting(by), reason=reason)
     _line(f"{playbook.name} is deprecated")
 
 
@@ -165,7 +161,7 @@ def restore(name: Name, reason: Reason, by: By = None) -> None:
         raise InvalidInput("--reason: must not be empty", hint="say what is different now")
     with transaction(open_records()) as session:
         playbook = lock_playbook(session, get_playbook(session, name).id)
-        changed = give_back(session, playbook.id, by=by or getpass.getuser(), reason=reason)
+        changed = give_back(session, playbook.id, by=acting(by), reason=reason)
     _line(f"{playbook.name} " + ("is given back" if changed else "was not left to people; nothing is changed"))
 
 
@@ -187,15 +183,15 @@ def render(
         say(action)
 
 
-@commands.command()
-def trust(as_json: AsJson = False) -> None:
+@commands.command(cls=Showing)
+def trust(output: Output = Format.TEXT) -> None:
     """Show the trust in every playbook and every kind of repair that was observed."""
     half_life, now = load_settings().trust_half_life_seconds, datetime.now(UTC)
     with transaction(open_records()) as session:
         found = _trust(session, observed_subjects(session, since=kept_since(now, half_life)))
         names = {playbook_subject(one.id): f"playbook:{one.name}" for one in list_playbooks(session)}
-    if as_json:
-        say_json([{"subject": names.get(one, one), **trust_facts(found[one])} for one in found])
+    if output.is_data:
+        say_data([{"subject": names.get(one, one), **trust_facts(found[one])} for one in found], output)
         return
     if not found:
         print_none("trust")

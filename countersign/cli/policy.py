@@ -1,19 +1,21 @@
 """`countersign policy`: what is in force, and changing it: propose, sign, activate."""
 
-import getpass
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import asdict
 from difflib import unified_diff
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
-from pydantic import SecretStr
 from sqlalchemy import Engine
 from sqlmodel import Session
 
 from countersign.cli.exit_codes import OK, REFUSED
+from countersign.cli.key_file import read_signing_key
 from countersign.cli.opened import approval_named, open_for_commands, open_records
+from countersign.cli.options import By, Yes, acting
+from countersign.cli.output import Format, Output, Showing, say_data
 from countersign.cli.rendering import print_columns, print_none
 from countersign.cli.screen import say, screen
 from countersign.errors import ConfigurationError, ForeignKey, InvalidInput, NotApproved, PolicyNotTrusted
@@ -48,6 +50,7 @@ from countersign.records import audit, refusals
 from countersign.records.approvals import get_approval
 from countersign.records.database.engine import transaction
 from countersign.records.policy_versions import PolicyMark, get_version, in_force, versions
+from countersign.records.tables import PolicyVersionRow
 from countersign.settings import Settings, load_settings
 
 commands = typer.Typer(name="policy", help="What may be done, and by whose signature.", no_args_is_help=True)
@@ -64,24 +67,33 @@ Key = Annotated[
         "--key", help=f"The administrator's private Ed25519 key; {KEY_FILE} in the trust folder unless said."
     ),
 ]
+HISTORY = ("number", "status", "proposed", "by", "signed by", "hash", "reason")
 APPROVAL = typer.Argument(help="The approval's id, or its last 8 characters.", metavar="ID")
-Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 
 
-@commands.command()
+@commands.command(cls=Showing)
 def show(
     number: Annotated[int | None, typer.Argument(help="Another version than the one in force.", min=1)] = None,
+    output: Output = Format.TEXT,
 ) -> None:
     """Print the text of the policy that is in force, or of version NUMBER; beside it, which one that is."""
     settings = load_settings()
     if number is not None:
         _require_record(settings)
         with transaction(open_records()) as session:
-            say(unchanged_version(session, number).document, nl=False)
+            version = unchanged_version(session, number)
+        if output.is_data:
+            say_data(_shown(version.number, version.hash, version.document), output)
+        else:
+            say(version.document, nl=False)
         return
     found = policy_source(settings, open_records()).read()
     if found.mark is None:
         print_none("policy")
+        return
+    if output.is_data:
+        shown = _shown(found.mark.number, found.mark.hash, found.document)
+        say_data({**shown, "signed_by": list(found.administrators)}, output)
         return
     say(found.document, nl=False)
     signed = f", signed by {', '.join(found.administrators)}" if found.administrators else ""
@@ -119,14 +131,14 @@ def diff(
 def propose(
     file: File,
     reason: Reason,
-    by: Annotated[str | None, typer.Option(help="Who proposes it; the login name unless said.")] = None,
+    by: By = None,
 ) -> None:
     """Put FILE on record as the next version and print its number. It decides nothing until it is activated."""
     settings = load_settings()
     _require_record(settings)
     text = read_policy_file(file)
     with transaction(open_records()) as session:
-        made = propose_version(session, text, author=by or getpass.getuser(), reason=reason, source=str(file))
+        made = propose_version(session, text, author=acting(by), reason=reason, source=str(file))
     say(made.number)
     say(f"Have it signed: countersign policy sign {made.number} --as ADMINISTRATOR --key FILE", err=True)
 
@@ -154,49 +166,41 @@ def sign(number: Number, administrator: Administrator = None, key: Key = None, y
 
 
 @commands.command()
-def activate(number: Number) -> None:
+def activate(number: Number, by: By = None) -> None:
     """Put version NUMBER in force, once enough administrators have signed it."""
     settings = load_settings()
     _require_record(settings)
-    pinned, engine, who = pinned_administrators(settings.trust_dir), open_records(), getpass.getuser()
+    pinned, engine, who = pinned_administrators(settings.trust_dir), open_records(), acting(by)
     with _refusals_told(engine, number), transaction(engine) as session:
         verified = activate_version(session, number, pinned, by=who)
     say(f"Version {number} is in force, signed by {', '.join(verified.administrators)}.")
 
 
-@commands.command()
+@commands.command(cls=Showing)
 def history(
     changes: Annotated[bool, typer.Option("--diff", help="Also what each one changed.")] = False,
     limit: Annotated[int, typer.Option(min=1, max=1000, help="How many, the last ones.")] = 20,
+    output: Output = Format.TEXT,
 ) -> None:
     """List the versions, newest first: number, status, when, who, why, whose signatures count, and the hash."""
     settings, console = load_settings(), screen()
     with transaction(open_records()) as session:
-        rows = versions(session, limit=limit)
-        if not rows:
+        listed = [_listed(session, row, settings) for row in versions(session, limit=limit)]
+        if output.is_data:
+            say_data(listed, output)
+            return
+        if not listed:
             print_none("policy")
             return
-        pinned = pinned_administrators(settings.trust_dir)
-        now, lines = in_force(session), [("number", "status", "proposed", "by", "signed by", "hash", "reason")]
-        for row in rows:
-            verified = verify_version(version_of(row), recorded_signatures(session, row.number), pinned)
-            status = (
-                "in force" if now and row.number == now.number else "replaced" if row.activated_at else "proposed"
-            )
-            when, signed = row.proposed_at.isoformat(timespec="seconds"), ", ".join(verified.administrators) or "-"
-            lines.append(
-                (str(row.number), status, when, row.author, signed, row.hash[:12], " ".join(row.reason.split()))
-            )
-        print_columns(console, lines)
-        for row in rows if changes else ():
-            before = get_version(session, row.number - 1).document if row.number > 1 else ""
-            say(
-                "\n" + _diff((f"version {row.number - 1}", before), (f"version {row.number}", row.document)), nl=False
-            )
+        print_columns(console, [HISTORY, *(_line(one, output) for one in listed)])
+        for one in listed if changes else ():
+            number, document = one["number"], get_version(session, one["number"]).document
+            before = get_version(session, number - 1).document if number > 1 else ""
+            say("\n" + _diff((f"version {number - 1}", before), (f"version {number}", document)), nl=False)
 
 
-@commands.command()
-def explain(approval_id: Annotated[str, APPROVAL]) -> None:
+@commands.command(cls=Showing)
+def explain(approval_id: Annotated[str, APPROVAL], output: Output = Format.TEXT) -> None:
     """Say whether an approval would run now, and if not, which rule is against it and until when.
 
     Exit code 4 if it would not. Nothing is sent but questions and dry runs, and nothing goes on record.
@@ -205,6 +209,9 @@ def explain(approval_id: Annotated[str, APPROVAL]) -> None:
     with transaction(services.engine) as session:
         approval = get_approval(session, approval_named(session, approval_id))
     found = explain_approval(services, approval)
+    if output.is_data:
+        say_data({"runs": found.runs, "answers": [asdict(one) for one in found.answers]}, output)
+        raise typer.Exit(OK if found.runs else REFUSED)
     console = screen()
     by = f"policy, {services.policy_mark}" if services.policy_mark else "no policy"
     console.print(f"It would {'' if found.runs else 'not '}run now ({by}).", markup=False)
@@ -216,6 +223,31 @@ def explain(approval_id: Annotated[str, APPROVAL]) -> None:
         if one.hint and not one.passed:
             console.print(f"      {'':14} hint: {one.hint}", markup=False, soft_wrap=True)
     raise typer.Exit(OK if found.runs else REFUSED)
+
+
+def _shown(number: int | None, hash_: str, document: str) -> dict[str, Any]:
+    return {"number": number, "hash": hash_, "document": document}
+
+
+def _listed(session: Session, row: PolicyVersionRow, settings: Settings) -> dict[str, Any]:
+    """Return what the history says of a version as JSON values."""
+    pinned, now = pinned_administrators(settings.trust_dir), in_force(session)
+    verified = verify_version(version_of(row), recorded_signatures(session, row.number), pinned)
+    return {
+        "number": row.number,
+        "status": "in force" if now and row.number == now.number else "replaced" if row.activated_at else "proposed",
+        "proposed_at": row.proposed_at.isoformat(timespec="seconds"),
+        "author": row.author,
+        "signed_by": list(verified.administrators),
+        "hash": row.hash,
+        "reason": row.reason,
+    }
+
+
+def _line(one: Mapping[str, Any], output: Format) -> tuple[str, ...]:
+    signed, reason = ", ".join(one["signed_by"]) or "-", " ".join(one["reason"].split())
+    hash_ = one["hash"] if output.is_wide else one["hash"][:12]
+    return (str(one["number"]), one["status"], one["proposed_at"], one["author"], signed, hash_, reason)
 
 
 def _require_record(settings: Settings) -> None:
@@ -233,7 +265,7 @@ def _refusals_told(engine: Engine, number: int) -> Iterator[None]:
         yield
     except (NotApproved, ForeignKey, PolicyNotTrusted) as error:
         event, details = audit.Event.POLICY_REFUSED, {"version": number}
-        refusals.tell(engine, error, event=event, actor=getpass.getuser(), details=details)
+        refusals.tell(engine, error, event=event, actor=acting(None), details=details)
         raise
 
 
@@ -243,11 +275,7 @@ def _own_key(settings: Settings, pinned: Administrators, file: Path | None, name
         if name is not None and name != own.administrator:
             raise InvalidInput(f"the key in the trust folder is {own.administrator}'s", hint="name a file with --key")
         return own
-    try:
-        pem = file.read_text(encoding="ascii")
-    except (OSError, UnicodeDecodeError):
-        raise InvalidInput(f"--key: {file} cannot be read as a key") from None
-    return own_key(SecretStr(pem), pinned, name=name)
+    return own_key(read_signing_key(file), pinned, name=name)
 
 
 def _text_of(session: Session, named: str | None, *, last: bool = False) -> tuple[str, str]:

@@ -1,6 +1,5 @@
 """The policy's text that is in force: read to be changed, and put in force again in the way that the settings say."""
 
-import getpass
 import os
 import tempfile
 from collections.abc import Callable
@@ -8,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from countersign.cli.opened import open_records
+from countersign.cli.options import acting
 from countersign.errors import ConfigurationError
 from countersign.execution.policy.change import machines_key, publish
 from countersign.execution.policy.in_force import PolicyFile, pinned_administrators, policy_source
@@ -45,7 +45,7 @@ def _on_record(settings: Settings) -> PolicyText:
         administrators = pinned_administrators(settings.trust_dir)
         own = machines_key(settings.trust_dir, administrators)
         with transaction(engine) as session:
-            made = publish(session, text, author=getpass.getuser(), reason=reason, own=own, pinned=administrators)
+            made = publish(session, text, author=acting(None), reason=reason, own=own, pinned=administrators)
         return made.said
 
     return PolicyText(f"policy, {found.mark}" if found.mark else "policy", found.document or FIRST, keep)

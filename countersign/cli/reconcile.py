@@ -10,7 +10,8 @@ from rich.table import Table
 
 from countersign.cli.exit_codes import FAILED
 from countersign.cli.opened import check_that_a_stack_is_named
-from countersign.cli.screen import say_json, screen
+from countersign.cli.output import Format, Output, say_data
+from countersign.cli.screen import screen
 from countersign.settings import load_settings
 from countersign.texts import text
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def run(
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    output: Output = Format.TEXT,
     here: Annotated[
         bool,
         typer.Option("--here", help="Settle abandoned executions in this process, where no worker could do it."),
@@ -30,8 +31,8 @@ def run(
     from flows.reconcile import counts, reconcile_once, rows  # noqa: PLC0415  (imports Prefect)
 
     done = asyncio.run(reconcile_once(here=here))
-    if as_json:
-        say_json(_told(done))
+    if output.is_data:
+        say_data(_told(done), output)
     else:
         console = screen()
         for table in (rows(done), counts(done)):

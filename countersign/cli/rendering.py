@@ -50,6 +50,15 @@ def print_report(console: Console, report: Report, follow_up: FollowUp | None = 
     console.print(Markdown(render(report, follow_up), hyperlinks=False))
 
 
+def print_facts(console: Console, facts: Mapping[str, Any]) -> None:
+    """Print the values of a record by their names; what is empty is left out."""
+    table = Table(box=None, show_header=False)
+    for name, value in facts.items():
+        if value not in (None, "", [], {}):
+            table.add_row(name.replace("_", " "), _cell(_words(value)))
+    console.print(table)
+
+
 def print_approval(console: Console, found: Mapping[str, Any]) -> None:
     """Print what `approval_facts` returned."""
     facts = Table(box=None, show_header=False)

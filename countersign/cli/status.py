@@ -1,15 +1,15 @@
 """`countersign status`: what needs a person now, and whether runs are taken."""
 
 import asyncio
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-import typer
 from rich.console import Console
 from rich.table import Table
 
 from countersign.cli.opened import open_records
+from countersign.cli.output import Format, Output, say_data
 from countersign.cli.rendering import padded
-from countersign.cli.screen import say_json, screen
+from countersign.cli.screen import screen
 from countersign.errors import ConfigurationError
 from countersign.execution.attention import Attention, needs_attention
 from countersign.execution.wording import age
@@ -26,7 +26,7 @@ MOST_LETTERS = 1_000
 """Nobody needs them counted further."""
 
 
-def run(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+def run(output: Output = Format.TEXT) -> None:
     """Show what needs a person now, each with its age and what to run; then the kill switch, who takes runs, and how
     many approvals are open.
     """
@@ -36,10 +36,10 @@ def run(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = F
         counts = open_by_status(session)
         waiting, silent = never_started(session), abandoned(session)
         unknown, letters = unknown_outcomes(session), len(open_letters(session, limit=MOST_LETTERS))
-    if not as_json:
+    if not output.is_data:
         print_attention(screen(), attention)
     takers, obstacle = _takers()
-    if as_json:
+    if output.is_data:
         found = {
             "needs_attention": attention_json(attention),
             "kill_switch": switch.is_on,
@@ -51,7 +51,7 @@ def run(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = F
             "unknown": [str(approval_id) for approval_id in unknown],
             "dead_letters": letters,
         }
-        say_json(found)
+        say_data(found, output)
         return
     console = screen()
     console.print(f"Kill switch: {'ON, ' + switch.reason if switch.is_on else 'off'}", markup=False)

@@ -1,40 +1,42 @@
 """`countersign kill-switch`: stop everything, allow it again, look."""
 
-import getpass
-from typing import Annotated
-
 import typer
 
 from countersign.cli.opened import open_records
+from countersign.cli.options import By, Reason, acting
+from countersign.cli.output import Format, Output, Showing, say_data
 from countersign.cli.screen import say
 from countersign.records.control import kill_switch, set_kill_switch
 from countersign.records.database.engine import transaction
 
 switch = typer.Typer(name="kill-switch", help="While it is on, nothing is performed.", no_args_is_help=True)
-Reason = Annotated[str, typer.Option(help="Why; kept on record.")]
 
 
 @switch.command()
-def on(reason: Reason) -> None:
+def on(reason: Reason, by: By = None) -> None:
     """Stop every action before its next request."""
-    _set(True, reason)
+    _set(True, reason, by)
 
 
 @switch.command()
-def off(reason: Reason) -> None:
+def off(reason: Reason, by: By = None) -> None:
     """Allow actions again."""
-    _set(False, reason)
+    _set(False, reason, by)
 
 
-@switch.command()
-def show() -> None:
+@switch.command(cls=Showing)
+def show(output: Output = Format.TEXT) -> None:
     """Say whether it is on, who set it and why."""
     with transaction(open_records()) as session:
         now = kill_switch(session)
+    if output.is_data:
+        changed = {"changed_by": now.changed_by, "changed_at": now.changed_at.isoformat()}
+        say_data({"is_on": now.is_on, "reason": now.reason, **changed}, output)
+        return
     say(f"{'on' if now.is_on else 'off'}, set by {now.changed_by} at {now.changed_at.isoformat()}: {now.reason}")
 
 
-def _set(is_on: bool, reason: str) -> None:
+def _set(is_on: bool, reason: str, by: str | None) -> None:
     with transaction(open_records()) as session:
-        set_kill_switch(session, is_on, by=getpass.getuser(), reason=reason)
+        set_kill_switch(session, is_on, by=acting(by), reason=reason)
     show()

@@ -14,14 +14,14 @@ import pytest
 from rich.console import Console
 from sqlalchemy import Engine, text
 
-from countersign.cli.approval_list import approval_row, list_lines
+from countersign.cli.approval_list import list_lines, row_json
 from countersign.cli.rendering import print_approval, print_columns
 from countersign.execution.approval_facts import approval_facts
 from countersign.execution.channels import Channel, Channels, TelegramBot
 from countersign.execution.follow_up import follow_up_of
 from countersign.execution.markdown import render
 from countersign.execution.report import Report
-from countersign.records.approvals import list_approvals
+from countersign.records.approval_list import approval_rows
 from countersign.records.database.engine import transaction
 from sandbox.cluster import Effect, Fault
 from tests.aftermath.following import execution_id_of, follow
@@ -93,11 +93,11 @@ def shown_to_people(office: Office, report: Report) -> str:
     with transaction(office.services.engine) as session:
         execution_id = execution_id_of(report)
         page = render(report, follow_up_of(session, execution_id))
-        approvals = list_approvals(session, limit=50).items
-        rows = [approval_row(session, approval) for approval in approvals]
-        print_columns(console, list_lines(rows, now=datetime.now(UTC)))
-        found = [approval_facts(session, approval.id) for approval in approvals]
-        for each in found:
+        rows = approval_rows(session)
+        print_columns(console, list_lines(rows, now=datetime.now(UTC), wide=True))
+        found = [row_json(row) for row in rows]
+        found += [approval_facts(session, row.approval.id) for row in rows]
+        for each in found[len(rows) :]:
             print_approval(console, each)
         return "\n".join([page, console.export_text(), json.dumps(found), report.model_dump_json()])
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
+import yaml
 from markdown_it import MarkdownIt
 
 from countersign.aftermath.knowledge.case import case_of
@@ -144,7 +145,9 @@ def test_logs_obey_nothing(caplog: pytest.LogCaptureFixture) -> None:
     clean("\n".join(record.getMessage() for record in caplog.records))
 
 
-@pytest.mark.parametrize("words", [("approvals", "list"), ("approvals", "show", "ID"), ("steps", "list", "ID")])
+@pytest.mark.parametrize(
+    "words", [("approvals", "list"), ("approvals", "show", "ID"), ("steps", "list", "ID"), ("status",)]
+)
 def test_the_command_line_obeys_nothing_that_was_put_into_the_database(
     office: Office,
     as_owner: Sql,
@@ -156,7 +159,7 @@ def test_the_command_line_obeys_nothing_that_was_put_into_the_database(
     url = office.services.engine.url.render_as_string(hide_password=False)
     monkeypatch.setenv("COUNTERSIGN_DATABASE_URL", url)
     settings.cache_clear()
-    for more in ((), ("--json",)):
+    for more in ((), ("-o", "wide"), ("-o", "json"), ("-o", "yaml")):
         given = [str(told.approval.id) if word == "ID" else word for word in (*words, *more)]
         monkeypatch.setattr(sys, "argv", ["countersign", *given])
         with pytest.raises(SystemExit) as ended:
@@ -164,8 +167,10 @@ def test_the_command_line_obeys_nothing_that_was_put_into_the_database(
         said = capsys.readouterr()
         assert not ended.value.code, said.err
         clean(said.out + said.err)
-        if more:
+        if "json" in more:
             json.loads(said.out)
+        if "yaml" in more:
+            yaml.safe_load(said.out)
 
 
 def test_an_error_that_quotes_a_hostile_name_obeys_nothing(

@@ -10,6 +10,7 @@ from typer.testing import CliRunner, Result
 from countersign.cli import app
 from countersign.cli.doctor import examine
 from countersign.errors import ConfigurationError, CountersignError, InvalidInput, NotApproved, NotFound
+from countersign.private_files import write_private
 from countersign.settings import Settings
 from tests.planted import plant
 from tests.policy.board import KEYS, Board, board, pinned, policy
@@ -23,7 +24,7 @@ def ann(engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Boar
     monkeypatch.chdir(tmp_path)
     for name, key in KEYS.items():
         pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-        Path(f"{name}.key").write_bytes(pem)
+        write_private(Path(f"{name}.key"), pem)
     return board(engine, tmp_path / "trust")
 
 
@@ -90,10 +91,10 @@ def test_whose_key_it_is_is_checked_before_anything_is_signed(ann: Board) -> Non
         run("sign", "1", "--key", "ben.key", "--yes")
     with pytest.raises(InvalidInput, match="this key is not ben's but ann's"):
         run("sign", "1", "--as", "ben", "--key", "ann.key", "--yes")
-    with pytest.raises(InvalidInput, match="cannot be read as a key"):
+    with pytest.raises(InvalidInput, match=r"none\.key cannot be read: No such file"):
         run("sign", "1", "--key", "none.key", "--yes")
-    Path("broken.key").write_text(plant("hunter2-no-key"))
-    with pytest.raises(ConfigurationError, match="the private key cannot be read"):
+    write_private(Path("broken.key"), plant("hunter2-no-key"))
+    with pytest.raises(InvalidInput, match="is no private key in PEM"):
         run("sign", "1", "--key", "broken.key", "--yes")
 
 

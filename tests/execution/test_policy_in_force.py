@@ -16,7 +16,7 @@ from countersign.execution.policy.inspection import check_policy
 from countersign.execution.policy.versions_seen import FILE as SEEN
 from countersign.execution.policy.versions_seen import SeenVersions
 from countersign.policy.administrators import FILE
-from countersign.policy.keys import generate_ed25519
+from countersign.policy.keys import generate_ed25519, load_private_key
 from countersign.policy.loading import default_policy
 from countersign.records.database.engine import transaction
 from countersign.records.policy_versions import PolicyMark
@@ -276,4 +276,4 @@ def test_secrets_are_read_by_their_keys_and_by_nobody_else(tmp_path: Path) -> No
 
 def test_somebody_elses_key_does_not_sign(ann: Board) -> None:
     with pytest.raises(NotApproved, match="is no pinned administrator's"):
-        own_key(generate_ed25519()[0], ann.pinned)
+        own_key(load_private_key(generate_ed25519()[0]), ann.pinned)

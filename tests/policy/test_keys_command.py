@@ -40,7 +40,7 @@ def test_a_key_is_never_overwritten(tmp_path: Path) -> None:
     file = tmp_path / "key"
     file.write_text("precious")
     with pytest.raises(InvalidInput, match="exists already"):
-        CliRunner().invoke(app, ["keys", "new", "alice", "-f", str(file)], catch_exceptions=False)
+        CliRunner().invoke(app, ["keys", "new", "alice", "--to", str(file)], catch_exceptions=False)
     assert file.read_text() == "precious"
 
 

@@ -179,7 +179,7 @@ def _people(environment: Mapping[str, str], folder: Path, namespace: str) -> Map
     """Make two signers, as README.md says, and have one case rolled back."""
     keys = {name: folder / f"{name}.key" for name in ("alice", "bob")}
     for name, key in keys.items():
-        typed(f"countersign keys new {name} --enter --file {shlex.quote(str(key))}", environment)
+        typed(f"countersign keys new {name} --enter --to {shlex.quote(str(key))}", environment)
     rule = f"\nrollback: {{operations: [set_image], namespaces: [{namespace}]}}\n"
     subprocess.run([sys.executable, "-c", KEEP_ROLLING_BACK, rule], env=dict(environment), check=True)
     return keys

@@ -11,6 +11,7 @@ from typer.testing import CliRunner, Result
 from countersign.cli import app
 from countersign.cli.hosts import NotConfirmed, confirm
 from countersign.errors import ConfigurationError, GateRefused, InvalidInput, NotFound, TransientTargetError
+from countersign.private_files import write_private
 from countersign.targets.hosts.host_keys import fingerprint
 from countersign.targets.hosts.showing import shown_host_key
 from sandbox.hosts.host import SandboxHost
@@ -133,7 +134,7 @@ def test_hosts_are_added_listed_checked_and_removed(
     keys = {}
     for host in (standin, jump):
         keys[host] = tmp_path / f"{host.port}"
-        keys[host].write_text(host.private_key.get_secret_value())
+        write_private(keys[host], host.private_key.get_secret_value())
     web = ("add", "web-1", "--address", "127.0.0.1", "--port", str(standin.port), "--user", standin.user)
     unconfirmed = hosts(*web, "--key", str(keys[standin]), answer="n\n")
     assert isinstance(unconfirmed.exception, NotConfirmed)

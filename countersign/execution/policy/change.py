@@ -190,9 +190,8 @@ def unchanged_version(session: Session, number: int) -> PolicyVersion:
     return version
 
 
-def own_key(pem: SecretStr, administrators: Administrators, *, name: str | None = None) -> OwnKey:
-    """Return the pinned administrator whose key this is. Raises SignatureRefused, ForeignKey, ConfigurationError."""
-    key = load_private_key(pem)
+def own_key(key: Ed25519PrivateKey, administrators: Administrators, *, name: str | None = None) -> OwnKey:
+    """Return the pinned administrator whose key this is. Raises SignatureRefused, ForeignKey."""
     pinned = administrators.with_key(key_id_of(key.public_key()))
     if pinned is None:
         raise SignatureRefused(
@@ -207,7 +206,8 @@ def own_key(pem: SecretStr, administrators: Administrators, *, name: str | None 
 
 def machines_key(trust_dir: Path | None, administrators: Administrators) -> OwnKey:
     """Return the key of this machine's administrator. Raises ConfigurationError, SignatureRefused."""
-    return own_key(SecretStr(read_secret_file(trust_dir, KEY_FILE).decode("ascii", "replace")), administrators)
+    pem = SecretStr(read_secret_file(trust_dir, KEY_FILE).decode("ascii", "replace"))
+    return own_key(load_private_key(pem), administrators)
 
 
 def make_administrator(trust_dir: Path | None, name: str) -> bool:

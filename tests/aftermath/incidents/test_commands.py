@@ -56,7 +56,7 @@ def test_an_incident_from_its_alerts_to_its_end(run: Run, tmp_path: Path) -> Non
     assert name in run("incidents", "list", "--open")
     assert json.loads(run("incidents", "show", name, "--json"))["source"] == "working"
     run("incidents", "move", name, "investigating")
-    assert run("incidents", "resolve", name, "--note", "fixed") == f"Incident {name} is resolved.\n"
+    assert run("incidents", "resolve", name, "--reason", "fixed") == f"Incident {name} is resolved.\n"
     assert run("incidents", "resolve", name) == f"Incident {name} was resolved already.\n"
     shown = run("incidents", "show", name)
     assert "HighLatency" in shown
@@ -102,7 +102,7 @@ def test_a_dead_letter_is_listed_shown_and_replayed(run: Run, engine: Engine) ->
         bury(session, step.id, payload={}, pause_seconds=60, replays=1)
     (letter,) = json.loads(run("dead-letters", "list", "--json"))
     assert letter["error"] == "x: broken"
-    assert json.loads(run("dead-letters", "show", letter["id"]))["execution_id"] == str(execution)
+    assert json.loads(run("dead-letters", "show", letter["id"], "-o", "json"))["execution_id"] == str(execution)
     assert "There is no dead letter" in run("dead-letters", "replay", "--kind", "verify")
     assert run("dead-letters", "replay", "--all") == f"{execution}  notify channels\n"
     assert "to be done" in run("steps", "list", str(execution))
