@@ -116,10 +116,14 @@ class Settings(BaseSettings):
         default=0.1, ge=0, lt=1, description="a playbook whose trust's lower bound is below this is left to people"
     )
     worker_grace_seconds: float = Field(default=60, ge=0, description="time a worker told to stop gives its runs")
-    web_url: str | None = Field(
+    url: str | None = Field(
         default=None,
         pattern=r"^https?://[^\s/]+$",
-        description="address of the API and the pages, as people and programs reach it, e.g. https://countersign.example.com",
+        description="address of the API and the pages, as people and programs reach it, "
+        "e.g. https://countersign.example.com",
+    )
+    token: SecretStr | None = Field(
+        default=None, description="what the command line shows to the API at COUNTERSIGN_URL"
     )
     web_body_limit_bytes: int = Field(default=262_144, ge=1024, description="largest body of a request to the API")
     web_requests_per_minute: int = Field(

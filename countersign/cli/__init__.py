@@ -25,8 +25,10 @@ from countersign.cli import (
     status,
     steps,
     switch,
+    tokens,
     trust,
     up,
+    web,
 )
 from countersign.cli.approvals import approvals
 from countersign.cli.executions import executions
@@ -62,6 +64,8 @@ def root(
 app.command("migrate")(migrate.run)
 app.command("parse", cls=Showing)(parse.run)
 app.command("up")(up.run)
+app.command("web")(web.run)
+app.command("login")(tokens.login)
 app.command("status", cls=Showing)(status.run)
 app.command("doctor")(doctor.run)
 app.command("reconcile", cls=Showing)(reconcile.run)
@@ -70,6 +74,7 @@ app.add_typer(executions)
 app.add_typer(clusters.commands)
 app.add_typer(hosts.commands)
 app.add_typer(keys.commands)
+app.add_typer(tokens.commands)
 app.add_typer(policy.commands)
 app.add_typer(channels.commands)
 app.add_typer(incidents.commands)

@@ -25,6 +25,10 @@ def run(
     port: Annotated[
         int, typer.Option(min=0, max=65535, help="Prefect's port. 0: the one used last time, or any free one.")
     ] = 0,
+    web_port: Annotated[
+        int,
+        typer.Option(min=0, max=65535, help="The port of the API and the pages. 0: the one used last time, or any."),
+    ] = 0,
     workers: Annotated[int, typer.Option(min=1, max=32, help="How many warm workers.")] = 1,
     sandbox: Annotated[
         bool | None,
@@ -37,7 +41,7 @@ def run(
     """Start PostgreSQL, Valkey, Prefect, a warm worker and, where it is installed, the sandbox; keep them running."""
     # Until everything is ready, a signal interrupts the start, which undoes what it has done.
     _on_signal(_interrupt)
-    stack = Stack(state_dir or settings().state_dir, port=port, workers=workers, sandbox=sandbox)
+    stack = Stack(state_dir or settings().state_dir, port=port, web_port=web_port, workers=workers, sandbox=sandbox)
     with stack:
         told_to_stop = threading.Event()
         _on_signal(lambda *_: told_to_stop.set())
@@ -65,6 +69,8 @@ def _show(stack: Stack) -> None:
         console.print(f"Ended what an earlier, killed run had left: {', '.join(stack.left_behind)}.")
     console.print(table)
     where = stack.addresses.state_dir
+    if stack.addresses.url is not None:
+        console.print(f"The pages and the API: {stack.addresses.url} (a link to log in: countersign login)")
     console.print(f"Prefect's pages: {stack.addresses.ui_url}")
     login = f"They are an administrator's tool, and ask for what this shows: cat '{stack.login_file}'"
     console.print(login)

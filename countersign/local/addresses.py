@@ -37,6 +37,10 @@ class Addresses:
     kubeconfig: Path | None
     prefect_auth: SecretStr
     """NAME:PASSWORD of Prefect's API. Whoever has it is its administrator."""
+    web_port: int | None = None
+    """The API's and the pages'; None where they are not served."""
+    token: SecretStr | None = None
+    """What this machine's administrator shows to the API."""
 
     @property
     def trust_dir(self) -> Path:
@@ -52,6 +56,11 @@ class Addresses:
     def api_url(self) -> str:
         """Prefect's API."""
         return f"{self.ui_url}/api"
+
+    @property
+    def url(self) -> str | None:
+        """The API and the pages. By this name browsers keep the session, and passkeys, as on an encrypted one."""
+        return f"http://localhost:{self.web_port}" if self.web_port is not None else None
 
     def login(self) -> Login:
         """Return what lets an HTTP client into Prefect's API."""
@@ -74,6 +83,8 @@ class Addresses:
         }
         if self.redis_url:
             found["COUNTERSIGN_REDIS_URL"] = self.redis_url
+        if self.url is not None:
+            found["COUNTERSIGN_URL"] = self.url
         return found
 
     def server_environment(self) -> dict[str, str]:
@@ -92,7 +103,11 @@ class Addresses:
     def save(self) -> Path:
         """Write `environment` where its owner's shell can read it (`set -a; . FILE`); return the file."""
         file = self.state_dir / "environment"
-        lines = [f"{name}={shlex.quote(value)}" for name, value in self.environment().items()]
+        found = self.environment()
+        if self.token is not None:
+            # For its owner's shell alone: no process of the stack shows it to anybody.
+            found["COUNTERSIGN_TOKEN"] = self.token.get_secret_value()
+        lines = [f"{name}={shlex.quote(value)}" for name, value in found.items()]
         write_private(file, "\n".join(lines) + "\n")
         return file
 

@@ -1,5 +1,5 @@
-"""Bring Countersign's tables to this program's version, and put a first policy in force: `python -m …`, as a process
-of its own.
+"""Bring Countersign's tables to this program's version, put a first policy in force, and let this user into the API:
+`python -m …`, as a process of its own.
 
 Alembic and the tables take a second to import, which passes while Prefect's server starts.
 """
@@ -8,6 +8,7 @@ import getpass
 import os
 
 from countersign.execution.policy.change import first_policy, make_administrator
+from countersign.local.api_token import has_api_token, keep_api_token
 from countersign.records.database.engine import connect, transaction
 from countersign.records.database.migrate_as_owner import migrate
 from countersign.settings import Settings, settings
@@ -26,6 +27,9 @@ def prepare(current: Settings) -> None:
             make_administrator(current.trust_dir, name)
             with transaction(engine) as session:
                 first_policy(session, current.trust_dir, name=name)
+        if has_api_token(current.trust_dir):
+            with transaction(engine) as session:
+                keep_api_token(session, current.trust_dir, subject=_own_name())
     finally:
         engine.dispose()
 

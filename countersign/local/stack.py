@@ -29,6 +29,7 @@ from countersign.audit.heads import make_sealing_key
 from countersign.errors import ConfigurationError, CountersignError
 from countersign.execution.plan_seal import make_seal
 from countersign.local.addresses import POOL, TRUST, Addresses, child_environment
+from countersign.local.api_token import api_token
 from countersign.local.child import Child, Program, end_leftovers
 from countersign.local.databases import make_databases
 from countersign.local.ownership import Ownership
@@ -64,6 +65,7 @@ class Stack:
     """PostgreSQL, Valkey, Prefect's server, the deployments, warm workers, a sandbox cluster and a sandbox host.
 
     `state_dir` holds data, logs and pid files. `port` is Prefect's (0: the one used last time, or any).
+    `web_port` is the API's and the pages' in the same way, None for neither.
     `workers` is how many warm workers serve the pool; `project` the folder with prefect.yaml (default: the
     current one if it has one, else Countersign's); `sandbox` whether the sandbox cluster and host run (None: where
     they are installed); `environment` adds variables for every child. Raises ConfigurationError where the sandbox is
@@ -76,6 +78,7 @@ class Stack:
         *,
         project: Path | None = None,
         port: int = 0,
+        web_port: int | None = 0,
         workers: int = 1,
         sandbox: bool | None = None,
         postgres_options: Mapping[str, str] = DURABLE,
@@ -84,6 +87,7 @@ class Stack:
         self._state_dir = state_dir.resolve()
         self._project = (project or _project()).resolve()
         self._port = port
+        self._web_port = web_port
         self._workers = workers
         self._sandbox = _with_sandbox(sandbox)
         self._postgres = EmbeddedPostgres(self._state_dir / "postgres", options=postgres_options)
@@ -110,6 +114,9 @@ class Stack:
             self._own_folder(undo)
             self.left_behind = end_leftovers(self._state_dir)
             listener = undo.enter_context(_listen(self._port, remembered=self._state_dir / "port"))
+            web = None
+            if self._web_port is not None:
+                web = undo.enter_context(_listen(self._web_port, remembered=self._state_dir / "web-port"))
             undo.callback(self._postgres.stop)
             self._start(self._postgres)
             trust = self._state_dir / TRUST
@@ -124,13 +131,15 @@ class Stack:
                 redis_url=self._valkey.url,
                 port=listener.getsockname()[1],
                 kubeconfig=self._state_dir / "kubeconfig" if self._sandbox else None,
+                web_port=web.getsockname()[1] if web is not None else None,
+                token=api_token(trust) if web is not None else None,
             )
             make_seal(trust)
             make_sealing_key(trust)
             self._addresses.save()
             self._children = {
                 program.name: Child(program, state_dir=self._state_dir)
-                for program in self._programs(listener, owner_url=databases.owner)
+                for program in self._programs(listener, web, owner_url=databases.owner)
             }
             self._supervisor = Supervisor(list(self._children.values()), tend=self._tend)
             undo.callback(self._supervisor.stop)
@@ -176,6 +185,7 @@ class Stack:
             if not child.program.once:
                 address = {
                     "prefect-server": self.addresses.ui_url,
+                    "web": str(self.addresses.url),
                     "cluster": str(self.addresses.kubeconfig),
                     "host": f"ssh {HOST} (in the block default)",
                 }
@@ -209,7 +219,7 @@ class Stack:
         if server.pid is not None:
             self._pids[type(server).__name__] = server.pid
 
-    def _programs(self, listener: socket.socket, *, owner_url: str) -> Iterator[Program]:
+    def _programs(self, listener: socket.socket, web: socket.socket | None, *, owner_url: str) -> Iterator[Program]:
         environment = self.environment()
         python = (sys.executable, "-m")
         yield Program(
@@ -270,6 +280,15 @@ class Stack:
             folder=self._project,
             once=True,
         )
+        if web is not None:
+            yield Program(
+                name="web",
+                argv=(*python, "countersign.web", str(web.fileno())),
+                environment=environment,
+                ready=lambda _printed: _answers(f"{self.addresses.url}/healthz"),
+                folder=self._project,
+                descriptors=(web.fileno(),),
+            )
         for number in range(1, self._workers + 1):
             yield Program(
                 name=f"worker-{number}",
@@ -280,9 +299,7 @@ class Stack:
             )
 
     def _server_answers(self, _printed: str) -> bool:
-        with suppress(URLError, OSError), urlopen(f"{self.addresses.api_url}/health", timeout=1) as answer:  # noqa: S310
-            return bool(answer.status == 200)
-        return False
+        return _answers(f"{self.addresses.api_url}/health")
 
     def _tend(self) -> None:
         """Restart PostgreSQL or Valkey if it has died; everybody else waits for them."""
@@ -301,6 +318,12 @@ class Stack:
             except CountersignError as error:
                 _log.warning("server does not start", server=type(server).__name__, error=error.message)
                 self._next_look = time.monotonic() + TEND_AGAIN_SECONDS
+
+
+def _answers(address: str) -> bool:
+    with suppress(URLError, OSError), urlopen(address, timeout=1) as answer:  # noqa: S310
+        return bool(answer.status == 200)
+    return False
 
 
 def _with_sandbox(wanted: bool | None) -> bool:
@@ -344,7 +367,7 @@ def _project() -> Path:
 
 @contextmanager
 def _listen(port: int, *, remembered: Path) -> Iterator[socket.socket]:
-    """Open the socket that Prefect's server will serve: `port`, else last time's, else any free one."""
+    """Open the socket that a server will serve: `port`, else last time's, else any free one."""
     wanted = [port] if port else []
     if not port:
         with suppress(OSError, ValueError):

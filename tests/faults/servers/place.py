@@ -232,6 +232,7 @@ def open_place(
     """Start a stack and give it blocks and people."""
     stack = Stack(
         state_dir,
+        web_port=None,
         project=project,
         workers=workers,
         postgres_options=postgres_options,

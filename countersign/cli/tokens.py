@@ -1,0 +1,124 @@
+"""`countersign tokens` and `countersign login`: who gets in through the API and the pages."""
+
+import getpass
+from datetime import timedelta
+from typing import Annotated
+from uuid import UUID
+
+import typer
+from sqlalchemy import Engine
+
+from countersign.cli.opened import open_records
+from countersign.cli.rendering import print_columns, print_none
+from countersign.cli.screen import say, say_json, screen
+from countersign.errors import ConfigurationError, InvalidInput
+from countersign.execution.access import make_token, offer_login, revoke_token
+from countersign.execution.plan_seal import Seal, read_seal
+from countersign.policy.access import Kind
+from countersign.policy.roles import Role
+from countersign.records.access import tokens_of
+from countersign.records.database.engine import transaction
+from countersign.settings import load_settings
+
+commands = typer.Typer(name="tokens", help="Tokens with which programs ask the API.", no_args_is_help=True)
+
+By = Annotated[str | None, typer.Option(help="Who does it; the login name unless said.")]
+
+
+@commands.command()
+def new(
+    subject: Annotated[str, typer.Argument(help="Whose token it is, as the policy's roles call them.")],
+    role: Annotated[
+        list[Role] | None, typer.Option("--role", help="Use no more than this role of theirs; repeat for several.")
+    ] = None,
+    days: Annotated[float, typer.Option(help="How long it lasts.", min=0.01, max=366)] = 90,
+    label: Annotated[str, typer.Option(help="What it is for.")] = "",
+    person: Annotated[bool, typer.Option("--person", help="It is a person's, not a machine's.")] = False,
+    by: By = None,
+) -> None:
+    """Make a token and print it, this once."""
+    engine, seal = _opened()
+    kind = Kind.PERSON if person else Kind.MACHINE
+    with transaction(engine) as session:
+        made = make_token(
+            session,
+            seal,
+            subject=subject,
+            kind=kind,
+            roles=role or (),
+            label=label,
+            life=timedelta(days=days),
+            by=by or getpass.getuser(),
+        )
+    say(f"Token {made.id} of {subject}, until {made.expires_at:%Y-%m-%d}. It is shown this once:", err=True)
+    typer.echo(made.secret.get_secret_value())
+
+
+@commands.command("list")
+def list_(
+    subject: Annotated[str | None, typer.Argument(help="Only this one's.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """List tokens, without what is shown for them."""
+    with transaction(open_records()) as session:
+        rows = tokens_of(session, subject)
+    if as_json:
+        said = ("id", "subject", "kind", "label", "roles", "created_by", "created_at", "expires_at", "last_used_at")
+        say_json([{name: str(getattr(row, name)) for name in (*said, "revoked_at")} for row in rows])
+        return
+    if not rows:
+        print_none("tokens")
+        return
+    head = ("id", "subject", "kind", "roles", "expires", "last used", "state", "label")
+    lines = [
+        (
+            str(row.id),
+            row.subject,
+            row.kind,
+            " ".join(row.roles) or "all",
+            f"{row.expires_at:%Y-%m-%d}",
+            f"{row.last_used_at:%Y-%m-%d}" if row.last_used_at else "never",
+            "revoked" if row.revoked_at else "good",
+            row.label,
+        )
+        for row in rows
+    ]
+    print_columns(screen(), [head, *lines])
+
+
+@commands.command()
+def revoke(
+    token: Annotated[str, typer.Argument(help="The token's id, as the list shows it.")], by: By = None
+) -> None:
+    """Revoke a token: it lets nobody in from now on."""
+    try:
+        token_id = UUID(token)
+    except ValueError:
+        raise InvalidInput(
+            "token: not an id", hint="`countersign tokens list` shows them; never the token itself"
+        ) from None
+    with transaction(open_records()) as session:
+        row = revoke_token(session, token_id, by=by or getpass.getuser())
+    say(f"Token {row.id} of {row.subject} is revoked.")
+
+
+def login(
+    subject: Annotated[str | None, typer.Argument(help="Who logs in; the login name unless said.")] = None,
+) -> None:
+    """Print a link that logs one person in to the pages, once, within ten minutes."""
+    address = load_settings().url
+    if address is None:
+        raise ConfigurationError(
+            "COUNTERSIGN_URL is not set: the address of the pages is not known",
+            hint="`countersign up` serves them, or set it to theirs",
+        )
+    engine, seal = _opened()
+    who = getpass.getuser()
+    with transaction(engine) as session:
+        made = offer_login(session, seal, subject=subject or who, by=who)
+    say(f"This logs {subject or who} in, once, until {made.expires_at:%H:%M:%S} UTC:", err=True)
+    typer.echo(f"{address}/login?code={made.secret.get_secret_value()}")
+
+
+def _opened() -> tuple[Engine, Seal]:
+    return open_records(), read_seal(load_settings().trust_dir)
