@@ -142,7 +142,8 @@ def _known_key(
         person = "has other keys in the policy" if policy.keys_of(signature.signer) else "is not in the policy"
         return None, b"", f"key {signature.key_id} is unknown, and the signer {person}"
     if signer.hmac is None:
-        return signer, str(signer.ed25519).encode("ascii"), None
+        public = signer.ed25519 if signer.passkey is None else signer.passkey.key
+        return signer, str(public).encode("ascii"), None
     secret = secrets.get(signer.hmac)
     if secret is None:
         return None, b"", f"the secret of HMAC key {signer.hmac!r} is not configured"
@@ -157,7 +158,7 @@ def _verified_decision(
 ) -> Decision:
     """Return what was decided. Raises Tampered unless the signature is this key's over exactly this."""
     # The key decides the algorithm. What the record says of it is only compared.
-    algorithm = Algorithm.ED25519 if signer.hmac is None else Algorithm.HMAC_SHA256
+    algorithm = _algorithm_of(signer)
     tampered = Tampered(
         f"the signature of {signature.signer} does not match: what was signed is not what the record holds now",
         hint="nothing is executed; find out who changed the record, then file and sign a new request",
@@ -171,9 +172,22 @@ def _verified_decision(
     except (ValueError, InvalidInput):
         raise tampered from None
     public_key = str(signer.ed25519) if algorithm is Algorithm.ED25519 else ""
-    if not verify(message, signature.value, algorithm=algorithm, public_key=public_key, secret=key):
+    if not verify(
+        message,
+        signature.value,
+        algorithm=algorithm,
+        public_key=public_key,
+        secret=key,
+        passkey=signer.passkey,
+    ):
         raise tampered
     return decision
+
+
+def _algorithm_of(signer: Signer) -> Algorithm:
+    if signer.passkey is not None:
+        return Algorithm.WEBAUTHN
+    return Algorithm.ED25519 if signer.hmac is None else Algorithm.HMAC_SHA256
 
 
 def _why_not(signer: Signer, risk: RiskLevel, policy: Policy, requested_by: str) -> str | None:

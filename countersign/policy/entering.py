@@ -27,7 +27,7 @@ def first_text(name: str) -> str:
 
 
 def entry_of(signer: Signer) -> str:
-    """Return the policy's entry for a signer with an Ed25519 key, as YAML below `signers:`."""
+    """Return the policy's entry for a signer with a public key, as YAML below `signers:`."""
     return "\n".join(f"  {line}" for line in _lines(signer))
 
 
@@ -83,7 +83,11 @@ def _lines(signer: Signer) -> list[str]:
 
 def _fields(signer: Signer) -> list[str]:
     # JSON's strings are YAML's too, whatever the name has in it.
-    fields = [f"name: {json.dumps(signer.name, ensure_ascii=False)}", f"ed25519: {signer.ed25519}"]
+    fields = [f"name: {json.dumps(signer.name, ensure_ascii=False)}"]
+    if signer.passkey is not None:
+        fields.append(f"passkey: {{site: {signer.passkey.site}, key: {signer.passkey.key}}}")
+    else:
+        fields.append(f"ed25519: {signer.ed25519}")
     if signer.may_sign is not RiskLevel.CRITICAL:
         fields.append(f"may_sign: {signer.may_sign}")
     return fields

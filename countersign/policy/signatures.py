@@ -14,7 +14,8 @@ there as {"decimal": "0.25"}.
 
 The first line keeps a signature made for anything else from counting here. The approval's id keeps a
 signature from being copied to another request with the same content, which would run it a second time.
-An Ed25519 signature is made over these bytes, an HMAC is HMAC-SHA-256 of them; both are kept as base64.
+An Ed25519 signature is made over these bytes, an HMAC is HMAC-SHA-256 of them; both are kept as base64. A passkey
+answers the challenge that is their SHA-256 (countersign.policy.passkeys).
 """
 
 import base64
@@ -35,6 +36,7 @@ from pydantic import SecretStr
 from countersign.canonical import canonical_json, sha256_of, with_decimals
 from countersign.errors import InvalidInput
 from countersign.policy.keys import key_id_of, load_public_key, secret_bytes
+from countersign.policy.passkeys import Passkey, verify_passkey
 
 DOMAIN = "countersign/approval/v2"
 FORM = 2
@@ -53,6 +55,7 @@ class Algorithm(StrEnum):
 
     ED25519 = "ed25519"
     HMAC_SHA256 = "hmac-sha256"
+    WEBAUTHN = "webauthn"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,7 +150,15 @@ def sign_hmac(
     return SignatureValue(Algorithm.HMAC_SHA256, f"hmac:{key}", _base64(value))
 
 
-def verify(message: bytes, value: str, *, algorithm: Algorithm, public_key: str = "", secret: bytes = b"") -> bool:
+def verify(
+    message: bytes,
+    value: str,
+    *,
+    algorithm: Algorithm,
+    public_key: str = "",
+    secret: bytes = b"",
+    passkey: Passkey | None = None,
+) -> bool:
     """Tell whether `value` (base64) is the signature of `message` under the given key. Constant time for HMAC."""
     try:
         raw = base64.b64decode(value, validate=True)
@@ -162,6 +173,8 @@ def verify(message: bytes, value: str, *, algorithm: Algorithm, public_key: str 
             return True
         case Algorithm.HMAC_SHA256:
             return hmac.compare_digest(hmac.digest(secret, message, hashlib.sha256), raw)
+        case Algorithm.WEBAUTHN:
+            return passkey is not None and verify_passkey(message, value, passkey)
         case _:
             assert_never(algorithm)
 

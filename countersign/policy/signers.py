@@ -7,6 +7,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from countersign.policy.keys import key_id_of, load_public_key, public_text
 from countersign.policy.names import identity
 from countersign.policy.operations import DEFAULT_AUTOMATIC, OperationPatterns
+from countersign.policy.passkeys import Passkey
 from countersign.policy.problem import problem
 from countersign.policy.risk import RiskLevel
 
@@ -49,14 +50,17 @@ class Signer(BaseModel):
     """The public key, kept as base64 of its 32 bytes."""
     hmac: Name | None = None
     """The id of an HMAC key; its secret is given beside the policy."""
+    passkey: Passkey | None = None
+    """The public key of a passkey, with which a browser signs."""
     may_sign: RiskLevel = RiskLevel.CRITICAL
     """The highest risk level this signature counts for."""
 
     @model_validator(mode="after")
     def _one_key(self) -> Self:
-        if (self.ed25519 is None) == (self.hmac is None):
+        if sum(key is not None for key in (self.ed25519, self.hmac, self.passkey)) != 1:
             raise problem(
-                f"signer {self.name!r} needs exactly one key", "give either ed25519 (a public key) or hmac (a key id)"
+                f"signer {self.name!r} needs exactly one key",
+                "give either ed25519 (a public key), passkey (site and key) or hmac (a key id)",
             )
         return self
 
@@ -65,6 +69,8 @@ class Signer(BaseModel):
         """The name under which a signature refers to this key."""
         if self.ed25519 is not None:
             return key_id_of(load_public_key(self.ed25519))
+        if self.passkey is not None:
+            return self.passkey.key_id
         return f"hmac:{self.hmac}"
 
 
