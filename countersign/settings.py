@@ -122,6 +122,19 @@ class Settings(BaseSettings):
         description="address of the API and the pages, as people and programs reach it, "
         "e.g. https://countersign.example.com",
     )
+    oidc_issuer: str | None = Field(
+        default=None,
+        pattern=r"^https?://[^\s?#]+$",
+        description="the OpenID Connect provider that people log in by, as its ID tokens name it",
+    )
+    oidc_client_id: str | None = Field(default=None, description="what the provider calls this installation")
+    oidc_client_secret: SecretStr | None = Field(default=None, description="what it shows to the provider")
+    oidc_name_claim: str = Field(
+        default="email", description="claim that is a person's name; an email counts only where it is verified"
+    )
+    oidc_groups_claim: str = Field(
+        default="groups", description="claim with a person's groups, for the policy's roles"
+    )
     token: SecretStr | None = Field(
         default=None, description="what the command line shows to the API at COUNTERSIGN_URL"
     )

@@ -11,6 +11,7 @@ from countersign.cli.screen import say
 from countersign.errors import CountersignError, InvalidInput
 from countersign.policy.entering import entry_of, with_signer
 from countersign.policy.keys import generate_ed25519, load_public_key
+from countersign.policy.passkeys import Passkey
 from countersign.policy.risk import RiskLevel
 from countersign.policy.signers import Signer
 from countersign.settings import load_settings
@@ -51,25 +52,45 @@ def new(
 def enter(
     name: Name,
     public_key: Annotated[
-        str, typer.Argument(help="Their public key: what `keys new` printed, PEM or an ssh-ed25519 line.")
+        str,
+        typer.Argument(
+            help="Their public key: what `keys new` printed, PEM, an ssh-ed25519 line, or passkey:SITE:KEY from the pages."
+        ),
     ],
     may_sign: MaySign = RiskLevel.CRITICAL,
 ) -> None:
-    """Enter somebody's public key in the policy, so that they can sign."""
+    """Enter somebody's public key, or passkey, in the policy, so that they can sign."""
+    passkey = _passkey(public_key)
     try:
-        load_public_key(public_key)
+        if passkey is None:
+            load_public_key(public_key)
     except ValueError as error:
         raise InvalidInput(
             f"the public key {error}" if str(error).startswith("is ") else "the public key cannot be read",
             hint="give base64 of the 32 bytes, PEM or an ssh-ed25519 line; `countersign keys new NAME` prints it",
         ) from None
-    signer, policy = _signer(name, public_key, may_sign), read_policy_text(load_settings())
+    public = public_key if passkey is None else None
+    signer, policy = _signer(name, public, may_sign, passkey), read_policy_text(load_settings())
     _keep(policy, with_signer(policy.text, signer, source=policy.source), signer)
 
 
-def _signer(name: str, public: str, may_sign: RiskLevel) -> Signer:
+def _passkey(text: str) -> Passkey | None:
+    """Read what the pages print of a passkey, passkey:SITE:KEY; None for any other key. Raises InvalidInput."""
+    word, _, rest = text.partition(":")
+    if word != "passkey":
+        return None
+    site, _, key = rest.partition(":")
     try:
-        return Signer(name=name, ed25519=public, may_sign=may_sign)
+        return Passkey(site=site, key=key)
+    except ValueError:
+        raise InvalidInput(
+            "the passkey cannot be read", hint="copy passkey:SITE:KEY as the page for making a passkey shows it"
+        ) from None
+
+
+def _signer(name: str, public: str | None, may_sign: RiskLevel, passkey: Passkey | None = None) -> Signer:
+    try:
+        return Signer(name=name, ed25519=public, passkey=passkey, may_sign=may_sign)
     except ValueError:
         raise InvalidInput(
             f"the name {name!r} cannot be a signer's", hint="1 to 200 printable characters, e.g. alice@example.com"

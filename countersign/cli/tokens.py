@@ -1,7 +1,7 @@
 """`countersign tokens` and `countersign login`: who gets in through the API and the pages."""
 
 import getpass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Annotated
 from uuid import UUID
 
@@ -9,8 +9,9 @@ import typer
 from sqlalchemy import Engine
 
 from countersign.cli.opened import open_records
+from countersign.cli.output import Format, Output, Showing, say_data
 from countersign.cli.rendering import print_columns, print_none
-from countersign.cli.screen import say, say_json, screen
+from countersign.cli.screen import say, screen
 from countersign.errors import ConfigurationError, InvalidInput
 from countersign.execution.access import make_token, offer_login, revoke_token
 from countersign.execution.plan_seal import Seal, read_seal
@@ -22,6 +23,7 @@ from countersign.settings import load_settings
 
 commands = typer.Typer(name="tokens", help="Tokens with which programs ask the API.", no_args_is_help=True)
 
+MOMENTS = ("created_at", "expires_at", "last_used_at", "revoked_at")
 By = Annotated[str | None, typer.Option(help="Who does it; the login name unless said.")]
 
 
@@ -54,17 +56,17 @@ def new(
     typer.echo(made.secret.get_secret_value())
 
 
-@commands.command("list")
+@commands.command("list", cls=Showing)
 def list_(
     subject: Annotated[str | None, typer.Argument(help="Only this one's.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    output: Output = Format.TEXT,
 ) -> None:
     """List tokens, without what is shown for them."""
     with transaction(open_records()) as session:
         rows = tokens_of(session, subject)
-    if as_json:
-        said = ("id", "subject", "kind", "label", "roles", "created_by", "created_at", "expires_at", "last_used_at")
-        say_json([{name: str(getattr(row, name)) for name in (*said, "revoked_at")} for row in rows])
+    if output.is_data:
+        said = ("id", "subject", "kind", "label", "roles", "created_by", *MOMENTS)
+        say_data([{name: _data(getattr(row, name)) for name in said} for row in rows], output)
         return
     if not rows:
         print_none("tokens")
@@ -118,6 +120,12 @@ def login(
         made = offer_login(session, seal, subject=subject or who, by=who)
     say(f"This logs {subject or who} in, once, until {made.expires_at:%H:%M:%S} UTC:", err=True)
     typer.echo(f"{address}/login?code={made.secret.get_secret_value()}")
+
+
+def _data(value: object) -> object:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return value if value is None or isinstance(value, list) else str(value)
 
 
 def _opened() -> tuple[Engine, Seal]:
