@@ -54,7 +54,7 @@ def enter(
     public_key: Annotated[
         str,
         typer.Argument(
-            help="Their public key: what `keys new` printed, PEM, an ssh-ed25519 line, or passkey:SITE:KEY from the pages."
+            help="Their public key: what `keys new` printed, PEM, an ssh-ed25519 line, or passkey:SITE:KEY."
         ),
     ],
     may_sign: MaySign = RiskLevel.CRITICAL,
