@@ -173,7 +173,7 @@ def caller(
     services = doors.source.now()
     by = _authenticated(doors, services, request, shown, find)
     token = csrf_of(shown) if by.session_id is not None else ""
-    if token and request.method not in SAFE and not hmac.compare_digest(token, csrf):
+    if token and request.method not in SAFE and not hmac.compare_digest(token.encode(), csrf.encode()):
         raise Forbidden("The form is not of this session.", hint="load the page again, then send it")
     doors.pace.take(by.identity.key)
     return Acting(by.identity, services, by, token, asked, _key(request))
