@@ -3,8 +3,10 @@
 `countersign status` and the dashboard's first page show what is found here.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from uuid import UUID
 
 from sqlmodel import Session
@@ -18,6 +20,7 @@ from countersign.texts import text
 
 __all__ = ["Attention", "Need", "NeedsAttention", "needs_attention"]
 
+Say = Callable[..., str]
 OF_EACH_KIND = 20
 """More of one kind is one problem, and nobody reads on."""
 LONGEST = 300
@@ -40,11 +43,8 @@ class NeedsAttention:
     """What is known of the reason; empty where there is nothing to add."""
     command: str
     """What to run; words in capitals are to be filled in."""
-
-    @property
-    def label(self) -> str:
-        """The kind, for people."""
-        return text(f"attention.{self.need}")
+    label: str
+    """The kind, for people."""
 
 
 @dataclass(frozen=True)
@@ -56,62 +56,67 @@ class Attention:
     """Kinds of which there are more than are returned."""
 
 
-def needs_attention(session: Session, *, of_each: int = OF_EACH_KIND) -> Attention:
-    """Return what needs a person now, at most `of_each` of every kind; reads few rows, however many there are."""
+def needs_attention(session: Session, *, of_each: int = OF_EACH_KIND, language: str | None = None) -> Attention:
+    """Return what needs a person now, at most `of_each` of every kind; reads few rows, however many there are.
+
+    It is told in `language` (the setting by default).
+    """
+    say = partial(text, language=language)
     now = clock(session)
     items: list[NeedsAttention] = []
     more: list[Need] = []
     for need in Need:
         found = needed(session, need, form=FORM, limit=of_each + 1)
-        items += [_told(need, each, now) for each in found[:of_each]]
+        items += [_told(need, each, now, say) for each in found[:of_each]]
         if len(found) > of_each:
             more.append(need)
     return Attention(tuple(items), tuple(more))
 
 
-def _told(need: Need, found: Needed, now: datetime) -> NeedsAttention:
+def _told(need: Need, found: Needed, now: datetime, say: Say) -> NeedsAttention:
     return NeedsAttention(
         need=need,
         subject=found.subject,
         approval_id=found.approval_id,
         since=found.since,
         age_seconds=max(0.0, (now - found.since).total_seconds()),
-        what=_what(need, found),
-        why=_clipped(_why(need, found)),
+        what=_what(need, found, say),
+        why=_clipped(_why(need, found, say)),
         command=_command(need, found),
+        label=say(f"attention.{need}"),
     )
 
 
-def _what(need: Need, found: Needed) -> str:
+def _what(need: Need, found: Needed, say: Say) -> str:
     match need:
         case Need.KILL_SWITCH:
-            return text("attention.nothing_starts")
+            return say("attention.nothing_starts")
         case Need.POLICY:
-            return text("attention.policy_version", number=found.subject)
+            return say("attention.policy_version", number=found.subject)
         case _:
             action = masked(" ".join(found.action.split()))
-            return text("attention.rollback_of", action=action) if found.is_rollback else action
+            return say("attention.rollback_of", action=action) if found.is_rollback else action
 
 
-def _why(need: Need, found: Needed) -> str:
+def _why(need: Need, found: Needed, say: Say) -> str:
     match need:
         case Need.SIGNATURES:
-            return text("attention.signed", given=found.given, needed=found.needed, requester=found.why)
+            return say("attention.signed", given=found.given, needed=found.needed, requester=found.why)
         case Need.POLICY:
-            return text("attention.signed_by_administrators", given=found.given, reason=masked(found.why))
+            return say("attention.signed_by_administrators", given=found.given, reason=masked(found.why))
         case Need.SILENT:
-            return text("attention.worker", worker=found.why)
+            return say("attention.worker", worker=found.why)
         case Need.OVERDUE_STEPS:
-            return _listed(found.why.splitlines())
+            return _listed(found.why.splitlines(), say)
         case Need.DEAD_LETTER:
             step, _, error = found.why.partition("\n")
-            return f"{text(f'step_name.{step}')}: {masked(error)}"
+            return f"{say(f'step_name.{step}')}: {masked(error)}"
         case _:
             return masked(found.why)
 
 
-def _listed(steps: list[str]) -> str:
-    return ", ".join(text(f"step_name.{step}") for step in steps)
+def _listed(steps: list[str], say: Say) -> str:
+    return ", ".join(say(f"step_name.{step}") for step in steps)
 
 
 def _command(need: Need, found: Needed) -> str:

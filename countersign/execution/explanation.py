@@ -21,7 +21,7 @@ from countersign.policy.checks import Check, Question
 from countersign.policy.findings import decide_findings
 from countersign.records.owned import Owned
 from countersign.records.tables import Approval
-from countersign.targets.model import Plan
+from countersign.targets.model import Finding, Plan
 
 NOBODYS = Owned(UUID(int=0), 0)
 """No execution: every action on the target counts, and nothing could be written."""
@@ -48,6 +48,10 @@ class Explanation:
     answers: tuple[Answer, ...]
     plan: Plan | None = None
     """What would be sent, where that could be told without an execution."""
+    findings: tuple[Finding, ...] = ()
+    """What the target says to the plan."""
+    inverse: Plan | None = None
+    """The plan that takes it back, None where nothing does."""
 
     @property
     def runs(self) -> bool:
@@ -58,7 +62,7 @@ class Explanation:
 def explain(services: Services, approval: Approval) -> Explanation:
     """Answer for `approval` as it stands, with the policy that `services` have. Raises DatabaseUnavailable."""
     asked = _Asked(services, approval, datetime.now(UTC))
-    return Explanation(tuple(asked.all()), asked.plan)
+    return Explanation(tuple(asked.all()), asked.plan, asked.findings, asked.inverse)
 
 
 class _Asked:
@@ -68,6 +72,8 @@ class _Asked:
         self.services, self.approval, self.now = services, approval, now
         self.answers: list[Answer] = []
         self.plan: Plan | None = None
+        self.findings: tuple[Finding, ...] = ()
+        self.inverse: Plan | None = None
 
     def all(self) -> Sequence[Answer]:
         """Ask everything that can be asked."""
@@ -130,6 +136,8 @@ class _Asked:
             found = target.resolve(operation)
             self._checks(checks.target_checks(services, approval, operation, found, NOBODYS, now=self.now))
             self.plan = plan = target.plan(operation, found, at=self.now)
+            self.inverse = target.invert(plan)
             self._checks(checks.plan_checks(services, approval, plan, now=self.now))
-            findings = decide_findings(policy_for(services, approval), target.preflight(plan))
+            self.findings = target.preflight(plan)
+            findings = decide_findings(policy_for(services, approval), self.findings)
             self._checks(findings or (Check(Question.PREFLIGHT, True, "the cluster says nothing against it"),))

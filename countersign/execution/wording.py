@@ -34,6 +34,28 @@ def named_in(target: Mapping[str, Any] | None) -> tuple[str, ...]:
     return tuple(f"{target.get('kind', '')} {where}{name}".strip() for name in target.get("names") or ())
 
 
+def to_do(reading: Mapping[str, Any], *, language: str | None = None) -> str:
+    """Return what a request asks for in words, from what its action reads to (filing.placed)."""
+    match reading["reading"]:
+        case "operation" if reading.get("host"):
+            return text(f"to_do.{reading['tool']}", language=language, host=reading["host"])
+        case "operation":
+            return text(f"to_do.{reading['operation']}", language=language, targets=_written(reading))
+        case "investigation":
+            return text("to_do.investigate", language=language, command=" ".join(reading["argv"]))
+        case "observation":
+            return text("to_do.observe", language=language)
+        case _:
+            return text("to_do.refused", language=language)
+
+
+def _written(reading: Mapping[str, Any]) -> str:
+    """Return the objects of a reading: deployment prod/api, as `named` says those that were found."""
+    where = f"{reading['namespace']}/" if reading.get("namespace") else ""
+    groups = ({"kind": reading["kind"], "names": reading["names"]}, *reading.get("also", ()))
+    return ", ".join(f"{group['kind'].lower()} {where}{name}" for group in groups for name in group["names"])
+
+
 def asked_for(approval: Approval, *, dry_run: bool) -> Mapping[str, Any]:
     """Return what the operation log says was asked for, known before anything is read or resolved."""
     target, parameters = approval.target or {}, approval.parameters or {}

@@ -1,5 +1,6 @@
 """The kill switch: while it is on, no execution gets as far as its effect."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -27,6 +28,12 @@ SET = text("""
     RETURNING seq, is_on, changed_by, reason, at AS changed_at
 """)
 
+# How it was turned before, the newest first.
+CHANGES = text("""
+    SELECT is_on, changed_by, reason, at AS changed_at FROM control_change
+    WHERE name = 'kill_switch' ORDER BY seq DESC LIMIT :limit
+""")
+
 
 @dataclass(frozen=True)
 class Switch:
@@ -42,6 +49,12 @@ def kill_switch(session: Session) -> Switch:
     """Return the kill switch. The row always exists: the database refuses to delete it."""
     row = session.execute(READ).one()
     return Switch(row.is_on, row.changed_by, row.reason, row.changed_at)
+
+
+def switch_changes(session: Session, *, limit: int = 20) -> Sequence[Switch]:
+    """Return how the switch was turned, the newest change first."""
+    rows = session.execute(CHANGES, {"limit": limit})
+    return [Switch(row.is_on, row.changed_by, row.reason, row.changed_at) for row in rows]
 
 
 def set_kill_switch(session: Session, on: bool, *, by: str, reason: str) -> Switch:

@@ -90,6 +90,12 @@ def open_letters(session: Session, *, name: StepName | None = None, limit: int =
     return session.exec(query.order_by(col(DeadLetter.created_at)).limit(limit)).all()
 
 
+def letters_about(session: Session, step_ids: Sequence[UUID]) -> Sequence[DeadLetter]:
+    """Return the letters of these steps that are not resolved."""
+    query = select(DeadLetter).where(col(DeadLetter.step_id).in_(step_ids), text("resolved_at IS NULL"))
+    return session.exec(query).all()
+
+
 def _replay(session: Session, ids: Sequence[UUID], *, from_the_start: bool) -> tuple[tuple[UUID, StepName], ...]:
     if not ids:
         return ()

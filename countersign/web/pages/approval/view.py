@@ -1,0 +1,71 @@
+"""The approval's page as values: the template decides how they look, and nothing else."""
+
+from functools import partial
+from typing import Any
+
+from countersign.execution.services import Services
+from countersign.execution.wording import to_do
+from countersign.records.states import ApprovalStatus, EvidencePhase
+from countersign.targets.kubernetes.invert import invert
+from countersign.texts import text
+from countersign.web.pages.approval.changes import steps_shown
+from countersign.web.pages.approval.deciding import OPEN, deciding, next_of
+from countersign.web.pages.approval.record import Told, ToldExecution
+from countersign.web.pages.states import outcome_state, state_of, step_state, verdict_state
+
+
+def page_values(services: Services, told: Told, *, who: str, language: str) -> dict[str, Any]:
+    """Return everything that approval/page.html shows of `told` to the person called `who`."""
+    approval = told.approval
+    found = deciding(services, told, who=who)
+    return {
+        "told": told,
+        "approval": approval,
+        "title": to_do(told.reading, language=language),
+        "state": state_of(approval, told.standing, language),
+        "deciding": found,
+        "next": next_of(told, found, partial(text, language=language)),
+        "is_open": approval.status in OPEN,
+        "is_over": approval.status not in (*OPEN, ApprovalStatus.EXECUTING),
+        "planned": _planned(told),
+        "runs": [_run(each, language) for each in told.executions],
+    }
+
+
+def _planned(told: Told) -> dict[str, Any] | None:
+    found = told.planned
+    if found is None or found.plan is None:
+        return None
+    inverse = invert(found.plan)
+    return {
+        "execution": found,
+        "plan": found.plan,
+        "sending": steps_shown(found.plan),
+        "taking_back": steps_shown(inverse) if inverse is not None else (),
+        "results": {step.key: step for step in found.report.steps} if found.report is not None else {},
+    }
+
+
+def _run(told: ToldExecution, language: str) -> dict[str, Any]:
+    row = told.row
+    verification = told.follow_up.verification
+    after = told.evidence.get(EvidencePhase.AFTER)
+    return {
+        "told": told,
+        "state": outcome_state(row.outcome, language) if row.outcome is not None else None,
+        "verdict": verdict_state(after.verdict, language)
+        if after is not None and after.verdict is not None
+        else None,
+        "verification": verification,
+        "steps": [
+            {
+                "row": step,
+                "state": step_state(step.status, language),
+                "said": shown.said,
+                "letter": told.dead.get(step.id),
+            }
+            for step, shown in zip(told.steps, told.follow_up.steps, strict=True)
+        ],
+        "before": told.evidence.get(EvidencePhase.BEFORE),
+        "after": after,
+    }
