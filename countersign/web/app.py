@@ -12,6 +12,8 @@ from countersign.web.acting import Doors
 from countersign.web.api import router as api
 from countersign.web.changes import Changes
 from countersign.web.limits import BodyLimit, Lockout, Pace
+from countersign.web.pages import STATIC
+from countersign.web.pages import router as pages
 from countersign.web.problem import Problem, answer_errors
 from countersign.web.services import Opener, ServiceSource
 
@@ -44,6 +46,8 @@ def create_app(open_services: Opener, settings: Settings) -> FastAPI:
     answer_errors(app)
     app.include_router(health.router)
     app.include_router(api)
+    app.include_router(pages)
+    app.router.routes.append(STATIC)
     _document(app)
     return app
 

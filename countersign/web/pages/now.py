@@ -12,11 +12,11 @@ from countersign.execution.services import Services
 from countersign.policy.approval import may_still_sign
 from countersign.policy.names import identity
 from countersign.policy.risk import RiskLevel
+from countersign.policy.roles import Permission
 from countersign.records.approval_lists import ended_lately
 from countersign.records.approvals import get_approval, list_approvals, signatures_of
-from countersign.records.database.engine import transaction
 from countersign.records.states import ApprovalStatus
-from countersign.web.acting import Acting
+from countersign.web.acting import Person
 from countersign.web.pages.queue import rows_of
 from countersign.web.pages.rendering import page
 from countersign.web.pages.routing import PageRoute
@@ -43,10 +43,11 @@ PLACES: Final = {Need.KILL_SWITCH: "/kill-switch", Need.POLICY: "/policy"}
 
 
 @router.get("/")
-def now(request: Request, acting: Acting) -> Response:
+def now(request: Request, acting: Person) -> Response:
     """Show what needs a person."""
+    acting.require(Permission.READ, None)
     services, language = acting.services, viewer_of(request).language
-    with transaction(services.engine) as session:
+    with acting.records() as session:
         attention = needs_attention(session, language=language)
         shown = [_item(session, services, each, who=acting.identity.name) for each in attention.items]
         running = list_approvals(session, status=ApprovalStatus.EXECUTING, limit=RUNNING_SHOWN)

@@ -10,13 +10,14 @@ from starlette.responses import RedirectResponse, Response
 
 from countersign.errors import InvalidInput
 from countersign.execution.filing import placed, reading_of
+from countersign.execution.scope import scope_of
 from countersign.execution.wording import to_do
+from countersign.policy.roles import Permission
 from countersign.records.approval_lists import Standing, standings
 from countersign.records.approvals import Position, list_approvals
-from countersign.records.database.engine import transaction
 from countersign.records.states import ApprovalStatus
 from countersign.records.tables import Approval
-from countersign.web.acting import Acting
+from countersign.web.acting import Person
 from countersign.web.pages.rendering import page
 from countersign.web.pages.routing import PageRoute, approval_named
 from countersign.web.pages.states import state_of
@@ -27,14 +28,19 @@ ON_A_PAGE: Final = 50
 
 
 @router.get("/approvals")
-def queue(request: Request, acting: Acting, status: str = "", before: str = "", id: str = "") -> Response:
-    """List approvals. `id` goes to the one that it names; `before` is where the page above ended."""
-    with transaction(acting.services.engine) as session:
+def queue(request: Request, acting: Person, status: str = "", before: str = "", id: str = "") -> Response:
+    """List approvals. `id` goes to the one that it names; `before` is where the page above ended.
+
+    What the reader's roles do not reach is left out, so a page may be short.
+    """
+    acting.require(Permission.READ, None)
+    with acting.records() as session:
         if id.strip():
             return RedirectResponse(f"/approvals/{approval_named(session, id)}", status_code=303)
         wanted = _status(status)
         found = list_approvals(session, status=wanted, before=_position(before), limit=ON_A_PAGE)
-        rows = rows_of(session, found.items, language=viewer_of(request).language)
+        seen = [each for each in found.items if acting.may(Permission.READ, scope_of(each))]
+        rows = rows_of(session, seen, language=viewer_of(request).language)
     return page(
         request,
         acting,

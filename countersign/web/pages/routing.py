@@ -7,10 +7,17 @@ from uuid import UUID
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
 from sqlmodel import Session
+from starlette.responses import RedirectResponse
 
-from countersign.errors import CountersignError, DatabaseUnavailable, InvalidInput, NotFound, Refused
-from countersign.records.approvals import approvals_ending_in
-from countersign.web.pages.rendering import error_page
+from countersign.errors import CountersignError, InvalidInput, NotFound
+from countersign.execution.scope import scope_of
+from countersign.policy.roles import Permission
+from countersign.records.approvals import approvals_ending_in, get_approval
+from countersign.records.tables import Approval
+from countersign.web.acting import Acting, NoSession
+from countersign.web.content_security import NOT_KEPT
+from countersign.web.pages.rendering import error_page, is_partial, with_query
+from countersign.web.problem import status_of
 
 SHORT = 8
 """Characters of a short id."""
@@ -26,24 +33,28 @@ class PageRoute(APIRoute):
         async def answer(request: Request) -> Response:
             try:
                 return await handle(request)
+            except NoSession:
+                return _to_login(request)
             except CountersignError as error:
-                return error_page(request, error, status=status_of(error))
+                return error_page(request, error, status=status_of(type(error)))
 
         return answer
 
 
-def status_of(error: CountersignError) -> int:
-    """Return the HTTP status that tells what kind of refusal it is."""
-    match error:
-        case NotFound():
-            return 404
-        case InvalidInput():
-            return 400
-        case Refused():
-            return 409
-        case DatabaseUnavailable():
-            return 503
-    return 500
+def _to_login(request: Request) -> Response:
+    """Lead to the login page, and from there back to what was asked for."""
+    back = request.url.path if request.method == "GET" else "/"
+    address = with_query("/login", back="" if back == "/" else back)
+    # htmx would put the login page into the place of a part.
+    headers = {"HX-Redirect": address} if is_partial(request) else {}
+    return RedirectResponse(address, status_code=303, headers={**headers, **NOT_KEPT})
+
+
+def reachable(session: Session, acting: Acting, name: str, permission: Permission) -> Approval:
+    """Return the approval that `name` names, if they may do this about it. Raises NotFound, Forbidden."""
+    approval = get_approval(session, approval_named(session, name))
+    acting.require(permission, scope_of(approval))
+    return approval
 
 
 def approval_named(session: Session, given: str) -> UUID:

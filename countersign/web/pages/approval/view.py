@@ -3,21 +3,23 @@
 from functools import partial
 from typing import Any
 
-from countersign.execution.services import Services
+from countersign.execution.scope import scope_of
 from countersign.execution.wording import to_do
+from countersign.policy.roles import Permission
 from countersign.records.states import ApprovalStatus, EvidencePhase
 from countersign.targets.kubernetes.invert import invert
 from countersign.texts import text
+from countersign.web.acting import Acting
 from countersign.web.pages.approval.changes import steps_shown
 from countersign.web.pages.approval.deciding import OPEN, deciding, next_of
 from countersign.web.pages.approval.record import Told, ToldExecution
 from countersign.web.pages.states import outcome_state, state_of, step_state, verdict_state
 
 
-def page_values(services: Services, told: Told, *, who: str, language: str) -> dict[str, Any]:
-    """Return everything that approval/page.html shows of `told` to the person called `who`."""
+def page_values(acting: Acting, told: Told, *, language: str) -> dict[str, Any]:
+    """Return everything that approval/page.html shows of `told` to whoever is `acting`."""
     approval = told.approval
-    found = deciding(services, told, who=who)
+    found = deciding(acting.services, told, who=acting.identity.name)
     return {
         "told": told,
         "approval": approval,
@@ -25,6 +27,7 @@ def page_values(services: Services, told: Told, *, who: str, language: str) -> d
         "state": state_of(approval, told.standing, language),
         "deciding": found,
         "next": next_of(told, found, partial(text, language=language)),
+        "may_replay": acting.may(Permission.OPERATE, scope_of(approval)),
         "is_open": approval.status in OPEN,
         "is_over": approval.status not in (*OPEN, ApprovalStatus.EXECUTING),
         "planned": _planned(told),
