@@ -1,15 +1,16 @@
 """Lists of approvals with what became of each: one statement for a page of them, whatever its length."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import text
-from sqlmodel import Session
+from sqlmodel import Session, col, select
 
 from countersign.records.outcomes import Outcome
 from countersign.records.states import Verdict
+from countersign.records.tables import Approval
 
 # Signatures that say yes, the effective execution, the verdict on it and the execution that took it back, by
 # approval. Each part is an access by index.
@@ -63,6 +64,12 @@ def standings(session: Session, approval_ids: Sequence[UUID]) -> Mapping[UUID, S
         )
         for row in rows
     }
+
+
+def approvals_by_id(session: Session, approval_ids: Iterable[UUID]) -> Mapping[UUID, Approval]:
+    """Return these approvals, as far as they are there."""
+    query = select(Approval).where(col(Approval.id).in_(list(approval_ids)))
+    return {row.id: row for row in session.exec(query)}
 
 
 def ended_lately(session: Session, *, limit: int = 5) -> Mapping[UUID, datetime]:

@@ -7,16 +7,15 @@ from sqlmodel import Session
 from starlette.responses import Response
 
 from countersign.execution.attention import Need, NeedsAttention, needs_attention
-from countersign.execution.scope import policy_for
-from countersign.execution.services import Services
+from countersign.execution.scope import policy_for, scope_of
 from countersign.policy.approval import may_still_sign
-from countersign.policy.names import identity
 from countersign.policy.risk import RiskLevel
 from countersign.policy.roles import Permission
-from countersign.records.approval_lists import ended_lately
-from countersign.records.approvals import get_approval, list_approvals, signatures_of
+from countersign.records.approval_lists import approvals_by_id, ended_lately
+from countersign.records.approvals import list_approvals, signatures_of
 from countersign.records.states import ApprovalStatus
-from countersign.web.acting import Person
+from countersign.records.tables import Approval
+from countersign.web.acting import Acting, Person
 from countersign.web.pages.queue import rows_of
 from countersign.web.pages.rendering import page
 from countersign.web.pages.routing import PageRoute
@@ -46,13 +45,20 @@ PLACES: Final = {Need.KILL_SWITCH: "/kill-switch", Need.POLICY: "/policy"}
 def now(request: Request, acting: Person) -> Response:
     """Show what needs a person."""
     acting.require(Permission.READ, None)
-    services, language = acting.services, viewer_of(request).language
+    language = viewer_of(request).language
     with acting.records() as session:
         attention = needs_attention(session, language=language)
-        shown = [_item(session, services, each, who=acting.identity.name) for each in attention.items]
-        running = list_approvals(session, status=ApprovalStatus.EXECUTING, limit=RUNNING_SHOWN)
         ended = ended_lately(session)
-        last = [get_approval(session, approval_id) for approval_id in ended]
+        known = approvals_by_id(
+            session, {*ended, *(each.approval_id for each in attention.items if each.approval_id)}
+        )
+        seen = {key for key, row in known.items() if acting.may(Permission.READ, scope_of(row))}
+        shown = [
+            _item(session, acting, each, known.get(each.approval_id) if each.approval_id else None)
+            for each in attention.items
+            if each.approval_id is None or each.approval_id in seen
+        ]
+        running = list_approvals(session, status=ApprovalStatus.EXECUTING, limit=RUNNING_SHOWN).items
         return page(
             request,
             acting,
@@ -60,25 +66,23 @@ def now(request: Request, acting: Person) -> Response:
             mine=[each for each in shown if each["mine"]],
             others=[each for each in shown if not each["mine"]],
             more=attention.more,
-            running=rows_of(session, running.items, language=language),
-            last=rows_of(session, last, language=language),
-            ended=ended,
+            running=rows_of(
+                session, [row for row in running if acting.may(Permission.READ, scope_of(row))], language=language
+            ),
+            last=rows_of(session, [known[key] for key in ended if key in seen], language=language),
         )
 
 
-def _item(session: Session, services: Services, found: NeedsAttention, *, who: str) -> dict[str, Any]:
+def _item(session: Session, acting: Acting, found: NeedsAttention, approval: Approval | None) -> dict[str, Any]:
     return {
         "found": found,
         "tone": TONES[found.need],
         "address": PLACES.get(found.need) or (f"/approvals/{found.approval_id}" if found.approval_id else ""),
-        "mine": found.need is Need.SIGNATURES and _may_sign(session, services, found, who=who),
+        "mine": found.need is Need.SIGNATURES and approval is not None and _may_sign(session, acting, approval),
     }
 
 
-def _may_sign(session: Session, services: Services, found: NeedsAttention, *, who: str) -> bool:
-    assert found.approval_id is not None
-    approval = get_approval(session, found.approval_id)
-    policy, risk = policy_for(services, approval), RiskLevel(approval.risk_level)
+def _may_sign(session: Session, acting: Acting, approval: Approval) -> bool:
+    policy, risk = policy_for(acting.services, approval), RiskLevel(approval.risk_level)
     given = [row.signer for row in signatures_of(session, approval.id)]
-    may = may_still_sign(policy, risk, approval.requested_by, given=given)
-    return any(identity(name) == identity(who) for name in may)
+    return any(map(acting.identity.is_named, may_still_sign(policy, risk, approval.requested_by, given=given)))
