@@ -1,10 +1,11 @@
 """A page of approvals with what became of each, read by one statement."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
-from sqlalchemy import and_, func, literal_column, select, text
+from sqlalchemy import Select, and_, func, literal_column, select, text
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
 
@@ -15,6 +16,13 @@ from countersign.records.tables import Approval, EvidenceSnapshot, Execution, Si
 
 LOOKED_AT = 10_000
 """Of how many requests, the newest, a page is chosen: by outcome or requester nothing is in order."""
+
+# Of what ended last, the newest first (ix_execution_settled_at). What waits again has not ended.
+LATELY = text("""
+    SELECT approval_id FROM execution
+    WHERE settled_at IS NOT NULL AND NOT dry_run AND rolls_back IS NULL AND outcome <> 'postponed'
+    ORDER BY settled_at DESC LIMIT :limit
+""")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,8 +66,22 @@ def approval_rows(
             before_at=before.created_at, before_id=before.id
         )
     newest = newest.order_by(col(Approval.created_at).desc(), col(Approval.id).desc())
-    looked_at = newest.limit(literal_column(str(LOOKED_AT))).subquery("newest")
+    return _rows(session, newest.limit(literal_column(str(LOOKED_AT))), only, limit=limit)
 
+
+def rows_with(session: Session, approval_ids: Collection[UUID]) -> Mapping[UUID, ApprovalRow]:
+    """Return these requests with what became of each, as far as they are there; at most 500."""
+    chosen = select(Approval).where(col(Approval.id).in_(list(approval_ids)))
+    return {row.approval.id: row for row in _rows(session, chosen, Only(), limit=LARGEST_PAGE)}
+
+
+def ended_lately(session: Session, *, limit: int = 5) -> Sequence[UUID]:
+    """Return the requests that were executed last, the newest first."""
+    return list(session.execute(LATELY, {"limit": limit}).scalars())
+
+
+def _rows(session: Session, chosen: Select[Approval], only: Only, *, limit: int) -> Sequence[ApprovalRow]:
+    looked_at = chosen.subquery("newest")
     wanted, back = aliased(Approval, looked_at), aliased(Execution, name="back")
     given = (
         select(func.count())

@@ -91,9 +91,9 @@ def with_roles(policy: Policy, roles: tuple[RoleGrant, ...] = ROLES) -> Policy:
     return policy.model_copy(update={"roles": roles})
 
 
-def house_of(office: Office, **settings: Any) -> House:
+def house_of(office: Office, roles: tuple[RoleGrant, ...] = ROLES, **settings: Any) -> House:
     """Return the application over `office`."""
-    policy = with_roles(office.services.policy)
+    policy = with_roles(office.services.policy, roles)
     office = office.with_policy(policy).with_settings(**settings)
     services = replace(office.services, mark_of=lambda _policy: None)
 

@@ -11,12 +11,12 @@ from countersign.execution.scope import policy_for, scope_of
 from countersign.policy.approval import may_still_sign
 from countersign.policy.risk import RiskLevel
 from countersign.policy.roles import Permission
-from countersign.records.approval_lists import approvals_by_id, ended_lately
-from countersign.records.approvals import list_approvals, signatures_of
+from countersign.records.approval_list import Only, approval_rows, ended_lately, rows_with
+from countersign.records.approvals import signatures_of
 from countersign.records.states import ApprovalStatus
 from countersign.records.tables import Approval
 from countersign.web.acting import Acting, Person
-from countersign.web.pages.queue import rows_of
+from countersign.web.pages.queue import rows_shown
 from countersign.web.pages.rendering import page
 from countersign.web.pages.routing import PageRoute
 from countersign.web.pages.viewer import viewer_of
@@ -49,28 +49,25 @@ def now(request: Request, acting: Person) -> Response:
     with acting.records() as session:
         attention = needs_attention(session, language=language)
         ended = ended_lately(session)
-        known = approvals_by_id(
-            session, {*ended, *(each.approval_id for each in attention.items if each.approval_id)}
-        )
-        seen = {key for key, row in known.items() if acting.may(Permission.READ, scope_of(row))}
+        about = {each.approval_id for each in attention.items if each.approval_id is not None}
+        known = rows_with(session, {*ended, *about})
+        seen = {key: row for key, row in known.items() if acting.may(Permission.READ, scope_of(row.approval))}
         shown = [
-            _item(session, acting, each, known.get(each.approval_id) if each.approval_id else None)
+            _item(session, acting, each, seen[each.approval_id].approval if each.approval_id else None)
             for each in attention.items
             if each.approval_id is None or each.approval_id in seen
         ]
-        running = list_approvals(session, status=ApprovalStatus.EXECUTING, limit=RUNNING_SHOWN).items
-        return page(
-            request,
-            acting,
-            "now/page.html",
-            mine=[each for each in shown if each["mine"]],
-            others=[each for each in shown if not each["mine"]],
-            more=attention.more,
-            running=rows_of(
-                session, [row for row in running if acting.may(Permission.READ, scope_of(row))], language=language
-            ),
-            last=rows_of(session, [known[key] for key in ended if key in seen], language=language),
-        )
+        running = approval_rows(session, Only(status=ApprovalStatus.EXECUTING), limit=RUNNING_SHOWN)
+    return page(
+        request,
+        acting,
+        "now/page.html",
+        mine=[each for each in shown if each["mine"]],
+        others=[each for each in shown if not each["mine"]],
+        more=attention.more,
+        running=rows_shown(acting, running, language=language),
+        last=rows_shown(acting, [seen[key] for key in ended if key in seen], language=language),
+    )
 
 
 def _item(session: Session, acting: Acting, found: NeedsAttention, approval: Approval | None) -> dict[str, Any]:

@@ -1,11 +1,12 @@
-"""The queue: approvals, newest first, by status, and the one that a search names."""
+"""The queue: approvals, newest first, with filters that are links, and the one that a search names."""
 
+from collections.abc import Iterable
 from datetime import datetime
-from typing import Any, Final
+from enum import StrEnum
+from typing import Any, Final, TypeVar
 from uuid import UUID
 
 from fastapi import APIRouter, Request
-from sqlmodel import Session
 from starlette.responses import RedirectResponse, Response
 
 from countersign.errors import InvalidInput
@@ -13,11 +14,12 @@ from countersign.execution.filing import placed, reading_of
 from countersign.execution.scope import scope_of
 from countersign.execution.wording import to_do
 from countersign.policy.roles import Permission
-from countersign.records.approval_lists import Standing, standings
-from countersign.records.approvals import Position, list_approvals
-from countersign.records.states import ApprovalStatus
+from countersign.records.approval_list import ApprovalRow, Only, approval_rows
+from countersign.records.approvals import Position
+from countersign.records.outcomes import Outcome
+from countersign.records.states import ApprovalStatus, Verdict
 from countersign.records.tables import Approval
-from countersign.web.acting import Person
+from countersign.web.acting import Acting, Person
 from countersign.web.pages.rendering import page
 from countersign.web.pages.routing import PageRoute, approval_named
 from countersign.web.pages.states import state_of
@@ -25,59 +27,87 @@ from countersign.web.pages.viewer import viewer_of
 
 router = APIRouter(route_class=PageRoute)
 ON_A_PAGE: Final = 50
+W = TypeVar("W", bound=StrEnum)
 
 
 @router.get("/approvals")
-def queue(request: Request, acting: Person, status: str = "", before: str = "", id: str = "") -> Response:
+def queue(
+    request: Request,
+    acting: Person,
+    *,
+    status: str = "",
+    outcome: str = "",
+    verdict: str = "",
+    by: str = "",
+    before: str = "",
+    id: str = "",
+) -> Response:
     """List approvals. `id` goes to the one that it names; `before` is where the page above ended.
 
     What the reader's roles do not reach is left out, so a page may be short.
     """
     acting.require(Permission.READ, None)
+    chosen = {"status": status, "outcome": outcome, "verdict": verdict, "by": by}
+    only = Only(
+        status=_one_of(ApprovalStatus, status, "status"),
+        outcome=_one_of(Outcome, outcome, "outcome"),
+        verdict=_one_of(Verdict, verdict, "verdict"),
+        requester=by or None,
+    )
     with acting.records() as session:
         if id.strip():
             return RedirectResponse(f"/approvals/{approval_named(session, id)}", status_code=303)
-        wanted = _status(status)
-        found = list_approvals(session, status=wanted, before=_position(before), limit=ON_A_PAGE)
-        seen = [each for each in found.items if acting.may(Permission.READ, scope_of(each))]
-        rows = rows_of(session, seen, language=viewer_of(request).language)
+        found = approval_rows(session, only, before=_position(before), limit=ON_A_PAGE + 1)
+    items, more = found[:ON_A_PAGE], len(found) > ON_A_PAGE
     return page(
         request,
         acting,
         "queue/page.html",
-        rows=rows,
-        status=wanted.value if wanted else "",
-        statuses=[each.value for each in ApprovalStatus],
+        rows=rows_shown(acting, items, language=viewer_of(request).language),
+        chosen=chosen,
+        filters=_filters(acting.identity.name),
         before=before,
-        next=_written(found.next) if found.next else "",
+        next=_written(items[-1].approval) if more else "",
     )
 
 
-def rows_of(session: Session, approvals: Any, *, language: str) -> list[dict[str, Any]]:
-    """Return what a list shows of each approval."""
-    known = standings(session, [approval.id for approval in approvals])
-    return [row_of(approval, known[approval.id], language=language) for approval in approvals]
+def rows_shown(acting: Acting, rows: Iterable[ApprovalRow], *, language: str) -> list[dict[str, Any]]:
+    """Return what a list shows of each approval that the reader's roles reach."""
+    return [row_shown(row, language=language) for row in rows if acting.may(Permission.READ, scope_of(row.approval))]
 
 
-def row_of(approval: Approval, standing: Standing, *, language: str) -> dict[str, Any]:
+def row_shown(row: ApprovalRow, *, language: str) -> dict[str, Any]:
     """Return what a list shows of one approval."""
-    reading = placed(reading_of(approval.action), approval.target)
+    reading = placed(reading_of(row.approval.action), row.approval.target)
     return {
-        "approval": approval,
-        "state": state_of(approval, standing, language),
+        "approval": row.approval,
+        "state": state_of(row, language),
         "title": to_do(reading, language=language),
         "place": reading.get("host") or reading.get("cluster") or "",
-        "given": standing.given,
+        "given": row.given,
     }
 
 
-def _status(given: str) -> ApprovalStatus | None:
+def _filters(who: str) -> list[list[tuple[str, str, str]]]:
+    """Return the filters that are offered, in groups: parameter, value and the key of its text."""
+    return [
+        [("status", each.value, f"approval_status.{each}") for each in ApprovalStatus],
+        [("outcome", each.value, f"outcome.{each}") for each in (Outcome.UNKNOWN, Outcome.BLOCKED)]
+        + [
+            ("verdict", each.value, f"verdict.{each}")
+            for each in (Verdict.EFFECTIVE, Verdict.INEFFECTIVE, Verdict.WORSE)
+        ],
+        [("by", who, "queue.mine")],
+    ]
+
+
+def _one_of(words: type[W], given: str, field: str) -> W | None:
     if not given:
         return None
     try:
-        return ApprovalStatus(given)
+        return words(given)
     except ValueError:
-        raise InvalidInput(f"status: {given!r} is not one of {', '.join(ApprovalStatus)}") from None
+        raise InvalidInput(f"{field}: {given!r} is not one of {', '.join(words)}") from None
 
 
 def _position(given: str) -> Position | None:
@@ -90,5 +120,5 @@ def _position(given: str) -> Position | None:
         raise InvalidInput(f"before: {given!r} is no place in the list", hint="follow the links") from None
 
 
-def _written(position: Position) -> str:
-    return f"{position.created_at.isoformat()}~{position.id}"
+def _written(last: Approval) -> str:
+    return f"{last.created_at.isoformat()}~{last.id}"

@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import quote, urlencode
-from uuid import UUID
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
@@ -24,6 +23,7 @@ from countersign.execution.services import Services
 from countersign.masking import masked, masked_values
 from countersign.records.control import kill_switch
 from countersign.records.database.engine import transaction
+from countersign.records.database.identifiers import short_id
 from countersign.texts import LANGUAGES, text
 from countersign.texts.durations import duration
 from countersign.web.acting import Acting
@@ -67,11 +67,6 @@ def _stopped(services: Services) -> str:
 def is_partial(request: Request) -> bool:
     """Tell whether htmx asks for a part of a page that is shown already."""
     return request.headers.get("hx-request") == "true"
-
-
-def short_id(identifier: UUID | str) -> str:
-    """Return the end of an identifier, which is its random part; commands and the search take it."""
-    return str(identifier).replace("-", "")[-8:]
 
 
 @lru_cache(maxsize=1)

@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 from typing import Final
 
-from countersign.records.approval_lists import Standing
+from countersign.records.approval_list import ApprovalRow
 from countersign.records.outcomes import Outcome
 from countersign.records.states import ApprovalStatus, StepStatus, Verdict
-from countersign.records.tables import Approval
 from countersign.texts import text
 
 
@@ -56,15 +55,16 @@ _OF_STEP: Final = {
 }
 
 
-def state_of(approval: Approval, standing: Standing, language: str) -> State:
-    """Return where `approval` stands: what became of it where it was executed, else its status."""
-    if standing.outcome is not None:
-        verdict = standing.verdict
-        if standing.rolled_back and verdict is not None:
+def state_of(row: ApprovalRow, language: str) -> State:
+    """Return where an approval stands: what became of it where it was executed, else its status."""
+    approval = row.approval
+    if row.outcome is not None:
+        verdict = row.verdict
+        if row.rolled_back and verdict is not None:
             words = text(f"verdict.{verdict}", language=language)
             return State("back", text("state.rolled_back", language=language, verdict=words))
-        outcome = outcome_state(standing.outcome, language)
-        if standing.outcome is Outcome.SUCCESS and verdict not in (None, Verdict.UNVERIFIABLE):
+        outcome = outcome_state(row.outcome, language)
+        if row.outcome is Outcome.SUCCESS and verdict not in (None, Verdict.UNVERIFIABLE):
             judged = verdict_state(verdict, language)
             words = text("state.judged", language=language, outcome=outcome.words, verdict=judged.words)
             return State(judged.tone, words)

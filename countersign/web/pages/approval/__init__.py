@@ -1,17 +1,23 @@
 """One approval on one page: what exactly, why, who else, until when, what if it goes wrong, what happened."""
 
-from typing import Annotated
+import asyncio
+from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Form, Request
 from starlette.responses import RedirectResponse, Response
 
-from countersign.errors import ChangedSince
+from countersign.errors import ChangedSince, InvalidInput, NotFound
 from countersign.execution.explanation import explain
 from countersign.execution.filing import signed_content
+from countersign.execution.manual_settlement import settle_by_hand
 from countersign.execution.withdrawal import withdraw
 from countersign.policy.roles import Permission
+from countersign.records.database.identifiers import short_id
 from countersign.records.dead_letters import replay_letters
+from countersign.records.outcomes import Outcome
+from countersign.records.queries import get_execution
+from countersign.records.states import ApprovalStatus, RiskLevel
 from countersign.records.tables import Approval
 from countersign.texts import text
 from countersign.web.acting import Person
@@ -21,6 +27,7 @@ from countersign.web.pages.approval.view import page_values
 from countersign.web.pages.rendering import page
 from countersign.web.pages.routing import PageRoute, reachable
 from countersign.web.pages.viewer import viewer_of
+from countersign.worker.run_starter import start_by_hand
 
 router = APIRouter(prefix="/approvals", route_class=PageRoute)
 
@@ -56,6 +63,51 @@ def take_back(
         approval = reachable(session, acting, name, Permission.REQUEST)
         _require_shown(approval, shown, viewer_of(request).language)
         withdraw(session, approval, acting=acting.identity, reason=reason)
+    return RedirectResponse(f"/approvals/{approval.id}", status_code=303)
+
+
+@router.post("/{name}/start")
+def start(
+    request: Request,
+    acting: Person,
+    name: str,
+    *,
+    dry_run: Annotated[bool, Form()] = False,
+    shown: Annotated[str, Form()] = "",
+    confirmed: Annotated[str, Form()] = "",
+) -> Response:
+    """Start what is approved, or a dry run. What is of critical risk is named once more by whoever starts it."""
+    language = viewer_of(request).language
+    with acting.records() as session:
+        approval = reachable(session, acting, name, Permission.EXECUTE)
+        _require_shown(approval, shown, language)
+    if not dry_run:
+        if approval.status is not ApprovalStatus.APPROVED:
+            raise InvalidInput(text("message.not_claimable", language=language, status=approval.status))
+        if approval.risk_level is RiskLevel.CRITICAL and confirmed.strip().lower() != short_id(approval.id):
+            raise InvalidInput(text("approval_page.name_it", language=language, id=short_id(approval.id)))
+    # Pressed twice it starts one run; put off meanwhile, it has another state and may be started again.
+    key = None if dry_run else f"page:{acting.identity.key}:{approval.id}:{approval.updated_at.isoformat()}"
+    asyncio.run(start_by_hand(approval.id, dry_run=dry_run, key=key))
+    return RedirectResponse(f"/approvals/{approval.id}", status_code=303)
+
+
+@router.post("/{name}/found-out")
+def found_out(
+    acting: Person,
+    name: str,
+    execution: Annotated[UUID, Form()],
+    outcome: Annotated[Literal["success", "failed"], Form()],
+    reason: Annotated[str, Form()],
+) -> Response:
+    """Settle an unknown outcome, as somebody who has looked at the target."""
+    with acting.records() as session:
+        approval = reachable(session, acting, name, Permission.OPERATE)
+        if get_execution(session, execution).approval_id != approval.id:
+            raise NotFound(f"approval {approval.id} has no execution {execution}")
+        if not reason.strip():
+            raise InvalidInput("reason: must not be empty")
+        settle_by_hand(session, execution, outcome=Outcome(outcome), reason=reason, by=acting.identity.name)
     return RedirectResponse(f"/approvals/{approval.id}", status_code=303)
 
 

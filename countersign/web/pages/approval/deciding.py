@@ -13,11 +13,11 @@ from countersign.execution.services import Services
 from countersign.policy.approval import may_still_sign
 from countersign.policy.names import identity
 from countersign.policy.risk import RiskLevel
+from countersign.records.database.identifiers import short_id
 from countersign.records.outcomes import Outcome
 from countersign.records.states import ApprovalStatus, Decision, Start
 from countersign.records.tables import Approval
 from countersign.web.pages.approval.record import Told
-from countersign.web.pages.rendering import short_id
 
 OPEN: Final = frozenset({ApprovalStatus.PENDING, ApprovalStatus.APPROVED})
 SHOWN_FIRST: Final = ("action", "requested_by", "risk_level", "description")
@@ -108,6 +108,6 @@ def next_of(told: Told, found: Deciding, say: Say) -> str:
             return say("next.starts_now")
         case ApprovalStatus.EXECUTING:
             return say("next.executing")
-    if told.standing.outcome is Outcome.UNKNOWN:
-        return say("next.find_out", id=short)
+    if told.row.outcome is Outcome.UNKNOWN:
+        return say("next.find_out")
     return ""

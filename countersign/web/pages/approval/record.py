@@ -10,7 +10,7 @@ from sqlmodel import Session
 from countersign.execution.filing import placed, reading_of
 from countersign.execution.follow_up import FollowUp, follow_up_of
 from countersign.execution.report import Report
-from countersign.records.approval_lists import Standing, standings
+from countersign.records.approval_list import ApprovalRow, rows_with
 from countersign.records.approvals import get_approval, signatures_of
 from countersign.records.dead_letters import letters_about
 from countersign.records.evidence import evidence_of
@@ -66,7 +66,8 @@ class Told:
     approval: Approval
     reading: Mapping[str, Any]
     """What its action reads to, with the cluster and namespace that it was filed for."""
-    standing: Standing
+    row: ApprovalRow
+    """What became of it, in short."""
     signatures: Sequence[Signature]
     executions: Sequence[ToldExecution]
     events: Sequence[TimelineEvent]
@@ -93,7 +94,7 @@ def told(session: Session, approval_id: UUID) -> Told:
     return Told(
         approval=approval,
         reading=placed(reading_of(approval.action), approval.target),
-        standing=standings(session, [approval_id])[approval_id],
+        row=rows_with(session, [approval_id])[approval_id],
         signatures=signatures_of(session, approval_id),
         executions=[_told(session, row) for row in executions_of(session, approval_id, limit=MOST_EXECUTIONS)],
         events=events_of(session, approval_id=approval_id, limit=MOST_EVENTS),

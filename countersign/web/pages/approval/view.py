@@ -6,6 +6,7 @@ from typing import Any
 from countersign.execution.scope import scope_of
 from countersign.execution.wording import to_do
 from countersign.policy.roles import Permission
+from countersign.records.outcomes import Outcome
 from countersign.records.states import ApprovalStatus, EvidencePhase
 from countersign.targets.kubernetes.invert import invert
 from countersign.texts import text
@@ -24,10 +25,12 @@ def page_values(acting: Acting, told: Told, *, language: str) -> dict[str, Any]:
         "told": told,
         "approval": approval,
         "title": to_do(told.reading, language=language),
-        "state": state_of(approval, told.standing, language),
+        "state": state_of(told.row, language),
         "deciding": found,
         "next": next_of(told, found, partial(text, language=language)),
-        "may_replay": acting.may(Permission.OPERATE, scope_of(approval)),
+        "may_start": approval.status in OPEN and acting.may(Permission.EXECUTE, scope_of(approval)),
+        "unknown": [each.row.id for each in told.executions if each.row.outcome is Outcome.UNKNOWN],
+        "may_operate": acting.may(Permission.OPERATE, scope_of(approval)),
         "is_open": approval.status in OPEN,
         "is_over": approval.status not in (*OPEN, ApprovalStatus.EXECUTING),
         "planned": _planned(told),

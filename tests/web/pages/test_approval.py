@@ -1,0 +1,207 @@
+"""One approval on one page: what it says, to whom, and what its forms do."""
+
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import pytest
+from sqlalchemy import Engine, text
+
+from countersign.records.approvals import get_approval
+from countersign.records.database.engine import transaction
+from countersign.records.outcomes import Outcome
+from countersign.records.queries import execution_of
+from countersign.records.states import ApprovalStatus
+from tests.aftermath.following import follow
+from tests.planted import plant
+from tests.web.conftest import House
+from tests.web.pages.conftest import reader
+from tests.web.scene import SCRIPT, UNSEEN, filed, signed, unknown
+
+SCALE = "kubectl scale deployment/api --replicas={} -n prod"
+FROZEN = "kubectl rollout restart deployment/invoices -n billing"
+
+
+def status(house: House, approval_id: UUID) -> ApprovalStatus:
+    with transaction(house.services.engine) as session:
+        return get_approval(session, approval_id).status
+
+
+def test_the_action_is_told_in_words_and_as_it_was_written(house: House) -> None:
+    page = reader(house, "alice").get(f"/approvals/{filed(house.office, SCALE.format(5))}")
+    assert "<h1>Scale deployment prod/api</h1>" in page
+    assert SCALE.format(5) in page
+    assert "<dd><code>sandbox</code></dd>" in page
+
+
+def test_whoever_may_sign_is_told_how_and_nobody_else(house: House) -> None:
+    approval = filed(house.office, SCALE.format(5))
+    command = f"countersign approvals sign {approval.hex[-8:]} --as alice"
+    assert command in reader(house, "alice").get(f"/approvals/{approval}")
+    others = reader(house, "victor").get(f"/approvals/{approval}")
+    assert "approvals sign" not in others
+    assert "alice <span" in others
+
+
+def test_who_has_signed_is_not_asked_again(house: House) -> None:
+    approval = filed(house.office, SCALE.format(5), required_signatures=2)
+    signed(house.office, approval, "alice", comment="Agreed.")
+    page = reader(house, "alice").get(f"/approvals/{approval}")
+    assert "1 / 2" in page
+    assert "Agreed." in page
+    assert "approvals sign" not in page
+    assert "Unchanged so far" in page
+
+
+def test_what_would_be_sent_is_shown_before_and_after_with_the_way_back(house: House) -> None:
+    approval = filed(house.office, SCALE.format(5))
+    house.office.cluster.log.clear()
+    part = reader(house, "alice").get(f"/approvals/{approval}/now", part=True)
+    assert "Once it is signed, it would run." in part
+    assert "/spec/replicas" in part
+    assert "PATCH /apis/apps/v1/namespaces/prod/deployments/api" in part
+    assert "What would take it back" in part
+    assert "<html" not in part
+    assert not house.office.cluster.log.mutations()
+
+
+def test_without_scripts_the_same_is_a_page_of_its_own(house: House) -> None:
+    approval = filed(house.office, SCALE.format(5))
+    alice = reader(house, "alice")
+    assert f'href="/approvals/{approval}/now"' in alice.get(f"/approvals/{approval}")
+    whole = alice.get(f"/approvals/{approval}/now")
+    assert "<html" in whole
+    assert "/spec/replicas" in whole
+
+
+def test_the_rule_that_is_against_it_is_named_with_its_end(house: House) -> None:
+    part = reader(house, "alice").get(f"/approvals/{house.office.approved(FROZEN)}/now", part=True)
+    assert "It would not run now." in part
+    assert "<b>Freeze</b>" in part
+    assert "until 2100-01-01 00:00 UTC" in part
+
+
+def test_the_time_left_is_told_with_the_exact_time_in_the_zone_of_the_reader(house: House) -> None:
+    ends = datetime.now(UTC) + timedelta(hours=2, minutes=30, seconds=30)
+    approval = filed(house.office, SCALE.format(5), expires_at=ends)
+    alice = reader(house, "alice")
+    alice.browser.client.cookies.set("countersign_zone", "Asia%2FTaipei", domain="countersign.example")
+    page = alice.get(f"/approvals/{approval}")
+    assert "in 2 h 30 min" in page
+    local = (ends + timedelta(hours=8)).strftime("%Y-%m-%d %H:%M:%S")
+    assert f"{local} CST (UTC+08:00)" in page
+
+
+def test_outcome_verdict_steps_and_evidence_are_told_once_it_is_over(house: House) -> None:
+    approval = house.office.approved("kubectl rollout restart deployment/api -n prod")
+    follow(house.office, house.office.run(approval))
+    page = reader(house, "victor").get(f"/approvals/{approval}")
+    for said in ("What happened", "Succeeded", "What followed", "deposit knowledge", "Evidence", "about to be sent"):
+        assert said in page
+    assert "Would it run now?" not in page
+
+
+def test_texts_of_others_do_nothing_but_stand_there(house: House) -> None:
+    secret = plant("hunter2-on-a-page")
+    action = f"kubectl annotate deployment/web -n prod note='{SCRIPT}' token={secret}"
+    approval = filed(house.office, action, description=SCRIPT)
+    signed(house.office, approval, "alice", comment=f"{SCRIPT} {UNSEEN}")
+    for path in ("/", "/approvals", f"/approvals/{approval}", f"/approvals/{approval}/now"):
+        page = reader(house, "victor").get(path)
+        assert "<script>alert" not in page
+        assert secret not in page
+        assert "\u202e" not in page
+    assert "right\\u{202e}left" in reader(house, "victor").get(f"/approvals/{approval}")
+
+
+@pytest.mark.all_rights
+def test_what_was_changed_after_signing_is_called_tampered_with(house: House, engine: Engine) -> None:
+    approval = house.office.approved(SCALE.format(4))
+    with transaction(engine) as session:
+        session.execute(text("SET LOCAL session_replication_role = replica"))
+        session.execute(text("UPDATE approval SET description = 'other'"))
+    page = reader(house, "victor").get(f"/approvals/{approval}")
+    assert "Tampered with" in page
+    assert "never be executed" in page
+
+
+def test_a_hash_that_was_shown_before_and_is_another_one_is_said(house: House) -> None:
+    approval = filed(house.office, SCALE.format(5))
+    alice = reader(house, "alice")
+    assert "not what you were shown" not in alice.get(f"/approvals/{approval}?shown={alice.hash_of(approval)}")
+    assert "not what you were shown" in alice.get(f"/approvals/{approval}?shown={'0' * 64}")
+
+
+def test_the_requester_withdraws(house: House) -> None:
+    approval = filed(house.office, SCALE.format(5))
+    carol = reader(house, "carol")
+    answer = carol.send(f"/approvals/{approval}/withdraw", reason="mended", shown=carol.hash_of(approval))
+    assert (answer.status_code, answer.headers["location"]) == (303, f"/approvals/{approval}")
+    assert status(house, approval) is ApprovalStatus.CANCELLED
+    assert "mended" in carol.get(f"/approvals/{approval}")
+
+
+@pytest.mark.parametrize(
+    ("name", "fields", "code"),
+    [
+        ("carol", {"csrf": "0" * 64}, 403),
+        ("carol", {"shown": "0" * 64}, 412),
+        ("alice", {}, 403),
+        ("victor", {}, 403),
+    ],
+)
+def test_a_withdrawal_is_refused(house: House, name: str, fields: dict[str, str], code: int) -> None:
+    approval = filed(house.office, SCALE.format(5))
+    who = reader(house, name)
+    answer = who.send(f"/approvals/{approval}/withdraw", **{"shown": who.hash_of(approval), **fields})
+    assert answer.status_code == code
+    assert status(house, approval) is ApprovalStatus.PENDING
+    assert "<html" in answer.text
+
+
+def test_an_unknown_outcome_is_settled_by_whoever_looked(house: House) -> None:
+    approval = unknown(house.office)
+    with transaction(house.services.engine) as session:
+        execution = execution_of(session, approval)
+        assert execution is not None
+    assert "What became of it?" not in reader(house, "victor").get(f"/approvals/{approval}")
+    eve = reader(house, "eve")
+    assert "What became of it?" in eve.get(f"/approvals/{approval}")
+    answer = eve.send(
+        f"/approvals/{approval}/found-out", execution=execution.id, outcome="success", reason="3 replicas are there"
+    )
+    assert answer.status_code == 303, answer.text
+    with transaction(house.services.engine) as session:
+        found = execution_of(session, approval)
+        assert found is not None
+        assert found.outcome is Outcome.SUCCESS
+    assert "3 replicas are there" in eve.get(f"/approvals/{approval}")
+
+
+def test_what_is_not_approved_is_not_started(house: House) -> None:
+    approval = filed(house.office, SCALE.format(5))
+    eve = reader(house, "eve")
+    assert "Start now" not in eve.get(f"/approvals/{approval}")
+    answer = eve.send(f"/approvals/{approval}/start", shown=eve.hash_of(approval))
+    assert answer.status_code == 422
+    assert status(house, approval) is ApprovalStatus.PENDING
+
+
+def test_critical_risk_is_named_once_more_before_it_is_started(house: House) -> None:
+    approval = house.office.approved("kubectl drain node-1 --ignore-daemonsets", risk="critical")
+    eve = reader(house, "eve")
+    assert 'name="confirmed"' in eve.get(f"/approvals/{approval}")
+    answer = eve.send(f"/approvals/{approval}/start", shown=eve.hash_of(approval), confirmed="yes")
+    assert answer.status_code == 422
+    assert approval.hex[-8:] in answer.text
+
+
+def test_nobody_who_is_not_logged_in_sees_a_page(house: House) -> None:
+    approval = filed(house.office, SCALE.format(5))
+    answer = house.client().get(f"/approvals/{approval}", follow_redirects=False)
+    assert answer.status_code == 303
+    assert answer.headers["location"] == f"/login?back=%2Fapprovals%2F{approval}"
+
+
+def test_an_id_that_is_none_is_a_page_that_says_so(house: House) -> None:
+    page = reader(house, "victor").get("/approvals/nonsense", status=404)
+    assert "no approval is called" in page
