@@ -16,7 +16,7 @@ def test_the_language_of_the_browser_is_taken_unless_another_was_chosen(house: H
 
 
 @pytest.mark.parametrize(
-    "back", ["https://elsewhere.example/", "//elsewhere.example", "/\\elsewhere.example", "javascript:alert(1)", ""]
+    "back", ["https://elsewhere.example/", "//elsewhere.example", "/\\elsewhere.example", "javascript:alert(1)"]
 )
 def test_choosing_a_language_leads_nowhere_else(house: House, back: str) -> None:
     answer = house.client().get("/language/en", params={"back": back}, follow_redirects=False)
