@@ -7,13 +7,11 @@ from prefect.client.orchestration import get_client
 
 from countersign.aftermath.reconciliation import open_steps, run_due_steps
 from countersign.records.findings import Finding
-from countersign.worker.run_starter import Starter, in_time
+from countersign.worker.run_starter import FINISH_STEPS, Starter, in_time
 from flows.after_execution import after_execution, execution_named
 from flows.rounds import Context
 from flows.threads import in_thread
 from flows.wiring import open_services
-
-DEPLOYMENT = "finish-steps/finish-steps"
 
 
 @flow(name="finish-steps", flow_run_name="finish steps {execution_id}", persist_result=False)
@@ -40,7 +38,7 @@ async def have_steps_finished(context: Context) -> Sequence[Finding]:
     if not found:
         return []
     async with get_client() as client:
-        starter = await Starter.of(client, DEPLOYMENT, "execution_id")
+        starter = await Starter.of(client, FINISH_STEPS, "execution_id")
         return [
             await starter.start(
                 str(each.due.execution_id),

@@ -24,7 +24,7 @@ from countersign.cli.screen import say
 from countersign.errors import InvalidInput, NotFound
 from countersign.private_files import write_private
 from countersign.records.audit_events import Event
-from countersign.records.audit_tree import chain_rows, newest_rows, waiting_rows
+from countersign.records.audit_tree import beginning_with, chain_rows, newest_rows, waiting_rows
 from countersign.records.database.engine import transaction
 from countersign.settings import load_settings
 from countersign.texts import text
@@ -145,7 +145,7 @@ def list_rows(
 ) -> None:
     """List the newest rows, the newest first."""
     with transaction(open_records()) as session:
-        found = newest_rows(session, like=event.replace("_", r"\_") + "%", limit=limit)
+        found = newest_rows(session, like=beginning_with(event), limit=limit)
     _print(found, output)
 
 

@@ -10,6 +10,7 @@ import typer
 from sqlmodel import Session
 
 from countersign.actions.rendering import render as render_actions
+from countersign.aftermath.learning import playbook_decisions
 from countersign.aftermath.learning.content import said_by
 from countersign.aftermath.learning.playbook_document import read_playbooks, write_playbooks
 from countersign.aftermath.learning.playbook_import import import_playbooks
@@ -24,20 +25,8 @@ from countersign.cli.screen import say, screen
 from countersign.errors import InvalidInput
 from countersign.private_files import write_private
 from countersign.records.database.engine import transaction
-from countersign.records.playbooks import (
-    changes_of,
-    get_playbook,
-    list_playbooks,
-    lock_playbook,
-    note_change,
-    set_status,
-    use_version,
-    versions_of,
-)
-from countersign.records.playbooks import (
-    restore as give_back,
-)
-from countersign.records.states import PlaybookChangeKind, PlaybookStatus
+from countersign.records.playbooks import changes_of, get_playbook, list_playbooks, versions_of
+from countersign.records.states import PlaybookStatus
 from countersign.records.trust import observed_subjects
 from countersign.settings import load_settings
 
@@ -132,14 +121,7 @@ def approve(
 ) -> None:
     """Approve a playbook, or another version of it."""
     with transaction(open_records()) as session:
-        playbook = lock_playbook(session, get_playbook(session, name).id)
-        what, who = PlaybookChangeKind.APPROVED, acting(by)
-        if version is not None and version != playbook.version:
-            use_version(session, playbook.id, version)
-            why = f"version {version}" + (f": {reason}" if reason else "")
-            note_change(session, playbook.id, what, by=who, reason=why)
-        set_status(session, playbook.id, PlaybookStatus.APPROVED, what=what, by=who, reason=reason)
-        now = get_playbook(session, name)
+        now = playbook_decisions.approve(session, name, version=version, by=acting(by), reason=reason).playbook
     still = f"; it is left to people: {now.people_only_reason}" if now.people_only_reason else ""
     _line(f"{now.name} is approved, version {now.version}{still}")
 
@@ -148,21 +130,17 @@ def approve(
 def deprecate(name: Name, reason: Reason, by: By = None) -> None:
     """Take a playbook out of use; what it said and showed stays on record."""
     with transaction(open_records()) as session:
-        playbook = lock_playbook(session, get_playbook(session, name).id)
-        what = PlaybookChangeKind.DEPRECATED
-        set_status(session, playbook.id, PlaybookStatus.DEPRECATED, what=what, by=acting(by), reason=reason)
+        playbook = playbook_decisions.deprecate(session, name, by=acting(by), reason=reason).playbook
     _line(f"{playbook.name} is deprecated")
 
 
 @commands.command()
 def restore(name: Name, reason: Reason, by: By = None) -> None:
     """Give a playbook that was left to people back to the auto-approver."""
-    if not reason.strip():
-        raise InvalidInput("--reason: must not be empty", hint="say what is different now")
     with transaction(open_records()) as session:
-        playbook = lock_playbook(session, get_playbook(session, name).id)
-        changed = give_back(session, playbook.id, by=acting(by), reason=reason)
-    _line(f"{playbook.name} " + ("is given back" if changed else "was not left to people; nothing is changed"))
+        decided = playbook_decisions.restore(session, name, by=acting(by), reason=reason)
+    said = "is given back" if decided.changed else "was not left to people; nothing is changed"
+    _line(f"{decided.playbook.name} {said}")
 
 
 @commands.command()

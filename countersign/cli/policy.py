@@ -1,14 +1,11 @@
 """`countersign policy`: what is in force, and changing it: propose, sign, activate."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import asdict
-from difflib import unified_diff
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from sqlalchemy import Engine
 from sqlmodel import Session
 
 from countersign.cli.exit_codes import OK, REFUSED
@@ -18,13 +15,15 @@ from countersign.cli.options import By, Yes, acting
 from countersign.cli.output import Format, Output, Showing, say_data
 from countersign.cli.rendering import print_columns, print_none
 from countersign.cli.screen import say, screen
-from countersign.errors import ConfigurationError, ForeignKey, InvalidInput, NotApproved, PolicyNotTrusted
+from countersign.errors import InvalidInput
 from countersign.execution.explanation import explain as explain_approval
 from countersign.execution.policy.change import (
     KEY_FILE,
     OwnKey,
     machines_key,
     own_key,
+    refusals_told,
+    require_record,
     unchanged_version,
 )
 from countersign.execution.policy.change import (
@@ -36,6 +35,7 @@ from countersign.execution.policy.change import (
 from countersign.execution.policy.change import (
     sign as sign_version,
 )
+from countersign.execution.policy.difference import Named, difference, last_text, text_in_force, version_named
 from countersign.execution.policy.in_force import (
     pinned_administrators,
     policy_source,
@@ -46,10 +46,9 @@ from countersign.execution.policy.inspection import check_policy
 from countersign.policy.administrators import Administrators
 from countersign.policy.loading import load_policy_file, read_policy_file
 from countersign.policy.versions import require_workable, verify_version
-from countersign.records import audit, refusals
 from countersign.records.approvals import get_approval
 from countersign.records.database.engine import transaction
-from countersign.records.policy_versions import PolicyMark, get_version, in_force, versions
+from countersign.records.policy_versions import in_force, versions
 from countersign.records.tables import PolicyVersionRow
 from countersign.settings import Settings, load_settings
 
@@ -79,7 +78,7 @@ def show(
     """Print the text of the policy that is in force, or of version NUMBER; beside it, which one that is."""
     settings = load_settings()
     if number is not None:
-        _require_record(settings)
+        require_record(settings)
         with transaction(open_records()) as session:
             version = unchanged_version(session, number)
         if output.is_data:
@@ -135,7 +134,7 @@ def propose(
 ) -> None:
     """Put FILE on record as the next version and print its number. It decides nothing until it is activated."""
     settings = load_settings()
-    _require_record(settings)
+    require_record(settings)
     text = read_policy_file(file)
     with transaction(open_records()) as session:
         made = propose_version(session, text, author=acting(by), reason=reason, source=str(file))
@@ -147,14 +146,14 @@ def propose(
 def sign(number: Number, administrator: Administrator = None, key: Key = None, yes: Yes = False) -> None:
     """Show what version NUMBER changes, and sign it with an administrator's key."""
     settings = load_settings()
-    _require_record(settings)
+    require_record(settings)
     pinned = pinned_administrators(settings.trust_dir)
     engine = open_records()
-    with _refusals_told(engine, number):
+    with refusals_told(engine, number, by=acting(None)):
         own = _own_key(settings, pinned, key, administrator)
     with transaction(engine) as session:
         version = unchanged_version(session, number)
-        changed = _diff(_text_of(session, None), (f"version {number}", version.document))
+        changed = _diff(_text_of(session, None), Named(f"version {number}", version.document))
     say(f"Version {number}, proposed by {version.author} at {version.proposed_at.isoformat()}: {version.reason}")
     say(f"hash {version.hash}\n{changed}")
     if not yes:
@@ -169,9 +168,9 @@ def sign(number: Number, administrator: Administrator = None, key: Key = None, y
 def activate(number: Number, by: By = None) -> None:
     """Put version NUMBER in force, once enough administrators have signed it."""
     settings = load_settings()
-    _require_record(settings)
+    require_record(settings)
     pinned, engine, who = pinned_administrators(settings.trust_dir), open_records(), acting(by)
-    with _refusals_told(engine, number), transaction(engine) as session:
+    with refusals_told(engine, number, by=who), transaction(engine) as session:
         verified = activate_version(session, number, pinned, by=who)
     say(f"Version {number} is in force, signed by {', '.join(verified.administrators)}.")
 
@@ -194,9 +193,9 @@ def history(
             return
         print_columns(console, [HISTORY, *(_line(one, output) for one in listed)])
         for one in listed if changes else ():
-            number, document = one["number"], get_version(session, one["number"]).document
-            before = get_version(session, number - 1).document if number > 1 else ""
-            say("\n" + _diff((f"version {number - 1}", before), (f"version {number}", document)), nl=False)
+            number = one["number"]
+            before = version_named(session, number - 1) if number > 1 else Named("version 0", "")
+            say("\n" + _diff(before, version_named(session, number)), nl=False)
 
 
 @commands.command(cls=Showing)
@@ -250,25 +249,6 @@ def _line(one: Mapping[str, Any], output: Format) -> tuple[str, ...]:
     return (str(one["number"]), one["status"], one["proposed_at"], one["author"], signed, hash_, reason)
 
 
-def _require_record(settings: Settings) -> None:
-    if settings.policy_file is not None:
-        raise ConfigurationError(
-            f"the policy is the file {settings.policy_file}, so the record decides nothing here",
-            hint="change the file; or unset COUNTERSIGN_POLICY_FILE everywhere, and propose it",
-        )
-
-
-@contextmanager
-def _refusals_told(engine: Engine, number: int) -> Iterator[None]:
-    """Put on the audit that somebody was refused a part in the policy, in a transaction of its own."""
-    try:
-        yield
-    except (NotApproved, ForeignKey, PolicyNotTrusted) as error:
-        event, details = audit.Event.POLICY_REFUSED, {"version": number}
-        refusals.tell(engine, error, event=event, actor=acting(None), details=details)
-        raise
-
-
 def _own_key(settings: Settings, pinned: Administrators, file: Path | None, name: str | None) -> OwnKey:
     if file is None:
         own = machines_key(settings.trust_dir, pinned)
@@ -278,21 +258,12 @@ def _own_key(settings: Settings, pinned: Administrators, file: Path | None, name
     return own_key(read_signing_key(file), pinned, name=name)
 
 
-def _text_of(session: Session, named: str | None, *, last: bool = False) -> tuple[str, str]:
+def _text_of(session: Session, named: str | None, *, last: bool = False) -> Named:
     """Return a version's or a file's name and text; of the one in force, or the last one, where none is named."""
-    if named is not None and not named.isdecimal():
-        return named, read_policy_file(Path(named))
-    if named is not None:
-        return f"version {named}", get_version(session, int(named)).document
-    if last:
-        rows = versions(session, limit=1)
-        return (f"version {rows[0].number}", rows[0].document) if rows else ("nothing", "")
-    mark: PolicyMark | None = in_force(session)
-    if mark is None or mark.number is None:
-        return "nothing", ""
-    return f"version {mark.number}", get_version(session, mark.number).document
+    if named is None:
+        return last_text(session) if last else text_in_force(session)
+    return version_named(session, int(named)) if named.isdecimal() else Named(named, read_policy_file(Path(named)))
 
 
-def _diff(old: tuple[str, str], new: tuple[str, str]) -> str:
-    lines = unified_diff(old[1].splitlines(), new[1].splitlines(), old[0], new[0], lineterm="")
-    return "".join(f"{line}\n" for line in lines) or "nothing differs\n"
+def _diff(old: Named, new: Named) -> str:
+    return difference(old, new) or "nothing differs\n"

@@ -1,5 +1,7 @@
 """Where an approval acts: the policy as it holds there, and what roles are asked about."""
 
+from collections.abc import Mapping
+
 from countersign.execution.services import Services
 from countersign.policy.access import HOSTS, Scope
 from countersign.policy.document import Policy
@@ -34,3 +36,8 @@ def scope_of(approval: Approval) -> Scope:
         operation=operation,
         risk=RiskLevel(approval.risk_level.value),
     )
+
+
+def scope_of_signals(labels: Mapping[str, str]) -> Scope:
+    """Return what roles are asked about an incident, from what its alerts say together of where it is."""
+    return Scope(cluster=labels.get("cluster") or None, namespace=labels.get("namespace") or None)

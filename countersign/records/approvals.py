@@ -1,6 +1,6 @@
 """Approvals: filing, signing, cancelling, expiring and listing them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -257,6 +257,13 @@ def list_approvals(
     items = found[:size]
     more = len(found) > size
     return ApprovalPage(items=items, next=Position(items[-1].created_at, items[-1].id) if more else None)
+
+
+def approvals_with(session: Session, ids: Set[UUID]) -> Mapping[UUID, Approval]:
+    """Return approvals by id; those that do not exist are left out."""
+    if not ids:
+        return {}
+    return {row.id: row for row in session.exec(select(Approval).where(col(Approval.id).in_(ids)))}
 
 
 def expire_due(session: Session, *, limit: int = 100) -> Sequence[UUID]:

@@ -1,5 +1,6 @@
 """What is stored of the sealed tree, and which rows are not in it yet."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -178,6 +179,11 @@ def chain_rows(session: Session, chain: str) -> Sequence[Row[Any]]:
 def newest_rows(session: Session, *, like: str = "%", limit: int = 50) -> Sequence[Row[Any]]:
     """Return rows of every chain, the newest first; `like` is a pattern of LIKE for the event."""
     return session.execute(NEWEST_ROWS, {"like": like, "limit": limit}).all()
+
+
+def beginning_with(event: str) -> str:
+    """Return the pattern of LIKE for events that begin so."""
+    return re.sub(r"([\\%_])", r"\\\1", event) + "%"
 
 
 def waiting_rows(session: Session) -> tuple[int, float]:

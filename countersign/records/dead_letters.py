@@ -82,6 +82,25 @@ def replay_letters(session: Session, ids: Sequence[UUID]) -> tuple[tuple[UUID, S
     return replayed
 
 
+def get_letter(session: Session, letter_id: UUID) -> DeadLetter:
+    """Return a letter as it is now. Raises NotFound."""
+    found = session.get(DeadLetter, letter_id, populate_existing=True)
+    if found is None:
+        raise NotFound(f"dead letter {letter_id} does not exist", hint="`countersign dead-letters list` shows them")
+    return found
+
+
+def letter_of(session: Session, execution_id: UUID, name: StepName) -> DeadLetter:
+    """Return the letter of a dead step. Raises NotFound where the step is not dead."""
+    query = select(DeadLetter).where(
+        col(DeadLetter.execution_id) == execution_id, col(DeadLetter.name) == name, text("resolved_at IS NULL")
+    )
+    found = session.exec(query).one_or_none()
+    if found is None:
+        raise NotFound(f"step {name} of execution {execution_id} is not dead", hint="only a dead step is replayed")
+    return found
+
+
 def open_letters(session: Session, *, name: StepName | None = None, limit: int = 100) -> Sequence[DeadLetter]:
     """Return the letters that are not resolved, of one kind of step or of all, oldest first."""
     query = select(DeadLetter).where(text("resolved_at IS NULL"))

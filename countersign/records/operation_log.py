@@ -5,14 +5,16 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import text, tuple_
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.sql.expression import bindparam
 from sqlmodel import Session, col, select
 
+from countersign.records.approvals import LARGEST_PAGE, Position
 from countersign.records.database.identifiers import new_id
 from countersign.records.database.storable import ERROR_LIMIT, STDERR_LIMIT, clean, clipped, told_json
 from countersign.records.outcomes import Outcome, log_status_after
+from countersign.records.states import LogStatus
 from countersign.records.tables import OperationLog
 
 UNPARSED = "unparsed"
@@ -74,6 +76,14 @@ class LogFacts:
     """How often it was tried, in whatever phase."""
     output: Mapping[str, Any] = field(default_factory=dict)
     tags: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class LogPage:
+    """Rows, newest first, and where to go on (None at the end)."""
+
+    items: Sequence[OperationLog]
+    next: Position | None
 
 
 def open_log(
@@ -153,6 +163,27 @@ def close_settled(session: Session, *, limit: int = 100) -> Sequence[UUID]:
 def log_of(session: Session, execution_id: UUID) -> OperationLog | None:
     """Return the execution's row."""
     return session.exec(select(OperationLog).where(col(OperationLog.execution_id) == execution_id)).one_or_none()
+
+
+def list_logs(
+    session: Session, *, status: LogStatus | None = None, before: Position | None = None, limit: int = 50
+) -> LogPage:
+    """Return one page of rows, newest first, at most 500."""
+    size = max(1, min(limit, LARGEST_PAGE))
+    query = select(OperationLog)
+    if status is not None:
+        query = query.where(col(OperationLog.status) == status)
+    if before is not None:
+        # The first condition is a range of ix_automation_operation_log_opened_at.
+        query = query.where(
+            col(OperationLog.opened_at) <= before.created_at,
+            tuple_(col(OperationLog.opened_at), col(OperationLog.id)) < (before.created_at, before.id),
+        )
+    query = query.order_by(col(OperationLog.opened_at).desc(), col(OperationLog.id).desc()).limit(size + 1)
+    found = session.exec(query).all()
+    items = found[:size]
+    more = len(found) > size
+    return LogPage(items, Position(items[-1].opened_at, items[-1].id) if more else None)
 
 
 def open_logs(session: Session, *, limit: int = 100) -> Sequence[OperationLog]:

@@ -4,7 +4,7 @@ The conditions of partial indexes are spelled out in the statements: PostgreSQL 
 the value arrives as a parameter of a prepared statement.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -129,6 +129,14 @@ def executions_of(session: Session, approval_id: UUID, *, limit: int = 100) -> S
     query = select(Execution).where(col(Execution.approval_id) == approval_id)
     query = query.order_by(col(Execution.started_at).desc()).limit(limit)
     return session.exec(query.execution_options(populate_existing=True)).all()
+
+
+def approvals_of(session: Session, execution_ids: Set[UUID]) -> Mapping[UUID, UUID]:
+    """Return which approvals these executions are of."""
+    if not execution_ids:
+        return {}
+    query = select(Execution.id, Execution.approval_id).where(col(Execution.id).in_(execution_ids))
+    return dict(session.exec(query).all())
 
 
 def count_recent_executions(

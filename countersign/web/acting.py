@@ -67,6 +67,11 @@ class Acting:
     """The request's idempotency key."""
 
     @property
+    def run_key(self) -> str | None:
+        """By which Prefect knows that the same request starts one run; None without an idempotency key."""
+        return f"api:{self.identity.key}:{self.key}:{self.asked}" if self.key is not None else None
+
+    @property
     def engine(self) -> Engine:
         """The records."""
         return self.services.engine

@@ -31,6 +31,8 @@ from countersign.texts import text
 
 logger = get_logger(__name__)
 EXECUTE_APPROVAL = "execute-approval/execute-approval"
+FINISH_STEPS = "finish-steps/finish-steps"
+RECONCILE = "reconcile/reconcile"
 RUNS_PER_TRY = 5
 """A run that crashed began nothing, or left what it had begun: another one starts at once. One that crashes whatever
 happens (its code cannot be imported) comes back with the next try only."""
@@ -73,21 +75,36 @@ async def start_by_hand(approval_id: UUID, *, dry_run: bool, key: str | None = N
     Raises ConfigurationError where Prefect's API or the deployment is missing.
     """
     parameters = {"approval_id": str(approval_id), "dry_run": dry_run}
+    hint = "what is approved is started once it is there again, unless it is started by hand"
+    return await _started(EXECUTE_APPROVAL, parameters, key=key, hint=hint)
+
+
+async def start_steps(execution_id: UUID, *, key: str | None = None) -> UUID:
+    """Start a run that does what is left after an execution, and return its id. Raises ConfigurationError."""
+    hint = "reconciliation runs the steps once it is there again"
+    return await _started(FINISH_STEPS, {"execution_id": str(execution_id)}, key=key, hint=hint)
+
+
+async def start_reconciliation(*, key: str | None = None) -> UUID:
+    """Start a round of reconciliation, and return its run's id. Raises ConfigurationError."""
+    return await _started(RECONCILE, {}, key=key, hint="`countersign reconcile` does a round without Prefect's runs")
+
+
+async def _started(name: str, parameters: Mapping[str, object], *, key: str | None, hint: str) -> UUID:
     try:
         async with get_client() as client:
-            deployment = await client.read_deployment_by_name(EXECUTE_APPROVAL)
+            deployment = await client.read_deployment_by_name(name)
             run = await client.create_flow_run_from_deployment(
-                deployment.id, parameters=parameters, idempotency_key=key
+                deployment.id, parameters=dict(parameters), idempotency_key=key
             )
     except (httpx.HTTPError, PrefectException) as error:
         if isinstance(error, ObjectNotFound):
             raise ConfigurationError(
-                f"The deployment {EXECUTE_APPROVAL} does not exist.",
+                f"The deployment {name} does not exist.",
                 hint="`prefect deploy --all` in the project's folder makes it",
             ) from None
         raise ConfigurationError(
-            f"Prefect's API does not start the run ({type(error).__name__}).",
-            hint="what is approved is started once it is there again, unless it is started by hand",
+            f"Prefect's API does not start the run ({type(error).__name__}).", hint=hint
         ) from None
     return run.id
 

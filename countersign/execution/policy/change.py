@@ -3,14 +3,24 @@
 Everything is checked before it is put on record, so that what is there and does not verify was put there otherwise.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import SecretStr
+from sqlalchemy import Engine
 from sqlmodel import Session
 
-from countersign.errors import ForeignKey, InvalidInput, PolicyNotTrusted, SignatureRefused
+from countersign.errors import (
+    ConfigurationError,
+    ForeignKey,
+    InvalidInput,
+    NotApproved,
+    PolicyNotTrusted,
+    SignatureRefused,
+)
 from countersign.execution.policy.in_force import pinned_administrators, recorded_signatures, version_of
 from countersign.policy.administrators import FILE, Administrator, Administrators, administrators_text
 from countersign.policy.entering import first_text, with_signer
@@ -21,11 +31,13 @@ from countersign.policy.signers import Signer
 from countersign.policy.versions import (
     PolicyVersion,
     Verified,
+    VersionSignature,
     require_quorum,
     require_workable,
     sign_version,
     verify_version,
 )
+from countersign.records import audit, refusals
 from countersign.records.database.engine import clock
 from countersign.records.policy_versions import (
     activate_version,
@@ -36,6 +48,7 @@ from countersign.records.policy_versions import (
 )
 from countersign.records.tables.policy import AUTHOR_LIMIT, REASON_LIMIT
 from countersign.secret_files import read_secret_file, write_secret_file
+from countersign.settings import Settings
 
 KEY_FILE = "policy-administrator.key"
 """The private key of this machine's administrator, in the trust folder, where it has one."""
@@ -89,14 +102,31 @@ def sign(session: Session, number: int, own: OwnKey, administrators: Administrat
 
     Raises NotFound, InvalidInput (signed already), PolicyNotTrusted (it was changed after it was proposed).
     """
+    made = sign_version(unchanged_version(session, number), administrator=own.administrator, key=own.key)
+    return record_signature(session, number, made, administrators)
+
+
+def record_signature(
+    session: Session, number: int, made: VersionSignature, administrators: Administrators
+) -> Verified:
+    """Record a signature that was made anywhere, once it is known to count, and return whose signatures count now.
+
+    Raises NotFound, InvalidInput (that administrator has signed), SignatureRefused (it would not count),
+    PolicyNotTrusted (the version was changed after it was proposed).
+    """
     version = unchanged_version(session, number)
+    found = verify_version(version, [made], administrators)
+    if not found.administrators:
+        raise SignatureRefused(
+            f"the signature on version {number} of the policy would not count: {'; '.join(found.not_counted)}",
+            hint="an administrator who is pinned signs what is on record, under the name that is pinned",
+        )
     before = verify_version(version, recorded_signatures(session, number), administrators)
-    if identity(own.administrator) in map(identity, before.administrators):
+    if identity(made.administrator) in map(identity, before.administrators):
         raise InvalidInput(
-            f"{own.administrator} has signed version {number} of the policy already, and counts once",
+            f"{made.administrator} has signed version {number} of the policy already, and counts once",
             hint="another administrator has to sign it, or it can be activated",
         )
-    made = sign_version(version, administrator=own.administrator, key=own.key)
     add_policy_signature(
         session,
         number=number,
@@ -106,6 +136,26 @@ def sign(session: Session, number: int, own: OwnKey, administrators: Administrat
         value=made.value,
     )
     return verify_version(version, recorded_signatures(session, number), administrators)
+
+
+@contextmanager
+def refusals_told(engine: Engine, number: int, *, by: str) -> Iterator[None]:
+    """Put on the audit that somebody was refused a part in the policy, in a transaction of its own."""
+    try:
+        yield
+    except (NotApproved, ForeignKey, SignatureRefused, PolicyNotTrusted) as error:
+        event, details = audit.Event.POLICY_REFUSED, {"version": number}
+        refusals.tell(engine, error, event=event, actor=by, details=details)
+        raise
+
+
+def require_record(settings: Settings) -> None:
+    """Raise ConfigurationError where the policy is a file, so that the record decides nothing."""
+    if settings.policy_file is not None:
+        raise ConfigurationError(
+            f"the policy is the file {settings.policy_file}, so the record decides nothing here",
+            hint="change the file; or unset COUNTERSIGN_POLICY_FILE everywhere, and propose it",
+        )
 
 
 def activate(session: Session, number: int, administrators: Administrators, *, by: str) -> Verified:

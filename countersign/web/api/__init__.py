@@ -2,8 +2,39 @@
 
 from fastapi import APIRouter
 
-from countersign.web.api import approvals, me
+from countersign.web.api import (
+    approvals,
+    audit,
+    dead_letters,
+    events,
+    executions,
+    incidents,
+    kill_switch,
+    knowledge,
+    me,
+    operation_log,
+    playbooks,
+    policy,
+    reconciliation,
+    status,
+)
 
+GROUPS = (
+    me,
+    status,
+    approvals,
+    events,
+    executions,
+    dead_letters,
+    operation_log,
+    incidents,
+    playbooks,
+    knowledge,
+    policy,
+    kill_switch,
+    reconciliation,
+    audit,
+)
 router = APIRouter(prefix="/v1")
-for each in (me, approvals):
+for each in GROUPS:
     router.include_router(each.router)

@@ -4,19 +4,13 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AwareDatetime, BaseModel, Field, StringConstraints
 
 from countersign.records.states import ApprovalStatus, RiskLevel, Start, WhenBlocked
-
-Word = Annotated[str, StringConstraints(max_length=200)]
-Text = Annotated[str, StringConstraints(max_length=4_000)]
+from countersign.web.api.words import Base64, Given, Hash, Text, Word
 
 
-class _In(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class NewRequest(_In):
+class NewRequest(Given):
     """A request to perform one action. Who requests it is whoever sends it."""
 
     action: Annotated[str, StringConstraints(max_length=20_000)] = Field(
@@ -106,27 +100,25 @@ class SigningView(BaseModel):
     message: str = Field(description="the exact bytes to be signed, base64")
 
 
-class NewSignature(_In):
+class NewSignature(Given):
     """A signature that was made elsewhere, over what `GET …/signing` returns."""
 
     decision: Literal["approve", "reject"]
     signer: Word
     algorithm: Literal["ed25519", "hmac-sha256"]
     key_id: Word = Field(examples=["ed25519:4f0c2a1b9d8e7f60718293a4b5c6d7e8"])
-    value: Annotated[str, StringConstraints(max_length=1_000)] = Field(description="base64")
-    hash: Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")] = Field(
-        description="of what was shown; anything else is refused with changed_since"
-    )
+    value: Base64 = Field(description="base64")
+    hash: Hash = Field(description="of what was shown; anything else is refused with changed_since")
     comment: Text = ""
 
 
-class Reason(_In):
+class Reason(Given):
     """Why."""
 
     reason: Text = ""
 
 
-class Execute(_In):
+class Execute(Given):
     """How to start it."""
 
     dry_run: bool = False

@@ -15,8 +15,8 @@ from countersign.records.approvals import get_approval, signatures_of
 from countersign.records.evidence import evidence_of
 from countersign.records.queries import execution_of
 from countersign.records.states import ApprovalStatus, Decision, EvidencePhase
-from countersign.records.tables import Approval
-from countersign.web.api.approval_models import AnswerView, ApprovalView, PreviewView
+from countersign.records.tables import Approval, TimelineEvent
+from countersign.web.api.approval_models import AnswerView, ApprovalView, EventView, PreviewView
 
 
 def approval_view(session: Session, services: Services, approval_id: UUID) -> ApprovalView:
@@ -67,6 +67,21 @@ def preview_view(services: Services, approval: Approval, explanation: Explanatio
         targets=[ref.name for ref in plan.refs] if plan is not None else [],
         requests=masked_values(plan.to_json()["steps"]) if plan is not None else [],
         may_sign=_may_sign(services, approval, given),
+    )
+
+
+def event_view(row: TimelineEvent) -> EventView:
+    """Return an event of the timeline; secrets are masked."""
+    assert row.seq is not None
+    return EventView(
+        seq=row.seq,
+        at=row.at,
+        type=row.type,
+        status=row.status.value,
+        title=masked(row.title),
+        description=masked(row.description),
+        actor=row.actor,
+        actor_role=row.actor_role,
     )
 
 

@@ -3,10 +3,10 @@
 import asyncio
 import base64
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from sqlmodel import Session
 
 from countersign.actions import read_action
@@ -17,12 +17,11 @@ from countersign.execution.filing import Request as FilingRequest
 from countersign.execution.filing import file_request, signed_content
 from countersign.execution.scope import scope_of
 from countersign.execution.withdrawal import withdraw
-from countersign.masking import masked, masked_values
+from countersign.masking import masked_values
 from countersign.policy.roles import Permission
 from countersign.policy.signatures import Algorithm, Decision, SignatureValue, signed_bytes
-from countersign.records.approvals import get_approval, list_approvals, signatures_of
+from countersign.records.approvals import list_approvals, signatures_of
 from countersign.records.states import ApprovalStatus
-from countersign.records.tables import Approval
 from countersign.records.timeline import events_of
 from countersign.web.acting import Acting, Caller
 from countersign.web.api.approval_models import (
@@ -38,13 +37,14 @@ from countersign.web.api.approval_models import (
     SigningView,
     Started,
 )
-from countersign.web.api.approval_views import approval_view, preview_view
+from countersign.web.api.approval_views import approval_view, event_view, preview_view
 from countersign.web.api.cursors import read_cursor, write_cursor
+from countersign.web.api.reach import etag_of, reachable
 from countersign.web.api.responses import problems
+from countersign.web.api.words import LARGEST, Cursor, IfMatch, Limit
 from countersign.worker.run_starter import start_by_hand
 
 router = APIRouter(prefix="/approvals", tags=["approvals"])
-IfMatch = Annotated[str | None, Header(description="the ETag that was seen; another one is refused")]
 ENDED = frozenset(ApprovalStatus) - {ApprovalStatus.PENDING, ApprovalStatus.APPROVED, ApprovalStatus.EXECUTING}
 LONGEST_WAIT_SECONDS = 60.0
 
@@ -81,8 +81,8 @@ def file(body: NewRequest, acting: Caller) -> Response:
 def list_(
     acting: Caller,
     status: ApprovalStatus | None = None,
-    cursor: Annotated[str | None, Query(description="`next` of the page before", max_length=200)] = None,
-    limit: Annotated[int, Query(ge=1, le=100)] = 20,
+    cursor: Cursor = None,
+    limit: Limit = 20,
 ) -> ApprovalPageView:
     """List approvals, newest first. What the caller's roles do not reach is left out, so a page may be short."""
     acting.require(Permission.READ, None)
@@ -129,7 +129,7 @@ def signing(
 ) -> SigningView:
     """Return everything that a signature binds, and the exact bytes to sign with one's own key."""
     with acting.records() as session:
-        approval = _reachable(session, acting, approval_id, Permission.DECIDE)
+        approval = reachable(session, acting, approval_id, Permission.DECIDE)
     content, name = signed_content(approval), signer or acting.identity.name
     message = signed_bytes(content, approval_id=approval.id, signer=name, decision=Decision(decision))
     return SigningView(
@@ -154,7 +154,7 @@ def sign(approval_id: UUID, body: NewSignature, acting: Caller, if_match: IfMatc
     value = SignatureValue(Algorithm(body.algorithm), body.key_id, body.value)
 
     def work(session: Session) -> ApprovalView:
-        approval = _reachable(session, acting, approval_id, Permission.DECIDE, seen=if_match)
+        approval = reachable(session, acting, approval_id, Permission.DECIDE, seen=if_match)
         if signed_content(approval).hash != body.hash:
             raise ChangedSince(
                 f"Approval {approval_id} is not what was shown any more.", hint="look at it again before signing"
@@ -178,7 +178,7 @@ def cancel(approval_id: UUID, body: Reason, acting: Caller, if_match: IfMatch = 
     """Withdraw a request that nobody has started, as the one who made it."""
 
     def work(session: Session) -> ApprovalView:
-        approval = _reachable(session, acting, approval_id, Permission.REQUEST, seen=if_match)
+        approval = reachable(session, acting, approval_id, Permission.REQUEST, seen=if_match)
         withdraw(session, approval, acting=acting.identity, reason=body.reason)
         return approval_view(session, acting.services, approval_id)
 
@@ -194,13 +194,15 @@ def cancel(approval_id: UUID, body: Reason, acting: Caller, if_match: IfMatch = 
 def execute(approval_id: UUID, body: Execute, acting: Caller) -> Response:
     """Start an approved action, or a dry run of it. What comes of it is the approval's outcome."""
     with acting.records() as session:
-        approval = _reachable(session, acting, approval_id, Permission.EXECUTE)
+        approval = reachable(session, acting, approval_id, Permission.EXECUTE)
         if approval.status is ApprovalStatus.PENDING and not body.dry_run:
             raise InvalidInput(f"approval {approval_id} is pending: it lacks signatures, nothing was started")
-    key = f"api:{acting.identity.key}:{acting.key}:{acting.asked}" if acting.key is not None else None
-    run = asyncio.run(start_by_hand(approval_id, dry_run=body.dry_run, key=key))
-    started = Started(approval_id=approval_id, flow_run_id=run, dry_run=body.dry_run)
-    return acting.once(lambda _session: started, status=202)
+
+    def work(_session: Session) -> Started:
+        run = asyncio.run(start_by_hand(approval_id, dry_run=body.dry_run, key=acting.run_key))
+        return Started(approval_id=approval_id, flow_run_id=run, dry_run=body.dry_run)
+
+    return acting.once(work, status=202)
 
 
 @router.get("/{approval_id}/preview", responses=problems(404, 422))
@@ -210,7 +212,7 @@ def preview(approval_id: UUID, acting: Caller) -> PreviewView:
     The cluster is asked: objects are read, and the requests are tried as dry runs.
     """
     with acting.records() as session:
-        approval = _reachable(session, acting, approval_id, Permission.READ)
+        approval = reachable(session, acting, approval_id, Permission.READ)
         given = [row.signer for row in signatures_of(session, approval_id)]
     return preview_view(acting.services, approval, explain(acting.services, approval), given)
 
@@ -219,50 +221,17 @@ def preview(approval_id: UUID, acting: Caller) -> PreviewView:
 def timeline(
     approval_id: UUID,
     acting: Caller,
-    after: Annotated[int, Query(ge=0, description="the last `seq` that was seen")] = 0,
+    after: Annotated[int, Query(ge=0, le=LARGEST, description="the last `seq` that was seen")] = 0,
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
 ) -> list[EventView]:
     """Return what happened to an approval, in order."""
     with acting.records() as session:
-        _reachable(session, acting, approval_id, Permission.READ)
+        reachable(session, acting, approval_id, Permission.READ)
         rows = events_of(session, approval_id=approval_id, after=after, limit=limit)
-    return [_event(row) for row in rows]
-
-
-def _event(row: Any) -> EventView:
-    return EventView(
-        seq=row.seq,
-        at=row.at,
-        type=row.type,
-        status=row.status.value,
-        title=masked(row.title),
-        description=masked(row.description),
-        actor=row.actor,
-        actor_role=row.actor_role,
-    )
+    return [event_view(row) for row in rows]
 
 
 def _seen(acting: Acting, approval_id: UUID) -> tuple[ApprovalView, str]:
     with acting.records() as session:
-        approval = _reachable(session, acting, approval_id, Permission.READ)
+        approval = reachable(session, acting, approval_id, Permission.READ)
         return approval_view(session, acting.services, approval_id), etag_of(approval)
-
-
-def _reachable(
-    session: Session, acting: Acting, approval_id: UUID, permission: Permission, *, seen: str | None = None
-) -> Approval:
-    """Return the approval, if they may do this about it and it is what they have `seen`.
-
-    Raises NotFound, Forbidden, ChangedSince.
-    """
-    approval = get_approval(session, approval_id)
-    acting.require(permission, scope_of(approval))
-    if seen is not None and seen not in ("*", etag_of(approval)):
-        raise ChangedSince(f"Approval {approval_id} has changed since it was read.", hint="read it again")
-    return approval
-
-
-def etag_of(approval: Approval) -> str:
-    """Return the name of the approval's present state: what is signed, and when it last moved on."""
-    moved = int(approval.updated_at.timestamp() * 1_000_000)
-    return f'"{signed_content(approval).hash[:16]}-{moved}"'
