@@ -23,7 +23,6 @@ FOREIGN = {
     "alembic",
     "redis",
     "subprocess",
-    "socket",
 }
 WITHIN = ("countersign.targets", "countersign.memory", "countersign.records.migrations")
 PURE = {"countersign.targets.model", "countersign.targets.kubernetes.invert"}
