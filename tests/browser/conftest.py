@@ -1,0 +1,89 @@
+"""The web process on loopback, and a real browser that looks at it: Debian's Chromium."""
+
+import os
+import shutil
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import uvicorn
+from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+
+from countersign.web.acting import COOKIE
+from tests.execution.conftest import Office
+from tests.execution.conftest import office as plain_office
+from tests.web.conftest import House, cluster, house, household, running_cluster
+
+__all__ = ["cluster", "house", "household", "plain_office", "running_cluster"]
+CHROMIUM = shutil.which("chromium")
+Visit = Callable[..., Page]
+
+
+@pytest.fixture
+def office(plain_office: Office) -> Office:
+    """An office whose verifications look once, without warming up."""
+    return plain_office.with_settings(
+        verify_warm_up_seconds=0,
+        verify_collect_seconds=0,
+        verify_limit_seconds=30,
+        step_retry_seconds=0.01,
+        web_requests_per_minute=100_000,
+    )
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """One browser for all tests of this process."""
+    if CHROMIUM is None:
+        pytest.skip("no chromium on PATH (apt install chromium)")
+    # Chromium has no sandbox of its own for root.
+    arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def address(house: House) -> Iterator[str]:
+    """Where the pages are served."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        server = uvicorn.Server(uvicorn.Config(house.app, log_level="warning", timeout_graceful_shutdown=1))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+        thread.start()
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        server.should_exit = True
+        thread.join(20)
+    assert not thread.is_alive()
+
+
+@pytest.fixture
+def visit(chromium: Browser, house: House, address: str) -> Iterator[Visit]:
+    """Opens the pages for somebody who is logged in. Whatever the browser complains about fails the test."""
+    complaints: list[str] = []
+    contexts = []
+
+    def heard(message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            complaints.append(f"{message.location.get('url')}: {message.text}")
+
+    def open_for(who: str, **options: Any) -> Page:
+        options = {"viewport": {"width": 1280, "height": 800}, "locale": "en-US", **options}
+        context = chromium.new_context(base_url=address, **options)
+        contexts.append(context)
+        secret = house.browser(who).client.cookies[COOKIE]
+        # A cookie for encrypted connections is also sent to the machine itself.
+        context.add_cookies(
+            [{"name": COOKIE, "value": secret, "url": address.replace("http:", "https:"), "secure": True}]
+        )
+        page = context.new_page()
+        page.on("console", heard)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        return page
+
+    yield open_for
+    for context in contexts:
+        context.close()
+    assert complaints == []
