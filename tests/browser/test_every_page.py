@@ -56,8 +56,8 @@ def test_every_page_for_every_reader(house: House, visit: Visit) -> None:
         page = visit("alice", **options)
         for name, path in addresses(scene).items():
             page.goto(path)
-            if page.locator("#outlook").count():
-                expect(page.locator("#outlook .answer")).to_be_visible(timeout=15_000)
+            if page.locator(".outlook").count():
+                expect(page.locator(".outlook .answer")).to_be_visible(timeout=15_000)
             wrong += looked_at(page, f"{reader} {name}")
             if KEPT:
                 page.screenshot(path=Path(KEPT) / f"{name}-{reader}.png", full_page=True)

@@ -1,22 +1,26 @@
 """What needs a person now, in order, each with its age and the one thing to do; what runs, and what was last."""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
+from uuid import UUID
 
 from fastapi import APIRouter, Request
 from sqlmodel import Session
 from starlette.responses import Response
 
-from countersign.execution.attention import Need, NeedsAttention, needs_attention
+from countersign.canonical import sha256_of
+from countersign.execution.attention import Attention, Need, NeedsAttention, needs_attention
 from countersign.execution.scope import policy_for, scope_of
 from countersign.policy.approval import may_still_sign
 from countersign.policy.risk import RiskLevel
 from countersign.policy.roles import Permission
-from countersign.records.approval_list import Only, approval_rows, ended_lately, rows_with
+from countersign.records.approval_list import ApprovalRow, Only, approval_rows, ended_lately, rows_with
 from countersign.records.approvals import signatures_of
 from countersign.records.states import ApprovalStatus
 from countersign.records.tables import Approval
 from countersign.web.acting import Acting, Person
-from countersign.web.pages.queue import rows_shown
+from countersign.web.pages.queue import fingerprint, rows_shown
 from countersign.web.pages.rendering import page
 from countersign.web.pages.routing import PageRoute
 from countersign.web.pages.viewer import viewer_of
@@ -41,45 +45,82 @@ PLACES: Final = {Need.KILL_SWITCH: "/kill-switch", Need.POLICY: "/policy"}
 """Where the things are that are about no approval."""
 
 
+@dataclass(frozen=True)
+class Gathered:
+    """What is read for the page, whoever looks."""
+
+    attention: Attention
+    rows: Mapping[UUID, ApprovalRow]
+    signers: Mapping[UUID, Sequence[str]]
+    """Who has decided, of those that are to be signed."""
+    running: Sequence[ApprovalRow]
+    last: Sequence[UUID]
+
+    @property
+    def state(self) -> str:
+        """A text that is another one whenever something is."""
+        needs = [[each.need.value, each.subject, each.what, each.why] for each in self.attention.items]
+        rows = [fingerprint(row) for row in (*self.rows.values(), *self.running)]
+        return sha256_of([needs, rows, [str(each) for each in self.last]])[:16]
+
+
 @router.get("/")
 def now(request: Request, acting: Person) -> Response:
     """Show what needs a person."""
     acting.require(Permission.READ, None)
     language = viewer_of(request).language
     with acting.records() as session:
-        attention = needs_attention(session, language=language)
-        ended = ended_lately(session)
-        about = {each.approval_id for each in attention.items if each.approval_id is not None}
-        known = rows_with(session, {*ended, *about})
-        seen = {key: row for key, row in known.items() if acting.may(Permission.READ, scope_of(row.approval))}
-        shown = [
-            _item(session, acting, each, seen[each.approval_id].approval if each.approval_id else None)
-            for each in attention.items
-            if each.approval_id is None or each.approval_id in seen
-        ]
-        running = approval_rows(session, Only(status=ApprovalStatus.EXECUTING), limit=RUNNING_SHOWN)
+        found = gather(session, language=language)
     return page(
-        request,
-        acting,
-        "now/page.html",
-        mine=[each for each in shown if each["mine"]],
-        others=[each for each in shown if not each["mine"]],
-        more=attention.more,
-        running=rows_shown(acting, running, language=language),
-        last=rows_shown(acting, [seen[key] for key in ended if key in seen], language=language),
+        request, acting, "now/page.html", live_state=found.state, **shown_to(acting, found, language=language)
     )
 
 
-def _item(session: Session, acting: Acting, found: NeedsAttention, approval: Approval | None) -> dict[str, Any]:
+def gather(session: Session, *, language: str) -> Gathered:
+    """Read what needs a person, what runs and what was last."""
+    attention = needs_attention(session, language=language)
+    last = ended_lately(session)
+    about = {each.approval_id for each in attention.items if each.approval_id is not None}
+    return Gathered(
+        attention=attention,
+        rows=rows_with(session, {*last, *about}),
+        signers={
+            each.approval_id: [row.signer for row in signatures_of(session, each.approval_id)]
+            for each in attention.items
+            if each.need is Need.SIGNATURES and each.approval_id is not None
+        },
+        running=approval_rows(session, Only(status=ApprovalStatus.EXECUTING), limit=RUNNING_SHOWN),
+        last=last,
+    )
+
+
+def shown_to(acting: Acting, found: Gathered, *, language: str) -> dict[str, Any]:
+    """Return what the template shows of it to one person."""
+    seen = {key: row for key, row in found.rows.items() if acting.may(Permission.READ, scope_of(row.approval))}
+    items = [
+        _item(acting, each, found, seen[each.approval_id].approval if each.approval_id else None)
+        for each in found.attention.items
+        if each.approval_id is None or each.approval_id in seen
+    ]
     return {
-        "found": found,
-        "tone": TONES[found.need],
-        "address": PLACES.get(found.need) or (f"/approvals/{found.approval_id}" if found.approval_id else ""),
-        "mine": found.need is Need.SIGNATURES and approval is not None and _may_sign(session, acting, approval),
+        "mine": [each for each in items if each["mine"]],
+        "others": [each for each in items if not each["mine"]],
+        "more": found.attention.more,
+        "running": rows_shown(acting, found.running, language=language),
+        "last": rows_shown(acting, [seen[key] for key in found.last if key in seen], language=language),
     }
 
 
-def _may_sign(session: Session, acting: Acting, approval: Approval) -> bool:
+def _item(acting: Acting, each: NeedsAttention, found: Gathered, approval: Approval | None) -> dict[str, Any]:
+    to_sign = each.need is Need.SIGNATURES and approval is not None
+    return {
+        "found": each,
+        "tone": TONES[each.need],
+        "address": PLACES.get(each.need) or (f"/approvals/{each.approval_id}" if each.approval_id else ""),
+        "mine": to_sign and approval is not None and _may_sign(acting, approval, found.signers[approval.id]),
+    }
+
+
+def _may_sign(acting: Acting, approval: Approval, given: Sequence[str]) -> bool:
     policy, risk = policy_for(acting.services, approval), RiskLevel(approval.risk_level)
-    given = [row.signer for row in signatures_of(session, approval.id)]
     return any(map(acting.identity.is_named, may_still_sign(policy, risk, approval.requested_by, given=given)))

@@ -9,6 +9,7 @@ from uuid import UUID
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
+from countersign.canonical import sha256_of
 from countersign.errors import InvalidInput
 from countersign.execution.filing import placed, reading_of
 from countersign.execution.scope import scope_of
@@ -47,28 +48,53 @@ def queue(
     What the reader's roles do not reach is left out, so a page may be short.
     """
     acting.require(Permission.READ, None)
-    chosen = {"status": status, "outcome": outcome, "verdict": verdict, "by": by}
-    only = Only(
-        status=_one_of(ApprovalStatus, status, "status"),
-        outcome=_one_of(Outcome, outcome, "outcome"),
-        verdict=_one_of(Verdict, verdict, "verdict"),
-        requester=by or None,
-    )
+    only = only_those(status=status, outcome=outcome, verdict=verdict, by=by)
     with acting.records() as session:
         if id.strip():
             return RedirectResponse(f"/approvals/{approval_named(session, id)}", status_code=303)
-        found = approval_rows(session, only, before=_position(before), limit=ON_A_PAGE + 1)
+        found = approval_rows(session, only, before=position(before), limit=ON_A_PAGE + 1)
     items, more = found[:ON_A_PAGE], len(found) > ON_A_PAGE
     return page(
         request,
         acting,
         "queue/page.html",
         rows=rows_shown(acting, items, language=viewer_of(request).language),
-        chosen=chosen,
+        chosen={"status": status, "outcome": outcome, "verdict": verdict, "by": by},
+        state=state_of_list(items),
         filters=_filters(acting.identity.name),
         before=before,
         next=_written(items[-1].approval) if more else "",
     )
+
+
+def only_those(*, status: str, outcome: str, verdict: str, by: str) -> Only:
+    """Return which approvals an address asks for. Raises InvalidInput naming the field."""
+    return Only(
+        status=_one_of(ApprovalStatus, status, "status"),
+        outcome=_one_of(Outcome, outcome, "outcome"),
+        verdict=_one_of(Verdict, verdict, "verdict"),
+        requester=by or None,
+    )
+
+
+def fingerprint(row: ApprovalRow) -> str:
+    """Return a text that is another one whenever a list shows something else of the approval."""
+    approval = row.approval
+    said = (
+        approval.id,
+        approval.status,
+        row.given,
+        row.outcome,
+        row.verdict,
+        row.rolled_back,
+        approval.waiting_until,
+    )
+    return "|".join(map(str, said))
+
+
+def state_of_list(rows: Iterable[ApprovalRow]) -> str:
+    """Return a text that is another one whenever one of the rows is."""
+    return sha256_of([fingerprint(row) for row in rows])[:16]
 
 
 def rows_shown(acting: Acting, rows: Iterable[ApprovalRow], *, language: str) -> list[dict[str, Any]]:
@@ -110,7 +136,8 @@ def _one_of(words: type[W], given: str, field: str) -> W | None:
         raise InvalidInput(f"{field}: {given!r} is not one of {', '.join(words)}") from None
 
 
-def _position(given: str) -> Position | None:
+def position(given: str) -> Position | None:
+    """Return the place in the list that an address names. Raises InvalidInput."""
     if not given:
         return None
     moment, _, identifier = given.partition("~")

@@ -7,7 +7,7 @@ well: secrets are masked, and what nobody sees appears with its code point.
 import json
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 
@@ -53,6 +53,12 @@ def page(
         **values,
     }
     return HTMLResponse(made.render(known), status_code=status_code, headers={**HEADERS, **NOT_KEPT})
+
+
+def part_of(template: str, viewer: Viewer, **values: Any) -> str:
+    """Return what `template` makes of `values` for a stream, where there is no page around it."""
+    known = {"t": partial(text, language=viewer.language), "viewer": viewer, "now": datetime.now(UTC)}
+    return templates().get_template(template).render({**known, **values})
 
 
 def _stopped(services: Services) -> str:
@@ -120,11 +126,8 @@ def with_query(path: str, **query: object) -> str:
 
 
 def _known(request: Request, viewer: Viewer) -> Mapping[str, Any]:
-    def t(key: str, **values: object) -> str:
-        return text(key, language=viewer.language, **values)
-
     return {
-        "t": t,
+        "t": partial(text, language=viewer.language),
         "viewer": viewer,
         "here": "",
         "navigation": NAVIGATION,

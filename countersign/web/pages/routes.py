@@ -3,7 +3,12 @@
 from fastapi import APIRouter
 
 from countersign.web.pages import approval, kill_switch, now, preferences, queue
+from countersign.web.pages.live import approval as live_approval
+from countersign.web.pages.live import now as live_now
+from countersign.web.pages.live import queue as live_queue
+
+PAGES = (now, queue, kill_switch, approval, preferences, live_now, live_queue, live_approval)
 
 router = APIRouter(include_in_schema=False)
-for each in (now.router, queue.router, kill_switch.router, approval.router, preferences.router):
-    router.include_router(each)
+for each in PAGES:
+    router.include_router(each.router)

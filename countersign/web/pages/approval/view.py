@@ -3,6 +3,7 @@
 from functools import partial
 from typing import Any
 
+from countersign.canonical import sha256_of
 from countersign.execution.scope import scope_of
 from countersign.execution.wording import to_do
 from countersign.policy.roles import Permission
@@ -23,6 +24,7 @@ def page_values(acting: Acting, told: Told, *, language: str) -> dict[str, Any]:
     found = deciding(acting.services, told, who=acting.identity.name)
     return {
         "told": told,
+        "live_state": _state(told),
         "approval": approval,
         "title": to_do(told.reading, language=language),
         "state": state_of(told.row, language),
@@ -36,6 +38,19 @@ def page_values(acting: Acting, told: Told, *, language: str) -> dict[str, Any]:
         "planned": _planned(told),
         "runs": [_run(each, language) for each in told.executions],
     }
+
+
+def _state(told: Told) -> str:
+    """Return a text that is another one whenever the page shows something else."""
+    runs = [
+        [str(run.row.id), str(run.row.outcome), len(run.journal), len(run.evidence), str(run.row.plan_hash)]
+        + [f"{step.name}:{step.status}:{step.attempts}" for step in run.steps]
+        for run in told.executions
+    ]
+    approval = told.approval
+    last = told.events[-1].seq if told.events else 0
+    moved = [approval.status.value, str(approval.updated_at), str(approval.waiting_until), len(told.signatures), last]
+    return sha256_of([moved, runs])[:16]
 
 
 def _planned(told: Told) -> dict[str, Any] | None:

@@ -5,7 +5,6 @@
 (() => {
   const root = document.documentElement;
   root.classList.add("scripts");
-  for (const each of document.querySelectorAll(".scripted")) each.hidden = false;
 
   // Only the browser knows the zone; the server tells every moment in it from the next answer on.
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
@@ -35,6 +34,18 @@
         getSelection().selectAllChildren(code);
       }
     }
+  });
+
+  // A row that changes is another element then: who was on it stays on it.
+  let row = "";
+  document.addEventListener("htmx:before:swap", () => {
+    row = document.activeElement?.closest?.(".row")?.id ?? "";
+  });
+  document.addEventListener("htmx:after:swap", () => {
+    if (row && document.activeElement === document.body) document.getElementById(row)?.focus({ preventScroll: true });
+    // A list that grows while it is open keeps the newest.
+    const queue = document.getElementById("queue");
+    while (queue && queue.children.length > 100) queue.lastElementChild.remove();
   });
 
   // --- keys ---------------------------------------------------------------------------------------

@@ -1,0 +1,83 @@
+"""Open pages stay true: what happens elsewhere is seen without a reload, and what the reader was doing is kept."""
+
+from playwright.sync_api import expect
+
+from countersign.policy.signatures import Decision
+from countersign.records.control import set_kill_switch
+from countersign.records.database.engine import transaction
+from tests.browser.conftest import Visit
+from tests.web.conftest import House
+from tests.web.scene import filed, signed
+
+SCALE = "kubectl scale deployment/api --replicas=5 -n prod"
+RESTART = "kubectl rollout restart deployment/{} -n prod"
+
+
+def test_a_row_changes_and_a_new_one_comes_first(house: House, visit: Visit) -> None:
+    first = filed(house.office, SCALE)
+    page = visit("victor")
+    page.goto("/approvals")
+    row = page.locator(f"#row-{first}")
+    expect(row).to_contain_text("pending")
+    page.keyboard.press("j")
+    expect(row).to_be_focused()
+    signed(house.office, first, "alice")
+    expect(row).to_contain_text("approved")
+    expect(row).to_be_focused()
+    second = filed(house.office, RESTART.format("web"))
+    expect(page.locator("#queue > .row").first).to_have_id(f"row-{second}")
+    expect(page.locator("#queue > .row")).to_have_count(2)
+
+
+def test_a_filtered_list_takes_in_what_fits_and_shows_what_became_of_the_rest(house: House, visit: Visit) -> None:
+    first = filed(house.office, SCALE)
+    page = visit("victor")
+    page.goto("/approvals?status=pending")
+    second = filed(house.office, RESTART.format("web"))
+    expect(page.locator(f"#row-{second}")).to_be_visible()
+    third = house.office.approved(RESTART.format("worker"))
+    signed(house.office, first, "alice")
+    expect(page.locator(f"#row-{first}")).to_contain_text("approved")
+    expect(page.locator(f"#row-{third}")).to_have_count(0)
+
+
+def test_an_approval_is_followed_to_its_end(house: House, visit: Visit) -> None:
+    approval = filed(house.office, RESTART.format("api"))
+    page = visit("carol")
+    page.goto(f"/approvals/{approval}")
+    expect(page.locator(".outlook .answer")).to_be_visible()
+    page.get_by_text("All fields that a signature binds").click()
+    page.get_by_label("Why it is not wanted any more").fill("half a sentence")
+    signed(house.office, approval, "alice", comment="Go ahead.")
+    expect(page.locator(".signers")).to_contain_text("Go ahead.")
+    expect(page.locator("#said")).to_have_text("approved")
+    # What was being read and written is still there.
+    expect(page.locator("details[open]", has_text="All fields that a signature binds")).to_be_visible()
+    expect(page.get_by_label("Why it is not wanted any more")).to_have_value("half a sentence")
+    expect(page.get_by_label("Why it is not wanted any more")).to_be_focused()
+    expect(page.locator(".outlook .answer")).to_contain_text("It would run now.")
+    assert house.office.run(approval).success
+    expect(page.locator(".standing")).to_contain_text("Succeeded")
+    expect(page.locator("#said")).to_contain_text("Succeeded")
+
+
+def test_what_needs_a_person_comes_and_goes(house: House, visit: Visit) -> None:
+    page = visit("alice")
+    page.goto("/")
+    expect(page.locator("#now")).to_contain_text("Nothing needs a person now.")
+    approval = filed(house.office, SCALE)
+    expect(page.locator("#now")).to_contain_text("Waiting for your signature")
+    signed(house.office, approval, "alice", decision=Decision.REJECT)
+    expect(page.locator("#now")).to_contain_text("Nothing needs a person now.")
+
+
+def test_what_happened_while_nobody_was_connected_is_made_good(house: House, visit: Visit) -> None:
+    approval = filed(house.office, SCALE)
+    page = visit("victor")
+    page.goto("/approvals")
+    page.context.set_offline(True)
+    signed(house.office, approval, "alice")
+    with transaction(house.services.engine) as session:
+        set_kill_switch(session, False, by="eve", reason="to be sure")
+    page.context.set_offline(False)
+    expect(page.locator(f"#row-{approval}")).to_contain_text("approved", timeout=10_000)
