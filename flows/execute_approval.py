@@ -35,6 +35,7 @@ from flows import cancelling
 from flows.after_execution import after_execution, what_followed
 from flows.final_state import final_state, tags_of
 from flows.narration import Narration
+from flows.progress_page import progress_shown
 from flows.showing import name_run, show_report, tag_run
 from flows.threads import beat, in_thread, in_thread_to_its_end
 from flows.wiring import open_services, worker_name
@@ -65,6 +66,11 @@ async def execute_approval(approval_id: str, dry_run: bool = False) -> Any:
         flow_run_id=str(flow_run.id) if flow_run.id else None,
         at=story.at,
     )
+    async with progress_shown(run.services, run.approval_id):
+        return await _execute_and_follow(run, story)
+
+
+async def _execute_and_follow(run: Run, story: Narration) -> Any:
     try:
         report = await _execute(run, story)
     except CountersignError as error:

@@ -72,6 +72,12 @@ OURS = text("""
     FOR SHARE
 """)
 
+# What an attempt sees on its way. Its end takes the place of it.
+SEE = text("""
+    UPDATE ledger_step SET result = jsonb_build_object('so_far', CAST(:so_far AS jsonb))
+    WHERE id = :id AND fence = :fence AND status = 'running'
+""").bindparams(bindparam("so_far", type_=JSONB))
+
 # End an attempt well, if it is still ours.
 END = text("""
     UPDATE ledger_step
@@ -144,6 +150,16 @@ class TakenStep:
 
 
 @dataclass(frozen=True)
+class SoFar:
+    """What a verification sees that is still looking."""
+
+    waiting_for: tuple[str, ...]
+    """What is not as wanted yet, in sentences; empty where everything is, and it is watched whether it stays so."""
+    until: datetime
+    """When it stops looking."""
+
+
+@dataclass(frozen=True)
 class DueSteps:
     """Steps of one execution that nobody runs although they could begin."""
 
@@ -195,6 +211,20 @@ def require_step(session: Session, step: TakenStep) -> None:
     """Raise StaleFence unless the step is ours; until this transaction ends, it stays so."""
     if session.execute(OURS, {"id": step.id, "fence": step.fence}).one_or_none() is None:
         raise _not_ours(step)
+
+
+def note_so_far(session: Session, step: TakenStep, so_far: SoFar) -> None:
+    """Put on record what the step sees on its way; nothing where it is not ours any more."""
+    seen = {"waiting_for": list(so_far.waiting_for), "until": so_far.until.isoformat()}
+    session.execute(SEE, {"id": step.id, "fence": step.fence, "so_far": told_json(seen)})
+
+
+def so_far_of(row: LedgerStep) -> SoFar | None:
+    """Return what a step that is running sees on its way, None where it says nothing."""
+    seen = (row.result or {}).get("so_far")
+    if row.status is not StepStatus.RUNNING or seen is None:
+        return None
+    return SoFar(tuple(seen["waiting_for"]), datetime.fromisoformat(seen["until"]))
 
 
 def end_step(

@@ -77,10 +77,12 @@ def collect(
     window: Window,
     *,
     beside: Callable[[], None] = lambda: None,
+    looking_on: Callable[[Sequence[Criterion], float], None] = lambda _criteria, _seconds: None,
 ) -> Collected:
     """Take samples until the window is over or looking on is of no use, then ask what became of every step.
 
-    `beside` is called after every sample.
+    `beside` is called after every sample, and `looking_on` where it is not the last one: with how the criteria stand,
+    and for how many seconds they are looked at at most.
 
     A cluster that cannot be reached for a moment is asked again; one that cannot be reached at the end raises
     TransientTargetError. Raises Stopped when the run is to end.
@@ -104,6 +106,8 @@ def collect(
                 break
             if now >= window.limit or (now >= window.ends and not window.is_empty and _nothing_under_way(found)):
                 break
+            ends = window.ends if _nothing_under_way(found) else window.limit
+            looking_on(found, max(0.0, ends - now))
         elif now >= window.limit:
             raise missed
         _wait(subject, min(window.pause, max(window.limit - now, 0.0)))

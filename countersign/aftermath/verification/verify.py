@@ -8,7 +8,7 @@ handed to the steps that learn, roll back and tell.
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlmodel import Session
@@ -21,15 +21,17 @@ from countersign.aftermath.verification.criteria import case_of, criteria_of, on
 from countersign.aftermath.verification.difference import difference, difference_json
 from countersign.aftermath.verification.probes import Asking
 from countersign.aftermath.verification.verdict import Judgement, judge
-from countersign.errors import GateRefused, PermanentTargetError
+from countersign.errors import DatabaseUnavailable, GateRefused, PermanentTargetError
 from countersign.execution.performance import progress_of
 from countersign.execution.probes import ProbeAnswer, answers_json, note_refused
 from countersign.execution.progress import NOTHING, Progress
 from countersign.execution.services import Services
 from countersign.execution.target_access import OnBehalfOf, is_known, open_target
+from countersign.logging import get_logger
 from countersign.masking import masked, masked_values
-from countersign.records.database.engine import transaction
+from countersign.records.database.engine import clock, transaction
 from countersign.records.evidence import Seen, evidence_of, store_after
+from countersign.records.ledger import SoFar, note_so_far
 from countersign.records.outcomes import Outcome
 from countersign.records.states import EventStatus, EvidencePhase, Verdict
 from countersign.records.tables import Approval, EvidenceSnapshot, Execution
@@ -38,6 +40,7 @@ from countersign.targets.criteria import Criterion, Standing, without_blame
 from countersign.targets.model import Plan, Target
 from countersign.texts import text
 
+logger = get_logger(__name__)
 LATE_SECONDS = 600
 """Whoever looks later than this after the outcome cannot tell what came of the action and what of something else."""
 _EVENT: Mapping[Verdict, EventStatus] = {
@@ -67,7 +70,9 @@ def verify(subject: Subject) -> StepEnd:
             window = window_of(subject, now=_now(), asking_seconds=asking)
             probes = Asking(subject, plan, baseline, window)
             case = case_of(plan, baseline, progress)
-            found = collect(subject, target, case, criteria_of(plan), window, beside=probes.look)
+            found = collect(
+                subject, target, case, criteria_of(plan), window, beside=probes.look, looking_on=_Telling(subject)
+            )
     except (PermanentTargetError, GateRefused) as error:
         return _end(subject, _Answer(_untold(text("verify.not_readable", reason=error.message))), baseline)
     answers = probes.answers()
@@ -75,6 +80,28 @@ def verify(subject: Subject) -> StepEnd:
     if late:
         criteria = _seen_late(criteria)
     return _end(subject, _Answer(judge(criteria), found, answers), baseline)
+
+
+class _Telling:
+    """Puts on record what a verification waits for, when that changes."""
+
+    def __init__(self, subject: Subject) -> None:
+        self._subject = subject
+        self._told: tuple[str, ...] | None = None
+
+    def __call__(self, criteria: Sequence[Criterion], seconds: float) -> None:
+        waiting_for = tuple(masked(each.reason) for each in criteria if each.standing is Standing.PENDING)
+        if waiting_for == self._told:
+            return
+        try:
+            with transaction(self._subject.engine) as session:
+                until = clock(session) + timedelta(seconds=seconds)
+                note_so_far(session, self._subject.step, SoFar(waiting_for, until))
+        except DatabaseUnavailable as error:
+            # What people see meanwhile must not end what they wait for.
+            logger.warning("what is seen so far is not on record", error=error.message)
+            return
+        self._told = waiting_for
 
 
 def _under_way(found: Collected) -> bool:
