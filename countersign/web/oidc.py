@@ -4,11 +4,8 @@ What has to be remembered between the two halves is in a sealed cookie of the br
 may reach any other process, and no other browser can finish a login that it did not begin.
 """
 
-import base64
 import hashlib
 import hmac
-import json
-import secrets
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -27,9 +24,10 @@ from countersign.execution.plan_seal import Seal
 from countersign.policy.access import Identity
 from countersign.policy.names import require_name
 from countersign.settings import Settings
+from countersign.web.sealed_cookies import opened, random_text, sealed, text_of
 
 COOKIE: Final = "__Host-countersign-oidc"
-LIFE_SECONDS: Final = 600
+PURPOSE: Final = "oidc"
 PATIENCE_SECONDS: Final = 10.0
 KNOWN_SECONDS: Final = 3600.0
 CLOCK_SKEW_SECONDS: Final = 60
@@ -37,7 +35,6 @@ ALGORITHMS: Final = ["RS256", "ES256", "PS256", "EdDSA", "Ed25519"]
 """Those that only the provider can sign with: none, and none with a shared secret."""
 SCOPE: Final = "openid email profile"
 CALLBACK: Final = "/login/oidc/callback"
-_REFUSED: Final = "The login was not finished by whoever began it here, or took too long."
 
 
 @dataclass(frozen=True)
@@ -93,10 +90,13 @@ def client_of(settings: Settings) -> Client | None:
     )
 
 
-def begin(client: Client, seal: Seal) -> Begun:
-    """Begin a login. Raises ConfigurationError where the provider does not say how it is asked."""
-    asked = {"state": _random(), "nonce": _random(), "verifier": _random(), "until": int(time.time()) + LIFE_SECONDS}
-    challenge = hashlib.sha256(str(asked["verifier"]).encode()).digest()
+def begin(client: Client, seal: Seal, *, back: str = "/") -> Begun:
+    """Begin a login that leads back to the page `back`.
+
+    Raises ConfigurationError where the provider does not say how it is asked.
+    """
+    asked = {name: random_text() for name in ("state", "nonce", "verifier")}
+    challenge = hashlib.sha256(asked["verifier"].encode()).digest()
     query = {
         "response_type": "code",
         "client_id": client.client_id,
@@ -104,19 +104,22 @@ def begin(client: Client, seal: Seal) -> Begun:
         "scope": SCOPE,
         "state": asked["state"],
         "nonce": asked["nonce"],
-        "code_challenge": _text(challenge),
+        "code_challenge": text_of(challenge),
         "code_challenge_method": "S256",
     }
     where = _described(client)["authorization_endpoint"]
     separator = "&" if "?" in where else "?"
-    return Begun(f"{where}{separator}{urlencode(query)}", _sealed(asked, seal))
+    return Begun(f"{where}{separator}{urlencode(query)}", sealed({**asked, "back": back}, seal, purpose=PURPOSE))
 
 
-def finish(client: Client, seal: Seal, *, cookie: str | None, state: str, code: str) -> Identity:
-    """Return who has logged in. Raises Unauthenticated, ConfigurationError where the provider cannot be asked."""
-    asked = _opened(cookie, seal)
+def finish(client: Client, seal: Seal, *, cookie: str | None, state: str, code: str) -> tuple[Identity, str]:
+    """Return who has logged in, and the page that was meant.
+
+    Raises Unauthenticated, ConfigurationError where the provider cannot be asked.
+    """
+    asked = opened(cookie, seal, purpose=PURPOSE)
     if not hmac.compare_digest(str(asked["state"]).encode(), state.encode()):
-        raise Unauthenticated(_REFUSED, hint="begin again")
+        raise Unauthenticated("The provider answers another login than the one begun here.", hint="begin again")
     described = _described(client)
     form = {
         "grant_type": "authorization_code",
@@ -125,7 +128,8 @@ def finish(client: Client, seal: Seal, *, cookie: str | None, state: str, code: 
         "code_verifier": asked["verifier"],
     }
     answer = _ask("POST", described["token_endpoint"], data=form, auth=(client.client_id, client.client_secret))
-    return identity_in(_claims(client, described, answer, nonce=str(asked["nonce"])), client)
+    claims = _claims(client, described, answer, nonce=str(asked["nonce"]))
+    return identity_in(claims, client), str(asked["back"])
 
 
 def identity_in(claims: Mapping[str, Any], client: Client) -> Identity:
@@ -207,26 +211,3 @@ def _ask(method: str, address: str, **options: Any) -> Mapping[str, Any]:
     if not isinstance(found, dict):
         raise ConfigurationError(f"The login provider at {host} does not answer with an object.")
     return found
-
-
-def _sealed(asked: Mapping[str, Any], seal: Seal) -> str:
-    body = _text(json.dumps(asked).encode())
-    return f"{body}.{seal.of_access({'oidc': body})}"
-
-
-def _opened(cookie: str | None, seal: Seal) -> Mapping[str, Any]:
-    body, _, mac = (cookie or "").partition(".")
-    if not hmac.compare_digest(mac.encode(), seal.of_access({"oidc": body}).encode()):
-        raise Unauthenticated(_REFUSED, hint="begin again")
-    asked: Mapping[str, Any] = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
-    if asked["until"] < time.time():
-        raise Unauthenticated(_REFUSED, hint="begin again")
-    return asked
-
-
-def _random() -> str:
-    return secrets.token_urlsafe(32)
-
-
-def _text(raw: bytes) -> str:
-    return base64.urlsafe_b64encode(raw).decode("ascii").rstrip("=")

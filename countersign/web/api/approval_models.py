@@ -105,7 +105,7 @@ class NewSignature(Given):
 
     decision: Literal["approve", "reject"]
     signer: Word
-    algorithm: Literal["ed25519", "hmac-sha256"]
+    algorithm: Literal["ed25519", "hmac-sha256", "webauthn"]
     key_id: Word = Field(examples=["ed25519:4f0c2a1b9d8e7f60718293a4b5c6d7e8"])
     value: Base64 = Field(description="base64")
     hash: Hash = Field(description="of what was shown; anything else is refused with changed_since")

@@ -41,15 +41,24 @@ LANGUAGE_NAMES: Final = {"en": "English", "zh-TW": "繁體中文"}
 
 
 def page(
-    request: Request, acting: Acting, template: str, *, status_code: int = 200, part: str | None = None, **values: Any
+    request: Request,
+    acting: Acting | None,
+    template: str,
+    *,
+    status_code: int = 200,
+    part: str | None = None,
+    **values: Any,
 ) -> HTMLResponse:
-    """Return the page that `template` makes of `values`, or only what the template `part` does where htmx asks."""
+    """Return the page that `template` makes of `values`, or only what the template `part` does where htmx asks.
+
+    `acting` is None where nobody is logged in yet.
+    """
     made = templates().get_template(part if part is not None and is_partial(request) else template)
     known = {
         **_known(request, viewer_of(request)),
         "acting": acting,
-        "csrf": acting.csrf,
-        "stopped": _stopped(acting.services),
+        "csrf": acting.csrf if acting is not None else "",
+        "stopped": _stopped(acting.services) if acting is not None else "",
         **values,
     }
     return HTMLResponse(made.render(known), status_code=status_code, headers={**HEADERS, **NOT_KEPT})

@@ -12,7 +12,9 @@ from countersign.execution.explanation import explain
 from countersign.execution.filing import signed_content
 from countersign.execution.manual_settlement import settle_by_hand
 from countersign.execution.withdrawal import withdraw
+from countersign.policy.passkeys import LONGEST
 from countersign.policy.roles import Permission
+from countersign.policy.signatures import Decision
 from countersign.records.database.identifiers import short_id
 from countersign.records.dead_letters import replay_letters
 from countersign.records.outcomes import Outcome
@@ -21,6 +23,7 @@ from countersign.records.states import ApprovalStatus, RiskLevel
 from countersign.records.tables import Approval
 from countersign.texts import text
 from countersign.web.acting import Person
+from countersign.web.pages.approval.by_passkey import sign_by_passkey
 from countersign.web.pages.approval.outlook import outlook_values
 from countersign.web.pages.approval.record import told
 from countersign.web.pages.approval.view import page_values
@@ -48,6 +51,26 @@ def now(request: Request, acting: Person, name: str) -> Response:
         approval = reachable(session, acting, name, Permission.READ)
     values = outlook_values(explain(acting.services, approval), approval)
     return page(request, acting, "approval/now.html", part="approval/outlook.html", **values)
+
+
+@router.post("/{name}/sign")
+def sign(
+    request: Request,
+    acting: Person,
+    name: str,
+    *,
+    decision: Annotated[Literal["approve", "reject"], Form()],
+    credential: Annotated[str, Form(max_length=LONGEST)],
+    shown: Annotated[str, Form()] = "",
+    comment: Annotated[str, Form(max_length=4_000)] = "",
+) -> Response:
+    """Put the signature on record that one's passkey has made of what the page shows."""
+    language = viewer_of(request).language
+    with acting.records() as session:
+        approval = reachable(session, acting, name, Permission.DECIDE)
+        _require_shown(approval, shown, language)
+        sign_by_passkey(session, acting, approval, Decision(decision), credential, comment=comment, language=language)
+    return RedirectResponse(f"/approvals/{approval.id}", status_code=303)
 
 
 @router.post("/{name}/withdraw")

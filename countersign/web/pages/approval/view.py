@@ -12,9 +12,11 @@ from countersign.records.states import ApprovalStatus, EvidencePhase
 from countersign.targets.kubernetes.invert import invert
 from countersign.texts import text
 from countersign.web.acting import Acting
+from countersign.web.pages.approval.by_passkey import challenges_for
 from countersign.web.pages.approval.changes import steps_shown
 from countersign.web.pages.approval.deciding import OPEN, deciding, next_of
 from countersign.web.pages.approval.record import Told, ToldExecution
+from countersign.web.pages.passkeys_of import site_of
 from countersign.web.pages.states import outcome_state, state_of, step_state, verdict_state
 
 
@@ -29,6 +31,8 @@ def page_values(acting: Acting, told: Told, *, language: str) -> dict[str, Any]:
         "title": to_do(told.reading, language=language),
         "state": state_of(told.row, language),
         "deciding": found,
+        "challenges": challenges_for(acting, approval) if found.mine else {},
+        "site": site_of(acting.services.settings),
         "next": next_of(told, found, partial(text, language=language)),
         "may_start": approval.status in OPEN and acting.may(Permission.EXECUTE, scope_of(approval)),
         "unknown": [each.row.id for each in told.executions if each.row.outcome is Outcome.UNKNOWN],
