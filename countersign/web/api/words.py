@@ -12,7 +12,7 @@ Word = Annotated[str, StringConstraints(max_length=200)]
 Text = Annotated[str, StringConstraints(max_length=4_000)]
 Said = Annotated[str, StringConstraints(min_length=1, max_length=4_000, pattern=r"\S")]
 """A text that says something."""
-Base64 = Annotated[str, StringConstraints(max_length=1_000)]
+Base64 = Annotated[str, StringConstraints(max_length=4_000)]
 Hash = Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")]
 IfMatch = Annotated[str | None, Header(description="the ETag that was seen; another one is refused")]
 Cursor = Annotated[str | None, Query(description="`next` of the page before", max_length=200)]
