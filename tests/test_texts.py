@@ -51,5 +51,5 @@ def test_no_section_or_text_is_given_twice(language: str) -> None:
 
 
 def test_a_text_is_filled_in_the_language_that_was_asked_for() -> None:
-    assert text("telling.sent", channels="a") == "Told a."
+    assert text("telling.sent", channels="a") == "Notified: a."
     assert text("telling.sent", language="zh-TW", channels="a") == "已通知 a。"

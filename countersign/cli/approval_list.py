@@ -11,8 +11,8 @@ from countersign.records.database.identifiers import short_id
 from countersign.records.states import ApprovalStatus
 from countersign.texts import text
 
-HEADS = ("id", "status", "signed", "outcome", "verdict", "age", "risk", "requested by")
-MORE_HEADS = ("whole id", "filed (UTC)", "cluster", "incident", "waits for")
+HEADS = ("id", "status", "signed", "outcome", "verdict", "age", "risk", "requester")
+MORE_HEADS = ("whole_id", "filed", "cluster", "incident", "waits_for")
 
 
 def row_json(row: ApprovalRow) -> dict[str, Any]:
@@ -37,7 +37,7 @@ def row_json(row: ApprovalRow) -> dict[str, Any]:
 
 def list_lines(rows: Sequence[ApprovalRow], *, now: datetime, wide: bool = False) -> list[tuple[str, ...]]:
     """Return the columns of a list with their heads, one line for each row."""
-    heads = (*HEADS, *(MORE_HEADS if wide else ()), "action")
+    heads = tuple(text(f"column.{name}") for name in (*HEADS, *(MORE_HEADS if wide else ()), "action"))
     return [heads, *((*_cells(row, now), *(_more(row) if wide else ()), _action(row)) for row in rows)]
 
 

@@ -54,18 +54,20 @@ def run(output: Output = Format.TEXT) -> None:
         say_data(found, output)
         return
     console = screen()
-    console.print(f"Kill switch: {'ON, ' + switch.reason if switch.is_on else 'off'}", markup=False)
+    said = "status_line.switch_on" if switch.is_on else "status_line.switch_off"
+    console.print(text(said, reason=switch.reason), markup=False)
     if obstacle is None and takers is not None:
-        console.print(f"Workers {takers.summary}", markup=False)
+        online = ", ".join(takers.online)
+        console.print(text("status_line.workers", pool=takers.pool, names=online), markup=False)
     elif obstacle is not None:
-        console.print(f"Workers: {obstacle.message} (hint: {obstacle.hint})", markup=False)
-    table = Table("approvals", "count", box=None)
+        console.print(text("status_line.no_workers", reason=obstacle.message, hint=obstacle.hint), markup=False)
+    table = Table(text("column.approvals"), text("column.count"), box=None)
     for status, count in counts.items():
         table.add_row(text(f"approval_status.{status}"), str(count))
     console.print(table)
     if letters:
-        number = f"{letters}" if letters < MOST_LETTERS else f"{MOST_LETTERS} or more"
-        console.print(f"dead letters: {number} (`countersign dead-letters list` says why)", markup=False)
+        many = "status_line.letters" if letters < MOST_LETTERS else "status_line.letters_or_more"
+        console.print(text(many, count=letters), markup=False)
 
 
 def print_attention(console: Console, attention: Attention) -> None:

@@ -184,5 +184,6 @@ def _success(plan: Plan, progress: Progress = NOTHING) -> Conclusion:
     # What was seen after a lost answer may have another cause, too.
     seen = (detail.get("seen") or {} for detail in progress.details.values())
     doubts = dict.fromkeys(str(each[DOUBT]) for each in seen if each.get(DOUBT))
-    message = text("message.success", done=done(plan), landed=len(plan.steps), count=len(plan.steps))
+    changes = sum(step.changes for step in plan.steps)
+    message = text("message.success" if changes == 1 else "message.success_many", done=done(plan), count=changes)
     return Conclusion(Outcome.SUCCESS, " ".join([message, *doubts, *absent]))

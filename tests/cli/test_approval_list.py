@@ -1,6 +1,7 @@
 """`countersign approvals list`: what it shows, which it shows, and that it asks once however many there are."""
 
 import json
+import re
 from datetime import timedelta
 from uuid import UUID
 
@@ -99,3 +100,13 @@ def test_a_request_that_was_filed_earlier_is_left_out_by_since(run: Run, engine:
     with transaction(engine) as session:
         file_approval(session, REQUEST, now=now() - timedelta(days=2))
     assert (listed(run, "--since", "1d"), len(listed(run, "--since", "3d"))) == ([], 1)
+
+
+def test_the_list_and_the_status_are_in_the_readers_language(
+    run: Run, some: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COUNTERSIGN_LANGUAGE", "zh-TW")
+    heads = run("approvals", "list", "-o", "wide")[0].splitlines()[0]
+    assert not re.search("[A-Za-z]", heads.replace("UTC", ""))
+    table = run("status")[0].splitlines()[-4:]
+    assert not [line for line in table if re.search("[A-Za-z]", line)], table

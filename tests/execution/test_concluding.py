@@ -70,12 +70,12 @@ def test_a_deletion_says_what_was_not_there() -> None:
     nothing = Plan("c", "delete", (gone,), (), Impact(), "2026-01-01T00:00:00Z")
     ended = conclude(None, known(nothing), NOTHING, dry_run=False)
     assert ended.outcome is Outcome.SUCCESS
-    assert "nothing to delete" in ended.message
+    assert "Nothing to delete" in ended.message
     assert "pod prod/b" in ended.message
     assert "as wanted" not in ended.message
     both = Plan("c", "delete", (there, gone), (step,), Impact(), "2026-01-01T00:00:00Z")
     ended = conclude(None, known(both), Progress({"1": StepResult.LANDED}, {"1": 1}), dry_run=False)
-    assert ended.message.startswith("Deleted pod prod/a (1 of 1 changes applied).")
+    assert ended.message.startswith("Deleted pod prod/a. ")
     assert ended.message.endswith("pod prod/b.")
 
 

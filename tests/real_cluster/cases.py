@@ -211,7 +211,7 @@ def others() -> Iterator[Case]:
         "scale-to-the-same-number",
         "kubectl scale deployment/NAME --replicas=1 -n NS",
         objects=deployment,
-        says="already was as wanted; nothing was sent",
+        says="Already in the wanted state, nothing was sent",
         shows={"deployment/NAME .metadata.generation": "1"},
     )
     yield Case(

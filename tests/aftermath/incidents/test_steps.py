@@ -195,7 +195,7 @@ def test_what_did_not_help_leaves_the_incident_open(office: Office, verdict: str
     [
         (RESTART, None, "The approval names no incident."),
         (RESTART, "INC-0", "Incident INC-0 is not on record."),
-        ("make it work again", "INC-1", "The execution ended as: Not understood."),
+        ("make it work again", "INC-1", "Not a success: Not understood."),
     ],
 )
 def test_there_is_a_reason_where_nothing_is_resolved(

@@ -87,8 +87,8 @@ def test_the_incident_is_found_where_people_wrote_it(desk: Desk, field: str) -> 
     [
         ({"verdict": "ineffective"}, "the verdict is ineffective"),
         ({"verdict": "worse"}, "the verdict is worse"),
-        ({"outcome": Outcome.FAILED}, "ended as: Failed"),
-        ({"outcome": Outcome.NO_ACTION, "steps": 0}, "ended as: Observation only"),
+        ({"outcome": Outcome.FAILED}, "did not succeed (Failed)"),
+        ({"outcome": Outcome.NO_ACTION, "steps": 0}, "did not succeed (Observation only)"),
         ({"steps": 0}, "Nothing was sent"),
         ({"incident_id": None}, "No incident is named"),
         ({"incident_id": "INC-404"}, "INC-404 is not on record"),

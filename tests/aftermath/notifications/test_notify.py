@@ -276,7 +276,7 @@ def test_channels_hear_only_of_the_risks_and_outcomes_that_they_chose(
     )
     office = telling(office, *channels)
     step = tell(office, execution_id_of(office.perform(RESTART)))
-    assert (step.status, step.reason) == ("skipped", "no channel is told of this: Succeeded, risk medium")
+    assert (step.status, step.reason) == ("skipped", "no channel is configured for this: Succeeded, risk medium")
     office = telling(office, *channels, webhook("all"))
     assert tell(office, execution_id_of(office.perform(RESTART))).status == "done"
     assert [one.path for one in receiver.received()] == ["/hook/all"]
@@ -365,7 +365,7 @@ def test_that_nothing_was_to_do_is_told_where_it_is_chosen_alone(
 ) -> None:
     office = telling(office, webhook("all"))
     step = tell(office, execution_id_of(office.perform("NO_ACTION: quiet")))
-    assert step.status == "skipped" and "no channel is told of this" in (step.reason or "")
+    assert step.status == "skipped" and "no channel is configured for this" in (step.reason or "")
     office = telling(office, webhook("all"), webhook("quiet", outcomes=frozenset({"no_action"})))
     assert tell(office, execution_id_of(office.perform("NO_ACTION: quiet"))).status == "done"
     assert [one.path for one in receiver.received()] == ["/hook/quiet"]

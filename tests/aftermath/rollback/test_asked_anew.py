@@ -57,7 +57,7 @@ AGAINST: dict[Callable[[Office], Office], str] = {
     somebody_repairs: "not as it was left",
     somebody_works_on_it: "changed by somebody else",
     it_recovers: "healthy",
-    time_passes: "older than",
+    time_passes: "ended more than",
 }
 
 

@@ -99,5 +99,5 @@ def test_what_was_executed_long_ago_is_left_to_people(lenient: Office) -> None:
     execution_id = execution_id_of(made_worse(lenient))
     step = run_one(lenient.with_settings(rollback_within_seconds=0.001), execution_id, StepName.ROLL_BACK)
     assert step.status is StepStatus.SKIPPED
-    assert "older than" in (step.reason or "")
+    assert "ended more than" in (step.reason or "")
     assert image_of(lenient) == BAD

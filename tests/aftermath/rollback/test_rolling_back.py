@@ -118,7 +118,7 @@ def test_a_restart_cannot_be_taken_back(lenient: Office) -> None:
     pretend_worse(lenient, report)
     step = rolled_back(lenient, report)
     assert step.status is StepStatus.SKIPPED
-    assert "cannot be taken back" in (step.reason or "")
+    assert "cannot be rolled back" in (step.reason or "")
 
 
 def pretend_worse(office: Office, report: Report) -> None:
