@@ -76,11 +76,12 @@ CHAIN = text(f"""
     WHERE chain = :chain ORDER BY position
 """)  # noqa: S608 - a constant of this module
 
-# The newest rows first, of all chains.
+# The newest rows first, of all chains, from before a row on.
 NEWEST_ROWS = text(f"""
     SELECT leaf_index, leaf.event_id, leaf.hash AS leaf_hash, {_ROW}
     FROM audit_event AS event LEFT JOIN audit_leaf AS leaf ON event.id = leaf.event_id
-    WHERE event.event LIKE :like ORDER BY event.id DESC LIMIT :limit
+    WHERE event.event LIKE :like AND event.id < coalesce(CAST(:before AS bigint), 9223372036854775807)
+    ORDER BY event.id DESC LIMIT :limit
 """)  # noqa: S608 - a constant of this module
 
 # Heads in their order.
@@ -176,9 +177,13 @@ def chain_rows(session: Session, chain: str) -> Sequence[Row[Any]]:
     return session.execute(CHAIN, {"chain": chain}).all()
 
 
-def newest_rows(session: Session, *, like: str = "%", limit: int = 50) -> Sequence[Row[Any]]:
-    """Return rows of every chain, the newest first; `like` is a pattern of LIKE for the event."""
-    return session.execute(NEWEST_ROWS, {"like": like, "limit": limit}).all()
+def newest_rows(
+    session: Session, *, like: str = "%", before: int | None = None, limit: int = 50
+) -> Sequence[Row[Any]]:
+    """Return rows of every chain, the newest first; `like` is a pattern of LIKE for the event, and `before` the row
+    where the page above ended.
+    """
+    return session.execute(NEWEST_ROWS, {"like": like, "before": before, "limit": limit}).all()
 
 
 def beginning_with(event: str) -> str:

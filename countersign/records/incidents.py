@@ -166,10 +166,19 @@ def version_of(session: Session, incident_id: str) -> int | None:
 
 
 def list_incidents(
-    session: Session, *, status: IncidentStatus | None = None, unresolved: bool = False, limit: int = 50
+    session: Session,
+    *,
+    status: IncidentStatus | None = None,
+    unresolved: bool = False,
+    before: datetime | None = None,
+    limit: int = 50,
 ) -> Sequence[Incident]:
-    """Return incidents, newest first; only those with `status`, or only those that are not resolved."""
+    """Return incidents, newest first, those that were opened before a moment; only those with `status`, or only those
+    that are not resolved.
+    """
     query = select(Incident)
+    if before is not None:
+        query = query.where(col(Incident.created_at) < before)
     if status is not None:
         query = query.where(col(Incident.status) == status)
     if unresolved:

@@ -120,7 +120,7 @@ def answer_errors(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def _invalid(_request: Request, error: RequestValidationError) -> Response:
-        return answer_to(_named(error))
+        return answer_to(mistake_in(error))
 
     @app.exception_handler(HTTPException)
     async def _plain(_request: Request, error: HTTPException) -> Response:
@@ -140,7 +140,7 @@ def answer_errors(app: FastAPI) -> None:
         return answer_to(InternalError())
 
 
-def _named(error: RequestValidationError) -> InvalidInput:
+def mistake_in(error: RequestValidationError) -> InvalidInput:
     """Return the first mistake of a request, with the field's name in front. What was given is not repeated."""
     first: Any = error.errors()[0]
     # The first part says where it stood: body, query, path, header.

@@ -7,8 +7,11 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
+from countersign.policy.roles import Role, RoleGrant
 from tests.browser.conftest import Visit
+from tests.execution.conftest import Office
 from tests.web.conftest import House
+from tests.web.records import Furnished, furnished
 from tests.web.scene import make_scene
 
 KEPT = os.environ.get("PAGES_KEPT_IN")
@@ -17,18 +20,29 @@ READERS = [
     ("light", {"color_scheme": "light"}),
     ("dark-zh", {"color_scheme": "dark", "locale": "zh-TW"}),
     ("narrow", {"viewport": {"width": 320, "height": 700}}),
-    ("narrow-dark-zh", {"viewport": {"width": 320, "height": 700}, "color_scheme": "dark", "locale": "zh-TW"}),
     ("contrast", {"contrast": "more", "reduced_motion": "reduce"}),
 ]
 
 
-def addresses(scene: dict[str, object]) -> dict[str, str]:
+def addresses(scene: dict[str, object], shelf: Furnished) -> dict[str, str]:
     """Return every page by its name."""
     approvals = {name: f"/approvals/{identifier}" for name, identifier in scene.items()}
     return {
         "now": "/",
         "queue": "/approvals",
         "queue-empty": "/approvals?status=expired",
+        "incidents": "/incidents",
+        "incident": f"/incidents/{shelf.incident}",
+        "playbooks": "/playbooks",
+        "playbook": f"/playbooks/{shelf.playbook}",
+        "knowledge": "/knowledge?q=restart",
+        "case": f"/knowledge/{shelf.entry}",
+        "policy": "/policy",
+        "policy-version": "/policy/2",
+        "audit": "/audit",
+        "audit-chain": f"/audit/{shelf.executed}",
+        "reconciliation": "/reconciliation",
+        "system": "/system",
         "kill-switch": "/kill-switch",
         **approvals,
     }
@@ -48,13 +62,25 @@ def looked_at(page: Page, name: str) -> list[str]:
     return wrong
 
 
+@pytest.fixture
+def shelf(office: Office, tmp_path: Path) -> Furnished:
+    """Records of every kind, and somebody who may do everything about them."""
+    return furnished(office, tmp_path, roles=(RoleGrant(roles=tuple(Role), subjects=("alice",)),))
+
+
+@pytest.fixture
+def house(shelf: Furnished) -> House:
+    """The application over them."""
+    return shelf.house
+
+
 @pytest.mark.timeout(600)
-def test_every_page_for_every_reader(house: House, visit: Visit) -> None:
-    scene = make_scene(house.office)
+def test_every_page_for_every_reader(shelf: Furnished, visit: Visit) -> None:
+    scene = make_scene(shelf.house.office)
     wrong: list[str] = []
     for reader, options in READERS:
         page = visit("alice", **options)
-        for name, path in addresses(scene).items():
+        for name, path in addresses(scene, shelf).items():
             page.goto(path)
             if page.locator(".outlook").count():
                 expect(page.locator(".outlook .answer")).to_be_visible(timeout=15_000)

@@ -5,7 +5,7 @@ well: secrets are masked, and what nobody sees appears with its code point.
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache, partial
 from typing import Any, Final
@@ -21,6 +21,7 @@ from countersign.errors import CountersignError
 from countersign.escaping import visible
 from countersign.execution.services import Services
 from countersign.masking import masked, masked_values
+from countersign.policy.roles import Permission
 from countersign.records.control import kill_switch
 from countersign.records.database.engine import transaction
 from countersign.records.database.identifiers import short_id
@@ -32,9 +33,16 @@ from countersign.web.pages import moments
 from countersign.web.pages.static_files import address_of
 from countersign.web.pages.viewer import Viewer, viewer_of
 
-NAVIGATION: Final = (
+NAVIGATION: Final[tuple[tuple[str, str], ...]] = (
     ("now", "/"),
     ("approvals", "/approvals"),
+    ("incidents", "/incidents"),
+    ("playbooks", "/playbooks"),
+    ("knowledge", "/knowledge"),
+    ("policy", "/policy"),
+    ("audit", "/audit"),
+    ("reconciliation", "/reconciliation"),
+    ("system", "/system"),
 )
 """The pages that are reached from each of them."""
 LANGUAGE_NAMES: Final = {"en": "English", "zh-TW": "繁體中文"}
@@ -59,6 +67,7 @@ def page(
         "acting": acting,
         "csrf": acting.csrf if acting is not None else "",
         "stopped": _stopped(acting.services) if acting is not None else "",
+        "navigation": _navigation(acting) if acting is not None else (),
         **values,
     }
     return HTMLResponse(made.render(known), status_code=status_code, headers={**HEADERS, **NOT_KEPT})
@@ -68,6 +77,11 @@ def part_of(template: str, viewer: Viewer, **values: Any) -> str:
     """Return what `template` makes of `values` for a stream, where there is no page around it."""
     known = {"t": partial(text, language=viewer.language), "viewer": viewer, "now": datetime.now(UTC)}
     return templates().get_template(template).render({**known, **values})
+
+
+def _navigation(acting: Acting) -> Sequence[tuple[str, str]]:
+    """Return the pages that they are led to; the audit has readers of its own."""
+    return [each for each in NAVIGATION if each[0] != "audit" or acting.may(Permission.AUDIT)]
 
 
 def _stopped(services: Services) -> str:
@@ -139,7 +153,7 @@ def _known(request: Request, viewer: Viewer) -> Mapping[str, Any]:
         "t": partial(text, language=viewer.language),
         "viewer": viewer,
         "here": "",
-        "navigation": NAVIGATION,
+        "navigation": (),
         "back": request.url.path + (f"?{request.url.query}" if request.url.query else ""),
         "now": datetime.now(UTC),
     }

@@ -2,12 +2,45 @@
 
 from fastapi import APIRouter
 
-from countersign.web.pages import approval, kill_switch, login, now, passkeys, preferences, queue
+from countersign.web.pages import (
+    approval,
+    audit,
+    incidents,
+    kill_switch,
+    knowledge,
+    login,
+    now,
+    passkeys,
+    playbooks,
+    policy,
+    preferences,
+    queue,
+    reconciliation,
+    system,
+)
 from countersign.web.pages.live import approval as live_approval
 from countersign.web.pages.live import now as live_now
 from countersign.web.pages.live import queue as live_queue
 
-PAGES = (now, queue, kill_switch, approval, login, passkeys, preferences, live_now, live_queue, live_approval)
+PAGES = (
+    now,
+    queue,
+    approval,
+    incidents,
+    playbooks,
+    knowledge,
+    policy,
+    audit,
+    reconciliation,
+    system,
+    kill_switch,
+    login,
+    passkeys,
+    preferences,
+    live_now,
+    live_queue,
+    live_approval,
+)
 
 router = APIRouter(include_in_schema=False)
 for each in PAGES:

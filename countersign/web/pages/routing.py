@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from fastapi import Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from sqlmodel import Session
 from starlette.responses import RedirectResponse
@@ -17,7 +18,7 @@ from countersign.records.tables import Approval
 from countersign.web.acting import Acting, NoSession
 from countersign.web.content_security import NOT_KEPT
 from countersign.web.pages.rendering import error_page, is_partial, with_query
-from countersign.web.problem import status_of
+from countersign.web.problem import mistake_in, status_of
 
 SHORT = 8
 """Characters of a short id."""
@@ -35,6 +36,8 @@ class PageRoute(APIRoute):
                 return await handle(request)
             except NoSession:
                 return _to_login(request)
+            except RequestValidationError as error:
+                return error_page(request, mistake_in(error), status=status_of(InvalidInput))
             except CountersignError as error:
                 return error_page(request, error, status=status_of(type(error)))
 

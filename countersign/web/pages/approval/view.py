@@ -36,6 +36,7 @@ def page_values(acting: Acting, told: Told, *, language: str) -> dict[str, Any]:
         "next": next_of(told, found, partial(text, language=language)),
         "may_start": approval.status in OPEN and acting.may(Permission.EXECUTE, scope_of(approval)),
         "unknown": [each.row.id for each in told.executions if each.row.outcome is Outcome.UNKNOWN],
+        "may_audit": acting.may(Permission.AUDIT, scope_of(approval)),
         "may_operate": acting.may(Permission.OPERATE, scope_of(approval)),
         "is_open": approval.status in OPEN,
         "is_over": approval.status not in (*OPEN, ApprovalStatus.EXECUTING),
