@@ -26,6 +26,7 @@ from countersign.errors import (
     TransientTargetError,
 )
 from countersign.execution.follow_up import FollowUp
+from countersign.execution.reconciliation import withdraw
 from countersign.execution.report import Report
 from countersign.execution.run import Run
 from countersign.logging import get_logger
@@ -67,7 +68,24 @@ async def execute_approval(approval_id: str, dry_run: bool = False) -> Any:
         at=story.at,
     )
     async with progress_shown(run.services, run.approval_id):
+        return await _execute_unless_cancelled(run, story)
+
+
+async def _execute_unless_cancelled(run: Run, story: Narration) -> Any:
+    try:
         return await _execute_and_follow(run, story)
+    except asyncio.CancelledError:
+        await asyncio.shield(_cancelled_waiting(run))
+        raise
+
+
+async def _cancelled_waiting(run: Run) -> None:
+    """Withdraw what a person cancelled after it was put off: it waits as approved, and would be tried again."""
+    if run.dry_run or not hasattr(run, "known") or not await cancelling.asked_for_by_a_person():
+        return
+    message = text("message.cancelled_waiting", run=flow_run.name or run.flow_run_id or "")
+    mine = {"worker": run.worker, "flow_run_id": run.flow_run_id or "", "message": message}
+    await in_thread(withdraw, run.services, run.approval_id, **mine)
 
 
 async def _execute_and_follow(run: Run, story: Narration) -> Any:
@@ -225,7 +243,7 @@ async def perform(run: Run) -> None:
 @task(cache_policy=NO_CACHE, persist_result=False)
 async def record(run: Run, error: CountersignError | None) -> Report:
     """Put the outcome on record in one transaction."""
-    return await in_thread(run.settle, error)
+    return await in_thread_to_its_end(run.stop, run.settle, error)
 
 
 @asynccontextmanager

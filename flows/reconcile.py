@@ -124,7 +124,8 @@ async def _withdrawn(context: Context) -> Sequence[Finding]:
         cancelled = await cancelled_unclaimed(client, unclaimed)
     found = []
     for approval_id, run in cancelled.items():
-        mine = partial(withdraw, context.services, worker=context.worker, flow_run_id=str(run.id), run_name=run.name)
+        message = text("message.cancelled_unclaimed", run=run.name)
+        mine = partial(withdraw, context.services, worker=context.worker, flow_run_id=str(run.id), message=message)
         if await in_thread(mine, approval_id):
             found.append(Finding(str(approval_id), text("reconcile.withdrawn", run=run.name)))
     return found

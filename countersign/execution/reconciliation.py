@@ -132,13 +132,12 @@ def due_to_start(engine: Engine, *, older_than_seconds: float, younger_than_seco
     ]
 
 
-def withdraw(services: Services, approval_id: UUID, *, worker: str, flow_run_id: str, run_name: str) -> bool:
-    """Cancel an approval whose run a person cancelled before it had claimed it; False if it is claimed meanwhile.
+def withdraw(services: Services, approval_id: UUID, *, worker: str, flow_run_id: str, message: str) -> bool:
+    """Cancel an approval whose run a person cancelled while nobody had claimed it; False if it is claimed meanwhile.
 
     Claimed and settled in one transaction: nobody can take over and perform what was cancelled, and the report, the
     timeline and the operation log tell it as of any other execution.
     """
-    message = text("message.cancelled_unclaimed", run=run_name)
     with transaction(services.engine) as session:
         if get_approval(session, approval_id).status is not ApprovalStatus.APPROVED:
             return False

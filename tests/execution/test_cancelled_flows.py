@@ -7,6 +7,7 @@ from threading import Event
 
 import pytest
 
+from countersign.errors import ConfigurationError
 from countersign.execution.run import Run
 from countersign.records.approvals import get_approval
 from countersign.records.database.engine import transaction
@@ -101,3 +102,66 @@ def test_a_cancellation_is_not_forgotten_when_the_execution_was_lost_meanwhile(
     asyncio.run(cancelled())
     with transaction(office.services.engine) as session:
         assert get_approval(session, run.approval_id).status is ApprovalStatus.EXECUTING
+
+
+@pytest.mark.parametrize("person", [True, False])
+def test_a_run_that_a_person_cancels_after_it_was_put_off_withdraws_the_approval(
+    office: Office, monkeypatch: pytest.MonkeyPatch, asked_for: list[bool], person: bool
+) -> None:
+    reached = asyncio.Event()
+
+    async def phases(_run: Run, _story: Narration) -> None:
+        raise ConfigurationError("the block default is missing")
+
+    async def last_lines(*_: object) -> None:
+        reached.set()
+        await asyncio.Event().wait()
+
+    async def cancelled() -> None:
+        running = asyncio.create_task(flow._execute_unless_cancelled(run, Narration(getLogger(__name__))))
+        await reached.wait()
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+
+    asked_for[0] = person
+    for name in ("claim", "record"):
+        monkeypatch.setattr(flow, name, getattr(flow, name).fn)
+    monkeypatch.setattr(flow, "_phases", phases)
+    monkeypatch.setattr(flow, "show_report", last_lines)
+    run = Run(office.services, office.approved(RESTART), worker="w1", flow_run_id="a run")
+    asyncio.run(cancelled())
+    with transaction(office.services.engine) as session:
+        approval = get_approval(session, run.approval_id)
+    assert approval.status is (ApprovalStatus.CANCELLED if person else ApprovalStatus.APPROVED)
+    assert office.run(run.approval_id, worker="w2").outcome == ("cancelled" if person else "success")
+
+
+def test_a_run_that_is_cancelled_while_it_is_put_off_withdraws_the_approval(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settling, go_on = Event(), Event()
+
+    async def phases(_run: Run, _story: Narration) -> None:
+        raise ConfigurationError("the block default is missing")
+
+    def settled(point: str) -> None:
+        if point == "settled":
+            settling.set()
+            go_on.wait()
+
+    async def cancelled() -> None:
+        running = asyncio.create_task(flow._execute_unless_cancelled(run, Narration(getLogger(__name__))))
+        await asyncio.to_thread(settling.wait)
+        running.cancel()
+        go_on.set()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+
+    for name in ("claim", "record"):
+        monkeypatch.setattr(flow, name, getattr(flow, name).fn)
+    monkeypatch.setattr(flow, "_phases", phases)
+    run = Run(office.services, office.approved(RESTART), worker="w1", flow_run_id="a run", at=settled)
+    asyncio.run(cancelled())
+    with transaction(office.services.engine) as session:
+        assert get_approval(session, run.approval_id).status is ApprovalStatus.CANCELLED

@@ -130,7 +130,13 @@ def test_what_was_approved_and_never_started_is_to_be_started_once_a_try(office:
 
 
 def withdraws(office: Office, approval_id: UUID) -> bool:
-    return withdraw(office.services, approval_id, worker="reconciler", flow_run_id="7", run_name="brave-fox")
+    return withdraw(
+        office.services,
+        approval_id,
+        worker="reconciler",
+        flow_run_id="7",
+        message="Flow run brave-fox was cancelled.",
+    )
 
 
 def test_what_a_person_cancelled_before_it_began_is_cancelled_everywhere(office: Office) -> None:
