@@ -28,11 +28,18 @@ from countersign.local.valkey import EmbeddedValkey
 from countersign.records.database.engine import connect
 from countersign.settings import Settings, settings
 from tests.databases import Databases, as_superuser
+from tests.not_tried import pytest_terminal_summary
 from tests.planted import shown_by
 from tests.prefect_server import AUTH, serve_prefect
 from tests.running_stack import api, own_flows, pytest_collection_modifyitems, stack
 
-__all__ = ["api", "own_flows", "pytest_collection_modifyitems", "stack"]  # fixtures and a hook
+__all__ = [
+    "api",
+    "own_flows",
+    "pytest_collection_modifyitems",
+    "pytest_terminal_summary",
+    "stack",
+]  # fixtures and hooks
 # How long an example takes says how busy the machine is, and nothing about the code.
 examples.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 examples.load_profile("untimed")
