@@ -398,6 +398,12 @@ class RequestTooLarge(CountersignError):
     code = "too_large"
 
 
+class TooSlow(CountersignError):
+    """The request did not come to its end in time."""
+
+    code = "too_slow"
+
+
 class ChangedSince(CountersignError):
     """The record is not any more what whoever asks has seen."""
 

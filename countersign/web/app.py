@@ -12,9 +12,10 @@ from countersign.web.acting import Doors
 from countersign.web.api import router as api
 from countersign.web.changes import Changes
 from countersign.web.limits import BodyLimit, Lockout, Pace
+from countersign.web.openapi import document
 from countersign.web.pages import STATIC
 from countersign.web.pages import router as pages
-from countersign.web.problem import Problem, answer_errors
+from countersign.web.problem import answer_errors
 from countersign.web.services import Opener, ServiceSource
 
 TITLE: Final = "Countersign"
@@ -38,6 +39,7 @@ def create_app(open_services: Opener, settings: Settings) -> FastAPI:
         openapi_url=OPENAPI,
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,
         lifespan=lifespan,
     )
     app.state.doors = Doors(source, Pace(settings.web_requests_per_minute), Lockout())
@@ -48,24 +50,5 @@ def create_app(open_services: Opener, settings: Settings) -> FastAPI:
     app.include_router(api)
     app.include_router(pages)
     app.router.routes.append(STATIC)
-    _document(app)
+    document(app)
     return app
-
-
-def _document(app: FastAPI) -> None:
-    """Have the OpenAPI know problem documents and how callers show who they are."""
-    made = app.openapi
-
-    def openapi() -> dict[str, object]:
-        if app.openapi_schema is None:
-            schema = made()
-            components = schema.setdefault("components", {})
-            schemas = components.setdefault("schemas", {})
-            schemas[Problem.__name__] = Problem.model_json_schema()
-            components["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
-            schema["security"] = [{"token": []}]
-            app.openapi_schema = schema
-        found: dict[str, object] = app.openapi_schema
-        return found
-
-    app.openapi = openapi  # type: ignore[method-assign]

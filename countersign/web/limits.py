@@ -3,6 +3,7 @@
 Counted in this process alone: a second web process doubles the numbers, and losing them lets nobody in.
 """
 
+import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import Callable
@@ -12,11 +13,14 @@ from typing import Final
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from countersign.errors import RequestTooLarge, TooManyRequests
+from countersign.errors import CountersignError, RequestTooLarge, TooManyRequests, TooSlow
+from countersign.web.legible import require_legible_address, require_legible_body
 from countersign.web.problem import answer_to
 
 DEEPEST: Final = 32
 """Lists and objects in one another."""
+BODY_SECONDS: Final = 20.0
+"""For a whole body: who sends a few bytes now and then holds nothing up for longer."""
 MOST_KNOWN: Final = 10_000
 FREE_FAILURES: Final = 5
 LONGEST_PAUSE_SECONDS: Final = 900.0
@@ -24,31 +28,26 @@ Clock = Callable[[], float]
 
 
 class BodyLimit:
-    """Refuses bodies that are too large, also where they do not say so, or too deep, before they are parsed."""
+    """Refuses bodies that are too large, also where they do not say so, too deep, too slow or not legible."""
 
-    def __init__(self, app: ASGIApp, *, limit: int) -> None:
-        self._app, self._limit = app, limit
+    def __init__(self, app: ASGIApp, *, limit: int, seconds: float = BODY_SECONDS) -> None:
+        self._app, self._limit, self._seconds = app, limit, seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Read the whole body of a request, and pass it on if it may be."""
-        if scope["type"] != "http" or scope["method"] in ("GET", "HEAD", "OPTIONS"):
+        if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        headers = Headers(scope=scope)
-        body = bytearray()
-        refused = self._refusal(int(length) if (length := headers.get("content-length", "0")).isdigit() else 0)
-        more = True
-        while more and refused is None:
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                return
-            body += message.get("body", b"")
-            more = message.get("more_body", False)
-            refused = self._refusal(len(body))
-        if refused is None and "json" in headers.get("content-type", "json") and depth_of(bytes(body)) > DEEPEST:
-            refused = RequestTooLarge(f"The body has more than {DEEPEST} lists and objects in one another.")
-        if refused is not None:
-            await answer_to(refused)(scope, receive, send)
+        try:
+            require_legible_address(scope["path"], scope.get("query_string", b""))
+            body = await self._body(scope, receive)
+        except CountersignError as refused:
+            # What is left of the body is not read, so nothing else can come on this connection.
+            answer = answer_to(refused)
+            answer.headers["Connection"] = "close"
+            await answer(scope, receive, send)
+            return
+        if body is None:
             return
         given = False
 
@@ -57,16 +56,38 @@ class BodyLimit:
             if given:
                 return await receive()
             given = True
-            return {"type": "http.request", "body": bytes(body), "more_body": False}
+            return {"type": "http.request", "body": body, "more_body": False}
 
         await self._app(scope, again, send)
 
-    def _refusal(self, size: int) -> RequestTooLarge | None:
-        if size <= self._limit:
-            return None
-        return RequestTooLarge(
-            f"The body is larger than {self._limit} bytes.", hint="COUNTERSIGN_WEB_BODY_LIMIT_BYTES raises it"
-        )
+    async def _body(self, scope: Scope, receive: Receive) -> bytes | None:
+        """Return the whole body, None where the client went away. Raises RequestTooLarge, TooSlow, InvalidInput."""
+        headers = Headers(scope=scope)
+        self._require_size(int(length) if (length := headers.get("content-length", "0")).isdecimal() else 0)
+        body = bytearray()
+        try:
+            async with asyncio.timeout(self._seconds):
+                more = True
+                while more:
+                    message = await receive()
+                    if message["type"] == "http.disconnect":
+                        return None
+                    body += message.get("body", b"")
+                    more = message.get("more_body", False)
+                    self._require_size(len(body))
+        except TimeoutError:
+            raise TooSlow(f"The request did not come to its end within {self._seconds:g} s.") from None
+        if body and "form" not in headers.get("content-type", ""):
+            if depth_of(bytes(body)) > DEEPEST:
+                raise RequestTooLarge(f"The body has more than {DEEPEST} lists and objects in one another.")
+            require_legible_body(bytes(body))
+        return bytes(body)
+
+    def _require_size(self, size: int) -> None:
+        if size > self._limit:
+            raise RequestTooLarge(
+                f"The body is larger than {self._limit} bytes.", hint="COUNTERSIGN_WEB_BODY_LIMIT_BYTES raises it"
+            )
 
 
 def depth_of(body: bytes) -> int:

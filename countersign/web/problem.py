@@ -40,6 +40,7 @@ STATUS: Final[Mapping[type[CountersignError], int]] = {
     errors.Forbidden: 403,
     errors.TooManyRequests: 429,
     errors.RequestTooLarge: 413,
+    errors.TooSlow: 408,
     errors.ChangedSince: 412,
     errors.StillRunning: 409,
 }

@@ -14,6 +14,8 @@ from countersign.audit.sealing import Sealing
 from countersign.execution.filing import Request, file_request
 from countersign.execution.plan_seal import make_seal
 from countersign.execution.report import Report
+from countersign.policy.roles import RoleGrant
+from countersign.records.approvals import cancel_approval
 from countersign.records.claims import claim
 from countersign.records.database.engine import transaction
 from countersign.records.dead_letters import bury, open_letters
@@ -27,7 +29,7 @@ from countersign.records.settlement import settle
 from countersign.records.states import StepName
 from tests.execution.conftest import Office
 from tests.policy.board import Board, board
-from tests.web.conftest import House, house_of
+from tests.web.conftest import ROLES, House, house_of
 
 PLAYBOOK = """
 playbooks:
@@ -50,6 +52,8 @@ class Furnished:
     house: House
     board: Board
     pending: UUID
+    over: UUID
+    """Withdrawn: nothing more comes of it."""
     executed: UUID
     execution: UUID
     unknown: UUID
@@ -72,25 +76,27 @@ class Furnished:
             "entry_id": str(self.entry),
             "number": str(self.version),
             "chain": str(self.executed),
+            "name": self.playbook,
         }
 
 
-def furnished(office: Office, folder: Path, **settings: object) -> Furnished:
+def furnished(office: Office, folder: Path, *, roles: tuple[RoleGrant, ...] = ROLES, **settings: object) -> Furnished:
     """Make one or more of each."""
     trust = folder / "trust"
     trust.mkdir()
     make_seal(trust)
     make_sealing_key(trust)
-    house = house_of(office, trust_dir=trust, **settings)
+    house = house_of(office, roles=roles, trust_dir=trust, **settings)
     office, engine = house.office, house.services.engine
     administrators = board(engine, trust)
     version = administrators.put_in_force(office.household.policy).number
     administrators.propose(office.household.policy + "# the next\n")
     executed = office.approved(ACTION)
     assert office.run(executed).success
-    pending = _pending(office)
+    pending, over = _pending(office), _pending(office)
     unknown = _unknown(office)
     with transaction(engine) as session:
+        cancel_approval(session, over, by="carol", reason="not needed")
         execution = execution_of(session, executed)
         assert execution is not None
         received = receive(session, read_alerts(ALERTS), now=datetime.now(UTC))
@@ -106,6 +112,7 @@ def furnished(office: Office, folder: Path, **settings: object) -> Furnished:
         house,
         administrators,
         pending,
+        over,
         executed,
         execution.id,
         unknown,

@@ -49,7 +49,7 @@ ENDED = frozenset(ApprovalStatus) - {ApprovalStatus.PENDING, ApprovalStatus.APPR
 LONGEST_WAIT_SECONDS = 60.0
 
 
-@router.post("", status_code=201, response_model=Filed, responses=problems(409, 422, idempotent=True))
+@router.post("", status_code=201, response_model=Filed, responses=problems(idempotent=True))
 def file(body: NewRequest, acting: Caller) -> Response:
     """File a request to perform one action, and say what the action means."""
     acting.require(Permission.REQUEST, None)
@@ -77,7 +77,7 @@ def file(body: NewRequest, acting: Caller) -> Response:
     return acting.once(work, status=201, headers=lambda found: {"Location": f"/v1/approvals/{found.approval.id}"})
 
 
-@router.get("", responses=problems(422))
+@router.get("", responses=problems())
 def list_(
     acting: Caller,
     status: ApprovalStatus | None = None,
@@ -95,7 +95,7 @@ def list_(
         )
 
 
-@router.get("/{approval_id}", responses=problems(404, 422))
+@router.get("/{approval_id}", responses=problems(404))
 async def show(
     approval_id: UUID,
     request: Request,
@@ -120,7 +120,7 @@ async def show(
             await changed.wait(min(left, 5.0))
 
 
-@router.get("/{approval_id}/signing", responses=problems(404, 422))
+@router.get("/{approval_id}/signing", responses=problems(404))
 def signing(
     approval_id: UUID,
     acting: Caller,
@@ -144,7 +144,10 @@ def signing(
 
 
 @router.post(
-    "/{approval_id}/signatures", status_code=201, response_model=ApprovalView, responses=problems(404, 409, 412, 422)
+    "/{approval_id}/signatures",
+    status_code=201,
+    response_model=ApprovalView,
+    responses=problems(404, 412, idempotent=True),
 )
 def sign(approval_id: UUID, body: NewSignature, acting: Caller, if_match: IfMatch = None) -> Response:
     """Put a signature on record that was made elsewhere. The last one that is needed starts a `when_approved` one.
@@ -173,7 +176,7 @@ def sign(approval_id: UUID, body: NewSignature, acting: Caller, if_match: IfMatc
     return acting.once(work, status=201)
 
 
-@router.post("/{approval_id}/cancel", response_model=ApprovalView, responses=problems(404, 412, 422, idempotent=True))
+@router.post("/{approval_id}/cancel", response_model=ApprovalView, responses=problems(404, 412, idempotent=True))
 def cancel(approval_id: UUID, body: Reason, acting: Caller, if_match: IfMatch = None) -> Response:
     """Withdraw a request that nobody has started, as the one who made it."""
 
@@ -189,7 +192,7 @@ def cancel(approval_id: UUID, body: Reason, acting: Caller, if_match: IfMatch = 
     "/{approval_id}/execute",
     status_code=202,
     response_model=Started,
-    responses=problems(404, 409, 422, idempotent=True),
+    responses=problems(404, idempotent=True),
 )
 def execute(approval_id: UUID, body: Execute, acting: Caller) -> Response:
     """Start an approved action, or a dry run of it. What comes of it is the approval's outcome."""
@@ -205,7 +208,7 @@ def execute(approval_id: UUID, body: Execute, acting: Caller) -> Response:
     return acting.once(work, status=202)
 
 
-@router.get("/{approval_id}/preview", responses=problems(404, 422))
+@router.get("/{approval_id}/preview", responses=problems(404))
 def preview(approval_id: UUID, acting: Caller) -> PreviewView:
     """Say what would be sent to what, what speaks against it, and whether it would run now; nothing is sent.
 
@@ -217,7 +220,7 @@ def preview(approval_id: UUID, acting: Caller) -> PreviewView:
     return preview_view(acting.services, approval, explain(acting.services, approval), given)
 
 
-@router.get("/{approval_id}/timeline", responses=problems(404, 422))
+@router.get("/{approval_id}/timeline", responses=problems(404))
 def timeline(
     approval_id: UUID,
     acting: Caller,

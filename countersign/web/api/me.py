@@ -85,7 +85,7 @@ def list_(acting: Caller) -> list[TokenView]:
         return [_view(row) for row in tokens_of(session, subject)]
 
 
-@router.post("/tokens", status_code=201, response_model=MadeToken, responses=problems(409, 422))
+@router.post("/tokens", status_code=201, response_model=MadeToken, responses=problems(idempotent=True))
 def make(body: NewToken, acting: Caller) -> Response:
     """Make a token. It is in this answer and nowhere else: an answer that is repeated for its key has none."""
     subject = body.subject or acting.identity.name
@@ -110,7 +110,7 @@ def make(body: NewToken, acting: Caller) -> Response:
     return acting.once(work, status=201, keep=False)
 
 
-@router.post("/tokens/{token_id}/revoke", response_model=TokenView, responses=problems(404, 409, 422))
+@router.post("/tokens/{token_id}/revoke", response_model=TokenView, responses=problems(404, idempotent=True))
 def revoke(token_id: UUID, acting: Caller) -> Response:
     """Revoke a token of the caller's; for policy administrators, anybody's."""
 

@@ -11,6 +11,7 @@ _SAID: Final = {
     401: "Whoever asks has not shown who they are.",
     403: "The policy gives whoever asks no role for this.",
     404: "There is no such record.",
+    408: "The request did not come to its end in time.",
     409: "The record's state, or a request under way, speaks against it.",
     412: "The record is not what was seen any more.",
     413: "The body is too large or too deep.",
@@ -21,11 +22,19 @@ _SAID: Final = {
 }
 
 
+OF_BODIES: Final = (408, 413)
+"""Of what sends something."""
+OF_CHANGES: Final = (409,)
+"""Of what changes something: the same idempotency key is being answered."""
+
+
 def problems(*statuses: int, idempotent: bool = False) -> dict[int | str, dict[str, Any]]:
     """Return the documentation of these statuses and of those that every route has."""
-    given = {*ALWAYS, *statuses} | ({409} if idempotent else set())
+    given = {*ALWAYS, *statuses} | ({*OF_BODIES, *OF_CHANGES} if idempotent else set())
+    return {status: problem_response(status) for status in sorted(given)}
+
+
+def problem_response(status: int) -> dict[str, Any]:
+    """Return the documentation of one status."""
     schema = {"$ref": f"#/components/schemas/{Problem.__name__}"}
-    return {
-        status: {"description": _SAID[status], "content": {MEDIA_TYPE: {"schema": schema}}}
-        for status in sorted(given)
-    }
+    return {"description": _SAID[status], "content": {MEDIA_TYPE: {"schema": schema}}}
