@@ -100,12 +100,12 @@ class Acting:
         *,
         status: int = 200,
         headers: Callable[[Any], Mapping[str, str]] | None = None,
-        keep: bool = True,
+        keep: Callable[[Any], Any] | None = None,
     ) -> Response:
         """Do `work` in one transaction and return its result as the answer.
 
-        With an idempotency key it is done once: whoever sends the same again gets the same answer. `keep` is False
-        for answers that hold a secret, which are not repeated. Raises KeyReused, StillRunning, what `work` raises.
+        With an idempotency key it is done once: whoever sends the same again gets the same answer. `keep` returns
+        what of a result is repeated, where it holds a secret. Raises KeyReused, StillRunning, what `work` raises.
         """
         with self.records() as session:
             if self.key is not None:
@@ -120,7 +120,7 @@ class Acting:
             body = jsonable_encoder(found)
             said = dict(headers(found)) if headers is not None else {}
             if self.key is not None:
-                answer = KeptAnswer(self.asked, status, body if keep else None, said)
+                answer = KeptAnswer(self.asked, status, body if keep is None else jsonable_encoder(keep(found)), said)
                 keep_answer(session, self.identity.key, self.key, answer)
         return JSONResponse(body, status_code=status, headers=said)
 

@@ -23,6 +23,10 @@ def require_legible_body(body: bytes) -> None:
         # In another encoding brackets could hide in what is taken for a text.
         raise InvalidInput("body: it has a NUL", hint="send JSON as UTF-8")
     try:
+        body.decode("utf-8")
+    except UnicodeDecodeError:
+        raise InvalidInput("body: it is not UTF-8", hint="send JSON as UTF-8") from None
+    try:
         found = json.loads(
             body, object_pairs_hook=_object, parse_constant=_constant, parse_float=_float, parse_int=_int
         )

@@ -14,6 +14,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
+from starlette.routing import Match
 
 from countersign import errors
 from countersign.errors import CountersignError, InternalError, InvalidInput
@@ -47,6 +48,7 @@ STATUS: Final[Mapping[type[CountersignError], int]] = {
 """The nearest class counts."""
 _FIELD: Final = re.compile(r"([\w.\[\]-]+): ")
 _PLAIN: Final = {400: "bad_request", 404: "no_such_address", 405: "method_not_allowed", 415: "media_type"}
+_METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
 _RETRY_SECONDS: Final = 5
 _log = get_logger(__name__)
 
@@ -124,7 +126,10 @@ def answer_errors(app: FastAPI) -> None:
         return answer_to(mistake_in(error))
 
     @app.exception_handler(HTTPException)
-    async def _plain(_request: Request, error: HTTPException) -> Response:
+    async def _plain(request: Request, error: HTTPException) -> Response:
+        headers = dict(error.headers or {})
+        if error.status_code == 405:
+            headers["Allow"] = ", ".join(_allowed(app, request))
         code = _PLAIN.get(error.status_code, f"http_{error.status_code}")
         problem = Problem(
             type=f"/problems/{code}",
@@ -133,12 +138,20 @@ def answer_errors(app: FastAPI) -> None:
             code=code,
             detail=str(error.detail),
         )
-        return response_of(problem, error.headers)
+        return response_of(problem, headers)
 
     @app.exception_handler(Exception)
     async def _fault(request: Request, error: Exception) -> Response:
         _log.error("a request failed", path=request.url.path, error=masked(f"{type(error).__name__}: {error}"))
         return answer_to(InternalError())
+
+
+def _allowed(app: FastAPI, request: Request) -> Iterator[str]:
+    """Yield the methods that an address has. Whichever route said no knows its own alone."""
+    for method in _METHODS:
+        scope = {**request.scope, "method": method}
+        if any(route.matches(scope)[0] is Match.FULL for route in app.routes):
+            yield method
 
 
 def mistake_in(error: RequestValidationError) -> InvalidInput:

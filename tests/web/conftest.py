@@ -6,9 +6,11 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+import prefect.context
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
+from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from countersign.execution.access import Method, begin_session, make_token
 from countersign.execution.plan_seal import read_seal
@@ -34,6 +36,10 @@ ROLES = (
     RoleGrant(roles=(Role.POLICY_ADMIN,), subjects=("ann",)),
     RoleGrant(roles=(Role.AUDITOR,), subjects=("otto",)),
 )
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--fuzz-examples", type=int, default=None, help="for each address and phase (make fuzz)")
 
 
 @dataclass(frozen=True)
@@ -101,6 +107,21 @@ def house_of(office: Office, roles: tuple[RoleGrant, ...] = ROLES, **settings: A
         return services
 
     return House(create_app(opened, services.settings), replace(office, services=services))
+
+
+@pytest.fixture
+def prefect_everywhere(prefect_api: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The test's Prefect server, in the application's threads too."""
+    monkeypatch.setattr(prefect.context, "GLOBAL_SETTINGS_CONTEXT", prefect.context.get_settings_context())
+    return prefect_api
+
+
+@pytest.fixture
+def prefect_away(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A Prefect server that nobody reaches."""
+    with temporary_settings({PREFECT_API_URL: "http://127.0.0.1:9/api"}):
+        monkeypatch.setattr(prefect.context, "GLOBAL_SETTINGS_CONTEXT", prefect.context.get_settings_context())
+        yield
 
 
 @pytest.fixture

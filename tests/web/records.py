@@ -42,7 +42,7 @@ playbooks:
       - kubectl rollout restart deployment/{{name}} -n {{namespace}}
 """
 ALERTS = {"alerts": [{"status": "firing", "labels": {"alertname": "ApiDown", "namespace": "prod", "service": "api"}}]}
-ACTION = "kubectl annotate deployment/api note=seen -n prod --overwrite"
+ACTION = "kubectl rollout restart deployment/api -n prod"
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,6 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from httpx import Response
-from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from countersign.policy.roles import PERMISSIONS, Permission, Role, RoleGrant
 from countersign.web.app import OPENAPI
@@ -76,7 +75,7 @@ TABLE: Mapping[str, Line] = {
     "POST /v1/executions/{execution_id}/steps/{name}/replay": Line(OPERATE, THERE),
     "POST /v1/executions/{execution_id}/settle": Line(OPERATE, THERE, {"outcome": "failed", "reason": "seen"}),
     "GET /v1/dead-letters": Line(READ, ANYWHERE),
-    "POST /v1/dead-letters/replay": Line(OPERATE, ANYWHERE, {}),
+    "POST /v1/replays": Line(OPERATE, ANYWHERE, {}),
     "GET /v1/dead-letters/{letter_id}": Line(READ, THERE),
     "POST /v1/dead-letters/{letter_id}/replay": Line(OPERATE, THERE),
     "GET /v1/operation-log": Line(READ, ANYWHERE),
@@ -131,8 +130,9 @@ def routes(app: FastAPI) -> Iterator[str]:
         # FastAPI keeps a router that was included as it is; what comes of it is said by its contexts.
         contexts = getattr(included, "effective_route_contexts", None)
         for route in contexts() if contexts is not None else (included,):
-            if isinstance(route.path, str) and route.path.startswith("/v1/") and route.path != OPENAPI:
-                yield from (f"{method} {route.path}" for method in route.methods - {"HEAD"})
+            path = getattr(route, "path_format", None) or ""
+            if path.startswith("/v1/") and path != OPENAPI:
+                yield from (f"{method} {path}" for method in route.methods - {"HEAD"})
 
 
 def grants() -> tuple[RoleGrant, ...]:
@@ -144,11 +144,10 @@ def grants() -> tuple[RoleGrant, ...]:
 
 
 @pytest.fixture
-def rooms(office: Office, tmp_path: Path) -> Iterator[Furnished]:
+def rooms(office: Office, tmp_path: Path, prefect_away: None) -> Iterator[Furnished]:
     """The application, in which everybody holds one role in one place."""
     found = furnished(office, tmp_path, roles=grants(), web_requests_per_minute=100_000)
-    with temporary_settings({PREFECT_API_URL: "http://127.0.0.1:9/api"}):
-        yield found
+    yield found
     found.house.app.state.changes.close()
 
 

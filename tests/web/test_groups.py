@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from countersign.execution.policy.change import unchanged_version
 from countersign.policy.versions import sign_version
@@ -65,7 +64,7 @@ def test_a_dead_step_begins_again(rooms: Furnished, by: str) -> None:
         case "step":
             answer = client.post(f"/v1/executions/{rooms.unknown}/steps/notify/replay")
         case _:
-            answer = client.post("/v1/dead-letters/replay", json={"kind": "notify"})
+            answer = client.post("/v1/replays", json={"kind": "notify"})
     assert answer.status_code == 200, answer.text
     with transaction(rooms.house.services.engine) as session:
         (step,) = steps_of(session, rooms.unknown)
@@ -206,11 +205,11 @@ def test_reconciliation_says_what_it_found(rooms: Furnished) -> None:
     assert (part["part"], part["found"], part["oldest_seconds"]) == ("expired", 1, 3.0)
 
 
+@pytest.mark.usefixtures("prefect_away")
 def test_what_prefect_has_to_start_says_so_while_it_is_away(rooms: Furnished) -> None:
     client = rooms.house.client("eve")
     for address in ("/v1/reconciliation/rounds", f"/v1/executions/{rooms.execution}/steps/run"):
-        with temporary_settings({PREFECT_API_URL: "http://127.0.0.1:9/api"}):
-            answer = client.post(address)
+        answer = client.post(address)
         assert (answer.status_code, answer.json()["code"]) == (503, "configuration"), answer.text
 
 

@@ -1,4 +1,4 @@
-"""`/v1/dead-letters`: the steps that have used up their attempts, and having them tried again."""
+"""`/v1/dead-letters`, `/v1/replays`: the steps that have used up their attempts, and having them tried again."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -23,7 +23,7 @@ from countersign.web.api.reach import reachable_execution, reached
 from countersign.web.api.responses import problems
 from countersign.web.api.words import Given
 
-router = APIRouter(prefix="/dead-letters", tags=["dead letters"])
+router = APIRouter(tags=["dead letters"])
 AT_A_TIME = 1_000
 
 
@@ -54,7 +54,7 @@ class Replayed(BaseModel):
     name: StepName
 
 
-@router.get("", responses=problems())
+@router.get("/dead-letters", responses=problems())
 def list_(
     acting: Caller, kind: StepName | None = None, limit: Annotated[int, Query(ge=1, le=AT_A_TIME)] = 100
 ) -> list[LetterView]:
@@ -67,14 +67,14 @@ def list_(
         return [_view(each) for each in seen]
 
 
-@router.get("/{letter_id}", responses=problems(404))
+@router.get("/dead-letters/{letter_id}", responses=problems(404))
 def show(letter_id: UUID, acting: Caller) -> LetterView:
     """Return a letter."""
     with acting.records() as session:
         return _view(_reachable(session, acting, letter_id, Permission.READ))
 
 
-@router.post("/{letter_id}/replay", response_model=Replayed, responses=problems(404, idempotent=True))
+@router.post("/dead-letters/{letter_id}/replay", response_model=Replayed, responses=problems(404, idempotent=True))
 def replay(letter_id: UUID, acting: Caller) -> Response:
     """Let the step begin again with all its attempts; reconciliation runs it."""
 
@@ -86,7 +86,7 @@ def replay(letter_id: UUID, acting: Caller) -> Response:
     return acting.once(work)
 
 
-@router.post("/replay", response_model=list[Replayed], responses=problems(404, idempotent=True))
+@router.post("/replays", response_model=list[Replayed], responses=problems(404, idempotent=True))
 def replay_all(body: Which, acting: Caller) -> Response:
     """Let all dead steps, or those of a kind, begin again, where the caller's roles reach them."""
     acting.require(Permission.OPERATE, None)

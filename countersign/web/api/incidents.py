@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Query, Response
 from sqlmodel import Session
+from starlette.convertors import StringConvertor, register_url_convertor
 
 from countersign.aftermath.finalisation import finalise
 from countersign.aftermath.incidents.alertmanager import read_alerts
@@ -48,6 +49,14 @@ from countersign.web.api.knowledge import within_reach
 from countersign.web.api.reach import reachable
 from countersign.web.api.responses import problems
 
+
+class _NotAlerts(StringConvertor):
+    """Any name but the address of the webhook."""
+
+    regex = "(?!alerts$|alerts/)[^/]+"
+
+
+register_url_convertor("incident", _NotAlerts())
 router = APIRouter(prefix="/incidents", tags=["incidents"])
 Alerts = Annotated[
     Any,
@@ -95,7 +104,7 @@ def list_(
     return [_view(row) for row in rows if acting.may(Permission.READ, scope_of_signals(row.signals))]
 
 
-@router.get("/{incident_id}", responses=problems(404))
+@router.get("/{incident_id:incident}", responses=problems(404))
 def show(incident_id: IncidentName, acting: Caller) -> WholeIncidentView:
     """Return an incident with its alerts, timeline, repairs and related cases."""
     with acting.records() as session:
@@ -121,7 +130,7 @@ def show(incident_id: IncidentName, acting: Caller) -> WholeIncidentView:
         )
 
 
-@router.post("/{incident_id}/move", response_model=IncidentView, responses=problems(404, idempotent=True))
+@router.post("/{incident_id:incident}/move", response_model=IncidentView, responses=problems(404, idempotent=True))
 def move(incident_id: IncidentName, body: Move, acting: Caller) -> Response:
     """Say where an unresolved incident stands."""
 
@@ -133,7 +142,7 @@ def move(incident_id: IncidentName, body: Move, acting: Caller) -> Response:
     return _kept(acting, incident_id, acting.once(work))
 
 
-@router.post("/{incident_id}/resolve", response_model=IncidentView, responses=problems(404, idempotent=True))
+@router.post("/{incident_id:incident}/resolve", response_model=IncidentView, responses=problems(404, idempotent=True))
 def resolve(incident_id: IncidentName, body: Resolution, acting: Caller) -> Response:
     """Resolve an incident by hand. A resolved one stays as it is."""
 
@@ -146,7 +155,7 @@ def resolve(incident_id: IncidentName, body: Resolution, acting: Caller) -> Resp
     return _kept(acting, incident_id, acting.once(work))
 
 
-@router.post("/{incident_id}/link", response_model=Linked, responses=problems(404, idempotent=True))
+@router.post("/{incident_id:incident}/link", response_model=Linked, responses=problems(404, idempotent=True))
 def link(incident_id: IncidentName, body: Link, acting: Caller) -> Response:
     """Link an auto-approved action that ran before its incident existed, and add what the incident is missing."""
     with acting.records() as session:

@@ -64,7 +64,7 @@ class MadeToken(BaseModel):
     """The token, shown this once."""
 
     id: UUID
-    token: str
+    token: str | None = Field(description="null where the answer is repeated for its idempotency key")
     expires_at: datetime
 
 
@@ -107,7 +107,7 @@ def make(body: NewToken, acting: Caller) -> Response:
         )
         return MadeToken(id=made.id, token=made.secret.get_secret_value(), expires_at=made.expires_at)
 
-    return acting.once(work, status=201, keep=False)
+    return acting.once(work, status=201, keep=lambda made: made.model_copy(update={"token": None}))
 
 
 @router.post("/tokens/{token_id}/revoke", response_model=TokenView, responses=problems(404, idempotent=True))
