@@ -19,7 +19,7 @@ STATE_DIR ?= .countersign
 CONTROL_PLANE_DIR ?= .countersign-control-plane
 
 .DEFAULT_GOAL := help
-.PHONY: help install lock lint types imports check test sshd control-plane contract faults drill image-test model soak demo up bench register clean
+.PHONY: help install lock lint types imports check test sshd control-plane contract faults drill image-test model fuzz soak demo up bench register clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -85,6 +85,10 @@ image-test: install ## build the image with buildah and run it; needs root, and 
 
 model: install ## play 2,000 lives of approvals in every order of events (make test plays 60)
 	$(BIN)/pytest -q tests/model --examples 2000
+
+FUZZ_EXAMPLES ?= 300
+fuzz: install ## schemathesis on the whole API for long, other requests every time; FUZZ_EXAMPLES=1000
+	$(BIN)/pytest -q tests/web/test_fuzzing.py --fuzz-examples $(FUZZ_EXAMPLES)
 
 demo: install ## the whole thing on this machine; ONCE=1 ends after showing the outcomes
 	$(BIN)/python -m sandbox.demo $(if $(ONCE),--once)

@@ -17,6 +17,9 @@ from countersign.worker.run_starter import EXECUTE_APPROVAL, FINISH_STEPS, RECON
 # meanwhile: such refusals are right for what fits the schema.
 ACCEPTABLE = ["2xx", "304", "401", "403", "404", "409", "412", "422", "429"]
 
+# A body that is too long for its field may be too long for any.
+REJECTING = ["400", "401", "403", "404", "405", "409", "412", "413", "415", "422", "429"]
+
 
 @dataclass(frozen=True)
 class Came:
@@ -45,7 +48,10 @@ def fuzzed(app: FastAPI, token: str, *, parameters: dict[str, str], budget: Budg
         {
             **({"seed": budget.seed} if budget.seed is not None else {}),
             "auth": {"openapi": {"token": {"bearer": token}}},
-            "checks": {"positive_data_acceptance": {"expected-statuses": ACCEPTABLE}},
+            "checks": {
+                "positive_data_acceptance": {"expected-statuses": ACCEPTABLE},
+                "negative_data_rejection": {"expected-statuses": REJECTING},
+            },
             "parameters": parameters,
             "generation": {
                 "max-examples": budget.examples,
