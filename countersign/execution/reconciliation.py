@@ -23,7 +23,7 @@ from countersign.execution.run import Run
 from countersign.execution.services import Services
 from countersign.logging import get_logger
 from countersign.masking import masked
-from countersign.records.approvals import expire_due, get_approval
+from countersign.records.approvals import cancel_approval, expire_due, get_approval
 from countersign.records.claims import ClaimResult, claim, take_over_dry_run
 from countersign.records.control import kill_switch
 from countersign.records.database.engine import transaction
@@ -143,6 +143,10 @@ def withdraw(services: Services, approval_id: UUID, *, worker: str, flow_run_id:
             return False
         lease = services.settings.lease_seconds
         won = claim(session, approval_id, worker=worker, flow_run_id=flow_run_id, lease_seconds=lease)
+        if won.switched_off:
+            # Nothing may be claimed, and nothing is: it is withdrawn as it stands.
+            cancel_approval(session, approval_id, by="countersign", role="system", reason=message)
+            return True
         if won.result is not ClaimResult.CLAIMED or won.owned is None:
             return False
         _settle_as_cancelled(session, won.owned, approval_id, message)

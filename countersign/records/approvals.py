@@ -217,7 +217,9 @@ def add_signature(session: Session, approval_id: UUID, new: NewSignature, *, now
     return get_approval(session, approval_id)
 
 
-def cancel_approval(session: Session, approval_id: UUID, *, by: str, reason: str = "") -> Approval:
+def cancel_approval(
+    session: Session, approval_id: UUID, *, by: str, role: str = "requester", reason: str = ""
+) -> Approval:
     """Withdraw an approval that has not been started. Raises NotFound, InvalidInput once it is too late."""
     reason_told = told(f"cancelled by {by}" + (f": {reason}" if reason else ""))
     row = session.execute(CANCEL, {"approval_id": approval_id, "reason": reason_told}).one_or_none()
@@ -233,7 +235,7 @@ def cancel_approval(session: Session, approval_id: UUID, *, by: str, reason: str
         title=said("timeline.cancelled"),
         description=reason,
         actor=by,
-        actor_role="requester",
+        actor_role=role,
     )
     tell(session, Event.REQUEST_CANCELLED, STATUS, approval_id, actor=by)
     return approval

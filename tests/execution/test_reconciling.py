@@ -139,6 +139,20 @@ def withdraws(office: Office, approval_id: UUID) -> bool:
     )
 
 
+def test_what_a_person_cancelled_is_withdrawn_while_the_kill_switch_is_on_too(office: Office) -> None:
+    approval_id = office.approved(RESTART)
+    with transaction(office.services.engine) as session:
+        set_kill_switch(session, True, by="ann", reason="a drill")
+    assert withdraws(office, approval_id)
+    with transaction(office.services.engine) as session:
+        approval, event = get_approval(session, approval_id), events_of(session, approval_id=approval_id)[-1]
+        set_kill_switch(session, False, by="ann", reason="over")
+    assert approval.status is ApprovalStatus.CANCELLED
+    assert (event.actor, event.actor_role) == ("countersign", "system")
+    assert office.run(approval_id).outcome == "blocked"
+    assert office.cluster.requests.mutations() == []
+
+
 def test_what_a_person_cancelled_before_it_began_is_cancelled_everywhere(office: Office) -> None:
     approval_id = office.approved(RESTART)
     assert withdraws(office, approval_id)
