@@ -69,7 +69,9 @@ def file(
         cluster=cluster,
     )
     with transaction(services.engine) as session:
-        filed = file_request(session, request, policy=services.policy, now=now, clusters=services.clusters)
+        filed = file_request(
+            session, request, policy=services.policy, now=now, clusters=services.clusters, fleet=services.fleet
+        )
     if output.is_data:
         say_data({"id": str(filed.approval.id), **filed.reading}, output)
         return

@@ -53,7 +53,7 @@ def new(
             by=by or getpass.getuser(),
         )
     say(f"Token {made.id} of {subject}, until {made.expires_at:%Y-%m-%d}. It is shown this once:", err=True)
-    typer.echo(made.secret.get_secret_value())
+    say(made.secret.get_secret_value())
 
 
 @commands.command("list", cls=Showing)
@@ -119,7 +119,7 @@ def login(
     with transaction(engine) as session:
         made = offer_login(session, seal, subject=subject or who, by=who)
     say(f"This logs {subject or who} in, once, until {made.expires_at:%H:%M:%S} UTC:", err=True)
-    typer.echo(f"{address}/login?code={made.secret.get_secret_value()}")
+    say(f"{address}/login?code={made.secret.get_secret_value()}")
 
 
 def _data(value: object) -> object:

@@ -19,6 +19,7 @@ from countersign.actions.operation import (
 )
 from countersign.errors import ApprovalExpired, NotApproved, NotTrusted, Tampered
 from countersign.execution.filing import parameters_of, signed_content, target_of
+from countersign.execution.place_identity import CLUSTER, HOST, require_same
 from countersign.execution.plan_seal import require_nothing_sent_before
 from countersign.execution.playbook_steps import steps_hashes_of
 from countersign.execution.scope import policy_for
@@ -83,7 +84,15 @@ def check_reading(services: Services, approval: Approval, description: Mapping[s
     if signed.get("cluster") is not None and description.get("cluster") not in (None, signed["cluster"]):
         raise _not_as_signed("target")
     plain = target_of(description)
-    placed = target_of(description, services.clusters.signed(signed)) if "cluster" in signed else plain
+    placed = plain
+    if "cluster" in signed:
+        placed = target_of(description, services.clusters.signed(signed))
+    elif HOST in signed:
+        placed = target_of(description, fleet=services.the_fleet())
+    for name, found in ((CLUSTER, signed.get("cluster")), (HOST, signed.get("host"))):
+        require_same(signed.get(name), placed.get(name), name=str(found))
+        if name not in signed:
+            placed.pop(name, None)
     if approval.parameters != parameters_of(description):
         raise _not_as_signed("parameters")
     if signed == placed:

@@ -10,8 +10,9 @@ from typing import Any, TypeVar
 from sqlmodel import Session
 
 from countersign.actions import describe, read_action
-from countersign.errors import Disguised, InvalidInput, ParseFailure
+from countersign.errors import ConfigurationError, Disguised, InvalidInput, ParseFailure
 from countersign.execution.clusters import NO_CLUSTERS, Clusters, choose_cluster
+from countersign.execution.place_identity import CLUSTER, HOST, cluster_identity, host_identity
 from countersign.execution.selectors import Selected, select
 from countersign.policy.document import Policy
 from countersign.policy.names import require_name, require_seen, texts_in
@@ -22,6 +23,7 @@ from countersign.records.approvals import NewApproval, file_approval
 from countersign.records.incident_names import incident_named_in
 from countersign.records.states import RiskLevel, Start, WhenBlocked
 from countersign.records.tables import Approval
+from countersign.targets.hosts.fleet import FleetSettings
 from countersign.targets.kubernetes.kinds import api_kind
 from countersign.targets.kubernetes.kubeconfig import ClusterSettings
 
@@ -68,15 +70,21 @@ class Filed:
 
 
 def file_request(
-    session: Session, request: Request, *, policy: Policy, now: datetime, clusters: Clusters = NO_CLUSTERS
+    session: Session,
+    request: Request,
+    *,
+    policy: Policy,
+    now: datetime,
+    clusters: Clusters = NO_CLUSTERS,
+    fleet: FleetSettings | ConfigurationError | None = None,
 ) -> Filed:
     """Put `request` on record as a pending approval and say what its action means.
 
     The policy's minimum of signatures for the risk is filed with it, so that it is not called approved with fewer
     than will be asked for.
 
-    Where the cluster is known, its name and its default namespace become part of what is signed: a block or a
-    default that is changed later must not move the action elsewhere.
+    Where the cluster is known, its name, its identity and its default namespace become part of what is signed, and
+    so does a host's identity: a block or a default that is changed later must not move the action elsewhere.
 
     A selector is resolved to names now, by asking the cluster: the action that is filed and signed has the names,
     and the metadata has the text as it was written.
@@ -118,7 +126,7 @@ def file_request(
             start=_one_of(Start, request.start, "start"),
             when_blocked=_one_of(WhenBlocked, request.when_blocked, "when_blocked"),
             metadata=dict(request.metadata),
-            target=target_of(reading, cluster),
+            target=target_of(reading, cluster, fleet),
             parameters=parameters_of(reading),
             idempotency_key=request.idempotency_key,
         ),
@@ -204,14 +212,22 @@ def reading_of(action: str) -> Mapping[str, Any]:
         return {"reading": "refused", "reason": failure.message, "hint": failure.hint}
 
 
-def target_of(reading: Mapping[str, Any], cluster: ClusterSettings | None = None) -> dict[str, Any]:
-    """Return the part of a reading that says on what it acts, with what the text leaves to `cluster`."""
+def target_of(
+    reading: Mapping[str, Any],
+    cluster: ClusterSettings | None = None,
+    fleet: FleetSettings | ConfigurationError | None = None,
+) -> dict[str, Any]:
+    """Return the part of a reading that says on what it acts, with what the text leaves to `cluster` and `fleet`."""
     target = {name: reading[name] for name in TARGET_FIELDS if reading.get(name) is not None}
     kind = reading.get("kind")
     if cluster is not None and _on_cluster(reading):
         target["cluster"] = cluster.name
+        target[CLUSTER] = cluster_identity(cluster)
         if kind is not None and api_kind(kind).namespaced:
             target.setdefault("namespace", cluster.default_namespace)
+    host = reading.get("host")
+    if isinstance(fleet, FleetSettings) and host is not None and (identity := host_identity(fleet, host)) is not None:
+        target[HOST] = identity
     return target
 
 

@@ -40,7 +40,7 @@ from countersign.execution.run_state import Known
 from countersign.execution.scope import policy_for
 from countersign.execution.services import Services
 from countersign.execution.settlement import first_report, put_on_record
-from countersign.execution.target_access import OnBehalfOf, open_target
+from countersign.execution.target_access import OnBehalfOf, open_target, same_cluster
 from countersign.execution.wording import asked_for
 from countersign.logging import get_logger
 from countersign.policy.checks import Check, enforce
@@ -262,7 +262,7 @@ class Run:
             checks.check_approved(self.services, known.approval, dry_run=False)
         if isinstance(known.reading, Investigation):
             self._may_send()
-            cluster = self.services.clusters.signed(known.approval.target)
+            cluster = same_cluster(self.services, known.approval, None)
             known.evidence = self.services.investigate(known.reading, cluster)
         if not isinstance(known.reading, KubernetesOperation | HostOperation) or known.plan is None:
             return NOTHING

@@ -9,6 +9,7 @@ from typing import assert_never
 from countersign.actions.operation import HostOperation, KubernetesOperation
 from countersign.errors import ConfigurationError, Refused
 from countersign.execution.checks import verified_signatures
+from countersign.execution.place_identity import CLUSTER, HOST, cluster_identity, host_identity, require_same
 from countersign.execution.services import Services
 from countersign.policy.gateway import HostGateway
 from countersign.records import audit
@@ -55,12 +56,12 @@ def open_target(
     other one is opened: there, an object that the plan deletes is "gone", and nothing would be known of the one that
     was meant.
 
-    Raises ConfigurationError.
+    Raises ConfigurationError, or NotTrusted where a name means another place than the one that was signed for.
     """
     match operation:
         case KubernetesOperation():
             settings = services.settings
-            cluster = cluster_to_open(services, behalf.approval, planned_for)
+            cluster = same_cluster(services, behalf.approval, planned_for)
             with connect(cluster, request_timeout=settings.request_timeout_seconds) as connection:
                 limit = int(settings.drain_timeout_seconds)
                 yield KubernetesTarget(connection, drain_timeout_seconds=limit, stop=stop)
@@ -97,10 +98,20 @@ def _on_hosts(plan: Plan) -> bool:
 
 
 def cluster_to_open(services: Services, approval: Approval, planned_for: str | None) -> ClusterSettings:
-    """Return the cluster that `approval` was signed for, and its plan made for. Raises ConfigurationError."""
-    if planned_for is None:
-        return services.clusters.signed(approval.target)
-    return services.clusters.planned(planned_for)
+    """Return the cluster that has the name `approval` was signed for, or its plan made for. Raises ConfigurationError."""
+    clusters, signed = services.clusters, approval.target or {}
+    return clusters.signed(signed) if planned_for is None else clusters.planned(planned_for)
+
+
+def same_cluster(services: Services, approval: Approval, planned_for: str | None) -> ClusterSettings:
+    """Return the cluster that `approval` was signed for, and its plan made for.
+
+    Raises ConfigurationError, or NotTrusted where its name means another one by now.
+    """
+    found, signed = cluster_to_open(services, approval, planned_for), approval.target or {}
+    if CLUSTER in signed:
+        require_same(str(signed[CLUSTER]), cluster_identity(found), name=found.name)
+    return found
 
 
 def _require_fleet(services: Services, planned_for: str | None) -> None:
@@ -113,7 +124,10 @@ def _require_fleet(services: Services, planned_for: str | None) -> None:
 
 
 def _host_target(services: Services, behalf: OnBehalfOf, closing: ExitStack) -> HostTarget:
-    rules, approval = services.policy.host_gateway, behalf.approval
+    rules, approval, signed = services.policy.host_gateway, behalf.approval, behalf.approval.target or {}
+    if HOST in signed:
+        name = str(signed["host"])
+        require_same(str(signed[HOST]), host_identity(services.the_fleet(), name), name=name)
     sessions = closing.enter_context(Sessions(services.the_fleet()))
     keys = None
     if services.settings.redis_url is not None:

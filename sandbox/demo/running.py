@@ -71,7 +71,7 @@ def file_and_sign(services: Services, household: Household, case: Case, action: 
     )
     with transaction(services.engine) as session:
         approval = file_request(
-            session, request, policy=services.policy, now=now, clusters=services.clusters
+            session, request, policy=services.policy, now=now, clusters=services.clusters, fleet=services.fleet
         ).approval
         _sign(session, services, household, case, approval)
     if case.twist is Twist.TAMPERED:

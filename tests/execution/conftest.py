@@ -40,8 +40,15 @@ class Office:
         """File `action` and have it signed by as many people as it takes."""
         request = replace(Request(action=action, requested_by="carol", risk_level=risk), **fields)
         with transaction(self.services.engine) as session:
-            now, clusters = datetime.now(UTC), self.services.clusters
-            filed = file_request(session, request, policy=self.services.policy, now=now, clusters=clusters)
+            services, now = self.services, datetime.now(UTC)
+            filed = file_request(
+                session,
+                request,
+                policy=services.policy,
+                now=now,
+                clusters=services.clusters,
+                fleet=services.fleet,
+            )
             approval = filed.approval
             for name in PEOPLE[: approval.required_signatures]:
                 key = self.household.keys[name]

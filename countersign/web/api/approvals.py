@@ -66,7 +66,9 @@ def file(body: NewRequest, acting: Caller) -> Response:
     )
 
     def work(session: Session) -> Filed:
-        filed = file_request(session, asked, policy=services.policy, now=now, clusters=services.clusters)
+        filed = file_request(
+            session, asked, policy=services.policy, now=now, clusters=services.clusters, fleet=services.fleet
+        )
         acting.require(Permission.REQUEST, scope_of(filed.approval))
         return Filed(
             approval=approval_view(session, services, filed.approval.id),
