@@ -68,10 +68,12 @@ def finalise(
     approval_id: UUID,
     *,
     incident_id: str | None = None,
+    linked_by: str = "countersign",
     runner: str = "countersign",
     run: bool = True,
 ) -> Finalised:
-    """Add what is missing to an execution that was approved by itself. `incident_id` links it to its incident first.
+    """Add what is missing to an execution that was approved by itself. `incident_id` links it to its incident first,
+    which the audit says of `linked_by`.
 
     Steps that are still to be done are run here, unless `run` is False: then they are waited for. Raises NotFound,
     InvalidInput (people approved it, or it belongs to another incident), DatabaseUnavailable.
@@ -79,7 +81,7 @@ def finalise(
     with transaction(services.engine) as session:
         approval = _auto_approved(session, approval_id)
         if incident_id is not None:
-            link_incident(session, approval_id, incident_id)
+            link_incident(session, approval_id, incident_id, by=linked_by)
             session.refresh(approval)
         execution = execution_of(session, approval_id)
         if execution is None or execution.outcome is None:

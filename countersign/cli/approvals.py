@@ -25,6 +25,7 @@ from countersign.cli.signing import print_what_is_signed
 from countersign.errors import InvalidInput, NotApproved
 from countersign.execution.approval_facts import approval_facts
 from countersign.execution.decisions import sign_approval
+from countersign.execution.filing import signed_content
 from countersign.execution.report import Report
 from countersign.execution.scope import policy_for
 from countersign.execution.services import Services
@@ -86,7 +87,7 @@ def _what_comes_next(services: Services, approval: Approval, given: list[str]) -
     """Say what the request waits for now."""
     if approval.status is ApprovalStatus.PENDING:
         policy = policy_for(services, approval)
-        able = may_still_sign(policy, RiskLevel(approval.risk_level), approval.requested_by, given=given)
+        able = may_still_sign(policy, RiskLevel(approval.risk_level), signed_content(approval).makers, given=given)
         who = ", ".join(able) or text("next.nobody")
         return text("next.signatures", given=len(given), needed=approval.required_signatures, who=who)
     if approval.status is not ApprovalStatus.APPROVED:

@@ -56,6 +56,7 @@ def file(
     request = Request(
         action=action,
         requested_by=acting(by),
+        filed_by=acting(None),
         description=description,
         risk_level=risk.value,
         required_signatures=signatures,

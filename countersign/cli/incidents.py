@@ -229,7 +229,7 @@ def _finalise(services: Services, approval: str, incident: str | None) -> None:
 
     with transaction(services.engine) as session:
         named = approval_named(session, approval)
-    done = finalise(services, named, incident_id=incident)
+    done = finalise(services, named, incident_id=incident, linked_by=acting(None))
     say(f"{text(f'finalising.{done.result}')}: {done.summary}")
 
 

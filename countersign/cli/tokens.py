@@ -1,6 +1,5 @@
 """`countersign tokens` and `countersign login`: who gets in through the API and the pages."""
 
-import getpass
 from datetime import datetime, timedelta
 from typing import Annotated
 from uuid import UUID
@@ -9,6 +8,7 @@ import typer
 from sqlalchemy import Engine
 
 from countersign.cli.opened import open_records
+from countersign.cli.options import By, acting
 from countersign.cli.output import Format, Output, Showing, say_data
 from countersign.cli.rendering import print_columns, print_none
 from countersign.cli.screen import say, screen
@@ -24,7 +24,6 @@ from countersign.settings import load_settings
 commands = typer.Typer(name="tokens", help="Tokens with which programs ask the API.", no_args_is_help=True)
 
 MOMENTS = ("created_at", "expires_at", "last_used_at", "revoked_at")
-By = Annotated[str | None, typer.Option(help="Who does it; the login name unless said.")]
 
 
 @commands.command()
@@ -50,7 +49,7 @@ def new(
             roles=role or (),
             label=label,
             life=timedelta(days=days),
-            by=by or getpass.getuser(),
+            by=acting(by),
         )
     say(f"Token {made.id} of {subject}, until {made.expires_at:%Y-%m-%d}. It is shown this once:", err=True)
     say(made.secret.get_secret_value())
@@ -100,7 +99,7 @@ def revoke(
             "token: not an id", hint="`countersign tokens list` shows them; never the token itself"
         ) from None
     with transaction(open_records()) as session:
-        row = revoke_token(session, token_id, by=by or getpass.getuser())
+        row = revoke_token(session, token_id, by=acting(by))
     say(f"Token {row.id} of {row.subject} is revoked.")
 
 
@@ -115,7 +114,7 @@ def login(
             hint="`countersign up` serves them, or set it to theirs",
         )
     engine, seal = _opened()
-    who = getpass.getuser()
+    who = acting(None)
     with transaction(engine) as session:
         made = offer_login(session, seal, subject=subject or who, by=who)
     say(f"This logs {subject or who} in, once, until {made.expires_at:%H:%M:%S} UTC:", err=True)

@@ -15,9 +15,9 @@ from countersign.execution.clusters import NO_CLUSTERS, Clusters, choose_cluster
 from countersign.execution.place_identity import CLUSTER, HOST, cluster_identity, host_identity
 from countersign.execution.selectors import Selected, select
 from countersign.policy.document import Policy
-from countersign.policy.names import require_name, require_seen, texts_in
+from countersign.policy.names import identity, require_name, require_seen, texts_in
 from countersign.policy.risk import RiskLevel as PolicyRisk
-from countersign.policy.signatures import SignedContent
+from countersign.policy.signatures import FILED_BY, SignedContent
 from countersign.records import refusals
 from countersign.records.approvals import NewApproval, file_approval
 from countersign.records.incident_names import incident_named_in
@@ -53,6 +53,8 @@ class Request:
     ("wait")."""
     metadata: Mapping[str, Any] = field(default_factory=dict)
     idempotency_key: str | None = None
+    filed_by: str | None = None
+    """Who files it in the requester's name; None is the requester. Neither of the two can sign it under four eyes."""
     cluster: str | None = None
     """The cluster that is meant; None is the one that the action names, else the default one."""
 
@@ -97,6 +99,8 @@ def file_request(
     except Disguised as refusal:
         refusals.tell_afterwards(session, refusal)
         raise
+    if request.filed_by is not None and identity(request.filed_by) != identity(request.requested_by):
+        request = replace(request, metadata={**request.metadata, FILED_BY: request.filed_by})
     _check_times(request, now)
     risk = _one_of(RiskLevel, request.risk_level, "risk_level")
     selected = select(
@@ -138,6 +142,10 @@ def file_request(
 def _check_texts(request: Request) -> None:
     """Refuse what a signer would not see, or would take for something else. Raises InvalidInput naming the field."""
     require_name(request.requested_by, field="requested_by")
+    if request.filed_by is not None:
+        require_name(request.filed_by, field="filed_by")
+    if FILED_BY in request.metadata:
+        raise InvalidInput(f"metadata: {FILED_BY} is not a requester's to say", hint="leave it out")
     for name, value, breaks in (
         ("description", request.description, True),
         ("incident", request.incident_id, False),
@@ -226,8 +234,8 @@ def target_of(
         if kind is not None and api_kind(kind).namespaced:
             target.setdefault("namespace", cluster.default_namespace)
     host = reading.get("host")
-    if isinstance(fleet, FleetSettings) and host is not None and (identity := host_identity(fleet, host)) is not None:
-        target[HOST] = identity
+    if isinstance(fleet, FleetSettings) and host is not None and (keys := host_identity(fleet, host)) is not None:
+        target[HOST] = keys
     return target
 
 
@@ -255,7 +263,8 @@ def signed_content(approval: Approval) -> SignedContent:
         required_signatures=approval.required_signatures,
         description=approval.description,
         blast_radius=approval.blast_radius,
-        incident=approval.incident_id,
+        # One that was linked afterwards is nobody's signature's.
+        incident=approval.incident_id if approval.incident_linked_by is None else None,
         playbook=approval.matched_playbook_id,
         metadata=approval.details,
     )

@@ -98,7 +98,7 @@ def _on_hosts(plan: Plan) -> bool:
 
 
 def cluster_to_open(services: Services, approval: Approval, planned_for: str | None) -> ClusterSettings:
-    """Return the cluster that has the name `approval` was signed for, or its plan made for. Raises ConfigurationError."""
+    """Return the cluster of the name that `approval` or its plan is for. Raises ConfigurationError."""
     clusters, signed = services.clusters, approval.target or {}
     return clusters.signed(signed) if planned_for is None else clusters.planned(planned_for)
 

@@ -75,7 +75,7 @@ def verify_approval(
             not_counted.add(f"{signature.signer}: {why_not}")
             continue
         decision = _verified_decision(content, signature, signer, key, approval_id)
-        why_not = _why_not(signer, risk, policy, content.requested_by)
+        why_not = _why_not(signer, risk, policy, content.makers)
         who = identity(signer.name)
         if decision is Decision.REJECT:
             rejected.add(signer.name)
@@ -118,7 +118,7 @@ def check_signature(
     signer, key, why_not = _known_key(signature, policy, secrets)
     if signer is not None:
         decision = _verified_decision(content, signature, signer, key, approval_id)
-        why_not = None if decision is Decision.REJECT else _why_not(signer, risk, policy, content.requested_by)
+        why_not = None if decision is Decision.REJECT else _why_not(signer, risk, policy, content.makers)
     if why_not is not None:
         raise SignatureRefused(f"the signature of {signature.signer} does not count: {why_not}", hint=_ASK)
 
@@ -190,8 +190,9 @@ def _algorithm_of(signer: Signer) -> Algorithm:
     return Algorithm.ED25519 if signer.hmac is None else Algorithm.HMAC_SHA256
 
 
-def _why_not(signer: Signer, risk: RiskLevel, policy: Policy, requested_by: str) -> str | None:
-    """Return why a genuine signature does not count, or None if it does."""
+def _why_not(signer: Signer, risk: RiskLevel, policy: Policy, makers: Sequence[str]) -> str | None:
+    """Return why a genuine signature does not count, or None if it does. `makers` begin with the requester."""
+    requested_by = makers[0]
     if not signer.may_sign.covers(risk):
         return f"may sign up to {signer.may_sign} risk, this is {risk}"
     if policy.auto_approver.is_it(signer.name):
@@ -203,20 +204,25 @@ def _why_not(signer: Signer, risk: RiskLevel, policy: Policy, requested_by: str)
         if not policy.auto_approver.up_to.covers(risk):
             return f"the auto-approver may sign up to {policy.auto_approver.up_to} risk, this is {risk}"
         return None
-    if policy.four_eyes and identity(signer.name) == identity(requested_by):
+    if policy.four_eyes and identity(signer.name) in map(identity, makers):
         return "made the request, and four_eyes is on"
     return None
 
 
-def may_still_sign(policy: Policy, risk: RiskLevel, requested_by: str, *, given: Iterable[str]) -> tuple[str, ...]:
-    """Return the people whose signature would count and is not among `given`, by name."""
+def may_still_sign(
+    policy: Policy, risk: RiskLevel, makers: Sequence[str], *, given: Iterable[str]
+) -> tuple[str, ...]:
+    """Return the people whose signature would count and is not among `given`, by name.
+
+    `makers` are SignedContent.makers: the requester first.
+    """
     decided = {identity(name) for name in given}
     able = (
         signer.name
         for signer in policy.signers
         if not policy.auto_approver.is_it(signer.name)
         and identity(signer.name) not in decided
-        and _why_not(signer, risk, policy, requested_by) is None
+        and _why_not(signer, risk, policy, makers) is None
     )
     return tuple(dict.fromkeys(able))
 

@@ -43,6 +43,10 @@ FORM = 2
 """Number of the form that signatures are made in; those of an earlier one bind less and do not count."""
 
 
+FILED_BY = "filed_by"
+"""In the metadata: who filed the request, where that is another one than its requester."""
+
+
 class Decision(StrEnum):
     """What a signer says to a request."""
 
@@ -85,6 +89,12 @@ class SignedContent:
     playbook: str | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
     """JSON, the names of probes included."""
+
+    @property
+    def makers(self) -> tuple[str, ...]:
+        """Who made the request: the requester, and whoever filed it in their name."""
+        filed_by = self.metadata.get(FILED_BY)
+        return (self.requested_by,) if filed_by is None else (self.requested_by, str(filed_by))
 
     def as_json(self) -> dict[str, Any]:
         """Return what is hashed, as JSON values by field. Raises InvalidInput naming a field without such a form."""

@@ -17,6 +17,7 @@ class Event(StrEnum):
     REQUEST_SIGNED = "approval:request:signed"
     REQUEST_REJECTED = "approval:request:rejected"
     REQUEST_CANCELLED = "approval:request:cancelled"
+    INCIDENT_LINKED = "approval:incident:linked"
     REQUEST_EXPIRED = "approval:request:expired"
     REQUEST_REFUSED = "approval:request:refused"
     """It has what its signers would not see, or would take for something else."""

@@ -99,6 +99,18 @@ STATUS = Source(
     " AND outcome IS DISTINCT FROM 'postponed'))",
 )
 
+INCIDENT_LINK = Source(
+    name="incident_link",
+    events=(Event.INCIDENT_LINKED,),
+    rows="approval AS record",
+    key="record.id",
+    chain="record.id",
+    actor="record.incident_linked_by",
+    told=_columns("incident_id incident_linked_by"),
+    facts=("'incident', record.incident_id",),
+    must="record.incident_linked_by IS NOT NULL",
+)
+
 SIGNATURE = Source(
     name="signature",
     events=(Event.REQUEST_SIGNED, Event.REQUEST_REJECTED),
@@ -254,6 +266,7 @@ POLICY_SIGNATURE = Source(
 SOURCES = (
     APPROVAL,
     STATUS,
+    INCIDENT_LINK,
     SIGNATURE,
     EXECUTION,
     OWNER,

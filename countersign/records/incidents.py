@@ -15,6 +15,8 @@ from sqlmodel import Session, col, select
 
 from countersign.errors import InvalidInput, NotFound
 from countersign.records.alert_states import SETTLING, agreed, ended, merged
+from countersign.records.audit_events import Event
+from countersign.records.audit_sources import INCIDENT_LINK, tell
 from countersign.records.database.identifiers import new_id
 from countersign.records.database.storable import clean, clean_json, clipped
 from countersign.records.signals import Signals, incidents_knowing
@@ -65,9 +67,10 @@ HOLD_NAME = text("SELECT pg_advisory_xact_lock(4173, hashtext(:id))")
 
 # Give an execution that was approved before its incident existed the incident.
 LINK = text("""
-    UPDATE approval SET incident_id = :incident_id
+    UPDATE approval SET incident_id = :incident_id,
+        incident_linked_by = CASE WHEN incident_id IS NULL THEN :by ELSE incident_linked_by END
     WHERE id = :approval_id AND (incident_id IS NULL OR incident_id = :incident_id)
-    RETURNING id
+    RETURNING id, (SELECT incident_id FROM approval AS before WHERE before.id = :approval_id) IS NULL AS was_open
 """)
 
 # The incident that an approval has.
@@ -236,10 +239,16 @@ def resolve_incident(
     return True
 
 
-def link_incident(session: Session, approval_id: UUID, incident_id: str) -> None:
-    """Name the incident of an approval that has none. Raises InvalidInput where it has another one, NotFound."""
-    asked = {"approval_id": approval_id, "incident_id": clean(incident_id)}
-    if session.execute(LINK, asked).one_or_none() is None:
+def link_incident(session: Session, approval_id: UUID, incident_id: str, *, by: str) -> None:
+    """Name the incident of an approval that has none. It is no part of what was signed; the audit says who did it.
+
+    Raises InvalidInput where it has another one, NotFound.
+    """
+    asked = {"approval_id": approval_id, "incident_id": clean(incident_id), "by": clean(by)}
+    linked = session.execute(LINK, asked).one_or_none()
+    if linked is not None and linked.was_open:
+        tell(session, Event.INCIDENT_LINKED, INCIDENT_LINK, approval_id, actor=by)
+    if linked is None:
         other = session.execute(LINKED, {"approval_id": approval_id}).one_or_none()
         if other is None:
             raise NotFound(f"approval {approval_id} does not exist", hint="`countersign approvals list` shows them")

@@ -33,6 +33,26 @@ def test_a_name_that_looks_like_hers_is_hers(office: Office, name: str) -> None:
     assert audited(office, approval.id) == ["approval:request:filed", "approval:signature:refused"]
 
 
+def test_who_files_in_anothers_name_does_not_sign_it_either(office: Office) -> None:
+    with transaction(office.services.engine) as session:
+        approval = _file(office, "carol", session, filed_by="alice")
+        assert approval.details == {"filed_by": "alice"}
+        with pytest.raises(NotApproved, match="made the request, and four_eyes is on"):
+            sign_approval(
+                session,
+                office.services,
+                approval,
+                signer="alice",
+                key=office.household.keys["alice"],
+                decision=Decision.APPROVE,
+            )
+
+
+def test_nobody_says_in_the_metadata_who_filed_it(office: Office) -> None:
+    with transaction(office.services.engine) as session, pytest.raises(InvalidInput, match="filed_by"):
+        _file(office, "alice", session, metadata={"filed_by": "bob"})
+
+
 def test_letters_of_two_scripts_are_refused_when_filed(office: Office) -> None:
     with (
         transaction(office.services.engine) as session,
@@ -75,6 +95,6 @@ def test_terminal_escapes_in_other_texts_are_refused_when_filed(office: Office, 
     assert audited(office, "approval") == ["approval:request:refused"]
 
 
-def _file(office: Office, name: str, session: Session) -> Approval:
-    request, now = replace(REQUEST, requested_by=name), datetime.now(UTC)
+def _file(office: Office, name: str, session: Session, **fields: object) -> Approval:
+    request, now = replace(REQUEST, requested_by=name, **fields), datetime.now(UTC)
     return file_request(session, request, policy=office.services.policy, now=now).approval

@@ -36,7 +36,7 @@ GRANTS: Mapping[str, Grant] = {
     "approval": Grant(
         "what was asked for and signed stays; it moves on, and gets the incident that it belongs to",
         update=(
-            *("status", "rejection_reason", "updated_at", "incident_id"),
+            *("status", "rejection_reason", "updated_at", "incident_id", "incident_linked_by"),
             *("tries", "waiting_until", "waiting_reason"),
         ),
     ),

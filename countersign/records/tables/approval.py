@@ -37,6 +37,7 @@ class Approval(Record, table=True):
         check_length("action", 20_000),
         CheckConstraint("required_signatures BETWEEN 1 AND 20", name="required_signatures_range"),
         CheckConstraint("not_before < expires_at", name="starts_before_it_expires"),
+        CheckConstraint("incident_linked_by IS NULL OR incident_id IS NOT NULL", name="linked_has_incident"),
         # Lists, newest first, with and without a status.
         Index("ix_approval_created_at_id", text("created_at DESC"), text("id DESC")),
         Index("ix_approval_status_created_at_id", "status", text("created_at DESC"), text("id DESC")),
@@ -60,6 +61,8 @@ class Approval(Record, table=True):
     required_signatures: int = Field(default=1, sa_column=Column(Integer(), nullable=False))
     blast_radius: dict[str, Any] = Field(default_factory=dict, sa_column=document())
     incident_id: str | None = Field(default=None, sa_column=words(null=True))
+    incident_linked_by: str | None = Field(default=None, sa_column=words(null=True))
+    """Who found out after filing which incident it belongs to; None where it was filed with it, and so is signed."""
     """No foreign key: fast paths are approved before the incident is written."""
     matched_playbook_id: str | None = Field(default=None, sa_column=words(null=True))
     expires_at: datetime | None = Field(default=None, sa_column=moment(null=True))

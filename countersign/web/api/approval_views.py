@@ -89,4 +89,4 @@ def _may_sign(services: Services, approval: Approval, given: list[str]) -> list[
     if approval.status is not ApprovalStatus.PENDING:
         return []
     risk = RiskLevel(approval.risk_level.value)
-    return list(may_still_sign(policy_for(services, approval), risk, approval.requested_by, given=given))
+    return list(may_still_sign(policy_for(services, approval), risk, signed_content(approval).makers, given=given))

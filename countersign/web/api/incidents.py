@@ -164,7 +164,9 @@ def link(incident_id: IncidentName, body: Link, acting: Caller) -> Response:
 
     def work(_session: Session) -> Linked:
         # In transactions of its own, and safe to repeat; steps that look at the target are left to a worker.
-        done = finalise(acting.services, body.approval_id, incident_id=incident_id, run=False)
+        done = finalise(
+            acting.services, body.approval_id, incident_id=incident_id, linked_by=acting.identity.name, run=False
+        )
         return Linked(approval_id=done.approval_id, result=done.result, summary=done.summary)
 
     return _kept(acting, incident_id, acting.once(work))

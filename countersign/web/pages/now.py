@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from countersign.canonical import sha256_of
 from countersign.execution.attention import Attention, Need, NeedsAttention, needs_attention
+from countersign.execution.filing import signed_content
 from countersign.execution.scope import policy_for, scope_of
 from countersign.policy.approval import may_still_sign
 from countersign.policy.risk import RiskLevel
@@ -123,4 +124,6 @@ def _item(acting: Acting, each: NeedsAttention, found: Gathered, approval: Appro
 
 def _may_sign(acting: Acting, approval: Approval, given: Sequence[str]) -> bool:
     policy, risk = policy_for(acting.services, approval), RiskLevel(approval.risk_level)
-    return any(map(acting.identity.is_named, may_still_sign(policy, risk, approval.requested_by, given=given)))
+    return any(
+        map(acting.identity.is_named, may_still_sign(policy, risk, signed_content(approval).makers, given=given))
+    )

@@ -88,6 +88,11 @@ CREATE TABLE answered_request (
 );
 CREATE INDEX ix_answered_request_at ON answered_request (at);
 
+-- An incident that was found after filing is nobody's signature's: who linked it stands beside it.
+ALTER TABLE approval ADD COLUMN incident_linked_by text;
+ALTER TABLE approval ADD CONSTRAINT ck_approval_linked_has_incident
+    CHECK (incident_linked_by IS NULL OR incident_id IS NOT NULL);
+
 -- Pages and whoever waits hear at once that something about an approval has changed.
 CREATE FUNCTION tell_of_change() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE

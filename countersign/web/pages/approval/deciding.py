@@ -69,7 +69,7 @@ def deciding(services: Services, told: Told, *, who: str) -> Deciding:
 
 def _may_still(services: Services, approval: Approval, decided: list[str]) -> tuple[str, ...]:
     policy = policy_for(services, approval)
-    return may_still_sign(policy, RiskLevel(approval.risk_level), approval.requested_by, given=decided)
+    return may_still_sign(policy, RiskLevel(approval.risk_level), signed_content(approval).makers, given=decided)
 
 
 def _verified(services: Services, told: Told, *, is_open: bool) -> tuple[str, str]:
