@@ -19,8 +19,7 @@ from contextlib import suppress
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 from urllib.parse import quote
 
 import psycopg
@@ -29,6 +28,7 @@ from psycopg import sql
 from countersign.errors import ConfigurationError, DatabaseUnavailable
 from countersign.local.ownership import Ownership
 from countersign.local.roles import Role, hand_over, make_role
+from countersign.local.running import Running
 from countersign.local.server_process import end, environment, last_words, launch
 from countersign.local.sockets import make_private, socket_folder
 from countersign.private_files import write_private
@@ -51,7 +51,7 @@ THROWAWAY: Mapping[str, str] = {
 """For tests: a crash of the machine may lose the data, which nobody wants back, and a password is soon compared."""
 
 
-class EmbeddedPostgres:
+class EmbeddedPostgres(Running):
     """One PostgreSQL server with its data in `folder`. Use as a context manager, or call start and stop."""
 
     def __init__(self, folder: Path, *, options: Mapping[str, str] = DURABLE) -> None:
@@ -99,15 +99,6 @@ class EmbeddedPostgres:
             with suppress(OSError):
                 self._sockets.rmdir()
         self._ownership.give_up()
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
 
     @property
     def pid(self) -> int | None:

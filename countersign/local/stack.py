@@ -16,8 +16,6 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 from urllib.error import URLError
 from urllib.parse import urlsplit
 from urllib.request import urlopen
@@ -35,6 +33,7 @@ from countersign.local.databases import make_databases
 from countersign.local.ownership import Ownership
 from countersign.local.postgres import DURABLE, EmbeddedPostgres, server_group
 from countersign.local.prefect_auth import FILE, prefect_auth
+from countersign.local.running import Running
 from countersign.local.supervisor import Supervisor
 from countersign.local.valkey import EmbeddedValkey
 from countersign.logging import get_logger
@@ -61,7 +60,7 @@ class Part:
     pid: int | None
 
 
-class Stack:
+class Stack(Running):
     """PostgreSQL, Valkey, Prefect's server, the deployments, warm workers, a sandbox cluster and a sandbox host.
 
     `state_dir` holds data, logs and pid files. `port` is Prefect's (0: the one used last time, or any).
@@ -149,15 +148,6 @@ class Stack:
     def stop(self) -> None:
         """Stop everything, workers first. Harmless when nothing runs."""
         self._close.close()
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
 
     # --- what runs ----------------------------------------------------------------------------------
 

@@ -11,8 +11,6 @@ import time
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from redis import Redis
 from redis.backoff import NoBackoff
@@ -21,6 +19,7 @@ from redis.retry import Retry
 
 from countersign.errors import ConfigurationError, MemoryUnavailable
 from countersign.local.ownership import Ownership
+from countersign.local.running import Running
 from countersign.local.server_process import end, environment, last_words, launch
 from countersign.local.sockets import make_private, socket_folder
 
@@ -29,7 +28,7 @@ START_SECONDS = 30.0
 ASKING = ((signal.SIGTERM, 10.0), (signal.SIGKILL, 5.0))
 
 
-class EmbeddedValkey:
+class EmbeddedValkey(Running):
     """One Valkey server with its data in `folder`. Use as a context manager, or call start and stop."""
 
     def __init__(self, folder: Path, *, durable: bool = True) -> None:
@@ -91,15 +90,6 @@ class EmbeddedValkey:
             with suppress(OSError):
                 self._sockets.rmdir()
         self._ownership.give_up()
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
 
     def _launch(self) -> None:
         # Nobody answers on a socket that is still there: its server was killed.
