@@ -30,8 +30,8 @@ Clock = Callable[[], float]
 class BodyLimit:
     """Refuses bodies that are too large, also where they do not say so, too deep, too slow or not legible."""
 
-    def __init__(self, app: ASGIApp, *, limit: int, seconds: float = BODY_SECONDS) -> None:
-        self._app, self._limit, self._seconds = app, limit, seconds
+    def __init__(self, app: ASGIApp, *, limit: int) -> None:
+        self._app, self._limit = app, limit
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Read the whole body of a request, and pass it on if it may be."""
@@ -66,7 +66,7 @@ class BodyLimit:
         self._require_size(int(length) if (length := headers.get("content-length", "0")).isdecimal() else 0)
         body = bytearray()
         try:
-            async with asyncio.timeout(self._seconds):
+            async with asyncio.timeout(BODY_SECONDS):
                 more = True
                 while more:
                     message = await receive()
@@ -76,7 +76,7 @@ class BodyLimit:
                     more = message.get("more_body", False)
                     self._require_size(len(body))
         except TimeoutError:
-            raise TooSlow(f"The request did not come to its end within {self._seconds:g} s.") from None
+            raise TooSlow(f"The request did not come to its end within {BODY_SECONDS:g} s.") from None
         if body and "form" not in headers.get("content-type", ""):
             if depth_of(bytes(body)) > DEEPEST:
                 raise RequestTooLarge(f"The body has more than {DEEPEST} lists and objects in one another.")

@@ -7,6 +7,7 @@
 import math
 import re
 from collections.abc import Iterator, Mapping
+from http import HTTPStatus
 from typing import Any, Final
 
 from fastapi import FastAPI, Request
@@ -106,10 +107,10 @@ def answer_to(error: CountersignError) -> Response:
 
 def table() -> Iterator[tuple[int, str, str]]:
     """Yield status, code and meaning of every error that the API can answer with, by status."""
-    seen = {}
+    seen = {code: (status, code, f"{HTTPStatus(status).description}.") for status, code in _PLAIN.items()}
     for kind in sorted(_all(CountersignError), key=lambda kind: kind.__qualname__):
         # The class that gives the code its name explains it.
-        if "code" in vars(kind):
+        if "code" in vars(kind) and kind.__module__ == errors.__name__:
             seen[kind.code] = (status_of(kind), kind.code, _title(kind))
     yield from sorted(seen.values())
 
