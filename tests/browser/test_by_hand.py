@@ -75,9 +75,16 @@ def test_whoever_uses_the_keyboard_gets_past_the_frame(house: House, visit: Visi
     expect(page.locator("main")).to_be_focused()
 
 
-def test_without_scripts_everything_is_read_and_done(house: House, visit: Visit) -> None:
-    approval = filed(house.office, SCALE)
+def test_without_scripts_everything_is_filed_read_and_done(house: House, visit: Visit) -> None:
     page = visit("carol", java_script_enabled=False)
+    page.goto("/approvals")
+    page.get_by_role("link", name="File a request").click()
+    page.get_by_label("Action, one line").fill(SCALE)
+    page.get_by_role("button", name="Show what it means").click()
+    expect(page.locator(".read")).to_contain_text("Scale deployment prod/api")
+    page.get_by_role("button", name="File it").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Scale deployment prod/api")
+    approval = page.url.rsplit("/", 1)[-1]
     page.goto("/approvals")
     page.get_by_role("navigation", name="Filters").get_by_role("link", name="pending").click()
     page.get_by_role("link", name="Scale deployment prod/api").click()

@@ -43,6 +43,8 @@ def addresses(scene: dict[str, object], shelf: Furnished) -> dict[str, str]:
         "audit-chain": f"/audit/{shelf.executed}",
         "reconciliation": "/reconciliation",
         "system": "/system",
+        "file": "/file?action=kubectl%20get%20pods",
+        "login": "/login",
         "kill-switch": "/kill-switch",
         **approvals,
     }

@@ -83,6 +83,7 @@ def show(request: Request, acting: Person, incident_id: str) -> Response:
             tones=TONES,
             moves=[each.value for each in MOVES if each is not incident.status],
             is_open=incident.status not in RESOLVED,
+            may_file=acting.may(Permission.REQUEST),
             may_move=acting.may(Permission.OPERATE, scope_of_signals(incident.signals)),
             rows=rows_shown(acting, [known[each] for each in tried], language=viewer_of(request).language),
             repairs=repairs_of(session, incident.id),

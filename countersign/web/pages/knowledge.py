@@ -46,5 +46,6 @@ def show(request: Request, acting: Person, entry_id: UUID) -> Response:
 
 
 def marked(excerpt: str) -> Markup:
-    """Return an excerpt with what was found in it as marks; everything else is text."""
-    return Markup(_FOUND.sub(r"<mark>\1</mark>", str(escape(shown(excerpt)))))  # noqa: S704 - escaped just before
+    """Return an excerpt on one line with what was found in it as marks; everything else is text."""
+    line = " ".join(excerpt.replace("**", "").split())
+    return Markup(_FOUND.sub(r"<mark>\1</mark>", str(escape(shown(line)))))  # noqa: S704 - escaped just before

@@ -58,7 +58,9 @@ def version(request: Request, acting: Person, number: int) -> Response:
     with acting.records() as session:
         row = get_version(session, number)
         mark = in_force(session)
-        before = version_named(session, number - 1) if number > 1 else None
+        # What was in force is compared with already.
+        first = number == 1 or (mark is not None and mark.number == number - 1)
+        before = None if first else version_named(session, number - 1)
         now = text_in_force(session)
         mine = version_named(session, number)
         return page(

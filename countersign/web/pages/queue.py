@@ -58,6 +58,7 @@ def queue(
         request,
         acting,
         "queue/page.html",
+        may_file=acting.may(Permission.REQUEST),
         rows=rows_shown(acting, items, language=viewer_of(request).language),
         chosen={"status": status, "outcome": outcome, "verdict": verdict, "by": by},
         state=state_of_list(items),

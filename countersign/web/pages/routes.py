@@ -5,6 +5,7 @@ from fastapi import APIRouter
 from countersign.web.pages import (
     approval,
     audit,
+    filing,
     incidents,
     kill_switch,
     knowledge,
@@ -25,6 +26,7 @@ from countersign.web.pages.live import queue as live_queue
 PAGES = (
     now,
     queue,
+    filing,
     approval,
     incidents,
     playbooks,

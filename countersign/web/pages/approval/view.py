@@ -3,6 +3,8 @@
 from functools import partial
 from typing import Any
 
+from prefect.settings import PREFECT_UI_URL
+
 from countersign.canonical import sha256_of
 from countersign.execution.scope import scope_of
 from countersign.execution.wording import to_do
@@ -36,6 +38,7 @@ def page_values(acting: Acting, told: Told, *, language: str) -> dict[str, Any]:
         "next": next_of(told, found, partial(text, language=language)),
         "may_start": approval.status in OPEN and acting.may(Permission.EXECUTE, scope_of(approval)),
         "unknown": [each.row.id for each in told.executions if each.row.outcome is Outcome.UNKNOWN],
+        "prefect": PREFECT_UI_URL.value() or "",
         "may_audit": acting.may(Permission.AUDIT, scope_of(approval)),
         "may_operate": acting.may(Permission.OPERATE, scope_of(approval)),
         "is_open": approval.status in OPEN,
