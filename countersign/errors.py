@@ -218,7 +218,7 @@ class Tampered(Refused):
     def __init__(self, message: str | None = None, *, hint: str | None = None, of: str = "request") -> None:
         super().__init__(message, hint=hint)
         self.of = of
-        """What was changed: "request", "signature", "plan", "journal", "policy", "result" or "access"."""
+        """What was changed: "request", "signature", "plan", "journal", "policy", "result", "access" or "webhook"."""
 
 
 class PolicyRefused(Refused):

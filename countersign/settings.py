@@ -71,8 +71,8 @@ class Settings(BaseSettings):
     )
     allowed_local_addresses: Listed = Field(
         default=(),
-        description="addresses, networks and names that probes and channels may reach though they are the machine "
-        "itself, its links or a cloud's metadata, e.g. 127.0.0.1,::1",
+        description="addresses, networks and names that probes, channels and webhooks may reach though they are the "
+        "machine itself, its links or a cloud's metadata, or, for webhooks, private; e.g. 127.0.0.1,::1",
     )
     hosts_block: str = Field(default="default", description="name of the SSHHosts block")
     channels_block: str = Field(default="default", description="name of the NotificationChannels block")
@@ -141,6 +141,10 @@ class Settings(BaseSettings):
     web_body_limit_bytes: int = Field(default=262_144, ge=1024, description="largest body of a request to the API")
     web_requests_per_minute: int = Field(
         default=600, ge=1, description="requests that one identity may make in a minute, on each web process"
+    )
+    webhook_timeout_seconds: Seconds = Field(default=10, description="telling a webhook of one event")
+    webhook_retry_seconds: Seconds = Field(
+        default=5, description="pause before a webhook is told of an event again; triples, up to 720 times this"
     )
     database_timeout_seconds: Seconds = Field(default=5, description="connecting to PostgreSQL")
 

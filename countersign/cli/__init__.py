@@ -29,6 +29,7 @@ from countersign.cli import (
     trust,
     up,
     web,
+    webhooks,
 )
 from countersign.cli.approvals import approvals
 from countersign.cli.executions import executions
@@ -75,6 +76,7 @@ app.add_typer(clusters.commands)
 app.add_typer(hosts.commands)
 app.add_typer(keys.commands)
 app.add_typer(tokens.commands)
+app.add_typer(webhooks.commands)
 app.add_typer(policy.commands)
 app.add_typer(channels.commands)
 app.add_typer(incidents.commands)

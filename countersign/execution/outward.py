@@ -30,6 +30,7 @@ class Why(StrEnum):
     ITSELF = "itself"
     LINK = "link"
     MANY = "many"
+    PRIVATE = "private"
 
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -50,10 +51,11 @@ class AddressRefused(OSError):
     """A connection to an address that must not be reached; what connects takes it for one that failed."""
 
 
-def why_address(host: str, *, listed: Sequence[str] = ()) -> Why | None:
+def why_address(host: str, *, listed: Sequence[str] = (), private: bool = True) -> Why | None:
     """Return why `host`, an address or a name, must not be connected to, None if it may.
 
-    `listed` are addresses, networks and names that may be. A name says nothing about the address it has.
+    `listed` are addresses, networks and names that may be; `private` is whether those of private networks may be.
+    A name says nothing about the address it has.
     """
     name = host.rstrip(".").lower()
     if name in {one.rstrip(".").lower() for one in listed}:
@@ -63,6 +65,8 @@ def why_address(host: str, *, listed: Sequence[str] = ()) -> Why | None:
     except ValueError:
         return Why.METADATA if name in _METADATA_NAMES else None
     why = _why(_inner(address))
+    if why is None and not private and not _inner(address).is_global:
+        why = Why.PRIVATE
     if why is None or any(_within(one, address) or _within(one, _inner(address)) for one in listed):
         return None
     return why
@@ -101,12 +105,13 @@ class Guard:
     """What was refused while it was on."""
 
     listed: tuple[str, ...]
+    private: bool = True
     refused: str | None = None
     """A clause without the address, which may be a secret of a channel."""
 
     def check(self, host: str) -> None:
         """Raise AddressRefused unless `host` may be connected to."""
-        if why := why_address(host, listed=self.listed):
+        if why := why_address(host, listed=self.listed, private=self.private):
             self.refused = text(f"outward.{why}", setting=SETTING)
             raise AddressRefused(self.refused)
 
@@ -115,13 +120,14 @@ _guard: ContextVar[Guard | None] = ContextVar("guard", default=None)
 
 
 @contextmanager
-def guarded(*names: str) -> Iterator[Guard]:
+def guarded(*names: str, private: bool = True) -> Iterator[Guard]:
     """Refuse, in this thread and this block, every connection that must not be made, by whichever library.
 
-    `names` are the hosts that are meant, which a proxy would look up instead of us. Raises AddressRefused.
+    `names` are the hosts that are meant, which a proxy would look up instead of us; `private` is whether those of
+    private networks may be reached. Raises AddressRefused.
     """
     _watch()
-    guard = Guard(settings().allowed_local_addresses)
+    guard = Guard(settings().allowed_local_addresses, private)
     for name in names:
         guard.check(name)
     token = _guard.set(guard)

@@ -35,6 +35,8 @@ _PLAN: Final = "countersign/plan/v1"
 _ROLLBACK: Final = "countersign/rollback-plan/v1"
 _ENTRY: Final = "countersign/journal/v1"
 _ACCESS: Final = "countersign/access/v1"
+_WEBHOOK: Final = "countersign/webhook/v1"
+_WEBHOOK_SECRET: Final = "countersign/webhook-secret/v1"  # noqa: S105  (what it is made for)
 _FIRST: Final = ""
 _HINT: Final = "nothing is sent; find out who writes to the database, and look at the target"
 
@@ -61,6 +63,14 @@ class Seal:
     def of_access(self, facts: Mapping[str, Any]) -> str:
         """Return the seal of a token, a code or a session: of who is let in, how long, and by what that is shown."""
         return self._mac([_ACCESS, with_decimals(facts)])
+
+    def of_webhook(self, facts: Mapping[str, Any]) -> str:
+        """Return the seal of a webhook or a source: of where it leads, what it is told, whose requests it brings."""
+        return self._mac([_WEBHOOK, with_decimals(facts)])
+
+    def webhook_secret(self, webhook_id: UUID, version: int) -> bytes:
+        """Return a webhook's or a source's secret. It is made anew each time, and kept nowhere."""
+        return bytes.fromhex(self._mac([_WEBHOOK_SECRET, str(webhook_id), version]))
 
     def plan(self, execution_id: UUID, stored: StoredPlan) -> Plan:
         """Return the plan, if this is what was sealed. Raises Tampered."""

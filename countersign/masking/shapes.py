@@ -28,6 +28,7 @@ _TOKENS = re.compile(
     r"|sk-(?:(?:proj|ant|svcacct|admin|or)-[\w-]{20,}+|[A-Za-z0-9]{32,}+)|[rsw](?:k|hsec)_(?:live|test)_\w{10,}+"
     r"|npm_[A-Za-z0-9]{30,}+|pypi-[\w-]{50,}+|hf_[A-Za-z0-9]{30,}+|dop_v1_[a-f0-9]{40,}+|hv[sbr]\.[\w-]{20,}+"
     r"|cs[tls]_[0-9a-f]{32}_[\w-]{20,}+"  # Countersign's own: tokens, login codes, sessions
+    r"|whsec_[A-Za-z0-9+/]{24,}+=*+"  # Standard Webhooks, ours among them
     r"|SG\.[\w-]{16,}+\.[\w-]{16,}+"
     r")"
 )

@@ -37,18 +37,24 @@ def record(
     actor: str = SYSTEM,
     approval_id: UUID | None = None,
     about: str = "",
+    subject: str = "",
     details: Mapping[str, Any] | None = None,
 ) -> int:
-    """Append one row and return its number. It goes into the chain of its approval, else of the event's source.
+    """Append one row and return its number. It goes into the chain of its approval, else of the event's source; of
+    what has a `subject` (an incident) each subject has one.
 
     `about` names the record that it tells of, "journal_entry:12". Secrets in `details` are masked before anything
     is hashed. The row exists if the transaction commits, and only then.
     """
     asked = {
-        "chain": event.source if approval_id is None else str(approval_id),
+        "chain": clean(_chain(event, subject)) if approval_id is None else str(approval_id),
         "event": event.value,
         "actor": clean(actor),
         "about": about,
         "details": told_json(details or {}),
     }
     return int(session.execute(APPEND, asked).scalar_one())
+
+
+def _chain(event: Event, subject: str) -> str:
+    return f"{event.source}:{subject}" if subject else event.source

@@ -41,6 +41,12 @@ class Event(StrEnum):
     CALL_REFUSED = "gateway:call:refused"
     CALL_ENDED = "gateway:call:ended"
 
+    # Incidents, each with a chain of its own.
+    INCIDENT_OPENED = "incident:record:opened"
+    INCIDENT_REOPENED = "incident:record:reopened"
+    INCIDENT_MOVED = "incident:record:moved"
+    INCIDENT_RESOLVED = "incident:record:resolved"
+
     # Switches and rules.
     KILL_SWITCH_ON = "control:kill_switch:on"
     KILL_SWITCH_OFF = "control:kill_switch:off"
@@ -63,6 +69,8 @@ class Event(StrEnum):
     """A key of gate 5 was not written by an executor."""
     TAMPERING_ACCESS = "tampering:access:refused"
     """The record of a token, a code or a session is not as it was made."""
+    TAMPERING_WEBHOOK = "tampering:webhook:refused"
+    """The record of a webhook or a source is not as it was made, or a sealed row is not as it was sealed."""
     TAMPERING_FOUND = "tampering:records:found"
     """`audit verify` or doctor found records changed."""
     ENTRYPOINT_REFUSED = "worker:entrypoint:refused"
@@ -87,6 +95,23 @@ class Event(StrEnum):
     """A token, a code or a session that is known here was shown and does not count."""
     ROLE_REFUSED = "access:role:refused"
     """Somebody who is known asked for what the policy gives them no role for."""
+
+    # Who is told of what happens, and who asks by signed requests.
+    WEBHOOK_ADDED = "webhook:address:added"
+    WEBHOOK_ROTATED = "webhook:secret:rotated"
+    WEBHOOK_ENABLED = "webhook:address:enabled"
+    WEBHOOK_DISABLED = "webhook:address:disabled"
+    """Its receiver has answered that it is gone."""
+    WEBHOOK_REMOVED = "webhook:address:removed"
+    WEBHOOK_TESTED = "webhook:test:asked"
+    """It is what is sent, to the one webhook that it names."""
+    WEBHOOK_REPLAYED = "webhook:event:replayed"
+    """It stands for the older event that it names, for the one webhook that it names."""
+    WEBHOOK_REWOUND = "webhook:position:rewound"
+    SOURCE_MADE = "webhook:source:made"
+    SOURCE_ENDED = "webhook:source:ended"
+    SIGNED_REQUEST_REFUSED = "webhook:request:refused"
+    """A request that came in the name of a known source does not count, or asks for what cannot be done."""
 
     # The audit and the installation itself.
     RECORD_ADOPTED = "audit:record:adopted"

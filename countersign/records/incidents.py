@@ -14,6 +14,7 @@ from sqlalchemy.sql.expression import bindparam
 from sqlmodel import Session, col, select
 
 from countersign.errors import InvalidInput, NotFound
+from countersign.records import audit
 from countersign.records.alert_states import SETTLING, agreed, ended, merged
 from countersign.records.audit_events import Event
 from countersign.records.audit_sources import INCIDENT_LINK, tell
@@ -101,6 +102,14 @@ STUCK = text("""
       AND NOT EXISTS (SELECT FROM execution AS rollback WHERE rollback.rolls_back = last.execution_id)
     ORDER BY incident.updated_at LIMIT :limit
 """)
+
+
+_EVENT = {
+    "opened": Event.INCIDENT_OPENED,
+    "reopened": Event.INCIDENT_REOPENED,
+    "resolved": Event.INCIDENT_RESOLVED,
+}
+_STATUS = {"opened": IncidentStatus.OPEN.value, "reopened": IncidentStatus.OPEN.value}
 
 
 @dataclass(frozen=True)
@@ -381,3 +390,5 @@ def _tell(
         actor=actor,
         actor_role="system",
     )
+    details = {"incident": incident_id, "status": _STATUS.get(what, what), "description": description}
+    audit.record(session, _EVENT.get(what, Event.INCIDENT_MOVED), actor=actor, subject=incident_id, details=details)

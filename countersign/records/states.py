@@ -200,3 +200,13 @@ class DeliveryStatus(StrEnum):
     """Being sent, or its sender died."""
     SENT = "sent"
     FAILED = "failed"
+
+
+class WebhookResult(StrEnum):
+    """What became of sending an event to a webhook."""
+
+    SENT = "sent"
+    FAILED = "failed"
+    """It is tried again."""
+    DEAD = "dead"
+    """It is not tried again by itself."""

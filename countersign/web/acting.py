@@ -137,7 +137,7 @@ def csrf_of(shown: SecretStr) -> str:
     return hashlib.sha256(b"countersign/csrf/v1\n" + shown.get_secret_value().encode()).hexdigest()
 
 
-async def _asked(request: Request) -> str:
+async def asked_of(request: Request) -> str:
     """Return SHA-256 of what was asked; a form's fields are read elsewhere and have no idempotency key."""
     body = b"" if "form" in request.headers.get("content-type", "") else await request.body()
     head = json.dumps([request.method, request.url.path, request.url.query])
@@ -161,7 +161,7 @@ def doors_of(request: Request) -> Doors:
 
 
 def caller(
-    request: Request, asked: Annotated[str, Depends(_asked)], csrf: Annotated[str, Depends(_csrf_given)]
+    request: Request, asked: Annotated[str, Depends(asked_of)], csrf: Annotated[str, Depends(_csrf_given)]
 ) -> Acting:
     """Return who asks, by a token or a session. Raises Unauthenticated, Forbidden, TooManyRequests."""
     doors = doors_of(request)
@@ -185,7 +185,7 @@ def caller(
 
 
 def person(
-    request: Request, asked: Annotated[str, Depends(_asked)], csrf: Annotated[str, Depends(_csrf_given)]
+    request: Request, asked: Annotated[str, Depends(asked_of)], csrf: Annotated[str, Depends(_csrf_given)]
 ) -> Acting:
     """Return who is logged in to the pages. Raises NoSession, which leads to the login page."""
     if not request.cookies.get(COOKIE) or "authorization" in request.headers:

@@ -13,8 +13,8 @@ from sqlalchemy import Engine
 
 from countersign.errors import CountersignError
 from countersign.execution.reconciliation import just_due
-from countersign.records.approved_notices import ApprovedNotices
 from countersign.records.database.engine import connect
+from countersign.records.leading import STARTING, Leadership
 from countersign.settings import settings
 from countersign.worker.run_starter import start_runs
 
@@ -44,19 +44,19 @@ async def _lead(logger: "Logger | LoggerAdapter[Any]") -> None:
     """Start runs for as long as this process is the one to; return where another one is."""
     found = settings()
     engine = await asyncio.to_thread(connect, found.database_url, timeout=found.database_timeout_seconds)
-    notices: ApprovedNotices | None = None
+    leadership: Leadership | None = None
     try:
-        notices = await asyncio.to_thread(ApprovedNotices, engine)
-        if not await asyncio.to_thread(notices.lead):
+        leadership = await asyncio.to_thread(Leadership, engine, STARTING)
+        if not await asyncio.to_thread(leadership.lead):
             return
         while True:
             await _start(engine, logger)
             for _ in range(round(LOOK_SECONDS / LISTEN_SECONDS)):
-                if await asyncio.to_thread(notices.wait, LISTEN_SECONDS):
+                if await asyncio.to_thread(leadership.wait, LISTEN_SECONDS):
                     break
     finally:
-        if notices is not None:
-            notices.close()
+        if leadership is not None:
+            leadership.close()
         engine.dispose()
 
 

@@ -27,6 +27,7 @@ from prefect.workers.base import BaseJobConfiguration, BaseVariables, BaseWorker
 from countersign.errors import ConfigurationError, ForeignCode
 from countersign.settings import settings
 from countersign.worker.declared import declared, flow_of
+from countersign.worker.delivering import keep_delivering
 from countersign.worker.engine import FlowLoop, Run
 from countersign.worker.identity import Identity
 from countersign.worker.orphans import owner_of, settle, settle_orphans, unfinished
@@ -96,6 +97,7 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResul
                 services.start_soon(self._poll)
                 services.start_soon(keep_sealing, self._logger)
                 services.start_soon(keep_starting, self._logger)
+                services.start_soon(keep_delivering, self._logger)
                 printer(f"Worker {self.name!r} started!")
                 await self._stop.wait()
                 services.cancel_scope.cancel()

@@ -15,10 +15,10 @@ from countersign.aftermath.notifications.answers import error_for, listening, re
 from countersign.aftermath.notifications.markup import Dialect, Limits, Rendered, render
 from countersign.aftermath.notifications.message import Message
 from countersign.aftermath.notifications.redaction import silence_foreign_loggers, without_secrets
-from countersign.aftermath.notifications.time_limit import within
 from countersign.errors import ConfigurationError, DeliveryFailed
 from countersign.execution.channels import PORTS, Channel, Format
 from countersign.execution.outward import AddressRefused, guarded
+from countersign.execution.time_limit import within
 
 MOST = 20_000
 """Characters of a body where the service allows more."""

@@ -6,8 +6,8 @@ import httpx
 
 from countersign.aftermath.notifications.answers import error_for_status, retry_after
 from countersign.aftermath.notifications.http_post import post
-from countersign.aftermath.notifications.time_limit import within
 from countersign.errors import DeliveryFailed
+from countersign.execution.time_limit import within
 
 ADDRESSES = {
     "us": "https://events.pagerduty.com/v2/enqueue",

@@ -13,10 +13,10 @@ from countersign.aftermath.notifications.answers import error_for_status, refuse
 from countersign.aftermath.notifications.cards import CardMessage
 from countersign.aftermath.notifications.http_post import post
 from countersign.aftermath.notifications.redaction import silence_foreign_loggers, without_secrets
-from countersign.aftermath.notifications.time_limit import within
 from countersign.errors import DeliveryFailed, DeliveryRefused
 from countersign.execution.channels import TelegramBot, bot_address
 from countersign.execution.outward import guarded
+from countersign.execution.time_limit import within
 
 # What Telegram answers (400) to removing buttons that are gone, or from a message that is.
 NOTHING_TO_REMOVE = ("message is not modified", "message to edit not found", "message can't be edited")

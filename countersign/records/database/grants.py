@@ -126,6 +126,15 @@ GRANTS: Mapping[str, Grant] = {
         "is replaced by a heavier one of the same execution", update=("effect", "weight", "basis", "at")
     ),
     "web_session": Grant("is seen, and ends", update=("seen_at", "ended_at")),
+    "webhook": Grant(
+        "is told, gets a new secret, and ends; where it leads and of what it is told stays",
+        update=(
+            *("version", "rotated_at", "enabled", "position", "attempts", "next_try_at"),
+            *("ended_at", "ended_by", "mac"),
+        ),
+    ),
+    "webhook_delivery": Grant(_TRAIL),
+    "webhook_source": Grant("ends", update=("ended_at", "ended_by")),
 }
 
 FUNCTIONS = ("audit_append(text,text,text,text,jsonb)",)

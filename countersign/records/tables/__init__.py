@@ -20,6 +20,7 @@ from countersign.records.tables.trail import (
     OperationLog,
     TimelineEvent,
 )
+from countersign.records.tables.webhooks import Webhook, WebhookDelivery, WebhookSource
 
 __all__ = [
     "AccessToken",
@@ -57,4 +58,7 @@ __all__ = [
     "TimelineEvent",
     "TrustObservation",
     "WebSession",
+    "Webhook",
+    "WebhookDelivery",
+    "WebhookSource",
 ]

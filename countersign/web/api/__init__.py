@@ -8,6 +8,7 @@ from countersign.web.api import (
     dead_letters,
     events,
     executions,
+    inbound,
     incidents,
     kill_switch,
     knowledge,
@@ -17,6 +18,7 @@ from countersign.web.api import (
     policy,
     reconciliation,
     status,
+    webhooks,
 )
 
 GROUPS = (
@@ -34,6 +36,8 @@ GROUPS = (
     kill_switch,
     reconciliation,
     audit,
+    webhooks,
+    inbound,
 )
 router = APIRouter(prefix="/v1")
 for each in GROUPS:

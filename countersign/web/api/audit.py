@@ -26,7 +26,11 @@ from countersign.web.api.responses import problems
 
 router = APIRouter(prefix="/audit", tags=["audit"])
 Chain = Annotated[
-    str, Path(pattern="^[a-z0-9_-]{1,64}$", description="an approval's id, or a subject such as control or policy")
+    str,
+    Path(
+        pattern="^[A-Za-z0-9_.:-]{1,200}$",
+        description="an approval's id, or a subject such as control or incident:INC-1",
+    ),
 ]
 
 

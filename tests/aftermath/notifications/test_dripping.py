@@ -13,9 +13,9 @@ from countersign.aftermath.notifications import pagerduty
 from countersign.aftermath.notifications.apprise_channel import prepare
 from countersign.aftermath.notifications.message import Message
 from countersign.aftermath.notifications.telegram import Telegram
-from countersign.aftermath.notifications.time_limit import within
 from countersign.errors import DeliveryFailed
 from countersign.execution.channels import Channel, TelegramBot
+from countersign.execution.time_limit import within
 from tests.aftermath.notifications.receiver import Receiver
 
 DROPS = 300
