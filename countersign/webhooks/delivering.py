@@ -152,7 +152,7 @@ class Delivering:
         webhooks.go_on(session, stand, place)
         if decision.gone:
             webhooks.switch(session, stand.webhook_id, enabled=False)
-            audit.record(session, Event.WEBHOOK_DISABLED, details={"webhook": str(stand.webhook_id)})
+            audit.record(session, Event.WEBHOOK_DISABLED, details={"webhook_id": str(stand.webhook_id)})
 
     def _tell_once(self, webhook_id: UUID, error: CountersignError) -> None:
         """Say it loudly and put it on the audit, once in the life of this process."""
@@ -161,4 +161,4 @@ class Delivering:
             self._told.add((webhook_id, error.message))
         if not known:
             logger.critical("a webhook is told of nothing", webhook=str(webhook_id), error=error.message)
-            refusals.tell(self._engine, error, details={"webhook": str(webhook_id)})
+            refusals.tell(self._engine, error, details={"webhook_id": str(webhook_id)})

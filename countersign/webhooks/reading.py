@@ -38,7 +38,7 @@ class Found:
 
     def is_for(self, webhook_id: UUID) -> bool:
         """Tell whether it names this webhook."""
-        return self.facts.get("webhook") == str(webhook_id)
+        return self.facts.get("webhook_id") == str(webhook_id)
 
 
 def read_rows(session: Session, first: int, events: Sequence[str], *, limit: int) -> tuple[Sequence[Found], int]:

@@ -50,7 +50,7 @@ def add(session: Session, seal: Seal, *, url: str, events: Sequence[str], by: st
     row.mac = mac_of_webhook(seal, row)
     webhooks.keep_webhook(session, row)
     # An address's path may be a secret of its receiver's.
-    details = {"webhook": str(row.id), "host": host, "events": patterns}
+    details = {"webhook_id": str(row.id), "host": host, "events": patterns}
     audit.record(session, Event.WEBHOOK_ADDED, actor=by, details=details)
     return Made(row.id, secret_of(seal, row.id, row.version))
 
@@ -130,4 +130,4 @@ def _require_enabled(row: Webhook) -> None:
 
 
 def _tell(session: Session, event: Event, webhook_id: UUID, *, by: str, **more: object) -> int:
-    return audit.record(session, event, actor=by, details={"webhook": str(webhook_id), **more})
+    return audit.record(session, event, actor=by, details={"webhook_id": str(webhook_id), **more})
