@@ -38,6 +38,7 @@ STATUS: Final[Mapping[type[CountersignError], int]] = {
     errors.TargetNotFound: 409,
     errors.OutcomeUnknown: 409,
     errors.StaleFence: 409,
+    errors.AddressForbidden: 422,
     errors.Unauthenticated: 401,
     errors.Forbidden: 403,
     errors.TooManyRequests: 429,

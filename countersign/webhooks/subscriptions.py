@@ -8,10 +8,10 @@ from uuid import UUID
 from pydantic import SecretStr
 from sqlmodel import Session
 
-from countersign.errors import InvalidInput, NotFound
+from countersign.errors import AddressForbidden, InvalidInput, NotFound
 from countersign.execution.plan_seal import Seal
 from countersign.policy.signatures import utc_text
-from countersign.records import audit, webhooks
+from countersign.records import audit, refusals, webhooks
 from countersign.records.audit_events import Event
 from countersign.records.database.engine import clock
 from countersign.records.database.identifiers import new_id
@@ -33,7 +33,11 @@ class Made:
 
 def add(session: Session, seal: Seal, *, url: str, events: Sequence[str], by: str) -> Made:
     """Add a webhook, which is told of what happens from now on. Raises InvalidInput, AddressForbidden."""
-    host = check_address(url, listed=settings().allowed_local_addresses).hostname
+    try:
+        host = check_address(url, listed=settings().allowed_local_addresses).hostname
+    except AddressForbidden as refusal:
+        refusals.tell_afterwards(session, refusal, actor=by)
+        raise
     patterns = check_patterns(events)
     if len(webhooks.webhooks(session)) >= webhooks.MOST_WEBHOOKS:
         raise InvalidInput(f"url: there are {webhooks.MOST_WEBHOOKS} webhooks, and no more", hint="remove one")
