@@ -113,7 +113,21 @@ TABLE: Mapping[str, Line] = {
     "GET /v1/audit/chains/{chain}/proof": Line(AUDIT, THERE),
     "GET /v1/audit/verifier": Line(AUDIT, ANYWHERE),
     "GET /v1/audit/head": Line(AUDIT, ANYWHERE),
+    "GET /v1/webhooks": Line(GOVERN, UNLIMITED),
+    "POST /v1/webhooks": Line(GOVERN, UNLIMITED, {"url": "https://example.com/", "events": ["*"]}),
+    "GET /v1/webhooks/{webhook_id}": Line(GOVERN, UNLIMITED),
+    "GET /v1/webhooks/{webhook_id}/deliveries": Line(GOVERN, UNLIMITED),
+    "POST /v1/webhooks/{webhook_id}/rotate": Line(GOVERN, UNLIMITED),
+    "POST /v1/webhooks/{webhook_id}/enable": Line(GOVERN, UNLIMITED),
+    "POST /v1/webhooks/{webhook_id}/test": Line(GOVERN, UNLIMITED),
+    "POST /v1/webhooks/{webhook_id}/replay": Line(GOVERN, UNLIMITED, {"event": 1}),
+    "POST /v1/webhooks/{webhook_id}/remove": Line(GOVERN, UNLIMITED),
+    "GET /v1/webhooks/sources": Line(GOVERN, UNLIMITED),
+    "POST /v1/webhooks/sources": Line(GOVERN, UNLIMITED, {"subject": "jira"}),
+    "POST /v1/webhooks/sources/{source_id}/end": Line(GOVERN, UNLIMITED),
 }
+BY_SIGNATURE = ("POST /v1/inbound/{source}",)
+"""No token opens these (tests/attacks/test_signed_requests.py)."""
 EMPTY_OUTSIDE = (
     "/v1/approvals",
     "/v1/dead-letters",
@@ -152,7 +166,7 @@ def rooms(office: Office, tmp_path: Path, prefect_away: None) -> Iterator[Furnis
 
 
 def test_every_address_is_in_the_table_and_nothing_else(rooms: Furnished) -> None:
-    assert sorted(routes(rooms.house.app)) == sorted(TABLE)
+    assert sorted(routes(rooms.house.app)) == sorted([*TABLE, *BY_SIGNATURE])
 
 
 def test_whoever_is_not_known_gets_nowhere(rooms: Furnished) -> None:
@@ -212,6 +226,7 @@ def asked(client: TestClient, rooms: Furnished, name: str) -> Response:
     """Ask for an address, with real ids in it and a body that would do."""
     method, path = name.split(" ")
     names = {**rooms.names, "token_id": rooms.execution, "executed": rooms.executed}
+    names |= {"webhook_id": rooms.execution, "source_id": rooms.execution}
     if "/events" in path:
         names["approval_id"] = rooms.over
     if "/steps/{name}" in path:

@@ -35,7 +35,7 @@ def test_an_answer_that_is_repeated_has_no_secret(house: House) -> None:
     first = ann.post("/v1/webhooks", json=HOOK, headers={"Idempotency-Key": "one"})
     plant(first.json()["secret"])
     again = ann.post("/v1/webhooks", json=HOOK, headers={"Idempotency-Key": "one"})
-    assert (again.status_code, again.json()) == (201, None)
+    assert (again.status_code, again.json()) == (201, {**first.json(), "secret": None})
     assert len(ann.get("/v1/webhooks").json()) == 1
 
 

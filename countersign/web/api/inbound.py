@@ -126,7 +126,8 @@ def incoming(
 ) -> Incoming:
     """Return the request, if its signature counts. Raises Unauthenticated, Tampered, TooManyRequests."""
     doors = doors_of(request)
-    address = request.client.host if request.client is not None else "unknown"
+    # A source whose secret is wrong locks out nobody else who comes from the same address.
+    address = f"{source} {request.client.host if request.client is not None else 'unknown'}"
     doors.lockout.require_open(address)
     services = doors.source.now()
     with transaction(services.engine) as session:

@@ -51,10 +51,10 @@ class NewWebhook(Given):
 
 
 class MadeSecret(BaseModel):
-    """The secret, shown this once."""
+    """The secret, shown this once: an answer that is repeated for its idempotency key has none."""
 
     id: UUID
-    secret: str
+    secret: str | None
 
 
 class DeliveryView(BaseModel):
@@ -108,14 +108,14 @@ def list_(acting: Caller) -> list[WebhookView]:
 
 @router.post("", status_code=201, response_model=MadeSecret, responses=problems(idempotent=True))
 def add(body: NewWebhook, acting: Caller) -> Response:
-    """Add a webhook. Its secret is in this answer alone: an answer that is repeated for its key has none."""
+    """Add a webhook, which is told of what happens from now on. Its secret is in this answer alone."""
     acting.require(Permission.GOVERN)
 
     def work(session: Session) -> MadeSecret:
         by, seal = acting.identity.name, acting.services.seal
         return _shown(subscriptions.add(session, seal, url=body.url, events=body.events, by=by))
 
-    return acting.once(work, status=201, keep=False)
+    return acting.once(work, status=201, keep=_without_secret)
 
 
 @router.get("/sources", responses=problems())
@@ -135,7 +135,7 @@ def make_source(body: NewSource, acting: Caller) -> Response:
         by, seal = acting.identity.name, acting.services.seal
         return _shown(sources.make_source(session, seal, subject=body.subject, by=by))
 
-    return acting.once(work, status=201, keep=False)
+    return acting.once(work, status=201, keep=_without_secret)
 
 
 @router.post("/sources/{source_id}/end", response_model=SourceView, responses=problems(404, idempotent=True))
@@ -178,7 +178,7 @@ def rotate(webhook_id: UUID, acting: Caller) -> Response:
         by, seal = acting.identity.name, acting.services.seal
         return _shown(subscriptions.rotate(session, seal, webhook_id, by=by))
 
-    return acting.once(work, keep=False)
+    return acting.once(work, keep=_without_secret)
 
 
 @router.post("/{webhook_id}/enable", response_model=WebhookView, responses=problems(404, idempotent=True))
@@ -234,6 +234,10 @@ def _changed(
         return _view(records.get_webhook(session, webhook_id))
 
     return acting.once(work, status=status)
+
+
+def _without_secret(made: MadeSecret) -> MadeSecret:
+    return made.model_copy(update={"secret": None})
 
 
 def _shown(made: subscriptions.Made) -> MadeSecret:
