@@ -137,6 +137,8 @@ class DeliveryRefused(DeliveryFailed):
 class AddressForbidden(DeliveryRefused):
     """The address is one that nothing is sent to: the machine itself, its links, a cloud's metadata."""
 
+    code = "address_forbidden"
+
 
 class NotFound(CountersignError):
     """No record with that identifier exists."""

@@ -61,7 +61,7 @@ def test_a_replay_says_what(house: House) -> None:
 def test_a_bad_address_or_pattern_is_named(house: House) -> None:
     ann = house.client("ann")
     closed = ann.post("/v1/webhooks", json={**HOOK, "url": "https://169.254.169.254/"})
-    assert (closed.status_code, closed.json()["code"]) == (422, "delivery_refused")
+    assert (closed.status_code, closed.json()["code"]) == (422, "address_forbidden")
     assert audited(house.office, "access").count("access:request:refused") == 1
     plain = ann.post("/v1/webhooks", json={**HOOK, "url": "http://approvals.example.com/"})
     assert (plain.status_code, plain.json()["field"]) == (422, "url")
