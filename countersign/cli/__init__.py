@@ -17,6 +17,7 @@ from countersign.cli import (
     incidents,
     keys,
     knowledge,
+    mcp,
     migrate,
     parse,
     playbooks,
@@ -66,6 +67,7 @@ app.command("migrate")(migrate.run)
 app.command("parse", cls=Showing)(parse.run)
 app.command("up")(up.run)
 app.command("web")(web.run)
+app.command("mcp")(mcp.run)
 app.command("login")(tokens.login)
 app.command("status", cls=Showing)(status.run)
 app.command("doctor")(doctor.run)
