@@ -59,6 +59,7 @@ check: lint types imports ## lint, types, imports and the fast tests, in under a
 	$(BIN)/pytest -q -n 2 --dist loadgroup $(FAST)
 
 test: install ## every test; says at the end which took longest, and what could not be tried and why
+	@.ci/install-sshd
 	$(BIN)/pytest -n 2 --dist loadgroup --durations 20
 
 sshd: ## OpenSSH's server for the tests, where apt can install it; it is not started

@@ -1,13 +1,13 @@
 """Entering a signer in a policy's text, which otherwise stays as its author wrote it, comments included."""
 
 import json
+from collections.abc import Sequence
 
 import yaml
 
 from countersign.errors import ConfigurationError, InvalidInput
 from countersign.policy.document import Policy
 from countersign.policy.loading import load_policy
-from countersign.policy.names import identity
 from countersign.policy.risk import RiskLevel
 from countersign.policy.roles import Role
 from countersign.policy.signers import Signer
@@ -34,15 +34,13 @@ def entry_of(signer: Signer) -> str:
 def with_signer(text: str, signer: Signer, *, source: str = "policy") -> str:
     """Return the policy's text with one signer more.
 
-    Raises ConfigurationError where the text is no policy, InvalidInput where the name has an entry already or the
+    A passkey may be entered beside somebody's other key, for no more than that one may sign.
+
+    Raises ConfigurationError where the text is no policy, InvalidInput where the name has such an entry already or the
     text is of a form in which no place for another one is found.
     """
     before = load_policy(text, source=source)
-    if any(identity(one.name) == identity(signer.name) for one in before.signers):
-        raise InvalidInput(
-            f"{source} has a signer {signer.name!r} already",
-            hint="a person's second key is entered by hand, with the risk that the first one may sign",
-        )
+    _require_new(before.keys_of(signer.name), signer, source)
     entered = _entered(text, signer)
     if not _is_that(entered, before, signer):
         raise InvalidInput(
@@ -50,6 +48,21 @@ def with_signer(text: str, signer: Signer, *, source: str = "policy") -> str:
             hint=f"enter this by hand:\nsigners:\n{entry_of(signer)}",
         )
     return entered
+
+
+def _require_new(known: Sequence[Signer], signer: Signer, source: str) -> None:
+    others = [one for one in known if one.passkey is None]
+    if known and (signer.passkey is None or signer.key_id in {one.key_id for one in known} or not others):
+        raise InvalidInput(
+            f"{source} has a signer {signer.name!r} already",
+            hint="a person's second key is entered by hand, with the risk that the first one may sign",
+        )
+    if others and not any(one.may_sign.covers(signer.may_sign) for one in others):
+        highest = others[0].may_sign
+        raise InvalidInput(
+            f"{source} lets {signer.name!r} sign up to {highest} risk, and not {signer.may_sign}",
+            hint=f"--may-sign {highest}",
+        )
 
 
 def _is_that(text: str, before: Policy, signer: Signer) -> bool:

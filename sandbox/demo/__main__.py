@@ -9,7 +9,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
@@ -18,6 +18,9 @@ from countersign.cli.exit_codes import FAILED, errors_as_sentences
 from countersign.cli.screen import screen
 from countersign.local.stack import Stack
 from sandbox.demo.mailbox import CHANNELS_BLOCK
+
+if TYPE_CHECKING:
+    from sandbox.demo.visitor import Welcome
 
 CHECK_SECONDS = 1.0
 ENVIRONMENT = {
@@ -51,25 +54,29 @@ def demo(
         with Stack(folder, port=port, environment=ENVIRONMENT) as stack:
             # Prefect reads its settings from the environment when it is imported.
             os.environ.update(stack.environment())
-            from sandbox.demo.showing import perform_all  # noqa: PLC0415
+            from sandbox.demo.showing import perform_all, receive  # noqa: PLC0415
 
             results = asyncio.run(perform_all(stack, console))
             right = all(result.right for result in results)
             if not once:
-                _stay(stack, told_to_stop)
+                _stay(stack, told_to_stop, asyncio.run(receive(stack)))
     if not right:
         raise typer.Exit(FAILED)
 
 
-def _stay(stack: Stack, told_to_stop: threading.Event) -> None:
+def _stay(stack: Stack, told_to_stop: threading.Event, visitor: "Welcome") -> None:
     table = Table("what", "where", "pid", box=None)
     for part in stack.parts():
         table.add_row(part.name, part.address, str(part.pid or ""))
     console.print(table)
-    console.print(f"Everything keeps running: look at {stack.addresses.ui_url} (it asks for what")
-    console.print(f"  cat '{stack.login_file}'")
-    console.print("shows), or in another terminal")
-    console.print(f"  COUNTERSIGN_STATE_DIR='{stack.addresses.state_dir}' .venv/bin/countersign approvals list")
+    where = f"COUNTERSIGN_STATE_DIR='{stack.addresses.state_dir}' .venv/bin/countersign"
+    console.print("Everything keeps running. This logs you in, once, within ten minutes:")
+    console.print(f"  {visitor.address}")
+    console.print(f"Two approvals wait for your signature there ({', '.join(visitor.waiting)}). Sign one, and watch:")
+    console.print(f"  {where} approvals sign {visitor.waiting[-1]} --as visitor --key '{visitor.key}'")
+    console.print("or make a passkey on the page Passkeys, enter it with the command that it shows, and sign there.")
+    console.print(f"Another link: {where} login visitor")
+    console.print(f"Prefect's pages: {stack.addresses.ui_url} (they ask for what cat '{stack.login_file}' shows)")
     console.print("Stop with Ctrl-C.")
     while not told_to_stop.wait(CHECK_SECONDS):
         stack.check()

@@ -13,6 +13,7 @@ from sandbox.demo.household import make_household, move_in, save_channel
 from sandbox.demo.mailbox import Mailbox
 from sandbox.demo.running import Result, execute_all, file_and_sign
 from sandbox.demo.surroundings import fill_in
+from sandbox.demo.visitor import Welcome, welcome
 
 
 async def perform_all(stack: Stack, console: Console) -> list[Result]:
@@ -36,6 +37,13 @@ async def perform_all(stack: Stack, console: Console) -> list[Result]:
     again = f" {mailbox.repeated} of them arrived again, with the same key." if mailbox.repeated else ""
     console.print(f"{mailbox.count} messages arrived at the channel: {told}.{again}")
     return results
+
+
+async def receive(stack: Stack) -> Welcome:
+    """Make ready what the visitor is told of."""
+    address = stack.addresses.url
+    assert address is not None, "the demonstration serves the pages"
+    return await asyncio.to_thread(welcome, await open_services(), address, stack.addresses.state_dir)
 
 
 def _print(console: Console, stack: Stack, results: list[Result]) -> None:

@@ -18,6 +18,7 @@ from countersign.policy.entering import FIRST, with_signer
 from countersign.policy.keys import generate_ed25519
 from countersign.policy.risk import RiskLevel
 from countersign.policy.signers import Signer
+from tests.policy.authenticator import Authenticator
 
 KEYS = [generate_ed25519()[1] for _ in range(4)]
 
@@ -140,3 +141,14 @@ def test_a_key_is_entered_in_the_record_by_this_machines_administrator(
     found = PolicyOnRecord(engine, trust).read()
     assert {one.name for one in found.policy.signers} == {"alice", "bob"}
     assert found.administrators == ("root",)
+
+
+def test_a_passkey_is_entered_beside_ones_other_key() -> None:
+    text = with_signer("four_eyes: true\n", signer("alice", may_sign=RiskLevel.HIGH))
+    passkey = Authenticator().passkey
+    both = load_policy(with_signer(text, Signer(name="alice", passkey=passkey, may_sign=RiskLevel.HIGH)))
+    assert {(one.name, one.passkey) for one in both.signers} == {("alice", passkey), ("alice", None)}
+    with pytest.raises(InvalidInput, match="up to high risk, and not critical"):
+        with_signer(text, Signer(name="alice", passkey=passkey))
+    with pytest.raises(InvalidInput, match="already"):
+        with_signer(text, signer("alice", KEYS[1]))
