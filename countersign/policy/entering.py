@@ -36,8 +36,8 @@ def with_signer(text: str, signer: Signer, *, source: str = "policy") -> str:
 
     A passkey may be entered beside somebody's other key, for no more than that one may sign.
 
-    Raises ConfigurationError where the text is no policy, InvalidInput where the name has such an entry already or the
-    text is of a form in which no place for another one is found.
+    Raises ConfigurationError where the text is no policy, InvalidInput where the name has such an entry already or
+    the text is of a form in which no place for another one is found.
     """
     before = load_policy(text, source=source)
     _require_new(before.keys_of(signer.name), signer, source)
