@@ -47,5 +47,7 @@ def relative(moment: datetime, language: str, *, now: datetime | None = None) ->
 
 def time_element(shown: str, moment: datetime, viewer: Viewer) -> Markup:
     """Return `shown` as an element that tells the exact time when it is pointed at."""
-    machine = moment.astimezone(UTC).isoformat(timespec="seconds")
-    return Markup('<time datetime="{}" title="{}">{}</time>').format(machine, exactly(moment, viewer), escape(shown))
+    machine, exact = moment.astimezone(UTC).isoformat(timespec="seconds"), exactly(moment, viewer)
+    if shown == exact:
+        return Markup('<time datetime="{}">{}</time>').format(machine, escape(shown))
+    return Markup('<time datetime="{}" title="{}">{}</time>').format(machine, exact, escape(shown))
