@@ -1,10 +1,12 @@
 """Open pages stay true: what happens elsewhere is seen without a reload, and what the reader was doing is kept."""
 
+import re
+
+import httpx
 from playwright.sync_api import expect
 
 from countersign.policy.signatures import Decision
-from countersign.records.control import set_kill_switch
-from countersign.records.database.engine import transaction
+from countersign.web.acting import COOKIE
 from tests.browser.conftest import Visit
 from tests.web.conftest import House
 from tests.web.scene import filed, signed
@@ -71,13 +73,20 @@ def test_what_needs_a_person_comes_and_goes(house: House, visit: Visit) -> None:
     expect(page.locator("#now")).to_contain_text("Nothing needs a person now.")
 
 
-def test_what_happened_while_nobody_was_connected_is_made_good(house: House, visit: Visit) -> None:
+def test_whoever_connects_again_is_sent_what_happened_meanwhile(house: House, address: str) -> None:
     approval = filed(house.office, SCALE)
-    page = visit("victor")
-    page.goto("/approvals")
-    page.context.set_offline(True)
-    signed(house.office, approval, "alice")
-    with transaction(house.services.engine) as session:
-        set_kill_switch(session, False, by="eve", reason="to be sure")
-    page.context.set_offline(False)
-    expect(page.locator(f"#row-{approval}")).to_contain_text("approved", timeout=10_000)
+    cookies = {COOKIE: house.browser("victor").client.cookies[COOKIE]}
+    with httpx.Client(base_url=address, headers={"Cookie": f"{COOKIE}={cookies[COOKIE]}"}, timeout=10) as client:
+        found = re.search(r'hx-sse:connect="([^"]+)"', client.get("/approvals").text)
+        assert found is not None
+        stream = found[1].replace("&amp;", "&")
+        signed(house.office, approval, "alice")
+        # The browser asks for the same address again, with the state that its page was made with.
+        with client.stream("GET", stream) as answer:
+            said = ""
+            for line in answer.iter_lines():
+                said += line
+                if "</li>" in line:
+                    break
+    assert f"row-{approval}" in said
+    assert "approved" in said
