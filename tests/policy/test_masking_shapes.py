@@ -29,6 +29,7 @@ PEM = f"-----BEGIN PRIVATE KEY-----\n{BODY}\n-----END PRIVATE KEY-----\n"
         f"sk_live_{A[:24]}",
         f"npm_{A}",
         f"hvs.{A[:24]}",
+        f"whsec_{A[:32]}=",
         BODY,
     ],
 )

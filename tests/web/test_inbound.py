@@ -1,12 +1,17 @@
 """Another system files, signs and withdraws by signed requests, as it would with a token."""
 
 import json
+import os
+import subprocess
+import sys
 from typing import Any
 
 from tests.attacks.conftest import audited
 from tests.web.conftest import House
 from tests.web.sender import sender_of
+from tests.web.test_api_document import serving
 from tests.web.test_approvals import RESTART, signature
+from tests.webhooks.test_documents import program
 
 
 def test_a_signed_request_files_in_the_name_of_its_source(house: House) -> None:
@@ -77,3 +82,19 @@ def test_the_openapi_says_what_a_message_is(house: House) -> None:
     said = json.dumps(schema["requestBody"])
     assert all(word in said for word in ("approval.requested", "approval.signed", "approval.withdrawn", "action"))
     assert "$ref" not in said and "$defs" not in said
+
+
+def test_the_sender_of_the_page_runs(house: House) -> None:
+    sender = sender_of(house)
+    with serving(house.app) as address:
+        environment = {
+            **os.environ,
+            "COUNTERSIGN_URL": address,
+            "SOURCE": str(sender.source),
+            "SOURCE_SECRET": sender.secret,
+        }
+        words = [sys.executable, "-c", program("sender")]
+        ran = subprocess.run(words, env=environment, capture_output=True, text=True, check=False, timeout=60)
+    status, approval = ran.stdout.split()
+    assert status == "201", ran.stderr
+    assert house.client("carol").get(f"/v1/approvals/{approval}").json()["requested_by"] == "carol"
