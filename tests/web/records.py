@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from uuid import UUID
 
@@ -52,8 +53,6 @@ class Furnished:
     house: House
     board: Board
     pending: UUID
-    over: UUID
-    """Withdrawn: nothing more comes of it."""
     executed: UUID
     execution: UUID
     unknown: UUID
@@ -64,6 +63,14 @@ class Furnished:
     entry: UUID
     version: int
     """Of the policy: in force; the next one is proposed and not signed."""
+
+    @cached_property
+    def over(self) -> UUID:
+        """An approval that was withdrawn: nothing more comes of it."""
+        found = _pending(self.house.office)
+        with transaction(self.house.services.engine) as session:
+            cancel_approval(session, found, by="carol", reason="not needed")
+        return found
 
     @property
     def names(self) -> dict[str, str]:
@@ -93,10 +100,9 @@ def furnished(office: Office, folder: Path, *, roles: tuple[RoleGrant, ...] = RO
     administrators.propose(office.household.policy + "# the next\n")
     executed = office.approved(ACTION)
     assert office.run(executed).success
-    pending, over = _pending(office), _pending(office)
+    pending = _pending(office)
     unknown = _unknown(office)
     with transaction(engine) as session:
-        cancel_approval(session, over, by="carol", reason="not needed")
         execution = execution_of(session, executed)
         assert execution is not None
         received = receive(session, read_alerts(ALERTS), now=datetime.now(UTC))
@@ -112,7 +118,6 @@ def furnished(office: Office, folder: Path, *, roles: tuple[RoleGrant, ...] = RO
         house,
         administrators,
         pending,
-        over,
         executed,
         execution.id,
         unknown,
