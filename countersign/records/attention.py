@@ -1,5 +1,5 @@
-"""What is on record that goes on only if a person does something. Every question is bounded: it reads open rows by an
-index, or the last few executions.
+"""What is on record that goes on only if a person does something. Every question is bounded: it reads by an index of
+what is open, or of what was found in the last day.
 """
 
 from collections.abc import Mapping, Sequence
@@ -63,37 +63,34 @@ UNKNOWN = text("""
     WHERE outcome = 'unknown' ORDER BY settled_at LIMIT :limit
 """)
 
-# The last executions that have ended (ix_execution_settled_at), a day back. What is older is history.
-_LAST = """
-    SELECT id, approval_id, outcome, error, settled_at FROM (
-        SELECT * FROM execution WHERE settled_at IS NOT NULL ORDER BY settled_at DESC LIMIT 200
-    ) AS ended
-    WHERE NOT dry_run AND rolls_back IS NULL AND settled_at > clock_timestamp() - interval '1 day'
-"""
-
-# Made worse, and nothing took it back or is about to.
-WORSE = text(f"""
-    SELECT last.id AS subject, approval.id AS approval_id, last.settled_at AS since, action,
+# Made worse in the last day, and nothing took it back or is about to (ix_evidence_snapshot_worse_taken_at).
+WORSE = text("""
+    SELECT mine.id AS subject, approval.id AS approval_id, mine.settled_at AS since, action,
            coalesce(back.error, '') AS why
-    FROM ({_LAST}) AS last JOIN approval ON approval.id = last.approval_id
-    JOIN evidence_snapshot AS evidence
-      ON evidence.execution_id = last.id AND evidence.phase = 'after' AND evidence.verdict = 'worse'
-    LEFT JOIN execution AS back ON back.rolls_back = last.id
-    WHERE last.outcome <> 'unknown' AND coalesce(back.outcome NOT IN ('success', 'unknown'), back.id IS NULL)
+    FROM evidence_snapshot AS evidence
+    JOIN execution AS mine ON mine.id = evidence.execution_id AND NOT mine.dry_run AND mine.rolls_back IS NULL
+    JOIN approval ON approval.id = mine.approval_id
+    LEFT JOIN execution AS back ON back.rolls_back = mine.id
+    WHERE evidence.verdict = 'worse' AND evidence.phase = 'after'
+      AND evidence.taken_at > clock_timestamp() - interval '1 day'
+      AND mine.outcome <> 'unknown' AND coalesce(back.outcome NOT IN ('success', 'unknown'), back.id IS NULL)
       AND NOT EXISTS (
         SELECT FROM ledger_step AS step
-        WHERE step.execution_id = last.id AND step.name = 'roll_back' AND step.status IN ('pending', 'running')
+        WHERE step.execution_id = mine.id AND step.name = 'roll_back' AND step.status IN ('pending', 'running')
       )
-    ORDER BY last.settled_at LIMIT :limit
-""")  # noqa: S608 - a constant of this module
+    ORDER BY evidence.taken_at LIMIT :limit
+""")
 
-# Refused before anything was sent: it ends there, and is filed again or not.
-BLOCKED = text(f"""
-    SELECT last.id AS subject, approval.id AS approval_id, last.settled_at AS since, action,
-           coalesce(last.error, approval.rejection_reason, '') AS why
-    FROM ({_LAST}) AS last JOIN approval ON approval.id = last.approval_id
-    WHERE last.outcome = 'blocked' ORDER BY last.settled_at LIMIT :limit
-""")  # noqa: S608 - a constant of this module
+# Refused before anything was sent, in the last day: it ends there, and is filed again or not
+# (ix_execution_blocked_settled_at).
+BLOCKED = text("""
+    SELECT execution.id AS subject, approval.id AS approval_id, settled_at AS since, action,
+           coalesce(error, approval.rejection_reason, '') AS why
+    FROM execution JOIN approval ON approval.id = approval_id
+    WHERE outcome = 'blocked' AND NOT dry_run AND rolls_back IS NULL
+      AND settled_at > clock_timestamp() - interval '1 day'
+    ORDER BY settled_at LIMIT :limit
+""")
 
 # The owner is silent, and nobody has taken over (ix_execution_unsettled_lease_until).
 SILENT = text("""

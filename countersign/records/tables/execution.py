@@ -67,6 +67,12 @@ class Execution(Record, table=True):
         ),
         # Those that a person has to find out, the oldest first.
         Index("ix_execution_unknown_settled_at", "settled_at", postgresql_where=text("outcome = 'unknown'")),
+        # Those that a person may want to file again.
+        Index(
+            "ix_execution_blocked_settled_at",
+            "settled_at",
+            postgresql_where=text("outcome = 'blocked' AND NOT dry_run AND rolls_back IS NULL"),
+        ),
     )
 
     id: UUID = Field(default_factory=new_id, sa_column=identifier())

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Index
+from sqlalchemy import Index, text
 from sqlmodel import Field
 
 from countersign.records.database.identifiers import new_id
@@ -31,6 +31,11 @@ class EvidenceSnapshot(Record, table=True):
         # One of each phase: a step that runs again replaces what it saw.
         Index("uq_evidence_snapshot_execution_id_phase", "execution_id", "phase", unique=True),
         Index("ix_evidence_snapshot_incident_id_taken_at", "incident_id", "taken_at"),
+        Index(
+            "ix_evidence_snapshot_worse_taken_at",
+            "taken_at",
+            postgresql_where=text("verdict = 'worse' AND phase = 'after'"),
+        ),
     )
 
     id: UUID = Field(default_factory=new_id, sa_column=identifier())
