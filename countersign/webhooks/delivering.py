@@ -100,10 +100,8 @@ class Delivering:
                 # Nothing for it up to there: the next look begins behind.
                 webhooks.go_on(session, stand, place)
                 return place < webhooks.sealed_rows(session)
-        self._send(webhook, stand, found, place)
-        with transaction(self._engine) as session:
-            after = webhooks.get_webhook(session, webhook_id)
-            return after.enabled and after.attempts == 0 and after.position != stand.position
+        decision = self._send(webhook, stand, found, place)
+        return decision.result is not WebhookResult.FAILED and not decision.gone
 
     def _next(self, session: Session, webhook: Webhook) -> tuple[Found | None, int]:
         """Return the event that is its turn, and the place behind it; without one, how far there is none."""
@@ -125,7 +123,7 @@ class Delivering:
             return found, each.leaf + 1
         return None, place
 
-    def _send(self, webhook: Webhook, stand: Stand, found: Found, place: int) -> None:
+    def _send(self, webhook: Webhook, stand: Stand, found: Found, place: int) -> Decision:
         body = body_of(found.row, found.leaf)
         headers = headers_for(self._seal, webhook, found.leaf, body, now=self._now())
         number = stand.attempts + 1
@@ -144,6 +142,7 @@ class Delivering:
             webhooks.log_attempt(
                 session, webhook.id, Attempt(found.leaf, number, decision.result, answer.status, why)
             )
+        return decision
 
     def _settle(self, session: Session, stand: Stand, place: int, decision: Decision) -> None:
         if decision.result is WebhookResult.FAILED:

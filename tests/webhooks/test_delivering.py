@@ -11,9 +11,13 @@ from countersign.records.database.engine import transaction
 from countersign.records.states import WebhookResult
 from countersign.webhooks import subscriptions
 from countersign.webhooks.answers import MOST_ATTEMPTS
+from countersign.webhooks.sending import post as send
+from tests.aftermath.notifications.test_dripping import Drips, drips
 from tests.records.builders import approved, pending
 from tests.webhooks.conftest import Post
 from tests.webhooks.receiver import Got, Reply
+
+__all__ = ["drips"]
 
 
 def test_what_happens_is_told_in_order_and_signed(post: Post) -> None:
@@ -155,20 +159,12 @@ def test_a_slow_receiver_holds_up_no_other(post: Post) -> None:
     assert [got.event for got in slow.accepted] == [got.event for got in quick.accepted]
 
 
-def test_a_receiver_that_drips_is_left_at_the_time_limit(post: Post) -> None:
-    post.settings = post.settings.model_copy(update={"webhook_timeout_seconds": 0.3})
-    webhook, receiver = post.subscribed("approval.requested")
-    over = threading.Event()
-
-    def hang(_got: Got) -> Reply:
-        over.wait(30)
-        return 200, {}
-
-    receiver.reply = hang
-    pending(post.engine)
-    post.delivers(until=lambda: len(post.log(webhook)) >= 1)
-    over.set()
-    assert "in time" in post.log(webhook)[0].error
+@pytest.mark.parametrize("first", ["", "HTTP/1.1 200 OK\r\nX-Long: "])
+def test_a_receiver_that_drips_is_left_at_the_time_limit(drips: Drips, first: str) -> None:
+    service = drips(first)
+    answer = send(f"http://127.0.0.1:{service.port}/hook", "{}", {}, timeout=1)
+    assert answer.status is None and "in time" in answer.error
+    assert not service.emptied.is_set()
 
 
 def test_both_secrets_sign_for_a_day_after_a_rotation(post: Post) -> None:
