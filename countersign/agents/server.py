@@ -10,13 +10,14 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import wraps
 from typing import Any, Final, ParamSpec, TypeVar
+from uuid import UUID
 
 from mcp.server import MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import ToolAnnotations
 
 from countersign.client import Client
-from countersign.errors import ConfigurationError, CountersignError
+from countersign.errors import ConfigurationError, CountersignError, InvalidInput
 
 NAME: Final = "countersign"
 MOST_ROLES: Final = frozenset({"viewer", "requester"})
@@ -46,11 +47,11 @@ def make_server(client: Client) -> MCPServer:
 
     @tool("Show one approval as it stands: what it does, who has signed, who may, how it ended.", READS)
     def show_approval(approval_id: str) -> dict[str, Any]:
-        return client.approval(approval_id)
+        return client.approval(_id(approval_id))
 
     @tool("Return what has happened to one approval so far, in order.", READS)
     def approval_timeline(approval_id: str) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = client.get(f"/approvals/{approval_id}/timeline")
+        found: list[dict[str, Any]] = client.get(f"/approvals/{_id(approval_id)}/timeline")
         return found
 
     @tool(
@@ -59,7 +60,7 @@ def make_server(client: Client) -> MCPServer:
         READS,
     )
     def preview_approval(approval_id: str) -> dict[str, Any]:
-        found: dict[str, Any] = client.get(f"/approvals/{approval_id}/preview")
+        found: dict[str, Any] = client.get(f"/approvals/{_id(approval_id)}/preview")
         return found
 
     @tool("List incidents, newest first.", READS)
@@ -92,14 +93,30 @@ def make_server(client: Client) -> MCPServer:
 
 
 def require_harmless(client: Client) -> None:
-    """Raise ConfigurationError unless the token could do no more than the tools, whoever used it."""
+    """Raise ConfigurationError unless the token can do no more than the tools, whoever uses it, now or later.
+
+    What its owner's roles are is the policy's to say, and may be more tomorrow: the token itself has to be limited.
+    """
     me = client.get("/me")
-    more = sorted(set(me["roles"]) - MOST_ROLES)
+    limited, hint = me["limited_to"], "countersign tokens new NAME --role viewer --role requester"
+    if not limited:
+        raise ConfigurationError(
+            f"The token of {me['name']} is limited to no roles: an agent must not have what its owner is given.",
+            hint=hint,
+        )
+    more = sorted({*limited, *me["roles"]} - MOST_ROLES)
     if more:
         raise ConfigurationError(
-            f"The token of {me['name']} has the roles {', '.join(more)}, which an agent must not have.",
-            hint="countersign tokens new NAME --role viewer --role requester",
+            f"The token of {me['name']} has the roles {', '.join(more)}, which an agent must not have.", hint=hint
         )
+
+
+def _id(given: str) -> str:
+    """Return an approval's id, and nothing that leads to another address. Raises InvalidInput."""
+    try:
+        return str(UUID(given))
+    except ValueError:
+        raise InvalidInput("approval_id: is no approval's id", hint="list_approvals shows ids") from None
 
 
 def _registered(

@@ -37,7 +37,7 @@ def house(office) -> Iterator[House]:
 
 
 def api(house: House, subject: str = "agent", **limits: Any) -> Client:
-    return Client(ADDRESS, SecretStr(house.token(subject, **limits)), transport=Between(house))
+    return Client(ADDRESS, SecretStr(house.token(subject, **{"roles": HARMLESS, **limits})), transport=Between(house))
 
 
 def ask(house: House, tool: str, **arguments: Any) -> Any:
@@ -73,6 +73,14 @@ def test_nothing_that_acts_is_among_the_tools(house: House) -> None:
     assert not [tool.name for tool in tools if any(word in tool.name.split("_") for word in words)]
 
 
+@pytest.mark.parametrize("tool", ["show_approval", "approval_timeline", "preview_approval"])
+@pytest.mark.parametrize("name", ["../tokens", "..%2ftokens", "x/../../me?", ""])
+def test_an_id_leads_to_no_other_address(house: House, tool: str, name: str) -> None:
+    answer = ask(house, tool, approval_id=name)
+    assert answer.is_error
+    assert "approval_id" in answer.content[0].text
+
+
 def test_a_refusal_says_what_was_wrong(house: House) -> None:
     answer = ask(house, "propose", action="kubectl rollout restrat deploy/api", description="x")
     assert answer.is_error
@@ -81,7 +89,11 @@ def test_a_refusal_says_what_was_wrong(house: House) -> None:
 
 def test_a_token_that_could_do_more_is_refused(house: House) -> None:
     with pytest.raises(ConfigurationError, match="must not have"):
-        make_server(api(house, "careless"))
+        make_server(api(house, "careless", roles=(Role.VIEWER, Role.APPROVER)))
+    # What the owner may do is the policy's to say, and may be more tomorrow.
+    for owner in ("careless", "agent"):
+        with pytest.raises(ConfigurationError, match="limited to no roles"):
+            make_server(api(house, owner, roles=()))
     # Limited to what an agent may have, it is another token.
     make_server(api(house, "careless", roles=HARMLESS))
 
@@ -105,7 +117,7 @@ def test_the_command_serves_an_agent(house: House, tmp_path: Path) -> None:
         address = f"http://127.0.0.1:{listening.getsockname()[1]}"
         environment = {
             "COUNTERSIGN_URL": address,
-            "COUNTERSIGN_TOKEN": house.token("agent"),
+            "COUNTERSIGN_TOKEN": house.token("agent", roles=HARMLESS),
             "PATH": os.environ["PATH"],
         }
         command = StdioServerParameters(

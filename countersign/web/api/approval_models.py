@@ -122,6 +122,7 @@ class Execute(Given):
     """How to start it."""
 
     dry_run: bool = False
+    confirm: Word = Field(default="", description="the last 8 characters of its id, where its risk is critical")
 
 
 class Started(BaseModel):

@@ -10,12 +10,13 @@ from fastapi import APIRouter, Query, Request, Response
 from sqlmodel import Session
 
 from countersign.actions import read_action
-from countersign.errors import ChangedSince, InvalidInput
+from countersign.errors import ChangedSince
 from countersign.execution.decisions import record_signature
 from countersign.execution.explanation import explain
 from countersign.execution.filing import Request as FilingRequest
 from countersign.execution.filing import file_request, signed_content
 from countersign.execution.scope import scope_of
+from countersign.execution.starting import require_startable
 from countersign.execution.withdrawal import withdraw
 from countersign.masking import masked_values
 from countersign.policy.roles import Permission
@@ -200,8 +201,7 @@ def execute(approval_id: UUID, body: Execute, acting: Caller) -> Response:
     """Start an approved action, or a dry run of it. What comes of it is the approval's outcome."""
     with acting.records() as session:
         approval = reachable(session, acting, approval_id, Permission.EXECUTE)
-        if approval.status is ApprovalStatus.PENDING and not body.dry_run:
-            raise InvalidInput(f"approval {approval_id} is pending: it lacks signatures, nothing was started")
+        require_startable(approval, dry_run=body.dry_run, confirmed=body.confirm)
 
     def work(_session: Session) -> Started:
         run = asyncio.run(start_by_hand(approval_id, dry_run=body.dry_run, key=acting.run_key))

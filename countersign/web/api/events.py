@@ -71,13 +71,15 @@ async def events(
     if last_event_id is not None and first.over and not first.events:
         return Response(status_code=204)
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    return StreamingResponse(_told(request, acting, approval_id, first), media_type=MEDIA_TYPE, headers=headers)
+    return StreamingResponse(
+        _told(request, acting, approval_id, first, after), media_type=MEDIA_TYPE, headers=headers
+    )
 
 
-async def _told(request: Request, acting: Acting, approval_id: UUID, found: Look) -> AsyncIterator[str]:
-    """Yield what is found, then what is found whenever something has changed."""
+async def _told(request: Request, acting: Acting, approval_id: UUID, found: Look, after: int) -> AsyncIterator[str]:
+    """Yield what is found after `after`, then what is found whenever something has changed."""
     clock = asyncio.get_running_loop().time
-    give_up, said_at, after, shown = clock() + LONGEST_SECONDS, clock(), 0, ""
+    give_up, said_at, shown = clock() + LONGEST_SECONDS, clock(), ""
     with request.app.state.changes.watch(str(approval_id)) as changed:
         while True:
             for event in found.events:

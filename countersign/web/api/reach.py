@@ -1,14 +1,16 @@
 """What of the records somebody's roles reach: the approval that everything belongs to says where it acts."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeVar
 from uuid import UUID
 
 from sqlmodel import Session
 
 from countersign.errors import ChangedSince
+from countersign.execution.attention import Need, NeedsAttention
 from countersign.execution.filing import signed_content
 from countersign.execution.scope import scope_of
+from countersign.policy.access import EVERYTHING
 from countersign.policy.roles import Permission
 from countersign.records.approvals import approvals_with, get_approval
 from countersign.records.queries import get_execution
@@ -48,6 +50,23 @@ def reached(session: Session, acting: Acting, rows: Sequence[T], approval_ids: I
     known = approvals_with(session, {each for each in named if each is not None})
     may_see = {each: acting.may(Permission.READ, scope_of(approval)) for each, approval in known.items()}
     return [row for row, each in zip(rows, named, strict=True) if each is None or may_see.get(each, False)]
+
+
+def needs_in_reach(
+    acting: Acting, needs: Iterable[NeedsAttention], known: Mapping[UUID, Approval]
+) -> list[NeedsAttention]:
+    """Return what of that which needs a person they may see; `known` has the approvals that it is about."""
+    everywhere = acting.may(Permission.READ, EVERYTHING)
+    may_see = {each for each, approval in known.items() if acting.may(Permission.READ, scope_of(approval))}
+    return [
+        each
+        for each in needs
+        if (
+            each.approval_id in may_see
+            if each.approval_id is not None
+            else each.need is not Need.POLICY or everywhere
+        )
+    ]
 
 
 def etag_of(approval: Approval) -> str:

@@ -7,11 +7,11 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from countersign.execution.attention import Need, needs_attention
-from countersign.policy.access import EVERYTHING
 from countersign.policy.roles import Permission
+from countersign.records.approvals import approvals_with
 from countersign.records.control import kill_switch
 from countersign.web.acting import Caller
-from countersign.web.api.reach import reached
+from countersign.web.api.reach import needs_in_reach
 from countersign.web.api.responses import problems
 
 router = APIRouter(prefix="/status", tags=["status"])
@@ -45,11 +45,10 @@ def show(acting: Caller) -> StatusView:
     """Return what needs a person now; what the caller's roles do not reach is left out."""
     acting.require(Permission.READ, None)
     mark = acting.services.policy_mark
-    everywhere = acting.may(Permission.READ, EVERYTHING)
     with acting.records() as session:
         found = needs_attention(session)
-        items = [each for each in found.items if each.need is not Need.POLICY or everywhere]
-        seen = reached(session, acting, items, [each.approval_id for each in items])
+        known = approvals_with(session, {each.approval_id for each in found.items if each.approval_id is not None})
+        seen = needs_in_reach(acting, found.items, known)
         switch = kill_switch(session)
     return StatusView(
         items=[

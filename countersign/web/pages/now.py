@@ -21,6 +21,7 @@ from countersign.records.approvals import signatures_of
 from countersign.records.states import ApprovalStatus
 from countersign.records.tables import Approval
 from countersign.web.acting import Acting, Person
+from countersign.web.api.reach import needs_in_reach
 from countersign.web.pages.queue import fingerprint, rows_shown
 from countersign.web.pages.rendering import page
 from countersign.web.pages.routing import PageRoute
@@ -100,8 +101,7 @@ def shown_to(acting: Acting, found: Gathered, *, language: str) -> dict[str, Any
     seen = {key: row for key, row in found.rows.items() if acting.may(Permission.READ, scope_of(row.approval))}
     items = [
         _item(acting, each, found, seen[each.approval_id].approval if each.approval_id else None)
-        for each in found.attention.items
-        if each.approval_id is None or each.approval_id in seen
+        for each in needs_in_reach(acting, found.attention.items, {key: row.approval for key, row in seen.items()})
     ]
     return {
         "mine": [each for each in items if each["mine"]],

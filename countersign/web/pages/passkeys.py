@@ -29,6 +29,8 @@ from countersign.web.sessions import set_cookie
 COOKIE: Final = "__Host-countersign-making"
 PURPOSE: Final = "passkey making"
 TITLE: Final = "Countersign"
+LONGEST_HANDLE: Final = 64
+"""Bytes of a user handle (Web Authentication, 5.4.3). A name that was cut would be another one at the login."""
 router = APIRouter(route_class=PageRoute)
 
 
@@ -63,12 +65,15 @@ def make(request: Request, acting: Person, credential: Annotated[str, Form(max_l
 
 def _page(request: Request, acting: Acting, made: Signer | None = None) -> Response:
     site, name = _site(request, acting), acting.identity.name
+    handle = name.encode("utf-8")
+    if len(handle) > LONGEST_HANDLE:
+        raise InvalidInput(text("passkeys_page.name_too_long", language=viewer_of(request).language))
     challenge = random_text()
     options = generate_registration_options(
         rp_id=site,
         rp_name=TITLE,
         # What the browser gives back at the login: who it is, without asking for a name.
-        user_id=name.encode("utf-8")[:64],
+        user_id=handle,
         user_name=name,
         challenge=bytes_of(challenge),
         authenticator_selection=AuthenticatorSelectionCriteria(

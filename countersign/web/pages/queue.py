@@ -51,7 +51,7 @@ def queue(
     only = only_those(status=status, outcome=outcome, verdict=verdict, by=by)
     with acting.records() as session:
         if id.strip():
-            return RedirectResponse(f"/approvals/{approval_named(session, id)}", status_code=303)
+            return RedirectResponse(f"/approvals/{approval_named(session, acting, id)}", status_code=303)
         found = approval_rows(session, only, before=position(before), limit=ON_A_PAGE + 1)
     items, more = found[:ON_A_PAGE], len(found) > ON_A_PAGE
     return page(

@@ -10,10 +10,11 @@ from fastapi.routing import APIRoute
 from sqlmodel import Session
 from starlette.responses import RedirectResponse
 
-from countersign.errors import CountersignError, InvalidInput, NotFound
+from countersign.errors import CountersignError, Forbidden, InvalidInput, NotFound
 from countersign.execution.scope import scope_of
 from countersign.policy.roles import Permission
-from countersign.records.approvals import approvals_ending_in, get_approval
+from countersign.records import refusals
+from countersign.records.approvals import approvals_ending_in, approvals_with, get_approval
 from countersign.records.tables import Approval
 from countersign.web.acting import Acting, NoSession
 from countersign.web.content_security import NOT_KEPT
@@ -55,20 +56,29 @@ def _to_login(request: Request) -> Response:
 
 def reachable(session: Session, acting: Acting, name: str, permission: Permission) -> Approval:
     """Return the approval that `name` names, if they may do this about it. Raises NotFound, Forbidden."""
-    approval = get_approval(session, approval_named(session, name))
+    approval = get_approval(session, approval_named(session, acting, name))
     acting.require(permission, scope_of(approval))
     return approval
 
 
-def approval_named(session: Session, given: str) -> UUID:
-    """Return the approval that an address or a search names: by its id or the end of it. Raises NotFound."""
+def approval_named(session: Session, acting: Acting, given: str) -> UUID:
+    """Return the approval that an address or a search names: by its id or the end of it.
+
+    Raises NotFound, in the same words for what they may not read, and Forbidden where they may read nothing.
+    """
+    acting.require(Permission.READ, None)
     given = given.strip().lower()
     try:
-        return UUID(given)
+        ids = [UUID(given)]
     except ValueError:
-        found = approvals_ending_in(session, given) if len(given) == SHORT else []
+        ids = list(approvals_ending_in(session, given)) if len(given) == SHORT else []
+    known = approvals_with(session, set(ids))
+    found = [each for each in ids if each in known and acting.may(Permission.READ, scope_of(known[each]))]
     if len(found) == 1:
         return found[0]
     if found:
         raise InvalidInput(f"{len(found)} approvals end in {given}: {', '.join(map(str, found))}")
+    if known:
+        # They learn nothing of it; the audit does.
+        refusals.tell(acting.engine, Forbidden("An approval out of reach was asked for."), actor=acting.identity.name)
     raise NotFound(f"no approval is called {given[:64]!r}", hint="give its id, or the last 8 characters of it")

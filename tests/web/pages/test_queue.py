@@ -72,4 +72,4 @@ def test_what_the_roles_of_a_reader_do_not_reach_is_not_shown(office: Office) ->
     dave = reader(found, "dave")
     assert titles(dave.get("/approvals")) == ["Restart deployment staging/web"]
     assert "prod" not in dave.get("/")
-    assert "has no role" in dave.get(f"/approvals/{hidden}", status=403)
+    assert "no approval is called" in dave.get(f"/approvals/{hidden}", status=404)

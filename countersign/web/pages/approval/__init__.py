@@ -11,15 +11,14 @@ from countersign.errors import ChangedSince, InvalidInput, NotFound
 from countersign.execution.explanation import explain
 from countersign.execution.filing import signed_content
 from countersign.execution.manual_settlement import settle_by_hand
+from countersign.execution.starting import require_startable
 from countersign.execution.withdrawal import withdraw
 from countersign.policy.passkeys import LONGEST
 from countersign.policy.roles import Permission
 from countersign.policy.signatures import Decision
-from countersign.records.database.identifiers import short_id
-from countersign.records.dead_letters import replay_letters
+from countersign.records.dead_letters import get_letter, replay_letters
 from countersign.records.outcomes import Outcome
 from countersign.records.queries import get_execution
-from countersign.records.states import ApprovalStatus, RiskLevel
 from countersign.records.tables import Approval
 from countersign.texts import text
 from countersign.web.acting import Person
@@ -104,11 +103,7 @@ def start(
     with acting.records() as session:
         approval = reachable(session, acting, name, Permission.EXECUTE)
         _require_shown(approval, shown, language)
-    if not dry_run:
-        if approval.status is not ApprovalStatus.APPROVED:
-            raise InvalidInput(text("message.not_claimable", language=language, status=approval.status))
-        if approval.risk_level is RiskLevel.CRITICAL and confirmed.strip().lower() != short_id(approval.id):
-            raise InvalidInput(text("approval_page.name_it", language=language, id=short_id(approval.id)))
+    require_startable(approval, dry_run=dry_run, confirmed=confirmed, language=language)
     # Pressed twice it starts one run; put off meanwhile, it has another state and may be started again.
     key = None if dry_run else f"page:{acting.identity.key}:{approval.id}:{approval.updated_at.isoformat()}"
     asyncio.run(start_by_hand(approval.id, dry_run=dry_run, key=key))
@@ -139,6 +134,8 @@ def replay(acting: Person, name: str, letter: UUID) -> Response:
     """Let a step that gave up begin again with all its attempts."""
     with acting.records() as session:
         approval = reachable(session, acting, name, Permission.OPERATE)
+        if get_execution(session, get_letter(session, letter).execution_id).approval_id != approval.id:
+            raise NotFound(f"approval {approval.id} has no dead letter {letter}")
         replay_letters(session, [letter])
     return RedirectResponse(f"/approvals/{approval.id}#steps", status_code=303)
 

@@ -36,7 +36,8 @@ def page_values(acting: Acting, told: Told, *, language: str) -> dict[str, Any]:
         "challenges": challenges_for(acting, approval) if found.mine else {},
         "site": site_of(acting.services.settings),
         "next": next_of(told, found, partial(text, language=language)),
-        "may_start": approval.status in OPEN and acting.may(Permission.EXECUTE, scope_of(approval)),
+        "may_start": approval.status is ApprovalStatus.APPROVED
+        and acting.may(Permission.EXECUTE, scope_of(approval)),
         "unknown": [each.row.id for each in told.executions if each.row.outcome is Outcome.UNKNOWN],
         "prefect": PREFECT_UI_URL.value() or "",
         "may_audit": acting.may(Permission.AUDIT, scope_of(approval)),
