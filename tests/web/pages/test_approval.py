@@ -182,7 +182,7 @@ def test_what_is_not_approved_is_not_started(house: House) -> None:
     eve = reader(house, "eve")
     assert "Start now" not in eve.get(f"/approvals/{approval}")
     answer = eve.send(f"/approvals/{approval}/start", shown=eve.hash_of(approval))
-    assert answer.status_code == 422
+    assert answer.status_code == 409
     assert status(house, approval) is ApprovalStatus.PENDING
 
 
