@@ -5,13 +5,12 @@ from typing import Annotated
 
 import typer
 
-from countersign.actions import read_action
 from countersign.cli.opened import open_for_commands
 from countersign.cli.options import By, acting
 from countersign.cli.output import Format, Output, say_data
 from countersign.cli.rendering import print_reading
 from countersign.cli.screen import say, screen
-from countersign.execution.filing import Request, file_request
+from countersign.execution.filing import Request, file_at, require_readable
 from countersign.records.database.engine import transaction
 from countersign.records.states import RiskLevel, Start, WhenBlocked
 from countersign.texts import text
@@ -50,8 +49,8 @@ def file(
     A selector (-l) is resolved to names now, by asking the cluster; the names are what is signed.
     """
     if not as_is:
-        # A typo is refused while whoever made it is there to mend it.
-        read_action(action)
+        # Before anything is connected to.
+        require_readable(action)
     services, now = open_for_commands(), datetime.now(UTC)
     request = Request(
         action=action,
@@ -70,9 +69,7 @@ def file(
         cluster=cluster,
     )
     with transaction(services.engine) as session:
-        filed = file_request(
-            session, request, policy=services.policy, now=now, clusters=services.clusters, fleet=services.fleet
-        )
+        filed = file_at(session, services, request, as_is=as_is)
     if output.is_data:
         say_data({"id": str(filed.approval.id), **filed.reading}, output)
         return

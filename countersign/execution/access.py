@@ -65,6 +65,8 @@ class Authenticated:
     identity: Identity
     token_id: UUID | None = None
     session_id: UUID | None = None
+    expires_in: timedelta | None = None
+    """For how long a token is still good; None for what is no token."""
 
 
 def make_token(
@@ -125,11 +127,18 @@ def by_token(session: Session, seal: Seal, shown: SecretStr) -> Authenticated:
     _require_sealed(seal, found.mac, _token_facts(found), of=f"token {found.id}")
     if found.revoked_at is not None:
         raise Unauthenticated(f"Token {found.id} was revoked.", hint=_HINT)
-    if found.expires_at <= clock(session):
+    left = found.expires_at - clock(session)
+    if left <= timedelta():
         raise Unauthenticated(f"Token {found.id} expired at {utc_text(found.expires_at)}.", hint=_HINT)
     access.token_used(session, found.id)
     limited = frozenset(map(Role, found.roles)) or None
-    return Authenticated(Identity(found.subject, Kind(found.kind), limited_to=limited), token_id=found.id)
+    who = Identity(found.subject, Kind(found.kind), limited_to=limited)
+    return Authenticated(who, token_id=found.id, expires_in=left)
+
+
+def is_known(session: Session, shown: SecretStr) -> bool:
+    """Tell whether a token with this id is on record, good or not."""
+    return access.token_with(session, _id_in(shown, TOKEN_PREFIX)) is not None
 
 
 def offer_login(session: Session, seal: Seal, *, subject: str, by: str) -> Shown:
@@ -222,7 +231,8 @@ def tell_refusal(session: Session, error: CountersignError, shown: SecretStr) ->
     ):
         if value.startswith(prefix):
             found = find(session, _id_in(shown, prefix))
-            if found is not None:
+            # A guess that only knows an id is nobody's.
+            if found is not None and _is(found.hash, shown):
                 details = {"found": error.message, "id": str(found.id)}
                 audit.record(session, Event.LOGIN_REFUSED, actor=found.subject, details=details)
 

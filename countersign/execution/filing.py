@@ -1,19 +1,22 @@
 """Taking in a request: what the action reads to is fixed at filing, so that it is part of what gets signed."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
-from functools import partial
 from typing import Any, TypeVar
 
 from sqlmodel import Session
 
 from countersign.actions import describe, read_action
+from countersign.actions.selection import NotNamedYet
 from countersign.errors import ConfigurationError, Disguised, InvalidInput, ParseFailure
 from countersign.execution.clusters import NO_CLUSTERS, Clusters, choose_cluster
 from countersign.execution.place_identity import CLUSTER, HOST, cluster_identity, host_identity
+from countersign.execution.scope import scope_in, scope_of
 from countersign.execution.selectors import Selected, select
+from countersign.execution.services import Services
+from countersign.policy.access import Scope
 from countersign.policy.document import Policy
 from countersign.policy.names import identity, require_name, require_seen, texts_in
 from countersign.policy.risk import RiskLevel as PolicyRisk
@@ -79,6 +82,7 @@ def file_request(
     now: datetime,
     clusters: Clusters = NO_CLUSTERS,
     fleet: FleetSettings | ConfigurationError | None = None,
+    permit: Callable[[Scope], None] = lambda _scope: None,
 ) -> Filed:
     """Put `request` on record as a pending approval and say what its action means.
 
@@ -90,6 +94,8 @@ def file_request(
 
     A selector is resolved to names now, by asking the cluster: the action that is filed and signed has the names,
     and the metadata has the text as it was written.
+
+    `permit` raises where the requester may not act there; it is asked before a cluster is, and about what was filed.
 
     A text that cannot be read is filed all the same, and ends as a parse failure: the requester's words stay on
     record. Raises InvalidInput naming the field, ConfigurationError where the cluster that is named cannot be used.
@@ -103,9 +109,14 @@ def file_request(
         request = replace(request, metadata={**request.metadata, FILED_BY: request.filed_by})
     _check_times(request, now)
     risk = _one_of(RiskLevel, request.risk_level, "risk_level")
-    selected = select(
-        request.action, policy=policy, choose=partial(cluster_of, asked=request.cluster, clusters=clusters)
-    )
+
+    def choose(reading: Mapping[str, Any]) -> ClusterSettings | None:
+        found = cluster_of(reading, request.cluster, clusters)
+        # Whoever may not act there learns nothing of what is there.
+        permit(scope_in(target_of(reading, found), parameters_of(reading), risk.value))
+        return found
+
+    selected = select(request.action, policy=policy, choose=choose)
     if selected is not None:
         written = {"selected": {"as_written": selected.as_written, "selector": selected.selector}}
         request = replace(request, action=selected.action, metadata={**request.metadata, **written})
@@ -136,7 +147,54 @@ def file_request(
         ),
         now=now,
     )
+    permit(scope_of(approval))
     return Filed(approval, placed(reading, approval.target), selected)
+
+
+def file_at(
+    session: Session,
+    services: Services,
+    request: Request,
+    *,
+    as_is: bool = False,
+    permit: Callable[[Scope], None] = lambda _scope: None,
+) -> Filed:
+    """File `request` with everything that this installation knows: the one way in for every door.
+
+    Unless `as_is`, an action that cannot be read is refused while whoever made it is there to mend it. Raises what
+    `file_request` raises, ParseFailure, and what `permit` raises.
+    """
+    if not as_is:
+        require_readable(request.action)
+    filed = file_request(
+        session,
+        request,
+        policy=services.policy,
+        now=datetime.now(UTC),
+        clusters=services.clusters,
+        fleet=services.fleet,
+        permit=permit,
+    )
+    _require_placed(services, filed)
+    return filed
+
+
+def _require_placed(services: Services, filed: Filed) -> None:
+    """Raise where nobody would sign which cluster or host is meant, since none is known here by that name."""
+    target = filed.approval.target or {}
+    if (host := target.get("host")) is not None and HOST not in target:
+        services.the_fleet().host(host)
+        raise ConfigurationError(f"No key of the host {host} is pinned.", hint=f"countersign hosts pin {host}")
+    if _on_cluster(filed.reading) and CLUSTER not in target:
+        services.clusters.the_default()
+
+
+def require_readable(action: str) -> None:
+    """Raise ParseFailure unless the action can be read; a selector gets its names when it is filed."""
+    try:
+        read_action(action)
+    except NotNamedYet:
+        return
 
 
 def _check_texts(request: Request) -> None:
@@ -183,17 +241,15 @@ def cluster_of(reading: Mapping[str, Any], asked: str | None, clusters: Clusters
             f"cluster: the action is one on the host {reading['host']}, not on a cluster", hint="leave it out"
         )
     in_action = reading.get("cluster")
-    if clusters.problem is not None and (in_action, asked) != (None, None):
+    if clusters.problem is not None and (_on_cluster(reading) or (in_action, asked) != (None, None)):
+        # Nobody would sign on which cluster it acts.
         raise clusters.problem
     name = choose_cluster(
         in_action=in_action, asked=asked, default=clusters.default, known=frozenset(clusters.by_name)
     )
     if not _on_cluster(reading) or name is None:
         return None
-    if (in_action, asked) != (None, None):
-        return clusters.named(name)
-    found = clusters.by_name.get(name)
-    return found if isinstance(found, ClusterSettings) else None
+    return clusters.named(name)
 
 
 def placed(reading: Mapping[str, Any], target: Mapping[str, Any] | None) -> Mapping[str, Any]:
@@ -234,6 +290,8 @@ def target_of(
         if kind is not None and api_kind(kind).namespaced:
             target.setdefault("namespace", cluster.default_namespace)
     host = reading.get("host")
+    if isinstance(fleet, ConfigurationError) and host is not None:
+        raise fleet
     if isinstance(fleet, FleetSettings) and host is not None and (keys := host_identity(fleet, host)) is not None:
         target[HOST] = keys
     return target

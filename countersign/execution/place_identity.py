@@ -4,7 +4,10 @@ A name alone says what somebody calls it; whoever edits a block could let the na
 of the signed target, taken from the block when the request is filed, and compared whenever a target is opened.
 """
 
-from typing import Final
+import base64
+from collections.abc import Mapping
+from typing import Any, Final
+from urllib.parse import urlsplit
 
 from countersign.canonical import sha256_of
 from countersign.errors import NotTrusted, TargetNotFound
@@ -12,7 +15,7 @@ from countersign.targets.hosts.fleet import FleetSettings
 from countersign.targets.kubernetes.kubeconfig import ClusterSettings, kubeconfig_document
 
 CLUSTER: Final = "cluster_identity"
-"""Of a target on a cluster: SHA-256 over the server's address and the authority that its certificate has to be of."""
+"""Of a target on a cluster: SHA-256 over the server's address and what proves at a connection that it is the one."""
 HOST: Final = "host_identity"
 """Of a target that is a host: SHA-256 over its pinned keys."""
 
@@ -23,8 +26,28 @@ def cluster_identity(settings: ClusterSettings) -> str:
         # The cluster that the worker runs in, whose address and authority only its pods are given.
         return sha256_of({"in_cluster": True})
     cluster = kubeconfig_document(settings)["clusters"][0]["cluster"]
-    authority = cluster.get("certificate-authority-data", cluster.get("certificate-authority"))
-    return sha256_of({"server": str(cluster["server"]).rstrip("/"), "authority": authority})
+    server = urlsplit(str(cluster["server"]))
+    return sha256_of(
+        {
+            "server": [server.scheme.lower(), (server.hostname or "").lower(), server.port, server.path.rstrip("/")],
+            "authority": _authority(cluster),
+            # What lets another certificate, or none, pass for the cluster's.
+            "tls": {name: cluster.get(name) for name in ("tls-server-name", "insecure-skip-tls-verify", "proxy-url")},
+        }
+    )
+
+
+def _authority(cluster: Mapping[str, Any]) -> str | None:
+    """Return what the cluster's certificate has to be of, however its text is wrapped; a file by its name."""
+    data = cluster.get("certificate-authority-data")
+    if data is None:
+        file = cluster.get("certificate-authority")
+        return None if file is None else f"file {file}"
+    try:
+        text = base64.b64decode(str(data)).decode("ascii")
+    except ValueError:
+        return str(data)
+    return "".join(text.split())
 
 
 def host_identity(fleet: FleetSettings, name: str) -> str | None:
@@ -39,7 +62,7 @@ def host_identity(fleet: FleetSettings, name: str) -> str | None:
 def require_same(signed: str | None, found: str | None, *, name: str) -> None:
     """Raise NotTrusted where the name means another place than it did when the request was signed.
 
-    A request that was filed while the place was not known binds none.
+    A request without one was put on record by somebody's own program: every door of ours files none.
     """
     if signed is not None and found != signed:
         raise NotTrusted(

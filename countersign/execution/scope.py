@@ -1,6 +1,7 @@
 """Where an approval acts: the policy as it holds there, and what roles are asked about."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from countersign.execution.services import Services
 from countersign.policy.access import HOSTS, Scope
@@ -25,7 +26,11 @@ def _cluster_of(services: Services, approval: Approval) -> str | None:
 
 def scope_of(approval: Approval) -> Scope:
     """Return what roles are asked about, from what of the approval is signed."""
-    target, parameters = approval.target or {}, approval.parameters or {}
+    return scope_in(approval.target or {}, approval.parameters or {}, approval.risk_level.value)
+
+
+def scope_in(target: Mapping[str, Any], parameters: Mapping[str, Any], risk: str) -> Scope:
+    """Return what roles are asked about a target, what is done there, and the risk that it has."""
     host = target.get("host") is not None
     operation = target.get("tool") if host else parameters.get("operation")
     if operation is None and parameters.get("reading") == "investigation":
@@ -34,7 +39,7 @@ def scope_of(approval: Approval) -> Scope:
         cluster=HOSTS if host else target.get("cluster"),
         namespace=target.get("namespace"),
         operation=operation,
-        risk=RiskLevel(approval.risk_level.value),
+        risk=RiskLevel(risk),
     )
 
 

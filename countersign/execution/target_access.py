@@ -109,8 +109,7 @@ def same_cluster(services: Services, approval: Approval, planned_for: str | None
     Raises ConfigurationError, or NotTrusted where its name means another one by now.
     """
     found, signed = cluster_to_open(services, approval, planned_for), approval.target or {}
-    if CLUSTER in signed:
-        require_same(str(signed[CLUSTER]), cluster_identity(found), name=found.name)
+    require_same(signed.get(CLUSTER), cluster_identity(found), name=found.name)
     return found
 
 
@@ -125,9 +124,8 @@ def _require_fleet(services: Services, planned_for: str | None) -> None:
 
 def _host_target(services: Services, behalf: OnBehalfOf, closing: ExitStack) -> HostTarget:
     rules, approval, signed = services.policy.host_gateway, behalf.approval, behalf.approval.target or {}
-    if HOST in signed:
-        name = str(signed["host"])
-        require_same(str(signed[HOST]), host_identity(services.the_fleet(), name), name=name)
+    if (name := signed.get("host")) is not None:
+        require_same(signed.get(HOST), host_identity(services.the_fleet(), name), name=name)
     sessions = closing.enter_context(Sessions(services.the_fleet()))
     keys = None
     if services.settings.redis_url is not None:

@@ -9,7 +9,7 @@ from pydantic import SecretStr
 from sqlmodel import Session
 
 from countersign.errors import Unauthenticated
-from countersign.execution.access import TOKEN_PREFIX, by_token, make_token, new_secret
+from countersign.execution.access import TOKEN_PREFIX, by_token, is_known, make_token, new_secret
 from countersign.execution.plan_seal import read_seal
 from countersign.policy.access import Kind
 from countersign.secret_files import read_secret_file, replace_secret_file, write_secret_file
@@ -41,12 +41,16 @@ def has_api_token(folder: Path | None) -> bool:
 def keep_api_token(session: Session, folder: Path | None, *, subject: str) -> bool:
     """Put the file's token on record for `subject`, unless it is, and return whether that was done.
 
-    Raises ConfigurationError, Tampered.
+    One that was revoked, or is past its time, stays so: another one takes its place. Raises ConfigurationError,
+    Tampered.
     """
     seal, shown = read_seal(folder), SecretStr(read_secret_file(folder, FILE).decode())
     try:
         by_token(session, seal, shown)
     except Unauthenticated:
+        if is_known(session, shown):
+            shown = new_secret(TOKEN_PREFIX)
+            replace_secret_file(folder, FILE, f"{shown.get_secret_value()}\n".encode())
         make_token(session, seal, subject=subject, kind=Kind.PERSON, label=LABEL, life=LIFE, by=subject, secret=shown)
         return True
     return False

@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from urllib.error import URLError
@@ -143,6 +143,10 @@ class Stack(Running):
             self._supervisor = Supervisor(list(self._children.values()), tend=self._tend)
             undo.callback(self._supervisor.stop)
             self._supervisor.start(timeout=timeout)
+            if web is not None:
+                # One that was revoked has been replaced meanwhile.
+                self._addresses = replace(self._addresses, token=api_token(trust))
+                self._addresses.save()
             self._close = undo.pop_all()
 
     def stop(self) -> None:

@@ -6,7 +6,7 @@ from enum import StrEnum
 from fnmatch import fnmatchcase
 
 from countersign.policy.document import Policy
-from countersign.policy.names import identity
+from countersign.policy.names import spelled
 from countersign.policy.operations import matches_any
 from countersign.policy.risk import RiskLevel
 from countersign.policy.roles import PERMISSIONS, Permission, Role, RoleGrant
@@ -35,12 +35,12 @@ class Identity:
 
     @property
     def key(self) -> str:
-        """The form in which two spellings of one name are equal."""
-        return identity(self.name)
+        """The form in which two spellings of one name are equal; a look-alike is another one."""
+        return spelled(self.name)
 
     def is_named(self, name: str) -> bool:
-        """Tell whether `name` is this one's."""
-        return identity(name) == self.key
+        """Tell whether `name` is this one's, and no look-alike's."""
+        return spelled(name) == self.key
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ def _held(policy: Policy, who: Identity) -> Iterator[tuple[Role, RoleGrant]]:
 
 
 def _names(grant: RoleGrant, who: Identity) -> bool:
-    if any(fnmatchcase(who.key, identity(subject)) for subject in grant.subjects):
+    if any(fnmatchcase(who.key, spelled(subject)) for subject in grant.subjects):
         return True
     # Groups are the provider's words: they are compared as they are, in no form in which two could meet.
     return any(fnmatchcase(group, pattern) for group in who.groups for pattern in grant.groups)

@@ -38,6 +38,13 @@ def identity(name: str) -> str:
     return seen.strip().translate(_DRAWN_AS)
 
 
+def spelled(name: str) -> str:
+    """Return the form in which two spellings of one name are equal to whoever is let in: case and width are not told
+    apart, and letters that only look alike are. `identity` refuses more, and so gives nobody what is another one's.
+    """
+    return unicodedata.normalize("NFKC", name).casefold().strip()
+
+
 def require_name(name: str, *, field: str) -> None:
     """Refuse a name that cannot be told from another by looking at it.
 

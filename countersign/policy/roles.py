@@ -65,7 +65,7 @@ class RoleGrant(BaseModel):
 
     roles: tuple[Role, ...]
     subjects: Patterns = ()
-    """Names of people and machines, or patterns; they compare as names of signers do."""
+    """Names of people and machines, or patterns. Case is not told apart; letters that look alike are."""
     groups: Patterns = ()
     """Groups of the identity provider."""
     clusters: Patterns = ALL

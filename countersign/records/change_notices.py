@@ -24,8 +24,12 @@ class ChangeNotices:
         assert isinstance(driver, psycopg.Connection)
         pooled.detach()
         self._connection: psycopg.Connection[tuple[object, ...]] = driver
-        self._connection.autocommit = True
-        self._connection.execute(LISTEN)
+        try:
+            self._connection.autocommit = True
+            self._connection.execute(LISTEN)
+        except psycopg.Error as error:
+            self._connection.close()
+            raise _lost(error) from None
 
     def heard(self, seconds: float) -> Iterator[str]:
         """Yield the ids of approvals that changes of the next `seconds` are about. Raises DatabaseUnavailable."""
@@ -33,10 +37,12 @@ class ChangeNotices:
             for notice in self._connection.notifies(timeout=seconds):
                 yield notice.payload
         except psycopg.Error as error:
-            raise DatabaseUnavailable(
-                f"the connection that listens for changes was lost ({type(error).__name__})"
-            ) from None
+            raise _lost(error) from None
 
     def close(self) -> None:
         """Stop listening."""
         self._connection.close()
+
+
+def _lost(error: psycopg.Error) -> DatabaseUnavailable:
+    return DatabaseUnavailable(f"the connection that listens for changes was lost ({type(error).__name__})")

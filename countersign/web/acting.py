@@ -29,7 +29,7 @@ from countersign.records import refusals
 from countersign.records.access import KeptAnswer, keep_answer, kept_answer, lock_key
 from countersign.records.database.engine import transaction
 from countersign.records.tables.access import KEY_LIMIT
-from countersign.web.limits import Lockout, Pace
+from countersign.web.limits import Lockout, Pace, is_form
 from countersign.web.services import ServiceSource
 
 COOKIE: Final = "__Host-countersign"
@@ -139,7 +139,7 @@ def csrf_of(shown: SecretStr) -> str:
 
 async def asked_of(request: Request) -> str:
     """Return SHA-256 of what was asked; a form's fields are read elsewhere and have no idempotency key."""
-    body = b"" if "form" in request.headers.get("content-type", "") else await request.body()
+    body = b"" if is_form(request.headers) else await request.body()
     head = json.dumps([request.method, request.url.path, request.url.query])
     return hashlib.sha256(head.encode() + b"\n" + body).hexdigest()
 
@@ -148,7 +148,7 @@ async def _csrf_given(request: Request) -> str:
     """Return the CSRF token that came with the request, "" without one."""
     if request.method in SAFE:
         return ""
-    if "form" in request.headers.get("content-type", ""):
+    if is_form(request.headers):
         return str((await request.form()).get(CSRF_FIELD, ""))
     return request.headers.get(CSRF_HEADER, "")
 
@@ -208,7 +208,6 @@ def _authenticated(
     find: Callable[[Session, Any, SecretStr], Authenticated],
 ) -> Authenticated:
     address = request.client.host if request.client is not None else "unknown"
-    doors.lockout.require_open(address)
     try:
         with transaction(services.engine) as session:
             by = find(session, services.seal, shown)
@@ -228,6 +227,8 @@ def _key(request: Request) -> str | None:
     key = request.headers.get("idempotency-key")
     if key is None or request.method in SAFE:
         return None
+    if is_form(request.headers):
+        raise InvalidInput("idempotency-key: forms have none", hint="send JSON")
     require_seen(key, field="idempotency-key", line_breaks=False)
     if not 1 <= len(key) <= KEY_LIMIT:
         raise InvalidInput(f"idempotency-key: {len(key)} characters, between 1 and {KEY_LIMIT} are accepted")

@@ -12,7 +12,6 @@ from typing import Final
 
 from sqlalchemy import Engine
 
-from countersign.errors import CountersignError
 from countersign.logging import get_logger
 from countersign.records.change_notices import ChangeNotices
 
@@ -89,8 +88,8 @@ class Changes:
         while not self._stop.is_set():
             try:
                 self._hear()
-            except CountersignError as error:
-                _log.warning("changes are not heard", error=error.message)
+            except Exception as error:  # noqa: BLE001  (the boundary of this thread, which has to go on)
+                _log.warning("changes are not heard", error=type(error).__name__)
                 self._stop.wait(PAUSE_SECONDS)
 
     def _hear(self) -> None:

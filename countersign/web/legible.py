@@ -47,11 +47,11 @@ def require_legible_address(path: str, query: bytes) -> None:
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise InvalidInput(f"body: {twice[:80]!a} is there twice", hint="give each name once")
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found:
+            raise InvalidInput(f"body: {name[:80]!a} is there twice", hint="give each name once")
+        found[name] = value
     return found
 
 

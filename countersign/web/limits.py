@@ -21,6 +21,7 @@ DEEPEST: Final = 32
 """Lists and objects in one another."""
 BODY_SECONDS: Final = 20.0
 """For a whole body: who sends a few bytes now and then holds nothing up for longer."""
+FORMS: Final = frozenset({"application/x-www-form-urlencoded", "multipart/form-data"})
 MOST_KNOWN: Final = 10_000
 FREE_FAILURES: Final = 5
 LONGEST_PAUSE_SECONDS: Final = 900.0
@@ -77,7 +78,7 @@ class BodyLimit:
                     self._require_size(len(body))
         except TimeoutError:
             raise TooSlow(f"The request did not come to its end within {BODY_SECONDS:g} s.") from None
-        if body and "form" not in headers.get("content-type", ""):
+        if body and not is_form(headers):
             if depth_of(bytes(body)) > DEEPEST:
                 raise RequestTooLarge(f"The body has more than {DEEPEST} lists and objects in one another.")
             require_legible_body(bytes(body))
@@ -88,6 +89,11 @@ class BodyLimit:
             raise RequestTooLarge(
                 f"The body is larger than {self._limit} bytes.", hint="COUNTERSIGN_WEB_BODY_LIMIT_BYTES raises it"
             )
+
+
+def is_form(headers: Headers) -> bool:
+    """Tell whether the body is a form's, as browsers send them: by the media type itself, not by a word in it."""
+    return headers.get("content-type", "").partition(";")[0].strip().lower() in FORMS
 
 
 def depth_of(body: bytes) -> int:
@@ -140,19 +146,19 @@ class Lockout:
         self._failures: OrderedDict[str, tuple[int, float]] = OrderedDict()
         self._lock = Lock()
 
-    def require_open(self, who: str) -> None:
-        """Raise TooManyRequests while `who` has to wait."""
-        with self._lock:
-            count, at = self._failures.get(who, (0, 0.0))
-            left = _pause(count) - (self._clock() - at)
-        if left > 0:
-            raise TooManyRequests("Too many attempts to get in failed.", retry_after=left)
-
     def failed(self, who: str) -> None:
-        """Count a failure."""
+        """Count a failure. Raises TooManyRequests while `who` has to wait.
+
+        Only what does not count is refused: a secret that does is let in from wherever it is shown, since nobody
+        guesses 256 bits, and a neighbour's mistakes are nobody else's.
+        """
         with self._lock:
             count, at = self._failures.pop(who, (0, 0.0))
             now = self._clock()
+            left = _pause(count) - (now - at)
+            if left > 0:
+                self._failures[who] = (count, at)
+                raise TooManyRequests("Too many attempts to get in failed.", retry_after=left)
             # What was long ago is forgotten.
             count = 0 if now - at > LONGEST_PAUSE_SECONDS else count
             self._failures[who] = (count + 1, now)

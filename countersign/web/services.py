@@ -10,13 +10,24 @@ from dataclasses import replace
 from threading import Lock, Thread
 from typing import Final
 
-from countersign.errors import CountersignError
+from countersign.errors import ConfigurationError
 from countersign.execution.services import Services
 from countersign.logging import get_logger
 
 BLOCKS_SECONDS: Final = 15.0
 _log = get_logger(__name__)
 Opener = Callable[[], Awaitable[Services]]
+
+
+def _the_better(found: Services | None, known: Services | None) -> Services | None:
+    """Return what was read now, with the blocks that were known where these could not be read now."""
+    if found is None or known is None:
+        return found or known
+    if found.clusters.problem is not None and known.clusters.problem is None:
+        found = replace(found, clusters=known.clusters)
+    if isinstance(found.fleet, ConfigurationError) and known.fleet is not None:
+        found = replace(found, fleet=known.fleet)
+    return found
 
 
 class ServiceSource:
@@ -50,14 +61,15 @@ class ServiceSource:
             return self._known
 
     def _read_again(self) -> None:
+        found = None
         try:
             found = asyncio.run(self._opened())
-        except CountersignError as error:
-            _log.warning("the blocks could not be read again", error=error.message)
-            found = None
-        with self._lock:
-            self._reading = False
-            self._keep(found or self._known)
+        except Exception as error:  # noqa: BLE001  (the boundary of this thread: the next one tries again)
+            _log.warning("the blocks could not be read again", error=type(error).__name__)
+        finally:
+            with self._lock:
+                self._reading = False
+                self._keep(_the_better(found, self._known))
 
     def _keep(self, found: Services | None) -> None:
         self._known, self._read_at = found, time.monotonic()

@@ -14,7 +14,7 @@ from sqlalchemy import TextClause, create_engine, text
 from sqlmodel import Session
 
 from countersign.execution.decisions import record_signature, sign_approval
-from countersign.execution.filing import Request, file_request, signed_content
+from countersign.execution.filing import Request, file_at, signed_content
 from countersign.execution.follow_up import FollowUp, follow_up_of
 from countersign.execution.report import Report
 from countersign.execution.services import Services
@@ -70,9 +70,7 @@ def file_and_sign(services: Services, household: Household, case: Case, action: 
         expires_at=now + timedelta(hours=1) if case.twist is not Twist.EXPIRED else now + timedelta(seconds=2),
     )
     with transaction(services.engine) as session:
-        approval = file_request(
-            session, request, policy=services.policy, now=now, clusters=services.clusters, fleet=services.fleet
-        ).approval
+        approval = file_at(session, services, request, as_is=True).approval
         _sign(session, services, household, case, approval)
     if case.twist is Twist.TAMPERED:
         _as_owner(services, CHANGE_ACTION, approval.id)

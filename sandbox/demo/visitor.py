@@ -1,14 +1,13 @@
 """Whoever looks at the demonstration: a name in the policy, a key, a link to log in, approvals that wait for them."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 import yaml
 
 from countersign.execution.access import offer_login
-from countersign.execution.filing import Request, file_request
+from countersign.execution.filing import Request, file_at
 from countersign.execution.policy.change import machines_key, publish
 from countersign.execution.policy.in_force import pinned_administrators
 from countersign.execution.services import Services
@@ -52,13 +51,7 @@ def welcome(services: Services, address: str, folder: Path) -> Welcome:
     _enter(services, Signer(name=NAME, ed25519=public))
     with transaction(services.engine) as session:
         waiting = [
-            file_request(
-                session,
-                Request(action=action, requested_by=REQUESTER, description=why),
-                policy=services.policy,
-                now=datetime.now(UTC),
-                clusters=services.clusters,
-            ).approval.id
+            file_at(session, services, Request(action=action, requested_by=REQUESTER, description=why)).approval.id
             for action, why in WAITING
         ]
         link = offer_login(session, services.seal, subject=NAME, by="the demonstration")

@@ -15,10 +15,11 @@ __all__ = ["house"]
 def test_a_token_for_a_name_that_hides_something_is_not_made(house: House, subject: str) -> None:
     client = house.client("ann")
     with nothing_changes(house):
-        refused(client.post("/v1/tokens", json={"days": 1, "subject": subject}), 422, "invalid_input")
+        answer = client.post("/v1/tokens", json={"days": 1, "subject": subject})
+        assert answer.status_code in (403, 422)
 
 
-@pytest.mark.parametrize("name", ["ALICE", "ａｌｉｃｅ", "a1ice"])
+@pytest.mark.parametrize("name", ["ALICE", "ａｌｉｃｅ"])
 def test_four_eyes_see_through_another_spelling(house: House, name: str) -> None:
     both = RoleGrant(roles=(Role.REQUESTER, Role.APPROVER), subjects=("alice",))
     own = house_of(house.office, roles=(both,))
@@ -40,7 +41,20 @@ def test_a_key_is_its_owners(house: House) -> None:
     assert audited(house.office, str(found["id"]))[-1] == "approval:signature:refused"
 
 
-def test_a_look_alike_of_ones_own_name_is_oneself(house: House) -> None:
+@pytest.mark.parametrize("name", ["a1ice", "al1ce", "ALlCE"])
+def test_whose_name_only_looks_like_hers_has_none_of_her_roles(house: House, name: str) -> None:
+    """The form in which four eyes compare folds what looks alike, and so must give nobody anything."""
+    everything = RoleGrant(roles=tuple(Role), subjects=("alice", "*@example.com"))
+    own = house_of(house.office, roles=(everything,))
+    found, theirs, elsewhere = filed(own.client("alice")), own.client(name), own.client("mallory@examp1e.com")
+    with nothing_changes(own):
+        refused(theirs.post("/v1/approvals", json={"action": "NO_ACTION"}), 403, "forbidden")
+        refused(theirs.post(f"/v1/approvals/{found['id']}/cancel", json={}), 403, "forbidden")
+        refused(elsewhere.get("/v1/approvals"), 403, "forbidden")
+    own.app.state.changes.close()
+
+
+def test_a_look_alike_of_ones_own_name_is_somebody_else(house: House) -> None:
     client = house.client("ann")
-    assert client.post("/v1/tokens", json={"days": 1, "subject": "\u0430nn"}).status_code == 201
-    assert {each["subject"] for each in client.get("/v1/tokens").json()} == {"ann"}
+    with nothing_changes(house):
+        refused(client.post("/v1/tokens", json={"days": 1, "subject": "\u0430nn"}), 403, "forbidden")

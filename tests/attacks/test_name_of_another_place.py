@@ -7,14 +7,16 @@ import pytest
 import yaml
 from pydantic import SecretStr
 
-from countersign.errors import NotTrusted
-from countersign.execution.clusters import only
+from countersign.errors import ConfigurationError, NotTrusted, TargetNotFound
+from countersign.execution.clusters import Clusters, only
+from countersign.execution.filing import Request, file_at
 from countersign.execution.place_identity import cluster_identity, host_identity
 from countersign.execution.target_access import same_cluster
 from countersign.records.approvals import get_approval
 from countersign.records.database.engine import transaction
 from countersign.targets.hosts.fleet import FleetSettings, HostSettings
 from countersign.targets.kubernetes.kubeconfig import ClusterSettings
+from countersign.targets.kubernetes.kubeconfig_rules import Allowances
 from sandbox.cluster import SandboxCluster
 from tests.attacks.conftest import Office, audited
 
@@ -84,3 +86,31 @@ def test_a_host_of_the_same_name_is_not_acted_on(office: Office) -> None:
 def test_a_host_that_has_moved_is_the_same_while_it_has_its_key() -> None:
     assert host_identity(fleet("AAAA"), "web-1") == host_identity(fleet("AAAA", "192.0.2.9"), "web-1")
     assert host_identity(fleet("AAAA"), "web-1") != host_identity(fleet("BBBB"), "web-1")
+
+
+@pytest.mark.parametrize(
+    "clusters", [Clusters(problem=ConfigurationError("Prefect is away.")), Clusters()], ids=["away", "none"]
+)
+def test_nothing_is_filed_of_which_nobody_knows_where_it_acts(office: Office, clusters: Clusters) -> None:
+    """While Prefect is away, or has no block, a name would be signed that somebody gives a meaning later."""
+    services = replace(office.services, clusters=clusters)
+    with pytest.raises(ConfigurationError), transaction(services.engine) as session:
+        file_at(session, services, Request(action=RESTART, requested_by="carol"))
+    assert audited(office, "approval") == []
+
+
+def test_nor_for_a_host_that_nobody_knows(office: Office) -> None:
+    services = replace(office.services, fleet=fleet("AAAA"))
+    with pytest.raises(TargetNotFound, match="web-2"), transaction(services.engine) as session:
+        file_at(session, services, Request(action="ssh web-2 systemctl restart nginx", requested_by="carol"))
+
+
+@pytest.mark.parametrize(
+    "change", [{"tls-server-name": "attacker"}, {"insecure-skip-tls-verify": True}, {"proxy-url": "http://p"}]
+)
+def test_another_way_to_prove_it_is_another_cluster(office: Office, change: dict[str, object]) -> None:
+    document = yaml.safe_load(office.cluster.kubeconfig)
+    everything = Allowances(token_file=True, proxy_url=True, insecure_tls=True)
+    own = ClusterSettings(name="sandbox", kubeconfig=SecretStr(office.cluster.kubeconfig), allowed=everything)
+    document["clusters"][0]["cluster"] |= change
+    assert cluster_identity(replace(own, kubeconfig=SecretStr(yaml.safe_dump(document)))) != cluster_identity(own)

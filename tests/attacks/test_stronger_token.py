@@ -1,9 +1,12 @@
 """Has a token that is limited to some roles, and makes one that is not; or one of somebody else."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from countersign.policy.roles import Role
 from tests.attacks.doors import House, house, nothing_changes, refused
+from tests.planted import plant
 
 __all__ = ["house"]
 
@@ -26,9 +29,17 @@ def test_a_limited_token_of_an_administrator_makes_none_for_others(house: House)
         refused(answer, 403, "forbidden")
 
 
+def test_a_token_that_is_made_by_another_ends_with_it(house: House) -> None:
+    client = house.client("carol")  # good for a day
+    made = client.post("/v1/tokens", json={"days": 300}).json()
+    plant(made["token"])
+    assert datetime.fromisoformat(made["expires_at"]) <= datetime.now(UTC) + timedelta(days=1)
+
+
 @pytest.mark.parametrize("subject", ["ann", "alice", "someone@example.com"])
-def test_a_token_of_another_is_only_the_administrators_to_make(house: House, subject: str) -> None:
-    client = house.client("carol")
+def test_a_token_of_another_is_nobodys_to_make(house: House, subject: str) -> None:
+    """Whoever governs could else file in another's name, and sign it in their own."""
+    client = house.client("ann" if subject != "ann" else "carol")
     with nothing_changes(house):
         refused(client.post("/v1/tokens", json={"days": 1, "subject": subject}), 403, "forbidden")
 

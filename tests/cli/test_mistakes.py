@@ -161,9 +161,19 @@ def test_the_kill_switch_does_not_need_prefect(
     assert said(monkeypatch, capsys, "kill-switch", "off", "--reason", "over").startswith("off, set by")
 
 
+def test_an_action_is_not_filed_while_nobody_knows_which_cluster_is_meant(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], database_url: str
+) -> None:
+    monkeypatch.setenv("COUNTERSIGN_DATABASE_URL", database_url)
+    monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:1/api")
+    code, error = run(monkeypatch, capsys, "approvals", "file", "kubectl rollout restart deployment/api -n prod")
+    assert code == 3
+    assert "KubernetesCluster" in error and "hint:" in error
+
+
 def filed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> str:
     """File a request and return its id."""
-    return said(monkeypatch, capsys, "approvals", "file", "kubectl rollout restart deployment/api -n prod").strip()
+    return said(monkeypatch, capsys, "approvals", "file", "NO_ACTION: deployment/api recovers").strip()
 
 
 def said(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *words: str) -> str:

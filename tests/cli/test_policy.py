@@ -1,5 +1,6 @@
 """`countersign policy` from the first proposal to the second version, and what is said when something is wrong."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,10 @@ from typer.testing import CliRunner, Result
 from countersign.cli import app
 from countersign.cli.doctor import examine
 from countersign.errors import ConfigurationError, CountersignError, InvalidInput, NotApproved, NotFound
+from countersign.execution.filing import Request, file_request
+from countersign.policy.document import Policy
 from countersign.private_files import write_private
+from countersign.records.database.engine import transaction
 from countersign.settings import Settings
 from tests.planted import plant
 from tests.policy.board import KEYS, Board, board, pinned, policy
@@ -145,8 +149,9 @@ def test_doctor_says_whether_the_record_can_be_believed(ann: Board) -> None:
 
 def test_explain_says_what_is_against_it_and_exits_as_a_refusal(ann: Board) -> None:
     ann.put_in_force(policy(kill_switch="true"))
-    filed = CliRunner().invoke(app, ["approvals", "file", "kubectl rollout restart deployment/api -n prod"])
-    approval = filed.stdout.strip().splitlines()[0]
+    request = Request(action="kubectl rollout restart deployment/api -n prod", requested_by="carol")
+    with transaction(ann.engine) as session:
+        approval = str(file_request(session, request, policy=Policy(), now=datetime.now(UTC)).approval.id)
     told = run("explain", approval, code=4).stdout
     assert told.startswith("It would not run now (policy, version 1 (")
     assert "NO  approval" in told

@@ -4,7 +4,6 @@ import pickle
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -14,7 +13,7 @@ from pydantic import SecretStr
 from countersign.errors import GateRefused
 from countersign.execution.decisions import record_signature
 from countersign.execution.direct_run import execute
-from countersign.execution.filing import Request, file_request, signed_content
+from countersign.execution.filing import Request, file_at, signed_content
 from countersign.execution.report import Report
 from countersign.execution.run import Run
 from countersign.policy.signatures import Decision, sign_hmac
@@ -84,7 +83,7 @@ class HostOffice:
         services, secret = self.office.services, self.office.household.auto_secret
         with transaction(services.engine) as session:
             request = Request(action=action, requested_by=AUTO_APPROVER, risk_level="low")
-            approval = file_request(session, request, policy=services.policy, now=datetime.now(UTC)).approval
+            approval = file_at(session, services, request).approval
             value = sign_hmac(
                 signed_content(approval),
                 approval_id=approval.id,

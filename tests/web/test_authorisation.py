@@ -123,7 +123,6 @@ TABLE: Mapping[str, Line] = {
     "POST /v1/webhooks/{webhook_id}/replay": Line(GOVERN, UNLIMITED, {"event": 1}),
     "POST /v1/webhooks/{webhook_id}/remove": Line(GOVERN, UNLIMITED),
     "GET /v1/webhooks/sources": Line(GOVERN, UNLIMITED),
-    "POST /v1/webhooks/sources": Line(GOVERN, UNLIMITED, {"subject": "jira"}),
     "POST /v1/webhooks/sources/{source_id}/end": Line(GOVERN, UNLIMITED),
 }
 BY_SIGNATURE = ("POST /v1/inbound/{source}",)

@@ -2,19 +2,18 @@
 
 import asyncio
 import base64
-from datetime import UTC, datetime
+from functools import partial
 from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
 from sqlmodel import Session
 
-from countersign.actions import read_action
 from countersign.errors import ChangedSince
 from countersign.execution.decisions import record_signature
 from countersign.execution.explanation import explain
 from countersign.execution.filing import Request as FilingRequest
-from countersign.execution.filing import file_request, signed_content
+from countersign.execution.filing import file_at, signed_content
 from countersign.execution.scope import scope_of
 from countersign.execution.starting import require_startable
 from countersign.execution.withdrawal import withdraw
@@ -54,10 +53,6 @@ LONGEST_WAIT_SECONDS = 60.0
 def file(body: NewRequest, acting: Caller) -> Response:
     """File a request to perform one action, and say what the action means."""
     acting.require(Permission.REQUEST, None)
-    if not body.as_is:
-        # A typo is refused while whoever made it is there to mend it.
-        read_action(body.action)
-    services, now = acting.services, datetime.now(UTC)
     asked = FilingRequest(
         requested_by=acting.identity.name,
         risk_level=body.risk_level.value,
@@ -67,12 +62,10 @@ def file(body: NewRequest, acting: Caller) -> Response:
     )
 
     def work(session: Session) -> Filed:
-        filed = file_request(
-            session, asked, policy=services.policy, now=now, clusters=services.clusters, fleet=services.fleet
-        )
-        acting.require(Permission.REQUEST, scope_of(filed.approval))
+        permit = partial(acting.require, Permission.REQUEST)
+        filed = file_at(session, acting.services, asked, as_is=body.as_is, permit=permit)
         return Filed(
-            approval=approval_view(session, services, filed.approval.id),
+            approval=approval_view(session, acting.services, filed.approval.id),
             reading=masked_values(dict(filed.reading)),
             selected=list(filed.selected.names) if filed.selected is not None else None,
         )

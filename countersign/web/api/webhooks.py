@@ -126,18 +126,6 @@ def list_sources(acting: Caller) -> list[SourceView]:
         return [_source(row) for row in webhook_sources.sources(session)]
 
 
-@router.post("/sources", status_code=201, response_model=MadeSecret, responses=problems(idempotent=True))
-def make_source(body: NewSource, acting: Caller) -> Response:
-    """Let a system ask by signed requests. Its secret is in this answer and nowhere else."""
-    acting.require(Permission.GOVERN)
-
-    def work(session: Session) -> MadeSecret:
-        by, seal = acting.identity.name, acting.services.seal
-        return _shown(sources.make_source(session, seal, subject=body.subject, by=by))
-
-    return acting.once(work, status=201, keep=_without_secret)
-
-
 @router.post("/sources/{source_id}/end", response_model=SourceView, responses=problems(404, idempotent=True))
 def end_source(source_id: UUID, acting: Caller) -> Response:
     """Let a system ask no more."""

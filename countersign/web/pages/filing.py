@@ -5,16 +5,15 @@ What the line reads to is shown before it is kept; one that cannot be read is re
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Form, Request
 from starlette.responses import RedirectResponse, Response
 
-from countersign.actions import read_action
 from countersign.errors import CountersignError
 from countersign.execution.filing import Request as Wanted
-from countersign.execution.filing import file_request, reading_of
-from countersign.execution.scope import scope_of
+from countersign.execution.filing import file_at, reading_of, require_readable
 from countersign.execution.wording import to_do
 from countersign.policy.roles import Permission
 from countersign.records.states import RiskLevel, Start, WhenBlocked
@@ -23,6 +22,7 @@ from countersign.web.pages.rendering import page
 from countersign.web.pages.routing import PageRoute
 from countersign.web.pages.viewer import viewer_of
 from countersign.web.problem import status_of
+from countersign.web.sealed_cookies import random_text
 
 router = APIRouter(route_class=PageRoute)
 HOURS: Final = ("", "1", "4", "24", "168")
@@ -52,6 +52,7 @@ def file(
     start: Annotated[str, Form()] = "when_approved",
     when_blocked: Annotated[str, Form()] = "end",
     checked: Annotated[str, Form()] = "",
+    once: Annotated[str, Form(max_length=64)] = "",
 ) -> Response:
     """File what was read, once it was shown how it reads; before that show it."""
     acting.require(Permission.REQUEST, None)
@@ -64,9 +65,10 @@ def file(
         "hours": hours,
         "start": start,
         "when_blocked": when_blocked,
+        "once": once or random_text(),
     }
     try:
-        read_action(action)
+        require_readable(action)
         if checked != action:
             reading = reading_of(action)
             meaning = to_do(reading, language=viewer_of(request).language)
@@ -78,7 +80,8 @@ def file(
 
 
 def _filed(acting: Acting, given: Mapping[str, str]) -> Any:
-    now = datetime.now(UTC)
+    # To the minute, so that the same form is the same request.
+    now = datetime.now(UTC).replace(second=0, microsecond=0)
     wanted = Wanted(
         action=given["action"],
         requested_by=acting.identity.name,
@@ -89,12 +92,12 @@ def _filed(acting: Acting, given: Mapping[str, str]) -> Any:
         start=given["start"],
         when_blocked=given["when_blocked"],
         expires_at=now + timedelta(hours=int(given["hours"])) if given["hours"] in HOURS[1:] else None,
+        # Pressed twice it files one.
+        idempotency_key=f"page {acting.identity.key} {given['once']}",
     )
-    services = acting.services
+    permit = partial(acting.require, Permission.REQUEST)
     with acting.records() as session:
-        filed = file_request(session, wanted, policy=services.policy, now=now, clusters=services.clusters)
-        acting.require(Permission.REQUEST, scope_of(filed.approval))
-        return filed.approval.id
+        return file_at(session, acting.services, wanted, permit=permit).approval.id
 
 
 def _form(request: Request, acting: Acting, given: Mapping[str, str], **found: Any) -> Response:

@@ -16,7 +16,7 @@ from countersign.policy.passkeys import LONGEST, kept_assertion, verify_challeng
 from countersign.records import refusals
 from countersign.records.database.engine import transaction
 from countersign.web import oidc
-from countersign.web.acting import Doors, Person, doors_of
+from countersign.web.acting import Person, doors_of
 from countersign.web.content_security import NOT_KEPT
 from countersign.web.pages.passkeys_of import passkeys_of, site_of
 from countersign.web.pages.rendering import page, with_query
@@ -67,12 +67,13 @@ def by_link(request: Request, code: Annotated[str, Form(max_length=200)], back: 
     """Log in by a one-time link."""
     doors, shown = doors_of(request), SecretStr(code)
     services = doors.source.now()
-    address = _let_try(doors, request)
+    address = _address(request)
     try:
         with transaction(services.engine) as session:
             begun = log_in_by_code(session, services.seal, shown)
     except CountersignError as error:
-        doors.lockout.failed(address)
+        if isinstance(error, Unauthenticated):
+            doors.lockout.failed(address)
         refusals.tell(services.engine, error)
         with transaction(services.engine) as session:
             tell_refusal(session, error, shown)
@@ -100,15 +101,14 @@ def from_provider(
 ) -> Response:
     """Log in whom the provider says it is."""
     doors = doors_of(request)
-    services, address = doors.source.now(), _let_try(doors, request)
-    if error or not code:
+    services, cookie = doors.source.now(), request.cookies.get(oidc.COOKIE)
+    if error or not code or cookie is None:
+        # No failure of anybody's: another site's page can send a browser here.
         raise Unauthenticated("The login provider did not let you in.", hint="begin again")
     try:
-        who, back = oidc.finish(
-            _client(services), services.seal, cookie=request.cookies.get(oidc.COOKIE), state=state, code=code
-        )
+        who, back = oidc.finish(_client(services), services.seal, cookie=cookie, state=state, code=code)
     except Unauthenticated:
-        doors.lockout.failed(address)
+        doors.lockout.failed(_address(request))
         raise
     answer = _logged_in(_begun(services, who, Method.OIDC), back)
     set_cookie(answer, oidc.COOKIE, "", seconds=0)
@@ -121,12 +121,12 @@ def by_passkey(
 ) -> Response:
     """Log in by a passkey that is in the policy."""
     doors = doors_of(request)
-    services, address = doors.source.now(), _let_try(doors, request)
+    services = doors.source.now()
     try:
         kept = opened(request.cookies.get(PASSKEY_COOKIE), services.seal, purpose=PURPOSE)
         name = _who_answered(services, credential, bytes_of(str(kept["challenge"])))
     except Unauthenticated:
-        doors.lockout.failed(address)
+        doors.lockout.failed(_address(request))
         raise
     answer = _logged_in(_begun(services, Identity(name), Method.PASSKEY), back)
     set_cookie(answer, PASSKEY_COOKIE, "", seconds=0)
@@ -165,10 +165,8 @@ def _client(services: Services) -> oidc.Client:
     return client
 
 
-def _let_try(doors: Doors, request: Request) -> str:
-    address = request.client.host if request.client is not None else "unknown"
-    doors.lockout.require_open(address)
-    return address
+def _address(request: Request) -> str:
+    return request.client.host if request.client is not None else "unknown"
 
 
 def _begun(services: Services, who: Identity, method: Method) -> Shown:
