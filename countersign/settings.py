@@ -142,6 +142,9 @@ class Settings(BaseSettings):
     web_requests_per_minute: int = Field(
         default=600, ge=1, description="requests that one identity may make in a minute, on each web process"
     )
+    web_proxies: Listed = Field(
+        default=(), description="addresses of proxies whose X-Forwarded-For is believed, e.g. 127.0.0.1"
+    )
     webhook_timeout_seconds: Seconds = Field(default=10, description="telling a webhook of one event")
     webhook_retry_seconds: Seconds = Field(
         default=5, description="pause before a webhook is told of an event again; triples, up to 720 times this"

@@ -17,6 +17,7 @@ from countersign.web.pages import STATIC
 from countersign.web.pages import router as pages
 from countersign.web.problem import answer_errors
 from countersign.web.services import Opener, ServiceSource
+from countersign.web.target_limits import limits
 
 TITLE: Final = "Countersign"
 OPENAPI: Final = "/v1/openapi.json"
@@ -44,6 +45,8 @@ def create_app(open_services: Opener, settings: Settings) -> FastAPI:
     )
     app.state.doors = Doors(source, Pace(settings.web_requests_per_minute), Lockout())
     app.state.changes = changes
+    for name, limit in limits().items():
+        setattr(app.state, name, limit)
     app.add_middleware(BodyLimit, limit=settings.web_body_limit_bytes)
     answer_errors(app)
     app.include_router(health.router)

@@ -5,9 +5,11 @@ from collections.abc import Sequence
 from typing import Final
 
 import uvicorn
+from fastapi import FastAPI
 
 from countersign.settings import Settings
 from countersign.web.app import create_app
+from countersign.web.head_in_time import HeadInTime
 from flows.wiring import open_services
 
 KEEP_ALIVE_SECONDS: Final = 5
@@ -21,8 +23,14 @@ def serve(
     settings: Settings, *, host: str = "127.0.0.1", port: int = 8080, sockets: Sequence[socket.socket] = ()
 ) -> None:
     """Serve until SIGTERM: on `sockets` where there are some, else on `host` and `port`."""
-    config = uvicorn.Config(
-        create_app(open_services, settings),
+    config = config_of(create_app(open_services, settings), settings, host=host, port=port)
+    uvicorn.Server(config).run(sockets=list(sockets) or None)
+
+
+def config_of(app: FastAPI, settings: Settings, *, host: str, port: int) -> uvicorn.Config:
+    """Return how an application is served."""
+    return uvicorn.Config(
+        app,
         host=host,
         port=port,
         log_level="warning",
@@ -32,5 +40,9 @@ def serve(
         timeout_graceful_shutdown=GRACE_SECONDS,
         limit_concurrency=MOST_CONNECTIONS,
         backlog=BACKLOG,
+        http=HeadInTime,
+        ws="none",
+        # Who comes from where is a header's to say only if a proxy of one's own has written it.
+        proxy_headers=bool(settings.web_proxies),
+        forwarded_allow_ips=list(settings.web_proxies),
     )
-    uvicorn.Server(config).run(sockets=list(sockets) or None)

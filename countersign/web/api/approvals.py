@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+from contextlib import nullcontext
 from functools import partial
 from typing import Annotated, Literal
 from uuid import UUID
@@ -42,6 +43,8 @@ from countersign.web.api.cursors import read_cursor, write_cursor
 from countersign.web.api.reach import etag_of, reachable
 from countersign.web.api.responses import problems
 from countersign.web.api.words import LARGEST, Cursor, IfMatch, Limit
+from countersign.web.still import still
+from countersign.web.target_limits import asking_a_target, held_open
 from countersign.worker.run_starter import start_by_hand
 
 router = APIRouter(prefix="/approvals", tags=["approvals"])
@@ -106,7 +109,8 @@ async def show(
     loop = asyncio.get_running_loop()
     give_up = loop.time() + wait
     changes = request.app.state.changes
-    with changes.watch(str(approval_id)) as changed:
+    counted = held_open(request, acting) if wait else nullcontext()
+    with counted, changes.watch(str(approval_id)) as changed:
         while True:
             found, etag = await asyncio.to_thread(_seen, acting, approval_id)
             left = give_up - loop.time()
@@ -114,6 +118,7 @@ async def show(
                 response.headers["ETag"] = etag
                 return found
             await changed.wait(min(left, 5.0))
+            acting = await asyncio.to_thread(still, request, acting)
 
 
 @router.get("/{approval_id}/signing", responses=problems(404))
@@ -204,7 +209,7 @@ def execute(approval_id: UUID, body: Execute, acting: Caller) -> Response:
 
 
 @router.get("/{approval_id}/preview", responses=problems(404))
-def preview(approval_id: UUID, acting: Caller) -> PreviewView:
+def preview(approval_id: UUID, request: Request, acting: Caller) -> PreviewView:
     """Say what would be sent to what, what speaks against it, and whether it would run now; nothing is sent.
 
     The cluster is asked: objects are read, and the requests are tried as dry runs.
@@ -212,7 +217,8 @@ def preview(approval_id: UUID, acting: Caller) -> PreviewView:
     with acting.records() as session:
         approval = reachable(session, acting, approval_id, Permission.READ)
         given = [row.signer for row in signatures_of(session, approval_id)]
-    return preview_view(acting.services, approval, explain(acting.services, approval), given)
+    with asking_a_target(request, acting):
+        return preview_view(acting.services, approval, explain(acting.services, approval), given)
 
 
 @router.get("/{approval_id}/timeline", responses=problems(404))

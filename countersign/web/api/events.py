@@ -1,8 +1,8 @@
 """`/v1/approvals/{id}/events`: an approval's life as server-sent events, until nothing more comes.
 
 Each event of the timeline has its `seq` as id, so that a client which lost the connection goes on after the last one
-that it has seen (`Last-Event-ID`). A stream lasts no longer than ten minutes: whose token was revoked meanwhile does
-not get in again.
+that it has seen (`Last-Event-ID`). A stream lasts no longer than ten minutes, and ends where its reader's token or
+role does.
 """
 
 import asyncio
@@ -14,6 +14,7 @@ from uuid import UUID
 from fastapi import APIRouter, Header, Request, Response
 from starlette.responses import StreamingResponse
 
+from countersign.errors import Forbidden, Unauthenticated
 from countersign.policy.roles import Permission
 from countersign.records.ledger import steps_of
 from countersign.records.queries import executions_of
@@ -25,6 +26,8 @@ from countersign.web.api.approval_views import approval_view, event_view
 from countersign.web.api.approvals import ENDED
 from countersign.web.api.reach import reachable
 from countersign.web.api.responses import problems
+from countersign.web.still import still
+from countersign.web.target_limits import OpenStream
 
 router = APIRouter(prefix="/approvals", tags=["approvals"])
 HEARTBEAT_SECONDS: Final = 15.0
@@ -71,9 +74,8 @@ async def events(
     if last_event_id is not None and first.over and not first.events:
         return Response(status_code=204)
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    return StreamingResponse(
-        _told(request, acting, approval_id, first, after), media_type=MEDIA_TYPE, headers=headers
-    )
+    told = _told(request, acting, approval_id, first, after)
+    return OpenStream(request, acting, told, media_type=MEDIA_TYPE, headers=headers)
 
 
 async def _told(request: Request, acting: Acting, approval_id: UUID, found: Look, after: int) -> AsyncIterator[str]:
@@ -100,7 +102,11 @@ async def _told(request: Request, acting: Acting, approval_id: UUID, found: Look
             if clock() >= give_up or await request.is_disconnected():
                 return
             await changed.wait(LOOK_SECONDS)
-            found = await asyncio.to_thread(_look, acting, approval_id, after)
+            try:
+                acting = await asyncio.to_thread(still, request, acting)
+                found = await asyncio.to_thread(_look, acting, approval_id, after)
+            except (Unauthenticated, Forbidden):
+                return
 
 
 def _look(acting: Acting, approval_id: UUID, after: int) -> Look:

@@ -18,7 +18,6 @@ from countersign.aftermath.incidents.working_memory import remember, working_mem
 from countersign.execution.scope import scope_of_signals
 from countersign.masking import masked, masked_values
 from countersign.policy.roles import Permission
-from countersign.records.auto_repairs import repairs_of
 from countersign.records.incidents import (
     get_incident,
     incident_for,
@@ -29,7 +28,6 @@ from countersign.records.incidents import (
 from countersign.records.knowledge import related
 from countersign.records.states import IncidentStatus
 from countersign.records.tables import Incident
-from countersign.records.timeline import events_of
 from countersign.texts import text
 from countersign.web.acting import Acting, Caller
 from countersign.web.api.approval_views import event_view
@@ -46,7 +44,7 @@ from countersign.web.api.incident_models import (
     WholeIncidentView,
 )
 from countersign.web.api.knowledge import within_reach
-from countersign.web.api.reach import reachable
+from countersign.web.api.reach import events_reached, reachable, repairs_reached
 from countersign.web.api.responses import problems
 
 
@@ -114,7 +112,7 @@ def show(incident_id: IncidentName, acting: Caller) -> WholeIncidentView:
         return WholeIncidentView(
             **_view(row).model_dump(),
             alerts=masked_values(row.alerts),
-            timeline=[event_view(event) for event in events_of(session, incident_id=row.id)],
+            timeline=[event_view(event) for event in events_reached(session, acting, row.id)],
             repairs=[
                 RepairView(
                     execution_id=each.execution_id,
@@ -124,7 +122,7 @@ def show(incident_id: IncidentName, acting: Caller) -> WholeIncidentView:
                     status=each.status,
                     reason=each.reason,
                 )
-                for each in repairs_of(session, row.id)
+                for each in repairs_reached(session, acting, row.id)
             ],
             related=[RelatedView(id=each.id, title=masked(each.title)) for each in cases],
         )

@@ -9,12 +9,15 @@ from sqlmodel import Session
 from countersign.errors import ChangedSince
 from countersign.execution.attention import Need, NeedsAttention
 from countersign.execution.filing import signed_content
-from countersign.execution.scope import scope_of
+from countersign.execution.scope import scope_of, scope_of_signals
 from countersign.policy.access import EVERYTHING
 from countersign.policy.roles import Permission
 from countersign.records.approvals import approvals_with, get_approval
-from countersign.records.queries import get_execution
-from countersign.records.tables import Approval, Execution
+from countersign.records.auto_repairs import repairs_of
+from countersign.records.incidents import find_incident
+from countersign.records.queries import approvals_of, get_execution
+from countersign.records.tables import Approval, AutoRepair, Execution, TimelineEvent
+from countersign.records.timeline import events_of
 from countersign.web.acting import Acting
 
 T = TypeVar("T")
@@ -50,6 +53,26 @@ def reached(session: Session, acting: Acting, rows: Sequence[T], approval_ids: I
     known = approvals_with(session, {each for each in named if each is not None})
     may_see = {each: acting.may(Permission.READ, scope_of(approval)) for each, approval in known.items()}
     return [row for row, each in zip(rows, named, strict=True) if each is None or may_see.get(each, False)]
+
+
+def require_incident_in_reach(session: Session, acting: Acting, incident_id: str | None) -> None:
+    """Raise Forbidden where they may not read the incident that they name; one that is not there yet may be named."""
+    incident = find_incident(session, incident_id)
+    if incident is not None:
+        acting.require(Permission.READ, scope_of_signals(incident.signals))
+
+
+def events_reached(session: Session, acting: Acting, incident_id: str) -> Sequence[TimelineEvent]:
+    """Return what the incident's timeline tells of itself and of approvals that they may see."""
+    events = events_of(session, incident_id=incident_id)
+    return reached(session, acting, events, [each.approval_id for each in events])
+
+
+def repairs_reached(session: Session, acting: Acting, incident_id: str) -> Sequence[AutoRepair]:
+    """Return the incident's repairs by approvals that they may see."""
+    repairs = repairs_of(session, incident_id)
+    whose = approvals_of(session, {each.execution_id for each in repairs})
+    return reached(session, acting, repairs, [whose[each.execution_id] for each in repairs])
 
 
 def needs_in_reach(

@@ -12,16 +12,15 @@ from countersign.errors import InvalidInput
 from countersign.execution.scope import scope_of_signals
 from countersign.policy.roles import Permission
 from countersign.records.approval_list import rows_with
-from countersign.records.auto_repairs import repairs_of
 from countersign.records.incidents import get_incident, list_incidents, move_incident, resolve_incident
 from countersign.records.knowledge import related
 from countersign.records.queries import approvals_of_incident
 from countersign.records.states import IncidentStatus
 from countersign.records.tables import Incident
-from countersign.records.timeline import events_of
 from countersign.texts import text
 from countersign.web.acting import Acting, Person
 from countersign.web.api.knowledge import within_reach
+from countersign.web.api.reach import events_reached, repairs_reached
 from countersign.web.pages.queue import rows_shown
 from countersign.web.pages.rendering import page
 from countersign.web.pages.routing import PageRoute
@@ -86,9 +85,9 @@ def show(request: Request, acting: Person, incident_id: str) -> Response:
             may_file=acting.may(Permission.REQUEST),
             may_move=acting.may(Permission.OPERATE, scope_of_signals(incident.signals)),
             rows=rows_shown(acting, [known[each] for each in tried], language=viewer_of(request).language),
-            repairs=repairs_of(session, incident.id),
+            repairs=repairs_reached(session, acting, incident.id),
             cases=within_reach(session, acting, related(session, words, incident_id=incident.id)),
-            events=events_of(session, incident_id=incident.id),
+            events=events_reached(session, acting, incident.id),
         )
 
 

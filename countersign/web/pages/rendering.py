@@ -112,6 +112,7 @@ def templates() -> Environment:
         "shown": shown,
         "shown_lines": shown_lines,
         "as_json": as_json,
+        "as_signed": as_signed,
         "short": short_id,
         "ago": _on_moment(lambda moment, viewer: moments.relative(moment, viewer.language)),
         "clock": _on_moment(moments.clock),
@@ -140,6 +141,12 @@ def as_json(value: object) -> str:
     if isinstance(value, str):
         return shown_lines(value)
     return visible(json.dumps(masked_values(value), ensure_ascii=False, indent=2), lines=True)
+
+
+def as_signed(value: object) -> str:
+    """Return what a signature binds as it is, secrets too: whoever decides on it reads all of it."""
+    said = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=2)
+    return visible(said, lines=True)
 
 
 def with_query(path: str, **query: object) -> str:

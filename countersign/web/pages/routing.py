@@ -1,5 +1,6 @@
 """Routes whose refusals are pages too: what was wrong and what would work, never a trace."""
 
+import math
 from collections.abc import Callable, Coroutine
 from typing import Any
 from uuid import UUID
@@ -10,7 +11,7 @@ from fastapi.routing import APIRoute
 from sqlmodel import Session
 from starlette.responses import RedirectResponse
 
-from countersign.errors import CountersignError, Forbidden, InvalidInput, NotFound
+from countersign.errors import CountersignError, Forbidden, InvalidInput, NotFound, TooManyRequests
 from countersign.execution.scope import scope_of
 from countersign.policy.roles import Permission
 from countersign.records import refusals
@@ -40,9 +41,16 @@ class PageRoute(APIRoute):
             except RequestValidationError as error:
                 return error_page(request, mistake_in(error), status=status_of(InvalidInput))
             except CountersignError as error:
-                return error_page(request, error, status=status_of(type(error)))
+                return _refused(request, error)
 
         return answer
+
+
+def _refused(request: Request, error: CountersignError) -> Response:
+    answer = error_page(request, error, status=status_of(type(error)))
+    if isinstance(error, TooManyRequests):
+        answer.headers["Retry-After"] = str(math.ceil(error.retry_after))
+    return answer
 
 
 def _to_login(request: Request) -> Response:

@@ -29,6 +29,7 @@ from countersign.web.pages.approval.view import page_values
 from countersign.web.pages.rendering import page
 from countersign.web.pages.routing import PageRoute, reachable
 from countersign.web.pages.viewer import viewer_of
+from countersign.web.target_limits import asking_a_target
 from countersign.worker.run_starter import start_by_hand
 
 router = APIRouter(prefix="/approvals", route_class=PageRoute)
@@ -48,7 +49,8 @@ def now(request: Request, acting: Person, name: str) -> Response:
     """Say whether it would run now and what it would send. Asks the target, so the page loads it by itself."""
     with acting.records() as session:
         approval = reachable(session, acting, name, Permission.READ)
-    values = outlook_values(explain(acting.services, approval), approval)
+    with asking_a_target(request, acting):
+        values = outlook_values(explain(acting.services, approval), approval)
     return page(request, acting, "approval/now.html", part="approval/outlook.html", **values)
 
 

@@ -40,6 +40,7 @@ def page_values(acting: Acting, told: Told, *, language: str) -> dict[str, Any]:
         and acting.may(Permission.EXECUTE, scope_of(approval)),
         "unknown": [each.row.id for each in told.executions if each.row.outcome is Outcome.UNKNOWN],
         "prefect": PREFECT_UI_URL.value() or "",
+        "may_decide": acting.may(Permission.DECIDE, scope_of(approval)),
         "may_audit": acting.may(Permission.AUDIT, scope_of(approval)),
         "may_operate": acting.may(Permission.OPERATE, scope_of(approval)),
         "is_open": approval.status in OPEN,

@@ -25,7 +25,7 @@ def live_approval(request: Request, acting: Person, name: str, state: str = "", 
     with acting.records() as session:
         about = reachable(session, acting, name, Permission.READ).id
     found = _Article(acting, viewer_of(request), about, state, shown)
-    return stream(request, found.render, about=str(about))
+    return stream(request, acting, found.render, about=str(about))
 
 
 @dataclass
@@ -40,13 +40,14 @@ class _Article:
     words: str = ""
     """Where it stood when it was looked at last."""
 
-    async def render(self, _heard: tuple[str, ...], _since: float) -> str:
+    async def render(self, acting: Acting, _heard: tuple[str, ...], _since: float) -> str:
         """Return the article where it is another one, and in words where it stands, for whoever listens."""
+        self.acting = acting
         return await asyncio.to_thread(self._read)
 
     def _read(self) -> str:
         with self.acting.records() as session:
-            found = told(session, self.about)
+            found = told(session, reachable(session, self.acting, str(self.about), Permission.READ).id)
         values = page_values(self.acting, found, language=self.viewer.language)
         before, self.words = self.words, values["state"].words
         if values["live_state"] == self.state:

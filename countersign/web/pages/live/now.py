@@ -26,7 +26,7 @@ async def live_now(request: Request, acting: Person, state: str = "") -> Respons
     """Send what needs a person as it changes. `state` is that of the page."""
     acting.require(Permission.READ, None)
     found = _Now(acting, viewer_of(request), shared_of(request.app), state)
-    return stream(request, found.render, gather_seconds=GATHER_SECONDS)
+    return stream(request, acting, found.render, gather_seconds=GATHER_SECONDS)
 
 
 @dataclass
@@ -38,8 +38,9 @@ class _Now:
     shared: Shared[Gathered]
     state: str
 
-    async def render(self, _heard: tuple[str, ...], since: float) -> str:
+    async def render(self, acting: Acting, _heard: tuple[str, ...], since: float) -> str:
         """Return the page's part where it is another one."""
+        self.acting = acting
         found = await self.shared.get(("now", self.viewer.language), self._read, since=since)
         if found.state == self.state:
             return ""

@@ -42,7 +42,7 @@ async def live_queue(
     acting.require(Permission.READ, None)
     only = only_those(status=status, outcome=outcome, verdict=verdict, by=by)
     found = _Rows(acting, viewer_of(request), shared_of(request.app), only, before, state)
-    return stream(request, found.render)
+    return stream(request, acting, found.render)
 
 
 @dataclass
@@ -60,8 +60,9 @@ class _Rows:
     sent: dict[UUID, str] = field(default_factory=dict)
     """What of each row the browser has."""
 
-    async def render(self, heard: tuple[str, ...], since: float) -> str:
+    async def render(self, acting: Acting, heard: tuple[str, ...], since: float) -> str:
         """Return the rows that the browser does not have yet as they are."""
+        self.acting = acting
         if 0 < len(heard) <= MOST_ROWS:
             found = [rendered for each in heard for rendered in await self._one(each, since)]
         else:

@@ -9,38 +9,48 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import StreamingResponse
 
-from countersign.errors import CountersignError
+from countersign.errors import CountersignError, Forbidden, NotFound, Unauthenticated
 from countersign.logging import get_logger
+from countersign.web.acting import Acting
 from countersign.web.changes import Changes, Watch
 from countersign.web.content_security import HEADERS, NOT_KEPT
+from countersign.web.still import still
+from countersign.web.target_limits import OpenStream
 
 GATHER_SECONDS: Final = 0.15
 """Changes come in bursts, and all who wait are told of one at once: they share what is read after this pause."""
 LOOK_SECONDS: Final = 15.0
 """A notice that was missed is made good by looking after this time in any case; it also keeps the line open."""
 LONGEST_SECONDS: Final = 300.0
-"""Then the browser comes again, and who it is is asked again."""
+"""Then the browser comes again."""
 _log = get_logger(__name__)
-Render = Callable[[tuple[str, ...], float], Awaitable[str]]
-"""Given the approvals that something changed about (none: look in any case) and the moment from which on what is read
-counts as new, return what is sent; empty where there is nothing new."""
+Render = Callable[[Acting, tuple[str, ...], float], Awaitable[str]]
+"""Given who looks, with the policy as it is now, the approvals that something changed about (none: look in any case)
+and the moment from which on what is read counts as new, return what is sent; empty where there is nothing new."""
 
 
 def stream(
-    request: Request, render: Render, *, about: str | None = None, gather_seconds: float = GATHER_SECONDS
+    request: Request,
+    acting: Acting,
+    render: Render,
+    *,
+    about: str | None = None,
+    gather_seconds: float = GATHER_SECONDS,
 ) -> StreamingResponse:
     """Return the answer that sends what `render` returns for every change about one approval, or all of them."""
     changes = request.app.state.changes
     assert isinstance(changes, Changes)
-    return StreamingResponse(
-        _events(request, changes.watch(about), render, gather_seconds),
+    return OpenStream(
+        request,
+        acting,
+        _events(request, acting, changes.watch(about), render, gather_seconds),
         media_type="text/event-stream",
         headers={**HEADERS, **NOT_KEPT, "X-Accel-Buffering": "no"},
     )
 
 
 async def _events(
-    request: Request, watching: AbstractContextManager[Watch], render: Render, gather_seconds: float
+    request: Request, acting: Acting, watching: AbstractContextManager[Watch], render: Render, gather_seconds: float
 ) -> AsyncIterator[str]:
     ends = time.monotonic() + LONGEST_SECONDS
     with watching as watch:
@@ -50,7 +60,11 @@ async def _events(
             since = time.monotonic()
             await asyncio.sleep(gather_seconds)
             try:
-                part = await render(heard, since)
+                acting = await asyncio.to_thread(still, request, acting)
+                part = await render(acting, heard, since)
+            except (Unauthenticated, Forbidden, NotFound):
+                # Whoever comes again is told why.
+                return
             except CountersignError as error:
                 # The database is away: the line stays open, and the next look makes it good.
                 _log.warning("a live part was not rendered", error=error.message)
