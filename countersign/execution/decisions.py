@@ -12,9 +12,8 @@ from countersign.execution.filing import signed_content
 from countersign.execution.services import Services
 from countersign.policy.approval import RecordedSignature, check_signature
 from countersign.policy.document import Policy
-from countersign.policy.keys import key_id_of
 from countersign.policy.names import identity
-from countersign.policy.signatures import FORM, Decision, SignatureValue, sign_ed25519
+from countersign.policy.signatures import FORM, Algorithm, Decision, SignatureValue, sign_ed25519
 from countersign.records import refusals
 from countersign.records.approvals import NewSignature, add_signature, signatures_of
 from countersign.records.states import Decision as RecordedDecision
@@ -35,8 +34,6 @@ def sign_approval(
 
     Raises SignatureRefused (it would not count), ForeignKey (another person's), InvalidInput (decided already).
     """
-    with _told(session, approval, signer):
-        _check_key(key, signer=signer, policy=services.policy)
     value = sign_ed25519(signed_content(approval), approval_id=approval.id, signer=signer, decision=decision, key=key)
     return record_signature(
         session, services, approval, signer=signer, value=value, decision=decision, comment=comment
@@ -68,6 +65,8 @@ def record_signature(
         at=now,
     )
     with _told(session, approval, signer):
+        if value.algorithm is Algorithm.ED25519:
+            _check_key(value.key_id, signer=signer, policy=services.policy)
         check_signature(
             signed_content(approval),
             given,
@@ -105,9 +104,8 @@ def _told(session: Session, approval: Approval, signer: str) -> Iterator[None]:
         raise
 
 
-def _check_key(key: Ed25519PrivateKey, *, signer: str, policy: Policy) -> None:
+def _check_key(key_id: str, *, signer: str, policy: Policy) -> None:
     """Refuse a key that is not the signer's: a signature by it would look like tampering."""
-    key_id = key_id_of(key.public_key())
     owner = policy.signer_with_key(key_id)
     if owner is None:
         person = f"{signer} has other keys there" if policy.keys_of(signer) else f"nor is {signer} in the policy"

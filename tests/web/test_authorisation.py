@@ -56,14 +56,18 @@ TABLE: Mapping[str, Line] = {
     "POST /v1/tokens": Line(None, KNOWN, {"days": 1}),
     "POST /v1/tokens/{token_id}/revoke": Line(None, KNOWN),
     "GET /v1/status": Line(READ, ANYWHERE),
+    "GET /v1/status/takers": Line(READ, ANYWHERE),
     "POST /v1/approvals": Line(REQUEST, THERE, {"action": ACTION}),
     "GET /v1/approvals": Line(READ, ANYWHERE),
+    "GET /v1/approvals/ending-in/{end}": Line(READ, ANYWHERE),
     "GET /v1/approvals/{approval_id}": Line(READ, THERE),
     "GET /v1/approvals/{approval_id}/signing": Line(DECIDE, THERE),
     "POST /v1/approvals/{approval_id}/signatures": Line(DECIDE, THERE, {**SIGNATURE, "hash": "0" * 64}),
     "POST /v1/approvals/{approval_id}/cancel": Line(REQUEST, THERE, {}),
     "POST /v1/approvals/{approval_id}/execute": Line(EXECUTE, THERE, {"dry_run": True}),
     "GET /v1/approvals/{approval_id}/preview": Line(READ, THERE),
+    "GET /v1/approvals/{approval_id}/record": Line(READ, THERE),
+    "GET /v1/approvals/{approval_id}/runs/{flow_run_id}": Line(READ, THERE),
     "GET /v1/approvals/{approval_id}/timeline": Line(READ, THERE),
     "GET /v1/approvals/{approval_id}/events": Line(READ, THERE),
     "GET /v1/approvals/{approval_id}/executions": Line(READ, THERE),
@@ -226,6 +230,7 @@ def asked(client: TestClient, rooms: Furnished, name: str) -> Response:
     method, path = name.split(" ")
     names = {**rooms.names, "token_id": rooms.execution, "executed": rooms.executed}
     names |= {"webhook_id": rooms.execution, "source_id": rooms.execution}
+    names |= {"end": str(rooms.pending)[-8:], "flow_run_id": str(rooms.execution)}
     if "/events" in path:
         names["approval_id"] = rooms.over
     if "/steps/{name}" in path:

@@ -17,6 +17,7 @@ from countersign.web.api import (
     playbooks,
     policy,
     reconciliation,
+    runs,
     status,
     webhooks,
 )
@@ -25,6 +26,7 @@ GROUPS = (
     me,
     status,
     approvals,
+    runs,
     events,
     executions,
     dead_letters,

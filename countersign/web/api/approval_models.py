@@ -6,8 +6,9 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, Field, StringConstraints
 
-from countersign.records.states import ApprovalStatus, RiskLevel, Start, WhenBlocked
-from countersign.web.api.words import Base64, Given, Hash, Text, Word
+from countersign.records.outcomes import Outcome
+from countersign.records.states import ApprovalStatus, RiskLevel, Start, Verdict, WhenBlocked
+from countersign.web.api.words import Base64, Given, Hash, Moment, Text, Word
 
 
 class NewRequest(Given):
@@ -63,6 +64,7 @@ class ApprovalView(BaseModel):
     incident_id: str | None
     matched_playbook_id: str | None
     created_at: datetime
+    updated_at: datetime
     expires_at: datetime | None
     not_before: datetime | None
     start: Start
@@ -72,6 +74,19 @@ class ApprovalView(BaseModel):
     reason: str | None = Field(description="why it was rejected, cancelled, or failed")
     outcome: str | None = Field(description="how its execution ended; null before")
     verdict: str | None = Field(description="what verification found; null before")
+    rolled_back: bool = Field(description="whether what was executed was taken back")
+
+
+class ApprovalSearch(BaseModel):
+    """Which approvals are listed; all of them where nothing is said."""
+
+    status: ApprovalStatus | None = None
+    outcome: Outcome | None = None
+    verdict: Verdict | None = None
+    requester: Word | None = Field(default=None, description="in whatever case")
+    since: Moment | None = Field(default=None, description="filed then or later")
+    cursor: Word | None = Field(default=None, description="`next` of the page before")
+    limit: Annotated[int, Field(ge=1, le=100)] = 20
 
 
 class Filed(BaseModel):
@@ -79,7 +94,8 @@ class Filed(BaseModel):
 
     approval: ApprovalView
     reading: dict[str, Any]
-    selected: list[str] | None = Field(default=None, description="the names that the action's selector meant")
+    selector: str | None = Field(default=None, description="the action's selector, which was resolved to names")
+    selected: list[str] | None = Field(default=None, description="the names that it meant; they are what is signed")
 
 
 class ApprovalPageView(BaseModel):
@@ -147,6 +163,7 @@ class PreviewView(BaseModel):
     """What would happen now, as far as it can be told without sending anything."""
 
     runs: bool
+    policy: str | None = Field(description="the policy that decided; null where there is none")
     answers: list[AnswerView]
     reading: dict[str, Any]
     targets: list[str] = Field(description="the exact objects")

@@ -11,20 +11,23 @@ from countersign.execution.services import Services
 from countersign.masking import masked, masked_values
 from countersign.policy.approval import may_still_sign
 from countersign.policy.risk import RiskLevel
+from countersign.records.approval_list import ApprovalRow, rows_with
 from countersign.records.approvals import get_approval, signatures_of
-from countersign.records.evidence import evidence_of
-from countersign.records.queries import execution_of
-from countersign.records.states import ApprovalStatus, Decision, EvidencePhase
+from countersign.records.states import ApprovalStatus, Decision
 from countersign.records.tables import Approval, TimelineEvent
 from countersign.web.api.approval_models import AnswerView, ApprovalView, EventView, PreviewView
 
 
 def approval_view(session: Session, services: Services, approval_id: UUID) -> ApprovalView:
     """Return the approval as it stands. Raises NotFound."""
-    approval = get_approval(session, approval_id)
-    signatures = signatures_of(session, approval_id)
-    execution = execution_of(session, approval_id)
-    after = evidence_of(session, execution.id).get(EvidencePhase.AFTER) if execution is not None else None
+    get_approval(session, approval_id)
+    return row_view(session, services, rows_with(session, {approval_id})[approval_id])
+
+
+def row_view(session: Session, services: Services, row: ApprovalRow) -> ApprovalView:
+    """Return an approval of a list, with what became of it."""
+    approval = row.approval
+    signatures = signatures_of(session, approval.id)
     return ApprovalView(
         id=approval.id,
         status=approval.status,
@@ -33,8 +36,8 @@ def approval_view(session: Session, services: Services, approval_id: UUID) -> Ap
         risk_level=approval.risk_level,
         requested_by=approval.requested_by,
         required_signatures=approval.required_signatures,
-        signed_by=[row.signer for row in signatures if row.decision is Decision.APPROVE],
-        may_sign=_may_sign(services, approval, [row.signer for row in signatures]),
+        signed_by=[each.signer for each in signatures if each.decision is Decision.APPROVE],
+        may_sign=_may_sign(services, approval, [each.signer for each in signatures]),
         hash=signed_content(approval).hash,
         target=masked_values(approval.target),
         parameters=masked_values(approval.parameters),
@@ -42,6 +45,7 @@ def approval_view(session: Session, services: Services, approval_id: UUID) -> Ap
         incident_id=approval.incident_id,
         matched_playbook_id=approval.matched_playbook_id,
         created_at=approval.created_at,
+        updated_at=approval.updated_at,
         expires_at=approval.expires_at,
         not_before=approval.not_before,
         start=approval.start,
@@ -49,8 +53,9 @@ def approval_view(session: Session, services: Services, approval_id: UUID) -> Ap
         waiting_until=approval.waiting_until,
         waiting_reason=approval.waiting_reason and masked(approval.waiting_reason),
         reason=approval.rejection_reason and masked(approval.rejection_reason),
-        outcome=execution.outcome.value if execution is not None and execution.outcome is not None else None,
-        verdict=after.verdict.value if after is not None and after.verdict is not None else None,
+        outcome=row.outcome,
+        verdict=row.verdict,
+        rolled_back=row.rolled_back,
     )
 
 
@@ -59,6 +64,7 @@ def preview_view(services: Services, approval: Approval, explanation: Explanatio
     plan = explanation.plan
     return PreviewView(
         runs=explanation.runs,
+        policy=str(services.policy_mark) if services.policy_mark is not None else None,
         answers=[
             AnswerView(rule=each.rule, passed=each.passed, reason=each.reason, hint=each.hint, until=each.until)
             for each in explanation.answers

@@ -4,13 +4,14 @@ import asyncio
 import base64
 from contextlib import nullcontext
 from functools import partial
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 from sqlmodel import Session
 
 from countersign.errors import ChangedSince
+from countersign.execution.approval_facts import approval_facts
 from countersign.execution.decisions import record_signature
 from countersign.execution.explanation import explain
 from countersign.execution.filing import Request as FilingRequest
@@ -21,12 +22,14 @@ from countersign.execution.withdrawal import withdraw
 from countersign.masking import masked_values
 from countersign.policy.roles import Permission
 from countersign.policy.signatures import Algorithm, Decision, SignatureValue, signed_bytes
-from countersign.records.approvals import list_approvals, signatures_of
+from countersign.records.approval_list import Only, approval_rows
+from countersign.records.approvals import Position, approvals_ending_in, signatures_of
 from countersign.records.states import ApprovalStatus
 from countersign.records.timeline import events_of
 from countersign.web.acting import Acting, Caller
 from countersign.web.api.approval_models import (
     ApprovalPageView,
+    ApprovalSearch,
     ApprovalView,
     EventView,
     Execute,
@@ -38,11 +41,11 @@ from countersign.web.api.approval_models import (
     SigningView,
     Started,
 )
-from countersign.web.api.approval_views import approval_view, event_view, preview_view
+from countersign.web.api.approval_views import approval_view, event_view, preview_view, row_view
 from countersign.web.api.cursors import read_cursor, write_cursor
-from countersign.web.api.reach import etag_of, reachable
+from countersign.web.api.reach import etag_of, reachable, reached
 from countersign.web.api.responses import problems
-from countersign.web.api.words import LARGEST, Cursor, IfMatch, Limit
+from countersign.web.api.words import LARGEST, IfMatch
 from countersign.web.still import still
 from countersign.web.target_limits import asking_a_target, held_open
 from countersign.worker.run_starter import start_by_hand
@@ -70,6 +73,7 @@ def file(body: NewRequest, acting: Caller) -> Response:
         return Filed(
             approval=approval_view(session, acting.services, filed.approval.id),
             reading=masked_values(dict(filed.reading)),
+            selector=filed.selected.selector if filed.selected is not None else None,
             selected=list(filed.selected.names) if filed.selected is not None else None,
         )
 
@@ -79,19 +83,44 @@ def file(body: NewRequest, acting: Caller) -> Response:
 @router.get("", responses=problems())
 def list_(
     acting: Caller,
-    status: ApprovalStatus | None = None,
-    cursor: Cursor = None,
-    limit: Limit = 20,
+    asked: Annotated[ApprovalSearch, Query()],
 ) -> ApprovalPageView:
-    """List approvals, newest first. What the caller's roles do not reach is left out, so a page may be short."""
+    """List approvals, newest first; each page is chosen from the next 10,000.
+
+    What the caller's roles do not reach is left out, so a page may be short.
+    """
+    acting.require(Permission.READ, None)
+    only = Only(
+        status=asked.status,
+        outcome=asked.outcome,
+        verdict=asked.verdict,
+        requester=asked.requester,
+        since=asked.since,
+    )
+    with acting.records() as session:
+        found = approval_rows(session, only, before=read_cursor(asked.cursor), limit=asked.limit + 1)
+        rows = found[: asked.limit]
+        last = rows[-1].approval if len(found) > asked.limit else None
+        return ApprovalPageView(
+            items=[
+                row_view(session, acting.services, row)
+                for row in rows
+                if acting.may(Permission.READ, scope_of(row.approval))
+            ],
+            next=write_cursor(Position(last.created_at, last.id)) if last is not None else None,
+        )
+
+
+@router.get("/ending-in/{end}", responses=problems())
+def ending_in(
+    end: Annotated[str, Path(pattern="^[0-9a-fA-F]{8}$", description="the last 8 characters of an id")],
+    acting: Caller,
+) -> list[UUID]:
+    """Return the ids that end so, a few at most: lists and runs show no more of an id."""
     acting.require(Permission.READ, None)
     with acting.records() as session:
-        page = list_approvals(session, status=status, before=read_cursor(cursor), limit=limit)
-        seen = [row for row in page.items if acting.may(Permission.READ, scope_of(row))]
-        return ApprovalPageView(
-            items=[approval_view(session, acting.services, row.id) for row in seen],
-            next=write_cursor(page.next) if page.next is not None else None,
-        )
+        found = approvals_ending_in(session, end.lower())
+        return list(reached(session, acting, found, found))
 
 
 @router.get("/{approval_id}", responses=problems(404))
@@ -219,6 +248,15 @@ def preview(approval_id: UUID, request: Request, acting: Caller) -> PreviewView:
         given = [row.signer for row in signatures_of(session, approval_id)]
     with asking_a_target(request, acting):
         return preview_view(acting.services, approval, explain(acting.services, approval), given)
+
+
+@router.get("/{approval_id}/record", responses=problems(404))
+def record(approval_id: UUID, acting: Caller) -> dict[str, Any]:
+    """Return everything that is on record about an approval, secrets masked, as `countersign approvals show` does."""
+    with acting.records() as session:
+        reachable(session, acting, approval_id, Permission.READ)
+        found: dict[str, Any] = masked_values(approval_facts(session, approval_id))
+        return found
 
 
 @router.get("/{approval_id}/timeline", responses=problems(404))

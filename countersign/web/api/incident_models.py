@@ -21,11 +21,13 @@ class IncidentView(BaseModel):
     """What an action is meant to fix."""
 
     id: str
+    group_key: str | None = Field(description="of the group of alerts that opened it; null where somebody named it")
     title: str
     status: IncidentStatus
     alert_category: str
     affected_services: list[str]
     signals: dict[str, Any] = Field(description="labels that its alerts have in common")
+    alerts: dict[str, Any] = Field(description="by fingerprint")
     unlisted_alerts: int
     execution_success: bool | None
     effectiveness_score: int | None
@@ -42,11 +44,15 @@ class RepairView(BaseModel):
     """A repair that nobody was asked about."""
 
     execution_id: UUID
+    incident_id: str | None
     playbook: str
     trigger: str
     step: str
     status: RepairStatus
     reason: str | None
+    created_at: datetime
+    due_at: datetime = Field(description="when reconciliation looks for the incident next")
+    ended_at: datetime | None
 
 
 class RelatedView(BaseModel):
@@ -57,9 +63,8 @@ class RelatedView(BaseModel):
 
 
 class WholeIncidentView(IncidentView):
-    """An incident with its alerts, its timeline, its repairs and related cases."""
+    """An incident with its timeline, its repairs and related cases."""
 
-    alerts: dict[str, Any] = Field(description="by fingerprint")
     timeline: list[EventView]
     repairs: list[RepairView]
     related: list[RelatedView]

@@ -111,16 +111,19 @@ def show(incident_id: IncidentName, acting: Caller) -> WholeIncidentView:
         cases = within_reach(session, acting, related(session, words, incident_id=row.id))
         return WholeIncidentView(
             **_view(row).model_dump(),
-            alerts=masked_values(row.alerts),
             timeline=[event_view(event) for event in events_reached(session, acting, row.id)],
             repairs=[
                 RepairView(
                     execution_id=each.execution_id,
+                    incident_id=each.incident_id,
                     playbook=each.playbook,
                     trigger=each.trigger,
                     step=masked(each.step),
                     status=each.status,
                     reason=each.reason,
+                    created_at=each.created_at,
+                    due_at=each.due_at,
+                    ended_at=each.ended_at,
                 )
                 for each in repairs_reached(session, acting, row.id)
             ],
@@ -188,11 +191,13 @@ def _kept(acting: Acting, incident_id: str, answer: Response) -> Response:
 def _view(row: Incident) -> IncidentView:
     return IncidentView(
         id=row.id,
+        group_key=row.group_key and masked(row.group_key),
         title=masked(row.title),
         status=row.status,
         alert_category=row.alert_category,
         affected_services=row.affected_services,
         signals=masked_values(row.signals),
+        alerts=masked_values(row.alerts),
         unlisted_alerts=row.unlisted_alerts,
         execution_success=row.execution_success,
         effectiveness_score=row.effectiveness_score,

@@ -37,7 +37,7 @@ def show(acting: Caller) -> SwitchView:
     """Say whether it is on, who set it and why."""
     acting.require(Permission.READ, None)
     with acting.records() as session:
-        return _view(kill_switch(session))
+        return switch_view(kill_switch(session))
 
 
 @router.post("", response_model=SwitchView, responses=problems(idempotent=True))
@@ -46,12 +46,13 @@ def turn(body: Turn, acting: Caller) -> Response:
     acting.require(Permission.OPERATE if body.on else Permission.GOVERN)
 
     def work(session: Session) -> SwitchView:
-        return _view(set_kill_switch(session, body.on, by=acting.identity.name, reason=body.reason))
+        return switch_view(set_kill_switch(session, body.on, by=acting.identity.name, reason=body.reason))
 
     return acting.once(work)
 
 
-def _view(found: Switch) -> SwitchView:
+def switch_view(found: Switch) -> SwitchView:
+    """Return the switch as the API shows it."""
     return SwitchView(
         on=found.is_on, changed_by=found.changed_by, reason=masked(found.reason), changed_at=found.changed_at
     )

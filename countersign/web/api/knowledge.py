@@ -37,6 +37,7 @@ class FoundView(BaseModel):
     id: UUID
     title: str
     tags: list[str]
+    path_type: str
     entry_type: str
     category: str
     source: str
@@ -125,6 +126,7 @@ def _found(one: Found) -> FoundView:
         id=one.id,
         title=masked(one.title),
         tags=list(one.tags),
+        path_type=one.path_type,
         entry_type=one.entry_type,
         category=one.category,
         source=one.source,

@@ -16,6 +16,7 @@ from countersign.aftermath.learning.content import said_by
 from countersign.aftermath.learning.playbook_decisions import approve as approve_playbook
 from countersign.aftermath.learning.playbook_decisions import deprecate as deprecate_playbook
 from countersign.aftermath.learning.playbook_decisions import restore as restore_playbook
+from countersign.aftermath.learning.playbook_document import write_playbooks
 from countersign.aftermath.learning.subjects import steps_subject
 from countersign.aftermath.learning.trust import read_trust
 from countersign.masking import masked
@@ -37,6 +38,7 @@ class TrustView(BaseModel):
     bound: float = Field(description="lower bound of the share of runs that help")
     mean: float
     runs: int
+    half_life_seconds: float = Field(description="after this long an observation weighs half as much")
 
 
 class PlaybookView(BaseModel):
@@ -50,6 +52,7 @@ class PlaybookView(BaseModel):
     symptom: list[str]
     steps: list[str]
     people_only: str | None = Field(description="why it needs a person's approval although it is approved")
+    people_only_since: datetime | None
     trust: TrustView
 
 
@@ -75,6 +78,7 @@ class ChangeView(BaseModel):
 class WholePlaybookView(PlaybookView):
     """A repair with its history."""
 
+    document: str = Field(description="as its file says it, YAML")
     versions: list[VersionView]
     changes: list[ChangeView]
 
@@ -188,7 +192,10 @@ def _view(session: Session, acting: Acting, row: Playbook) -> PlaybookView:
         symptom=[str(matcher) for matcher in said.symptom],
         steps=[masked(action) for action in said.actions],
         people_only=row.people_only_reason,
-        trust=TrustView(bound=round(trust.bound, 4), mean=round(trust.mean, 4), runs=trust.runs),
+        people_only_since=row.people_only_since,
+        trust=TrustView(
+            bound=round(trust.bound, 4), mean=round(trust.mean, 4), runs=trust.runs, half_life_seconds=half_life
+        ),
     )
 
 
@@ -207,4 +214,9 @@ def _whole(session: Session, acting: Acting, row: Playbook) -> WholePlaybookView
         ChangeView(what=each.what, by=each.by, reason=masked(each.reason), at=each.at)
         for each in changes_of(session, row.id)
     ]
-    return WholePlaybookView(**_view(session, acting, row).model_dump(), versions=versions, changes=changes)
+    return WholePlaybookView(
+        **_view(session, acting, row).model_dump(),
+        document=masked(write_playbooks([row])),
+        versions=versions,
+        changes=changes,
+    )
