@@ -3,6 +3,7 @@
 import os
 import sys
 from importlib.metadata import version
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -31,6 +32,7 @@ from countersign.cli import (
     up,
     web,
     webhooks,
+    whoami,
 )
 from countersign.cli.approvals import approvals
 from countersign.cli.executions import executions
@@ -38,6 +40,7 @@ from countersign.cli.exit_codes import errors_as_sentences
 from countersign.cli.local import use_local_stack
 from countersign.cli.output import Showing
 from countersign.cli.screen import say
+from countersign.cli.server import forget_server, name_server
 
 app = typer.Typer(
     name="countersign",
@@ -56,11 +59,21 @@ def _print_version(wanted: bool) -> None:
 
 @app.callback()
 def root(
+    context: typer.Context,
+    server: Annotated[
+        str | None,
+        typer.Option("--server", metavar="URL", help="Ask the API there, where no database is; COUNTERSIGN_URL."),
+    ] = None,
+    token_file: Annotated[
+        Path | None, typer.Option("--token-file", metavar="FILE", help="With what to show it; COUNTERSIGN_TOKEN.")
+    ] = None,
     _version: Annotated[
         bool, typer.Option("--version", help="Print the version.", is_eager=True, callback=_print_version)
     ] = False,
 ) -> None:
     """Execute approved operational actions once, and prove what happened."""
+    context.call_on_close(forget_server)
+    name_server(server, token_file, command=context.invoked_subcommand)
 
 
 app.command("migrate")(migrate.run)
@@ -70,6 +83,7 @@ app.command("web")(web.run)
 app.command("mcp")(mcp.run)
 app.command("login")(tokens.login)
 app.command("status", cls=Showing)(status.run)
+app.command("whoami", cls=Showing)(whoami.run)
 app.command("doctor")(doctor.run)
 app.command("reconcile", cls=Showing)(reconcile.run)
 app.add_typer(approvals)

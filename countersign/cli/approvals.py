@@ -4,6 +4,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
+from uuid import UUID
 
 import typer
 
@@ -11,35 +12,25 @@ from countersign.cli.approval_list import list_lines, row_json
 from countersign.cli.exit_codes import FAILED, OK, REFUSED, UNKNOWN, USAGE
 from countersign.cli.filing import file
 from countersign.cli.key_file import read_signing_key
-from countersign.cli.opened import approval_named, open_for_commands, open_records
-from countersign.cli.options import By, Reason, Yes, acting, moment
+from countersign.cli.options import By, Reason, Yes, moment
 from countersign.cli.output import Format, Output, Showing, say_data
+from countersign.cli.questions.answers import Decided
+from countersign.cli.questions.choice import questions
 from countersign.cli.rendering import (
     print_approval,
     print_columns,
     print_none,
     print_report,
 )
-from countersign.cli.screen import screen
+from countersign.cli.screen import say, screen
 from countersign.cli.signing import print_what_is_signed
 from countersign.errors import InvalidInput, NotApproved
-from countersign.execution.approval_facts import approval_facts
-from countersign.execution.decisions import sign_approval
-from countersign.execution.filing import signed_content
 from countersign.execution.report import Report
-from countersign.execution.scope import policy_for
-from countersign.execution.services import Services
-from countersign.policy.approval import may_still_sign
-from countersign.policy.names import identity
-from countersign.policy.risk import RiskLevel
 from countersign.policy.signatures import Decision
-from countersign.records.approval_list import Only, approval_rows
-from countersign.records.approvals import cancel_approval, get_approval, signatures_of
-from countersign.records.database.engine import transaction
+from countersign.records.approval_list import Only
 from countersign.records.database.identifiers import short_id
 from countersign.records.outcomes import Outcome
 from countersign.records.states import ApprovalStatus, Start, Verdict
-from countersign.records.tables import Approval
 from countersign.texts import text
 
 approvals = typer.Typer(name="approvals", help="Requests to perform an action.", no_args_is_help=True)
@@ -66,30 +57,27 @@ def reject(approval_id: Identifier, signer: Signer, key: Key, reason: Reason = "
 
 def _decide(approval_id: str, signer: str, key: Path, decision: Decision, reason: str, *, yes: bool) -> None:
     private = read_signing_key(key)
-    services = open_for_commands()
-    with transaction(services.engine) as session:
-        approval = get_approval(session, approval_named(session, approval_id))
-        if not yes:
-            console = screen()
-            print_what_is_signed(console, approval, signer=signer, decision=decision)
-            if not sys.stdin.isatty() or not typer.confirm(f"{decision.value} as {signer}?"):
-                raise InvalidInput("not confirmed, nothing was signed", hint="answer y, or pass --yes")
-        approval = sign_approval(
-            session, services, approval, signer=signer, key=private, decision=decision, comment=reason
-        )
-        given = [row.signer for row in signatures_of(session, approval.id)]
-    console = screen()
-    console.print(f"{approval.id} is {text(f'approval_status.{approval.status}')}", markup=False)
-    console.print(_what_comes_next(services, approval, given), markup=False, soft_wrap=True)
+    asked, console = questions().approvals, screen()
+    signing = asked.signing(asked.named(approval_id), signer=signer, decision=decision)
+    if not yes:
+        print_what_is_signed(console, signing)
+        if not sys.stdin.isatty() or not typer.confirm(f"{decision.value} as {signer}?"):
+            raise InvalidInput("not confirmed, nothing was signed", hint="answer y, or pass --yes")
+    decided = asked.sign(signing, private, comment=reason)
+    _print_status(decided.approval.id, decided.approval.status)
+    console.print(_what_comes_next(decided), markup=False, soft_wrap=True)
 
 
-def _what_comes_next(services: Services, approval: Approval, given: list[str]) -> str:
+def _print_status(approval_id: UUID, status: ApprovalStatus) -> None:
+    screen().print(f"{approval_id} is {text(f'approval_status.{status}')}", markup=False)
+
+
+def _what_comes_next(decided: Decided) -> str:
     """Say what the request waits for now."""
+    approval = decided.approval
     if approval.status is ApprovalStatus.PENDING:
-        policy = policy_for(services, approval)
-        able = may_still_sign(policy, RiskLevel(approval.risk_level), signed_content(approval).makers, given=given)
-        who = ", ".join(able) or text("next.nobody")
-        return text("next.signatures", given=len(given), needed=approval.required_signatures, who=who)
+        who = ", ".join(decided.able) or text("next.nobody")
+        return text("next.signatures", given=len(decided.given), needed=approval.required_signatures, who=who)
     if approval.status is not ApprovalStatus.APPROVED:
         return text("next.ended")
     if approval.start is Start.BY_HAND:
@@ -106,23 +94,16 @@ def cancel(
     by: By = None,
 ) -> None:
     """Withdraw a request that nobody has started. Its requester does; a signer rejects it instead."""
-    who = acting(by)
-    with transaction(open_records()) as session:
-        approval = get_approval(session, approval_named(session, approval_id))
-        if identity(approval.requested_by) != identity(who):
-            raise InvalidInput(
-                f"--by: {who} did not request {approval.id}, {approval.requested_by} did",
-                hint="a signer rejects it: `countersign approvals reject`",
-            )
-        approval = cancel_approval(session, approval.id, by=who, reason=reason)
-    screen().print(f"{approval.id} is {text(f'approval_status.{approval.status}')}", markup=False)
+    asked = questions().approvals
+    wanted = asked.named(approval_id)
+    _print_status(wanted, asked.cancel(wanted, by=by, reason=reason))
 
 
 @approvals.command(cls=Showing)
 def show(approval_id: Identifier, output: Output = Format.TEXT) -> None:
     """Show a request with its signatures, its timeline and its report."""
-    with transaction(open_records()) as session:
-        found = approval_facts(session, approval_named(session, approval_id))
+    asked = questions().approvals
+    found = asked.facts(asked.named(approval_id))
     if output.is_data:
         say_data(found, output, indent=2)
     else:
@@ -150,8 +131,7 @@ def list_(
         requester=requester,
         since=None if since is None else moment(since, now=now, option="--since"),
     )
-    with transaction(open_records()) as session:
-        rows = approval_rows(session, only, limit=limit)
+    rows = questions().approvals.rows(only, limit=limit)
     if output.is_data:
         say_data([row_json(row) for row in rows], output)
     elif not rows:
@@ -168,18 +148,16 @@ def run(
     output: Output = Format.TEXT,
 ) -> None:
     """Execute a request through the deployment; the exit code is the outcome's."""
-    from countersign.cli.triggering import trigger  # noqa: PLC0415  (imports Prefect)
-
-    with transaction(open_records()) as session:
-        wanted = approval_named(session, approval_id)
-        pending = get_approval(session, wanted).status == ApprovalStatus.PENDING
-    if pending and not dry_run:
+    asked = questions().approvals
+    wanted = asked.named(approval_id)
+    if asked.status(wanted) is ApprovalStatus.PENDING and not dry_run:
         raise NotApproved(
             f"approval {wanted} is pending: it lacks signatures, nothing was started",
             hint=f"countersign approvals sign {wanted} --as NAME --key FILE",
         )
-    report = trigger(wanted, dry_run=dry_run, wait=wait)
-    if report is None:
+    report = asked.run(wanted, dry_run=dry_run, wait=wait)
+    if isinstance(report, UUID):
+        say(report)
         return
     if output.is_data:
         say_data(report.model_dump(mode="json"), output)

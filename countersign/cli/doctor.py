@@ -163,10 +163,10 @@ def _authorization(known: str | None) -> dict[str, str]:
 
 
 def _workers(_settings: Settings) -> str:
-    from countersign.cli.triggering import DEPLOYMENT  # noqa: PLC0415
     from countersign.worker.availability import takers_of  # noqa: PLC0415
+    from countersign.worker.run_starter import EXECUTE_APPROVAL  # noqa: PLC0415
 
-    takers = asyncio.run(takers_of(DEPLOYMENT))
+    takers = asyncio.run(takers_of(EXECUTE_APPROVAL))
     if takers.obstacle is not None:
         raise takers.obstacle
     return takers.summary

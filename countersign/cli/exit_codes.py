@@ -6,13 +6,17 @@ from contextlib import contextmanager
 
 from countersign.cli.screen import say
 from countersign.errors import (
+    ChangedSince,
     ConfigurationError,
     CountersignError,
+    Forbidden,
     InvalidInput,
     NotFound,
     OutcomeUnknown,
     ParseFailure,
     Refused,
+    TooManyRequests,
+    Unauthenticated,
 )
 
 OK = 0
@@ -41,9 +45,9 @@ def exit_code(error: CountersignError) -> int:
     match error:
         case InvalidInput() | ParseFailure():
             return USAGE
-        case ConfigurationError():
+        case ConfigurationError() | Unauthenticated() | TooManyRequests():
             return CONFIGURATION
-        case Refused():
+        case Refused() | Forbidden() | ChangedSince():
             return REFUSED
         case OutcomeUnknown():
             return UNKNOWN

@@ -5,13 +5,12 @@ from typing import Annotated
 
 import typer
 
-from countersign.cli.opened import open_for_commands
-from countersign.cli.options import By, acting
+from countersign.cli.options import By
 from countersign.cli.output import Format, Output, say_data
+from countersign.cli.questions.choice import questions
 from countersign.cli.rendering import print_reading
 from countersign.cli.screen import say, screen
-from countersign.execution.filing import Request, file_at, require_readable
-from countersign.records.database.engine import transaction
+from countersign.execution.filing import Request
 from countersign.records.states import RiskLevel, Start, WhenBlocked
 from countersign.texts import text
 
@@ -48,36 +47,32 @@ def file(
 
     A selector (-l) is resolved to names now, by asking the cluster; the names are what is signed.
     """
-    if not as_is:
-        # Before anything is connected to.
-        require_readable(action)
-    services, now = open_for_commands(), datetime.now(UTC)
+    asked = questions().approvals
     request = Request(
         action=action,
-        requested_by=acting(by),
-        filed_by=acting(None),
+        requested_by=asked.who(by),
+        filed_by=asked.who(None),
         description=description,
         risk_level=risk.value,
         required_signatures=signatures,
         incident_id=incident,
         matched_playbook_id=playbook,
-        expires_at=None if expires_in is None else now + timedelta(minutes=expires_in),
+        expires_at=None if expires_in is None else datetime.now(UTC) + timedelta(minutes=expires_in),
         not_before=not_before,
         start=(Start.BY_HAND if by_hand else Start.WHEN_APPROVED).value,
         when_blocked=(WhenBlocked.WAIT if wait_for_window else WhenBlocked.END).value,
         idempotency_key=idempotency_key,
         cluster=cluster,
     )
-    with transaction(services.engine) as session:
-        filed = file_at(session, services, request, as_is=as_is)
+    filed = asked.file(request, as_is=as_is)
     if output.is_data:
-        say_data({"id": str(filed.approval.id), **filed.reading}, output)
+        say_data({"id": str(filed.id), **filed.reading}, output)
         return
-    say(filed.approval.id)
+    say(filed.id)
     errors = screen(stderr=True)
     print_reading(errors, filed.reading)
-    if filed.selected is not None:
-        said = text("hint.selected", selector=filed.selected.selector, count=len(filed.selected.names))
+    if filed.selector is not None:
+        said = text("hint.selected", selector=filed.selector, count=len(filed.selected))
         errors.print(said, style="yellow", markup=False)
     if filed.reading["reading"] == "refused":
         errors.print(text("hint.unparsable"), style="yellow", markup=False)

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,10 +16,11 @@ from countersign.aftermath.incidents.alertmanager import read_alerts
 from countersign.aftermath.incidents.alerts import Became, receive
 from countersign.aftermath.incidents.disposition import counts_of, rebuild_counters
 from countersign.aftermath.incidents.working_memory import change as change_incident
-from countersign.aftermath.incidents.working_memory import recall, remember, working_memory
+from countersign.aftermath.incidents.working_memory import document_of, remember, working_memory
 from countersign.cli.opened import approval_named, open_for_commands, open_records
 from countersign.cli.options import By, Reason, acting
 from countersign.cli.output import Format, Output, Showing, say_data
+from countersign.cli.questions.choice import questions
 from countersign.cli.rendering import print_columns, print_none
 from countersign.cli.screen import say, screen
 from countersign.errors import InvalidInput
@@ -27,14 +29,11 @@ from countersign.execution.services import Services
 from countersign.execution.wording import age
 from countersign.memory.connection import open_memory
 from countersign.memory.counters import Counters
-from countersign.records.auto_repairs import repairs_of
 from countersign.records.database.engine import transaction
 from countersign.records.dispositions import anomalies
-from countersign.records.incidents import get_incident, list_incidents, move_incident, resolve_incident
-from countersign.records.knowledge import related
+from countersign.records.incidents import get_incident, move_incident, resolve_incident
 from countersign.records.states import IncidentStatus
 from countersign.records.tables import Incident
-from countersign.records.timeline import events_of
 from countersign.settings import load_settings
 from countersign.texts import text
 
@@ -83,10 +82,9 @@ def list_(
     output: Output = Format.TEXT,
 ) -> None:
     """List incidents, newest first."""
-    with transaction(open_records()) as session:
-        rows = list_incidents(session, status=status, unresolved=unresolved, limit=limit)
+    rows = questions().known.incidents(status=status, unresolved=unresolved, limit=limit)
     if output.is_data:
-        say_data([row.model_dump(mode="json") for row in rows], output)
+        say_data([document_of(row) for row in rows], output)
         return
     if not rows:
         print_none("incidents")
@@ -100,23 +98,11 @@ def list_(
 @commands.command(cls=Showing)
 def show(incident: Annotated[str, INCIDENT], output: Output = Format.TEXT) -> None:
     """Show an incident with its timeline, repairs and related cases."""
-    engine = open_records()
-    found = recall(engine, working_memory(load_settings()), incident)
-    document: dict[str, Any] = dict(found.document)
-    with transaction(engine) as session:
-        words = [document["signals"].get("alertname", ""), *document["affected_services"]]
-        document["timeline"] = [
-            {"at": one.at.isoformat(), "status": one.status, "title": one.title, "description": one.description}
-            for one in events_of(session, incident_id=incident)
-        ]
-        document["repairs"] = [one.model_dump(mode="json") for one in repairs_of(session, incident)]
-        document["related"] = [
-            {"id": str(one.id), "title": one.title} for one in related(session, words, incident_id=incident)
-        ]
+    found = questions().known.incident(incident)
     if output.is_data:
-        say_data({**document, "source": found.source.value}, output)
-        return
-    _print(screen(), document)
+        say_data(found, output)
+    else:
+        _print(screen(), found)
 
 
 @commands.command()
@@ -233,7 +219,7 @@ def _finalise(services: Services, approval: str, incident: str | None) -> None:
     say(f"{text(f'finalising.{done.result}')}: {done.summary}")
 
 
-def _print(console: Console, document: dict[str, Any]) -> None:
+def _print(console: Console, document: Mapping[str, Any]) -> None:
     facts = Table(box=None, show_header=False)
     for name in SHOWN:
         value = document[name]

@@ -16,21 +16,28 @@ NEW = "`countersign keys new NAME` makes a key to sign with"
 LARGEST = 65_536
 
 
-def read_key_file(file: Path) -> SecretStr:
-    """Return the private key in `file`, of any kind. Raises InvalidInput: it cannot be read, others may read it, it
-    is a public key, it is encrypted.
-    """
+def read_owners_file(file: Path, *, option: str, hint: str) -> bytes:
+    """Return what is in a file that only its owner may read. Raises InvalidInput naming `option`."""
     file = file.expanduser()
     try:
         with file.open("rb") as opened:
             mode, owner = os.fstat(opened.fileno()).st_mode, os.fstat(opened.fileno()).st_uid
             content = opened.read(LARGEST + 1)
     except OSError as error:
-        raise InvalidInput(f"--key: {file} cannot be read: {error.strerror}", hint=NEW) from None
+        raise InvalidInput(f"{option}: {file} cannot be read: {error.strerror}", hint=hint) from None
     if stat.S_ISREG(mode) and owner == os.geteuid() and stat.S_IMODE(mode) & 0o077:
         raise InvalidInput(
-            f"--key: others can read or write {file} (mode {stat.S_IMODE(mode):o})", hint=f"chmod 600 {file}"
+            f"{option}: others can read or write {file} (mode {stat.S_IMODE(mode):o})", hint=f"chmod 600 {file}"
         )
+    return content
+
+
+def read_key_file(file: Path) -> SecretStr:
+    """Return the private key in `file`, of any kind. Raises InvalidInput: it cannot be read, others may read it, it
+    is a public key, it is encrypted.
+    """
+    file = file.expanduser()
+    content = read_owners_file(file, option="--key", hint=NEW)
     if _is_public(content):
         raise InvalidInput(
             f"--key: {file} is a public key", hint="name the file with the private half, which is without .pub"

@@ -9,13 +9,13 @@ from rich.markdown import Markdown
 from countersign.cli.opened import open_records
 from countersign.cli.options import By, acting
 from countersign.cli.output import Format, Output, Showing, say_data
+from countersign.cli.questions.choice import questions
 from countersign.cli.rendering import print_none
 from countersign.cli.screen import say, screen
 from countersign.escaping import visible
 from countersign.records.database.engine import transaction
 from countersign.records.database.identifiers import id_from_text
 from countersign.records.knowledge import Case, Only, deposit, get_entry
-from countersign.records.knowledge import search as search_knowledge
 from countersign.texts import catalogue, text
 
 commands = typer.Typer(name="knowledge", help="Cases that can be searched for.", no_args_is_help=True)
@@ -38,9 +38,8 @@ def search(
     output: Output = Format.TEXT,
 ) -> None:
     """Find cases, the best first; the newest where nothing is asked for."""
-    with transaction(open_records()) as session:
-        only = Only(tags=tag or (), entry_type=entry_type, category=category, source=source, author=author)
-        found = search_knowledge(session, query, only=only, limit=limit)
+    only = Only(tags=tag or (), entry_type=entry_type, category=category, source=source, author=author)
+    found = questions().known.cases(query, only=only, limit=limit)
     if output.is_data:
         rows = [
             {

@@ -2,6 +2,7 @@
 
 from importlib.util import find_spec
 
+from countersign.cli.server import api_of
 from countersign.errors import ConfigurationError
 from countersign.settings import load_settings
 
@@ -9,14 +10,15 @@ from countersign.settings import load_settings
 def run() -> None:
     """Serve the Model Context Protocol to one agent: it reads, asks what would happen, proposes; never signs or runs.
 
-    COUNTERSIGN_URL names the API, COUNTERSIGN_TOKEN is a token with the roles viewer and requester and no other.
+    COUNTERSIGN_URL or --server names the API; COUNTERSIGN_TOKEN or --token-file gives a token, with the roles viewer
+    and requester and no other.
     """
     if find_spec("mcp") is None:
         raise ConfigurationError(
             "The SDK of the Model Context Protocol is not installed.", hint="pip install 'countersign[mcp]'"
         )
-    settings = load_settings()
-    if settings.url is None or settings.token is None:
+    server = api_of(load_settings())
+    if server is None:
         raise ConfigurationError(
             "COUNTERSIGN_URL and COUNTERSIGN_TOKEN have to say which API is asked, and as whom",
             hint="countersign tokens new NAME --role viewer --role requester",
@@ -24,5 +26,5 @@ def run() -> None:
     from countersign.agents.server import make_server  # noqa: PLC0415
     from countersign.client import Client  # noqa: PLC0415
 
-    with Client(settings.url, settings.token) as client:
+    with Client(server.url, server.token) as client:
         make_server(client).run("stdio")

@@ -2,13 +2,14 @@
 
 import asyncio
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from uuid import UUID
 
 from sqlalchemy import Engine
 from sqlmodel import Session
 
+from countersign.cli.server import require_records
 from countersign.errors import ConfigurationError, InvalidInput, NotFound
 from countersign.execution.services import Services
 from countersign.records.approvals import approvals_ending_in
@@ -56,11 +57,12 @@ def _connected(settings: Settings) -> Engine:
 
 def check_that_a_stack_is_named(settings: Settings) -> None:
     """Raise ConfigurationError where neither this folder nor the environment says which stack is meant."""
+    require_records(settings)
     if settings.database_url is None:
         raise ConfigurationError(
             "COUNTERSIGN_DATABASE_URL is not set, and no stack was started in this folder",
             hint="start one here with `countersign up`, name the state folder of a running one in "
-            f"COUNTERSIGN_STATE_DIR, or set for example {EXAMPLE}",
+            f"COUNTERSIGN_STATE_DIR, set for example {EXAMPLE}, or ask an API: --server URL --token-file FILE",
         )
 
 
@@ -69,9 +71,17 @@ def approval_named(session: Session, given: str) -> UUID:
 
     Raises InvalidInput, NotFound.
     """
+    return one_named(given, lambda end: approvals_ending_in(session, end))
+
+
+def one_named(given: str, ending_in: Callable[[str], Sequence[UUID]]) -> UUID:
+    """Return the approval that `given` names; `ending_in` finds those whose id ends in 8 characters.
+
+    Raises InvalidInput, NotFound.
+    """
     if SHORT.fullmatch(given) is None:
         return id_from_text(given, field="ID")
-    found = approvals_ending_in(session, given.lower())
+    found = ending_in(given.lower())
     if not found:
         raise NotFound(f"no approval's id ends in {given}", hint="`countersign approvals list` shows them")
     if len(found) > 1:

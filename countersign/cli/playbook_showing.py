@@ -7,8 +7,8 @@ from typing import Any
 from rich.console import Console
 
 from countersign.aftermath.learning.content import said_by
-from countersign.aftermath.learning.playbook_document import write_playbooks
 from countersign.aftermath.learning.trust import Trust
+from countersign.cli.questions.answers import WholePlaybook
 from countersign.cli.rendering import print_columns
 from countersign.records.tables import Playbook, PlaybookChange, PlaybookVersion
 from countersign.settings import load_settings
@@ -25,10 +25,10 @@ def trust_facts(trust: Trust) -> dict[str, Any]:
     }
 
 
-def trust_words(trust: Trust) -> str:
-    """Return the trust in one line."""
-    days = load_settings().trust_half_life_seconds / 86_400
-    return f"bound {trust.bound:.2f}, mean {trust.mean:.2f}, {trust.runs} runs, half-life {days:g} days"
+def trust_words(trust: Mapping[str, Any]) -> str:
+    """Return the trust, given as JSON values, in one line."""
+    days = trust["half_life_seconds"] / 86_400
+    return f"bound {trust['bound']:.2f}, mean {trust['mean']:.2f}, {trust['runs']} runs, half-life {days:g} days"
 
 
 def summary(playbook: Playbook, trust: Trust) -> dict[str, Any]:
@@ -59,17 +59,17 @@ def whole(
                 "origin": one.origin.value,
                 "symptom": one.symptom["matchers"],
                 "steps": [step["action"] for step in one.steps["steps"]],
-                "created_at": _time(one.created_at),
+                "created_at": moment(one.created_at),
             }
             for one in versions
         ],
         "changes": [
-            {"what": one.what.value, "by": one.by, "reason": one.reason, "at": _time(one.at)} for one in changes
+            {"what": one.what.value, "by": one.by, "reason": one.reason, "at": moment(one.at)} for one in changes
         ],
     }
 
 
-def print_list(console: Console, rows: Sequence[dict[str, Any]], *, wide: bool = False) -> None:
+def print_list(console: Console, rows: Sequence[Mapping[str, Any]], *, wide: bool = False) -> None:
     """Print one line per playbook. Lines are never shortened, so that names can be copied."""
     head = ("name", "status", "version", "bound", "mean", "runs", "runs without a person")
     more = ("symptom", "steps", "id") if wide else ()
@@ -89,29 +89,26 @@ def _more_columns(row: Mapping[str, Any]) -> tuple[str, ...]:
     return (", ".join(row["symptom"]), "; ".join(row["steps"]), row["id"])
 
 
-def print_playbook(
-    console: Console,
-    playbook: Playbook,
-    trust: Trust,
-    versions: Sequence[PlaybookVersion],
-    changes: Sequence[PlaybookChange],
-) -> None:
+def print_playbook(console: Console, found: WholePlaybook) -> None:
     """Print a playbook as its file says it, and then what the file does not: trust, versions, changes."""
-    _line(console, write_playbooks([playbook]))
-    _line(console, f"id       {playbook.id}")
-    _line(console, f"trust    {trust_words(trust)}")
-    if playbook.people_only_since is not None:
-        _line(console, f"left to people since {_time(playbook.people_only_since)}: {playbook.people_only_reason}")
-    for version in versions:
-        used = " (in use)" if version.version == playbook.version else ""
-        actions = "; ".join(said_by(version.symptom, version.steps).actions)
-        _line(console, f"version  {version.version}{used}, {text(f'version_origin.{version.origin}')}: {actions}")
-    for change in changes:
-        reason = f": {change.reason}" if change.reason else ""
-        _line(console, f"change   {_time(change.at)} {text(f'playbook_change.{change.what}')} by {change.by}{reason}")
+    facts = found.facts
+    _line(console, found.document)
+    _line(console, f"id       {facts['id']}")
+    _line(console, f"trust    {trust_words(facts)}")
+    if found.people_only_since is not None:
+        _line(console, f"left to people since {moment(found.people_only_since)}: {facts['people_only']}")
+    for version in facts["versions"]:
+        used = " (in use)" if version["version"] == facts["version"] else ""
+        origin, actions = text(f"version_origin.{version['origin']}"), "; ".join(version["steps"])
+        _line(console, f"version  {version['version']}{used}, {origin}: {actions}")
+    for change in facts["changes"]:
+        reason = f": {change['reason']}" if change["reason"] else ""
+        what = text(f"playbook_change.{change['what']}")
+        _line(console, f"change   {change['at']} {what} by {change['by']}{reason}")
 
 
-def _time(at: datetime) -> str:
+def moment(at: datetime) -> str:
+    """Return a time as playbooks show it."""
     return at.astimezone(UTC).isoformat(timespec="seconds")
 
 

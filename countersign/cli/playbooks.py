@@ -14,18 +14,19 @@ from countersign.aftermath.learning import playbook_decisions
 from countersign.aftermath.learning.content import said_by
 from countersign.aftermath.learning.playbook_document import read_playbooks, write_playbooks
 from countersign.aftermath.learning.playbook_import import import_playbooks
-from countersign.aftermath.learning.subjects import playbook_subject, steps_subject
+from countersign.aftermath.learning.subjects import playbook_subject
 from countersign.aftermath.learning.trust import Trust, kept_since, read_trust
 from countersign.cli.opened import open_records
 from countersign.cli.options import By, Reason, acting
 from countersign.cli.output import Format, Output, Showing, say_data
-from countersign.cli.playbook_showing import print_list, print_playbook, summary, trust_facts, trust_words, whole
+from countersign.cli.playbook_showing import print_list, print_playbook, trust_facts, trust_words
+from countersign.cli.questions.choice import questions
 from countersign.cli.rendering import print_none
 from countersign.cli.screen import say, screen
 from countersign.errors import InvalidInput
 from countersign.private_files import write_private
 from countersign.records.database.engine import transaction
-from countersign.records.playbooks import changes_of, get_playbook, list_playbooks, versions_of
+from countersign.records.playbooks import get_playbook, list_playbooks
 from countersign.records.states import PlaybookStatus
 from countersign.records.trust import observed_subjects
 from countersign.settings import load_settings
@@ -45,10 +46,7 @@ def list_(
     output: Output = Format.TEXT,
 ) -> None:
     """List playbooks with the trust in the steps that they have in use."""
-    with transaction(open_records()) as session:
-        found = list_playbooks(session, status=status, alert=alert)
-        trust = _trust(session, [steps_subject(one.id, one.steps_hash) for one in found])
-    rows = [summary(one, trust[steps_subject(one.id, one.steps_hash)]) for one in found]
+    rows = questions().known.playbooks(status=status, alert=alert)
     if output.is_data:
         say_data(rows, output)
         return
@@ -61,15 +59,11 @@ def list_(
 @commands.command(cls=Showing)
 def show(name: Name, output: Output = Format.TEXT) -> None:
     """Show a playbook: what it says, the trust in it, its versions and who changed what."""
-    with transaction(open_records()) as session:
-        playbook = get_playbook(session, name)
-        in_use = steps_subject(playbook.id, playbook.steps_hash)
-        trust = _trust(session, [in_use])[in_use]
-        versions, changes = versions_of(session, playbook.id), changes_of(session, playbook.id)
+    found = questions().known.playbook(name)
     if output.is_data:
-        say_data(whole(playbook, trust, versions, changes), output, indent=2)
+        say_data(found.facts, output, indent=2)
     else:
-        print_playbook(console, playbook, trust, versions, changes)
+        print_playbook(console, found)
 
 
 @commands.command()
@@ -174,7 +168,7 @@ def trust(output: Output = Format.TEXT) -> None:
     if not found:
         print_none("trust")
     for subject, known in found.items():
-        _line(f"{names.get(subject, subject)}: {trust_words(known)}")
+        _line(f"{names.get(subject, subject)}: {trust_words(trust_facts(known))}")
 
 
 def _trust(session: Session, subjects: Sequence[str]) -> dict[str, Trust]:

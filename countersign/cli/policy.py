@@ -10,13 +10,13 @@ from sqlmodel import Session
 
 from countersign.cli.exit_codes import OK, REFUSED
 from countersign.cli.key_file import read_signing_key
-from countersign.cli.opened import approval_named, open_for_commands, open_records
+from countersign.cli.opened import open_records
 from countersign.cli.options import By, Yes, acting
 from countersign.cli.output import Format, Output, Showing, say_data
+from countersign.cli.questions.choice import questions
 from countersign.cli.rendering import print_columns, print_none
 from countersign.cli.screen import say, screen
 from countersign.errors import InvalidInput
-from countersign.execution.explanation import explain as explain_approval
 from countersign.execution.policy.change import (
     KEY_FILE,
     OwnKey,
@@ -46,7 +46,6 @@ from countersign.execution.policy.inspection import check_policy
 from countersign.policy.administrators import Administrators
 from countersign.policy.loading import load_policy_file, read_policy_file
 from countersign.policy.versions import require_workable, verify_version
-from countersign.records.approvals import get_approval
 from countersign.records.database.engine import transaction
 from countersign.records.policy_versions import in_force, versions
 from countersign.records.tables import PolicyVersionRow
@@ -204,15 +203,13 @@ def explain(approval_id: Annotated[str, APPROVAL], output: Output = Format.TEXT)
 
     Exit code 4 if it would not. Nothing is sent but questions and dry runs, and nothing goes on record.
     """
-    services = open_for_commands()
-    with transaction(services.engine) as session:
-        approval = get_approval(session, approval_named(session, approval_id))
-    found = explain_approval(services, approval)
+    asked = questions().approvals
+    found = asked.explain(asked.named(approval_id))
     if output.is_data:
         say_data({"runs": found.runs, "answers": [asdict(one) for one in found.answers]}, output)
         raise typer.Exit(OK if found.runs else REFUSED)
     console = screen()
-    by = f"policy, {services.policy_mark}" if services.policy_mark else "no policy"
+    by = f"policy, {found.policy}" if found.policy else "no policy"
     console.print(f"It would {'' if found.runs else 'not '}run now ({by}).", markup=False)
     for one in found.answers:
         until = f" Until {one.until}." if one.until else ""

@@ -7,9 +7,10 @@ from rich.console import Console
 
 from countersign.canonical import canonical_json
 from countersign.cli.rendering import print_reading
+from countersign.client import Signing
 from countersign.escaping import terminal
 from countersign.execution.filing import placed, reading_of, signed_content
-from countersign.policy.signatures import Decision, SignedContent, signed_bytes
+from countersign.policy.signatures import Decision, signed_bytes
 from countersign.records.tables import Approval
 from countersign.texts import text
 
@@ -17,23 +18,28 @@ SHOWN_FIRST = ("action", "requested_by", "risk_level", "description")
 """Fields that a signer reads first; the others follow in the order of their names."""
 
 
-def print_what_is_signed(console: Console, approval: Approval, *, signer: str, decision: Decision) -> None:
-    """Print every field that `signer` is about to sign, what the action means, and the signed bytes."""
+def signing_of(approval: Approval, *, signer: str, decision: Decision) -> Signing:
+    """Return what `signer` signs to say this about `approval` as the record holds it."""
     content = signed_content(approval)
+    message = signed_bytes(content, approval_id=approval.id, signer=signer, decision=decision)
+    return Signing(str(approval.id), signer, decision.value, content.hash, content.as_json(), message)
+
+
+def print_what_is_signed(console: Console, signing: Signing) -> None:
+    """Print every field that the signer is about to sign, what the action means, and the signed bytes."""
+    content = signing.content
     console.print(text("signing.what_it_means"), style="bold", markup=False)
-    print_reading(console, placed(reading_of(approval.action), approval.target))
+    print_reading(console, placed(reading_of(content["action"]), content["target"]))
     console.print(text("signing.what_is_signed"), style="bold", markup=False)
     for name, value in _in_order(content).items():
         console.print(f"  {text(f'signing.field_{name}')}: {_words(value)}", markup=False, soft_wrap=True)
     console.print(text("signing.bytes"), style="bold", markup=False)
-    message = signed_bytes(content, approval_id=approval.id, signer=signer, decision=decision)
-    for line in message.decode("utf-8").split("\n"):
+    for line in signing.message.decode("utf-8").split("\n"):
         console.print(f"  {line}", markup=False, soft_wrap=True)
 
 
-def _in_order(content: SignedContent) -> Mapping[str, Any]:
-    found = content.as_json()
-    return {name: found[name] for name in (*SHOWN_FIRST, *sorted(found.keys() - set(SHOWN_FIRST)))}
+def _in_order(content: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {name: content[name] for name in (*SHOWN_FIRST, *sorted(content.keys() - set(SHOWN_FIRST)))}
 
 
 def _words(value: Any) -> str:

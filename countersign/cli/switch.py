@@ -2,12 +2,11 @@
 
 import typer
 
-from countersign.cli.opened import open_records
-from countersign.cli.options import By, Reason, acting
+from countersign.cli.options import By, Reason
 from countersign.cli.output import Format, Output, Showing, say_data
+from countersign.cli.questions.choice import questions
 from countersign.cli.screen import say
-from countersign.records.control import kill_switch, set_kill_switch
-from countersign.records.database.engine import transaction
+from countersign.records.control import Switch
 
 switch = typer.Typer(name="kill-switch", help="While it is on, nothing is performed.", no_args_is_help=True)
 
@@ -27,16 +26,16 @@ def off(reason: Reason, by: By = None) -> None:
 @switch.command(cls=Showing)
 def show(output: Output = Format.TEXT) -> None:
     """Say whether it is on, who set it and why."""
-    with transaction(open_records()) as session:
-        now = kill_switch(session)
+    _show(questions().installation.switch(), output)
+
+
+def _set(is_on: bool, reason: str, by: str | None) -> None:
+    _show(questions().installation.turn(is_on, by=by, reason=reason), Format.TEXT)
+
+
+def _show(now: Switch, output: Format) -> None:
     if output.is_data:
         changed = {"changed_by": now.changed_by, "changed_at": now.changed_at.isoformat()}
         say_data({"is_on": now.is_on, "reason": now.reason, **changed}, output)
         return
     say(f"{'on' if now.is_on else 'off'}, set by {now.changed_by} at {now.changed_at.isoformat()}: {now.reason}")
-
-
-def _set(is_on: bool, reason: str, by: str | None) -> None:
-    with transaction(open_records()) as session:
-        set_kill_switch(session, is_on, by=acting(by), reason=reason)
-    show()

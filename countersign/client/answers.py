@@ -25,9 +25,9 @@ def error_in(answer: httpx.Response) -> CountersignError:
         said = None
     if not isinstance(said, dict) or not isinstance(said.get("code"), str):
         where = answer.request.url.host
-        return AnsweredWithProblem(
+        return errors.ConfigurationError(
             f"{where} answers {answer.status_code}, and not as Countersign does.",
-            hint="COUNTERSIGN_URL names the API",
+            hint="--server or COUNTERSIGN_URL names the API, without a path",
         )
     message, hint = str(said.get("detail") or said.get("title")), said.get("hint")
     if said["code"] == errors.TooManyRequests.code:

@@ -90,7 +90,7 @@ class Client:
                 if last:
                     raise ConfigurationError(
                         f"The API at {self._url} cannot be reached ({type(error).__name__}).",
-                        hint="COUNTERSIGN_URL names it",
+                        hint="--server or COUNTERSIGN_URL names it",
                     ) from None
             else:
                 if answer.is_success:

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from rich.console import Console
 
-from countersign.cli.signing import print_what_is_signed
+from countersign.cli.signing import print_what_is_signed, signing_of
 from countersign.execution.filing import parameters_of, reading_of, signed_content, target_of
 from countersign.policy.signatures import Decision, signed_bytes
 from countersign.records.states import RiskLevel
@@ -31,7 +31,8 @@ APPROVAL = Approval(
 
 def screen() -> str:
     out = StringIO()
-    print_what_is_signed(Console(file=out, width=200), APPROVAL, signer="alice", decision=Decision.APPROVE)
+    signing = signing_of(APPROVAL, signer="alice", decision=Decision.APPROVE)
+    print_what_is_signed(Console(file=out, width=200), signing)
     return out.getvalue()
 
 

@@ -19,7 +19,7 @@ from countersign.memory.connection import open_memory
 from countersign.memory.working import Copy, WorkingMemory
 from countersign.records.database.engine import transaction
 from countersign.records.incidents import find_incident, get_incident, version_of
-from countersign.records.tables import Incident
+from countersign.records.tables import AutoRepair, Incident
 from countersign.settings import Settings
 
 T = TypeVar("T")
@@ -90,9 +90,10 @@ def remember(memory: WorkingMemory | None, incident: Incident) -> bool:
         return False
 
 
-def document_of(incident: Incident) -> dict[str, Any]:
-    """Return the row as JSON values."""
-    return incident.model_dump(mode="json")
+def document_of(row: Incident | AutoRepair) -> dict[str, Any]:
+    """Return the row as JSON values, in the order of its columns."""
+    found = row.model_dump(mode="json")
+    return {name: found[name] for name in type(row).model_fields}
 
 
 def _copy(memory: WorkingMemory | None, incident_id: str) -> Copy | None:
