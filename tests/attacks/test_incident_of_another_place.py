@@ -66,3 +66,13 @@ def test_an_incident_tells_its_reader_nothing_of_approvals_out_of_reach(rooms: F
     page = paul.get(f"/incidents/{rooms.incident}")
     assert str(approval) not in page
     assert WORDS not in page
+
+
+def test_nobody_writes_on_the_timeline_of_one_by_filing(rooms: Furnished) -> None:
+    mallory = rooms.house.client("mallory")
+    body = {"action": "kubectl rollout restart deployment/api -n staging", "description": WORDS}
+    for asked in ({**body, "incident_id": rooms.incident}, {**body, "description": f"{WORDS} {rooms.incident}"}):
+        answer = mallory.post("/v1/approvals", json=asked)
+        assert (answer.status_code, answer.json()["code"]) == (403, "forbidden"), answer.text
+    whole = reader(rooms.house, "paul").browser.client.get(f"/v1/incidents/{rooms.incident}").json()
+    assert "mallory" not in [each["actor"] for each in whole["timeline"]]

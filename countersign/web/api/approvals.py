@@ -43,7 +43,7 @@ from countersign.web.api.approval_models import (
 )
 from countersign.web.api.approval_views import approval_view, event_view, preview_view, row_view
 from countersign.web.api.cursors import read_cursor, write_cursor
-from countersign.web.api.reach import etag_of, reachable, reached
+from countersign.web.api.reach import etag_of, reachable, reached, require_incident_in_reach
 from countersign.web.api.responses import problems
 from countersign.web.api.words import LARGEST, IfMatch
 from countersign.web.still import still
@@ -70,6 +70,7 @@ def file(body: NewRequest, acting: Caller) -> Response:
     def work(session: Session) -> Filed:
         permit = partial(acting.require, Permission.REQUEST)
         filed = file_at(session, acting.services, asked, as_is=body.as_is, permit=permit)
+        require_incident_in_reach(session, acting, filed.approval.incident_id)
         return Filed(
             approval=approval_view(session, acting.services, filed.approval.id),
             reading=masked_values(dict(filed.reading)),

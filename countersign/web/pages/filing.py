@@ -18,6 +18,7 @@ from countersign.execution.wording import to_do
 from countersign.policy.roles import Permission
 from countersign.records.states import RiskLevel, Start, WhenBlocked
 from countersign.web.acting import Acting, Person
+from countersign.web.api.reach import require_incident_in_reach
 from countersign.web.pages.rendering import page
 from countersign.web.pages.routing import PageRoute
 from countersign.web.pages.viewer import viewer_of
@@ -97,7 +98,9 @@ def _filed(acting: Acting, given: Mapping[str, str]) -> Any:
     )
     permit = partial(acting.require, Permission.REQUEST)
     with acting.records() as session:
-        return file_at(session, acting.services, wanted, permit=permit).approval.id
+        approval = file_at(session, acting.services, wanted, permit=permit).approval
+        require_incident_in_reach(session, acting, approval.incident_id)
+        return approval.id
 
 
 def _form(request: Request, acting: Acting, given: Mapping[str, str], **found: Any) -> Response:
