@@ -16,7 +16,7 @@ OURS = {name: service for name, service in SERVICES.items() if service["image"].
 
 
 def test_every_part_is_there() -> None:
-    assert set(OURS) == {"server", "migrate", "register", "worker"}
+    assert set(OURS) == {"server", "migrate", "register", "worker", "web"}
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -49,5 +49,5 @@ def test_prefects_pages_ask_who_is_there_and_are_on_this_machine_alone() -> None
     server = SERVICES["server"]
     assert server["environment"]["PREFECT_SERVER_API_AUTH_STRING"] == server["environment"]["PREFECT_API_AUTH_STRING"]
     published = [port for service in SERVICES.values() for port in service.get("ports", ())]
-    assert published == ["127.0.0.1:4200:4200"]
+    assert sorted(published) == ["127.0.0.1:4200:4200", "127.0.0.1:8080:8080"]
     assert COMPOSE["networks"]["inside"] == {"internal": True}
