@@ -203,7 +203,7 @@ def _opened() -> tuple[Engine, Seal]:
 def _show_secret(said: str, made: subscriptions.Made) -> None:
     """Print what is shown once: beside the sentence, so that a program can take it."""
     say(said, err=True)
-    typer.echo(made.secret.get_secret_value())
+    say(made.secret.get_secret_value())
 
 
 def _line(row: WebhookDelivery) -> tuple[str, ...]:

@@ -37,7 +37,7 @@ def test_a_key_is_its_owners(house: House) -> None:
     body = signature(house, client, found["id"], "alice")
     with nothing_changes(house):
         answer = client.post(f"/v1/approvals/{found['id']}/signatures", json={**body, "signer": "bob"})
-        refused(answer, 409, "tampered")
+        refused(answer, 422, "invalid_input")
     assert audited(house.office, str(found["id"]))[-1] == "approval:signature:refused"
 
 

@@ -143,7 +143,7 @@ def test_the_senders_signature_is_nobodys_on_an_approval(house: House, sender: S
     made = signature(house, house.client("alice"), approval, "alice")
     bad = {**made, "approval_id": approval, "signer": "bob"}
     answer = sender_of(house, "bob").send("approval.signed", bad)
-    assert (answer.status_code, answer.json()["code"]) == (409, "tampered")
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_input")
     assert house.client("carol").get(f"/v1/approvals/{approval}").json()["signed_by"] == []
 
 
