@@ -33,9 +33,9 @@ def office(plain_office: Office) -> Office:
     )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """One browser for all tests of this process."""
+    """One browser for the tests of a file: its event loop runs in this thread, and other tests want their own."""
     if CHROMIUM is None:
         pytest.skip("no chromium on PATH (apt install chromium)")
     # Chromium has no sandbox of its own for root.
