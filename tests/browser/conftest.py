@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import uvicorn
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
 from countersign.web.acting import COOKIE
 from tests.execution.conftest import Office
@@ -19,6 +19,7 @@ from tests.web.conftest import House, cluster, house, household, running_cluster
 __all__ = ["cluster", "house", "household", "plain_office", "running_cluster"]
 CHROMIUM = shutil.which("chromium")
 Visit = Callable[..., Page]
+expect.set_options(timeout=60_000)  # milliseconds; patience costs nothing where it comes at once
 
 
 @pytest.fixture
