@@ -55,7 +55,7 @@ def test_a_database_is_used_again_and_is_empty(used: Callable[..., tuple[str, li
     [
         "ALTER TABLE signature DISABLE TRIGGER USER",
         "CREATE TABLE one_more (id int)",
-        "ALTER TABLE approval DROP COLUMN incident_id",
+        "ALTER TABLE approval DROP COLUMN blast_radius",
         "ALTER TABLE approval ADD CONSTRAINT more CHECK (true)",
         "DROP FUNCTION refuse_change CASCADE",
     ],

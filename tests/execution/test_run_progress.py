@@ -108,11 +108,11 @@ def test_a_verification_says_which_pods_it_waits_for_and_how_long(roomy: Office)
 def test_who_waits_is_told_once_of_each_change(
     office: Office, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(triggering, "PROGRESS_SECONDS", 0.02)
+    monkeypatch.setattr(triggering, "LOOK_SECONDS", 0.02)
     approval_id = office.approved(RESTART)
 
     async def waiting() -> None:
-        telling = asyncio.create_task(triggering.ProgressLines(office.services.engine, approval_id).tell())
+        telling = asyncio.create_task(triggering._tell(office.services.engine, approval_id))
         with transaction(office.services.engine) as session:
             claim(session, approval_id, worker="w", flow_run_id=None, lease_seconds=30)
         said = ""
