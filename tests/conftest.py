@@ -57,7 +57,17 @@ AMBIENT = (
 )
 LEFT_BEHIND_SECONDS = 1800
 TESTS = Path(__file__).parent
-AS_THE_RUNNING_ROLE = ("aftermath", "attacks", "audit", "execution", "policy", "records", "webhooks", "worker")
+AS_THE_RUNNING_ROLE = (
+    "aftermath",
+    "attacks",
+    "audit",
+    "execution",
+    "faults",
+    "policy",
+    "records",
+    "webhooks",
+    "worker",
+)
 THIS_MACHINE = "127.0.0.1,::1"
 """Where whatever the tests send to is."""
 
