@@ -4,7 +4,6 @@ import json
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any
-from uuid import UUID
 
 from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel, Field
@@ -15,13 +14,11 @@ from countersign.audit.exporting import proof_of, verifier_program
 from countersign.audit.heads import head_path, read_note, sealer_of
 from countersign.audit.notes import open_checkpoint
 from countersign.errors import NotFound
-from countersign.execution.scope import scope_of
-from countersign.policy.access import EVERYTHING, Scope
 from countersign.policy.roles import Permission
-from countersign.records.approvals import approvals_with
 from countersign.records.audit_events import Event
 from countersign.records.audit_tree import beginning_with, chain_rows, newest_rows, waiting_rows
 from countersign.web.acting import Acting, Caller
+from countersign.web.api.reach import chain_scopes
 from countersign.web.api.responses import problems
 
 router = APIRouter(prefix="/audit", tags=["audit"])
@@ -83,7 +80,7 @@ def list_(
     acting.require(Permission.AUDIT, None)
     with acting.records() as session:
         found = newest_rows(session, like=beginning_with(event), limit=limit)
-        scopes = _scopes(session, {row.chain for row in found})
+        scopes = chain_scopes(session, {row.chain for row in found})
     return [_view(row) for row in found if acting.may(Permission.AUDIT, scopes[row.chain])]
 
 
@@ -139,22 +136,8 @@ def _rows(session: Session, acting: Acting, chain: str) -> Sequence[Row[Any]]:
     found = chain_rows(session, chain)
     if not found:
         raise NotFound(f"The audit has no rows of {chain}.", hint="GET /v1/audit/events shows the newest")
-    acting.require(Permission.AUDIT, _scopes(session, {chain})[chain])
+    acting.require(Permission.AUDIT, chain_scopes(session, {chain})[chain])
     return found
-
-
-def _scopes(session: Session, chains: set[str]) -> dict[str, Scope]:
-    """Return where each chain acts: an approval's where that does; what is about none everywhere."""
-    ids = {chain: found for chain in chains if (found := _id_in(chain)) is not None}
-    known = approvals_with(session, set(ids.values()))
-    return {chain: scope_of(known[ids[chain]]) if ids.get(chain) in known else EVERYTHING for chain in chains}
-
-
-def _id_in(chain: str) -> UUID | None:
-    try:
-        return UUID(chain)
-    except ValueError:
-        return None
 
 
 def _view(row: Row[Any]) -> RowView:

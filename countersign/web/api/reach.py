@@ -10,7 +10,7 @@ from countersign.errors import ChangedSince
 from countersign.execution.attention import Need, NeedsAttention
 from countersign.execution.filing import signed_content
 from countersign.execution.scope import scope_of, scope_of_signals
-from countersign.policy.access import EVERYTHING
+from countersign.policy.access import EVERYTHING, Scope
 from countersign.policy.roles import Permission
 from countersign.records.approvals import approvals_with, get_approval
 from countersign.records.auto_repairs import repairs_of
@@ -96,3 +96,18 @@ def etag_of(approval: Approval) -> str:
     """Return the name of the approval's present state: what is signed, and when it last moved on."""
     moved = int(approval.updated_at.timestamp() * 1_000_000)
     return f'"{signed_content(approval).hash[:16]}-{moved}"'
+
+
+def chain_scopes(session: Session, chains: set[str]) -> dict[str, Scope]:
+    """Return where each chain acts: an approval's where that does; what is about none everywhere."""
+    ids = {chain: found for chain in chains if (found := approval_in(chain)) is not None}
+    known = approvals_with(session, set(ids.values()))
+    return {chain: scope_of(known[ids[chain]]) if ids.get(chain) in known else EVERYTHING for chain in chains}
+
+
+def approval_in(chain: str) -> UUID | None:
+    """Return the approval that a chain of the audit is of, None for a chain of another kind."""
+    try:
+        return UUID(chain)
+    except ValueError:
+        return None

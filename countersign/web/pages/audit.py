@@ -2,22 +2,18 @@
 
 import json
 from typing import Any, Final
-from uuid import UUID
 
 from fastapi import APIRouter, Request
 from sqlalchemy import Row
-from sqlmodel import Session
 from starlette.responses import Response
 
 from countersign.errors import NotFound
-from countersign.execution.scope import scope_of
-from countersign.policy.access import EVERYTHING, Scope
 from countersign.policy.roles import Permission
-from countersign.records.approvals import approvals_with
 from countersign.records.audit_events import Event
 from countersign.records.audit_tree import beginning_with, chain_rows, last_head, newest_rows, waiting_rows
 from countersign.texts import text
 from countersign.web.acting import Person
+from countersign.web.api.reach import approval_in, chain_scopes
 from countersign.web.pages.rendering import page
 from countersign.web.pages.routing import PageRoute
 from countersign.web.pages.viewer import viewer_of
@@ -34,7 +30,7 @@ def list_(request: Request, acting: Person, event: str = "", before: int | None 
     acting.require(Permission.AUDIT, None)
     with acting.records() as session:
         found = newest_rows(session, like=beginning_with(event), before=before, limit=ON_A_PAGE + 1)
-        scopes = _scopes(session, {row.chain for row in found})
+        scopes = chain_scopes(session, {row.chain for row in found})
         head, waiting = last_head(session), waiting_rows(session)
     items, more = found[:ON_A_PAGE], len(found) > ON_A_PAGE
     language = viewer_of(request).language
@@ -60,10 +56,10 @@ def show(request: Request, acting: Person, chain: str) -> Response:
         found = chain_rows(session, chain)
         if not found:
             raise NotFound(f"The audit has no rows of {chain[:64]!r}.")
-        acting.require(Permission.AUDIT, _scopes(session, {chain})[chain])
+        acting.require(Permission.AUDIT, chain_scopes(session, {chain})[chain])
     language = viewer_of(request).language
     rows = [_shown(row, language) for row in found]
-    return page(request, acting, "audit/chain.html", chain=chain, approval_id=_id_in(chain), rows=rows)
+    return page(request, acting, "audit/chain.html", chain=chain, approval_id=approval_in(chain), rows=rows)
 
 
 def _shown(row: Row[Any], language: str) -> dict[str, Any]:
@@ -74,19 +70,5 @@ def _shown(row: Row[Any], language: str) -> dict[str, Any]:
         "sentence": text(key, language=language) if known else row.event,
         "tone": "bad" if row.event.startswith("tampering:") else "info",
         "details": json.loads(row.details) if isinstance(row.details, str) else row.details,
-        "approval_id": _id_in(row.chain),
+        "approval_id": approval_in(row.chain),
     }
-
-
-def _scopes(session: Session, chains: set[str]) -> dict[str, Scope]:
-    """Return where each chain acts: an approval's where that does; what is about none everywhere."""
-    ids = {chain: found for chain in chains if (found := _id_in(chain)) is not None}
-    known = approvals_with(session, set(ids.values()))
-    return {chain: scope_of(known[ids[chain]]) if ids.get(chain) in known else EVERYTHING for chain in chains}
-
-
-def _id_in(chain: str) -> UUID | None:
-    try:
-        return UUID(chain)
-    except ValueError:
-        return None
