@@ -1,6 +1,6 @@
 """Recording a decision about a request: signed over what the record holds, checked before it is kept."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
@@ -9,15 +9,23 @@ from sqlmodel import Session
 
 from countersign.errors import ForeignKey, InvalidInput, SignatureRefused, Tampered
 from countersign.execution.filing import signed_content
+from countersign.execution.scope import policy_for
 from countersign.execution.services import Services
-from countersign.policy.approval import RecordedSignature, check_signature
+from countersign.policy.approval import RecordedSignature, check_signature, may_still_sign
 from countersign.policy.document import Policy
 from countersign.policy.names import identity
+from countersign.policy.risk import RiskLevel
 from countersign.policy.signatures import FORM, Algorithm, Decision, SignatureValue, sign_ed25519
 from countersign.records import refusals
 from countersign.records.approvals import NewSignature, add_signature, signatures_of
 from countersign.records.states import Decision as RecordedDecision
 from countersign.records.tables import Approval
+
+
+def who_may_still_sign(services: Services, approval: Approval, *, given: Iterable[str]) -> tuple[str, ...]:
+    """Return the people whose signature would count where `approval` acts and is not among `given`, by name."""
+    risk, makers = RiskLevel(approval.risk_level), signed_content(approval).makers
+    return may_still_sign(policy_for(services, approval), risk, makers, given=given)
 
 
 def sign_approval(

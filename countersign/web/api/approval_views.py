@@ -4,13 +4,11 @@ from uuid import UUID
 
 from sqlmodel import Session
 
+from countersign.execution.decisions import who_may_still_sign
 from countersign.execution.explanation import Explanation
 from countersign.execution.filing import placed, reading_of, signed_content
-from countersign.execution.scope import policy_for
 from countersign.execution.services import Services
 from countersign.masking import masked, masked_values
-from countersign.policy.approval import may_still_sign
-from countersign.policy.risk import RiskLevel
 from countersign.records.approval_list import ApprovalRow, rows_with
 from countersign.records.approvals import get_approval, signatures_of
 from countersign.records.states import ApprovalStatus, Decision
@@ -94,5 +92,4 @@ def event_view(row: TimelineEvent) -> EventView:
 def _may_sign(services: Services, approval: Approval, given: list[str]) -> list[str]:
     if approval.status is not ApprovalStatus.PENDING:
         return []
-    risk = RiskLevel(approval.risk_level.value)
-    return list(may_still_sign(policy_for(services, approval), risk, signed_content(approval).makers, given=given))
+    return list(who_may_still_sign(services, approval, given=given))

@@ -11,10 +11,8 @@ from starlette.responses import Response
 
 from countersign.canonical import sha256_of
 from countersign.execution.attention import Attention, Need, NeedsAttention, needs_attention
-from countersign.execution.filing import signed_content
-from countersign.execution.scope import policy_for, scope_of
-from countersign.policy.approval import may_still_sign
-from countersign.policy.risk import RiskLevel
+from countersign.execution.decisions import who_may_still_sign
+from countersign.execution.scope import scope_of
 from countersign.policy.roles import Permission
 from countersign.records.approval_list import ApprovalRow, Only, approval_rows, ended_lately, rows_with
 from countersign.records.approvals import signatures_of
@@ -123,7 +121,4 @@ def _item(acting: Acting, each: NeedsAttention, found: Gathered, approval: Appro
 
 
 def _may_sign(acting: Acting, approval: Approval, given: Sequence[str]) -> bool:
-    policy, risk = policy_for(acting.services, approval), RiskLevel(approval.risk_level)
-    return any(
-        map(acting.identity.is_named, may_still_sign(policy, risk, signed_content(approval).makers, given=given))
-    )
+    return any(map(acting.identity.is_named, who_may_still_sign(acting.services, approval, given=given)))

@@ -15,16 +15,13 @@ from countersign.cli.signing import signing_of
 from countersign.client import Signing
 from countersign.errors import ChangedSince
 from countersign.execution.approval_facts import approval_facts
-from countersign.execution.decisions import sign_approval
+from countersign.execution.decisions import sign_approval, who_may_still_sign
 from countersign.execution.explanation import explain
 from countersign.execution.filing import Request, file_at, require_readable, signed_content
 from countersign.execution.report import Report
-from countersign.execution.scope import policy_for
 from countersign.execution.services import Services
 from countersign.execution.withdrawal import withdraw
 from countersign.policy.access import Identity
-from countersign.policy.approval import may_still_sign
-from countersign.policy.risk import RiskLevel
 from countersign.policy.signatures import Decision
 from countersign.records.approval_list import ApprovalRow, Only, approval_rows
 from countersign.records.approvals import get_approval, signatures_of
@@ -100,10 +97,7 @@ class ApprovalsOnRecord:
                 comment=comment,
             )
             given = [row.signer for row in signatures_of(session, approval.id)]
-        risk = RiskLevel(approval.risk_level)
-        return Decided(
-            approval, given, may_still_sign(policy_for(services, approval), risk, content.makers, given=given)
-        )
+        return Decided(approval, given, who_may_still_sign(services, approval, given=given))
 
     def cancel(self, approval_id: UUID, *, by: str | None, reason: str) -> ApprovalStatus:
         """Withdraw a request, as its requester."""

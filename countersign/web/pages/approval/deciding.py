@@ -7,16 +7,13 @@ from typing import Any, Final
 
 from countersign.errors import Refused, Tampered
 from countersign.execution.checks import verified_signatures
+from countersign.execution.decisions import who_may_still_sign
 from countersign.execution.filing import signed_content
-from countersign.execution.scope import policy_for
 from countersign.execution.services import Services
-from countersign.policy.approval import may_still_sign
 from countersign.policy.names import identity
-from countersign.policy.risk import RiskLevel
 from countersign.records.database.identifiers import short_id
 from countersign.records.outcomes import Outcome
 from countersign.records.states import ApprovalStatus, Decision, Start
-from countersign.records.tables import Approval
 from countersign.web.pages.approval.record import Told
 
 OPEN: Final = frozenset({ApprovalStatus.PENDING, ApprovalStatus.APPROVED})
@@ -51,7 +48,9 @@ def deciding(services: Services, told: Told, *, who: str) -> Deciding:
     is_open = approval.status in OPEN
     given = [row.signer for row in told.signatures if row.decision is Decision.APPROVE]
     decided = [row.signer for row in told.signatures]
-    may = _may_still(services, approval, decided) if approval.status is ApprovalStatus.PENDING else ()
+    may: tuple[str, ...] = ()
+    if approval.status is ApprovalStatus.PENDING:
+        may = who_may_still_sign(services, approval, given=decided)
     content = signed_content(approval)
     standing, why = _verified(services, told, is_open=is_open)
     return Deciding(
@@ -65,11 +64,6 @@ def deciding(services: Services, told: Told, *, who: str) -> Deciding:
         standing=standing,
         why=why,
     )
-
-
-def _may_still(services: Services, approval: Approval, decided: list[str]) -> tuple[str, ...]:
-    policy = policy_for(services, approval)
-    return may_still_sign(policy, RiskLevel(approval.risk_level), signed_content(approval).makers, given=decided)
 
 
 def _verified(services: Services, told: Told, *, is_open: bool) -> tuple[str, str]:
