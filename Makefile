@@ -33,8 +33,10 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 	@mkdir -p "$(HOME)"
 	@awk '/^[a-z]/ {take = /^uv==/} take' requirements.lock > $(VENV)/uv.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $(VENV)/uv.lock
-	$(BIN)/uv pip sync --quiet --system-certs --python $(BIN)/python --require-hashes requirements.lock
+	$(BIN)/uv pip sync --quiet --system-certs --python $(BIN)/python --require-hashes \
+	  --compile-bytecode requirements.lock
 	$(BIN)/uv pip install --quiet --offline --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@$(BIN)/python -m compileall -q countersign flows blocks sandbox
 	@touch $@
 
 lock: ## write requirements.lock afresh, and what of it the image has

@@ -1,17 +1,11 @@
 """The text of a patch: JSON, or YAML as kubectl takes it, turned into canonical JSON.
 
 What begins with a brace or a bracket is JSON, never YAML: in YAML a slip with quotes is a key of another name.
-YAML is read more narrowly than YAML 1.1: what different readers understand differently (yes, 0777, 1:30,
-dates, anchors) is refused, since the one who signed it and the API server must mean the same.
 """
 
-import re
-from collections.abc import Hashable
-from typing import Any, ClassVar, Final
+from typing import Any, Final
 
-import yaml
-
-from countersign.actions.json_text import SINGLE_QUOTES, TYPOGRAPHIC, WHOLE_VALUES, read_json, unique_keys
+from countersign.actions.json_text import read_json
 from countersign.actions.operation import PatchType
 from countersign.canonical import canonical_json
 from countersign.errors import ParseFailure
@@ -19,13 +13,6 @@ from countersign.errors import ParseFailure
 _INT64: Final = 2**63 - 1
 _DEEPEST: Final = 100
 _JSON_OPERATIONS: Final = frozenset({"add", "remove", "replace", "test", "move", "copy"})
-_PLAIN_INT: Final = re.compile(r"-?(?:0|[1-9][0-9]{0,18})")
-# Plain scalars that YAML 1.1, YAML 1.2 and Go's reader resolve to different things.
-_DOUBTFUL: Final = re.compile(
-    r"(?i:y|n|yes|no|on|off|true|false|null|~)|[+.-]?[0-9].*|[+-]?\.(?i:inf|nan)|<<|=",
-)
-# …except quantities and durations, which are text to all of them: 512Mi, 200m, 30s.
-_QUANTITY: Final = re.compile(r"[1-9][0-9]*(?:\.[0-9]+)?(?:[mkMGTP]|[KMGTPE]i|s|h)")
 
 
 def canonical_patch(text: str, type_: PatchType) -> str:
@@ -55,61 +42,9 @@ def _check_nesting(text: str) -> None:
 def _read(text: str) -> Any:
     if text.lstrip().startswith(("{", "[")):
         return read_json(text, of="the patch")
-    try:
-        return yaml.load(text, Loader=_Narrow)  # noqa: S506 - a SafeLoader that resolves less
-    except yaml.YAMLError:
-        raise ParseFailure("the patch is neither JSON nor YAML", hint=SINGLE_QUOTES) from None
+    from countersign.actions.patch_yaml import read_yaml  # noqa: PLC0415 - few patches are YAML, whose reader is large
 
-
-class _Narrow(yaml.SafeLoader):
-    """YAML without anchors, tags, merge keys, duplicate keys and doubtful scalars."""
-
-    yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {}  # type: ignore[misc]
-
-    def compose_node(self, parent: Any, index: Any) -> Any:
-        event: Any = self.peek_event()  # type: ignore[no-untyped-call]
-        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-            raise ParseFailure("the patch uses YAML anchors", hint="write the value out")
-        if getattr(event, "tag", None):
-            raise ParseFailure("the patch uses YAML tags", hint="write plain JSON")
-        return super().compose_node(parent, index)
-
-    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Hashable, Any]:
-        pairs = [
-            (self.construct_object(key, deep=True), self.construct_object(value, deep=True))
-            for key, value in node.value
-        ]
-        for key, _ in pairs:
-            if not isinstance(key, str):
-                raise ParseFailure("the patch has a key that is not text", hint="quote the key")
-        out: dict[Hashable, Any] = {}
-        out.update(unique_keys(pairs))
-        return out
-
-
-def _scalar(loader: _Narrow, node: yaml.ScalarNode) -> Any:
-    text = str(node.value)
-    if node.style is not None:
-        return text
-    if text in ("true", "false"):
-        return text == "true"
-    if text in ("null", "~", ""):
-        return None
-    if _PLAIN_INT.fullmatch(text):
-        return int(text)
-    if text[0] in TYPOGRAPHIC:
-        raise ParseFailure(
-            f"the patch has {text[:40]!r} in typographic quotes, which are a part of the value to YAML",
-            hint="type plain quotes",
-        )
-    if _DOUBTFUL.fullmatch(text) and not _QUANTITY.fullmatch(text):
-        raise ParseFailure(
-            f"the patch has the plain value {text[:40]!r}, which readers of YAML disagree on", hint=WHOLE_VALUES
-        )
-    return text
-
-
-_Narrow.add_constructor("tag:yaml.org,2002:str", _scalar)
+    return read_yaml(text)
 
 
 def _check(value: Any) -> None:

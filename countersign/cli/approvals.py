@@ -9,6 +9,7 @@ from uuid import UUID
 import typer
 
 from countersign.cli.approval_list import list_lines, row_json
+from countersign.cli.console import screen
 from countersign.cli.exit_codes import FAILED, OK, REFUSED, UNKNOWN, USAGE
 from countersign.cli.filing import file
 from countersign.cli.key_file import read_signing_key
@@ -22,7 +23,7 @@ from countersign.cli.rendering import (
     print_none,
     print_report,
 )
-from countersign.cli.screen import say, screen
+from countersign.cli.screen import say
 from countersign.cli.signing import print_what_is_signed
 from countersign.errors import InvalidInput, NotApproved
 from countersign.execution.report import Report

@@ -6,9 +6,10 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
+from countersign.cli.console import screen
 from countersign.cli.output import Format, Output, Showing, say_data
 from countersign.cli.rendering import print_none
-from countersign.cli.screen import say, screen
+from countersign.cli.screen import say
 from countersign.errors import ConfigurationError, CountersignError, DeliveryFailed, NotFound
 from countersign.execution.channels import Channel, Channels
 from countersign.settings import settings

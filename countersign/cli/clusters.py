@@ -8,12 +8,13 @@ import typer
 
 from countersign.cli.cluster_role import rbac
 from countersign.cli.clusters_saved import SavedCluster, named, saved_clusters
+from countersign.cli.console import screen
 from countersign.cli.exit_codes import CONFIGURATION
 from countersign.cli.opened import open_records
 from countersign.cli.options import Yes
 from countersign.cli.output import Format, Output, Showing, say_data
 from countersign.cli.rendering import print_columns, print_none
-from countersign.cli.screen import say, screen
+from countersign.cli.screen import say
 from countersign.errors import ConfigurationError, InvalidInput, Refused
 from countersign.records.database.engine import transaction
 from countersign.records.on_cluster import requests_on

@@ -5,10 +5,11 @@ from typing import Annotated, Any
 
 import typer
 
+from countersign.cli.console import screen
 from countersign.cli.opened import open_records
 from countersign.cli.output import Format, Output, Showing, say_data
 from countersign.cli.rendering import print_columns, print_facts, print_none
-from countersign.cli.screen import say, screen
+from countersign.cli.screen import say
 from countersign.errors import InvalidInput, NotFound
 from countersign.execution.wording import age
 from countersign.records.database.engine import transaction

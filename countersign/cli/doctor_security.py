@@ -17,7 +17,7 @@ from rich.markup import escape
 from rich.table import Table
 from sqlalchemy.exc import SQLAlchemyError
 
-from countersign.cli.screen import screen
+from countersign.cli.console import screen
 from countersign.errors import ConfigurationError, CountersignError
 from countersign.escaping import visible
 from countersign.execution.outward import SETTING, why_address

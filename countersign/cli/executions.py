@@ -5,10 +5,10 @@ from typing import Annotated
 
 import typer
 
+from countersign.cli.console import screen
 from countersign.cli.opened import execution_named, open_records
 from countersign.cli.options import By, acting
 from countersign.cli.rendering import print_report
-from countersign.cli.screen import screen
 from countersign.execution.manual_settlement import settle_by_hand
 from countersign.records.database.engine import transaction
 from countersign.records.outcomes import Outcome

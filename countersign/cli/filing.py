@@ -5,11 +5,12 @@ from typing import Annotated
 
 import typer
 
+from countersign.cli.console import screen
 from countersign.cli.options import By
 from countersign.cli.output import Format, Output, say_data
 from countersign.cli.questions.choice import questions
 from countersign.cli.rendering import print_reading
-from countersign.cli.screen import say, screen
+from countersign.cli.screen import say
 from countersign.execution.filing import Request
 from countersign.records.states import RiskLevel, Start, WhenBlocked
 from countersign.texts import text

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from countersign.cli.console import screen
 from countersign.cli.options import Yes
 from countersign.cli.output import Format, Output, Showing, say_data
 from countersign.cli.rendering import print_columns
-from countersign.cli.screen import say, screen
+from countersign.cli.screen import say
 from countersign.errors import InvalidInput, NotFound, Refused, TargetNotFound
 from countersign.settings import settings
 from countersign.targets.hosts.fleet import FleetSettings, HostSettings

@@ -17,12 +17,13 @@ from countersign.aftermath.incidents.alerts import Became, receive
 from countersign.aftermath.incidents.disposition import counts_of, rebuild_counters
 from countersign.aftermath.incidents.working_memory import change as change_incident
 from countersign.aftermath.incidents.working_memory import document_of, remember, working_memory
+from countersign.cli.console import screen
 from countersign.cli.opened import approval_named, open_for_commands, open_records
 from countersign.cli.options import By, Reason, acting
 from countersign.cli.output import Format, Output, Showing, say_data
 from countersign.cli.questions.choice import questions
 from countersign.cli.rendering import print_columns, print_none
-from countersign.cli.screen import say, screen
+from countersign.cli.screen import say
 from countersign.errors import InvalidInput
 from countersign.escaping import visible
 from countersign.execution.services import Services

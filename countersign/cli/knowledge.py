@@ -6,12 +6,13 @@ from typing import Annotated
 import typer
 from rich.markdown import Markdown
 
+from countersign.cli.console import screen
 from countersign.cli.opened import open_records
 from countersign.cli.options import By, acting
 from countersign.cli.output import Format, Output, Showing, say_data
 from countersign.cli.questions.choice import questions
 from countersign.cli.rendering import print_none
-from countersign.cli.screen import say, screen
+from countersign.cli.screen import say
 from countersign.escaping import visible
 from countersign.records.database.engine import transaction
 from countersign.records.database.identifiers import id_from_text

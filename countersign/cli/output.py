@@ -5,7 +5,6 @@ from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
-import yaml
 from typer.core import TyperCommand
 
 from countersign.cli.screen import say, say_json
@@ -52,6 +51,8 @@ def say_data(value: Any, output: Format, *, indent: int | None = None) -> None:
     if output is not Format.YAML:
         say_json(value, indent=indent)
         return
+    import yaml  # noqa: PLC0415 - few ask for it, and every command would wait for it
+
     plain = json.loads(json_text(value))
     written = yaml.safe_dump(plain, sort_keys=False, allow_unicode=True)
     if written != visible(written, lines=True):

@@ -16,13 +16,14 @@ from countersign.aftermath.learning.playbook_document import read_playbooks, wri
 from countersign.aftermath.learning.playbook_import import import_playbooks
 from countersign.aftermath.learning.subjects import playbook_subject
 from countersign.aftermath.learning.trust import Trust, kept_since, read_trust
+from countersign.cli.console import screen
 from countersign.cli.opened import open_records
 from countersign.cli.options import By, Reason, acting
 from countersign.cli.output import Format, Output, Showing, say_data
 from countersign.cli.playbook_showing import print_list, print_playbook, trust_facts, trust_words
 from countersign.cli.questions.choice import questions
 from countersign.cli.rendering import print_none
-from countersign.cli.screen import say, screen
+from countersign.cli.screen import say
 from countersign.errors import InvalidInput
 from countersign.private_files import write_private
 from countersign.records.database.engine import transaction

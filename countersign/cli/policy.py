@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 from sqlmodel import Session
 
+from countersign.cli.console import screen
 from countersign.cli.exit_codes import OK, REFUSED
 from countersign.cli.key_file import read_signing_key
 from countersign.cli.opened import open_records
@@ -15,7 +16,7 @@ from countersign.cli.options import By, Yes, acting
 from countersign.cli.output import Format, Output, Showing, say_data
 from countersign.cli.questions.choice import questions
 from countersign.cli.rendering import print_columns, print_none
-from countersign.cli.screen import say, screen
+from countersign.cli.screen import say
 from countersign.errors import InvalidInput
 from countersign.execution.policy.change import (
     KEY_FILE,

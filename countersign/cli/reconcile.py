@@ -8,10 +8,10 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from countersign.cli.console import screen
 from countersign.cli.exit_codes import FAILED
 from countersign.cli.opened import check_that_a_stack_is_named
 from countersign.cli.output import Format, Output, say_data
-from countersign.cli.screen import screen
 from countersign.settings import load_settings
 from countersign.texts import text
 

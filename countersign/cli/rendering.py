@@ -9,7 +9,7 @@ from rich.markdown import Markdown
 from rich.markup import escape
 from rich.table import Table
 
-from countersign.cli.screen import screen
+from countersign.cli.console import screen
 from countersign.escaping import visible
 from countersign.execution.approval_facts import APPROVAL_FIELDS
 from countersign.execution.follow_up import FollowUp

@@ -1,37 +1,18 @@
 """Which API is asked, where one is: the command line names it, or the environment does and no database."""
 
 import re
-from contextvars import ContextVar
 from dataclasses import dataclass
-from pathlib import Path
 
 from pydantic import SecretStr
 
 from countersign.cli.key_file import read_owners_file
+from countersign.cli.named_server import Named, named_server, needs_the_records
 from countersign.errors import ConfigurationError, InvalidInput
 from countersign.settings import Settings
 
 ADDRESS = re.compile(r"https?://[^\s/@]+/?")
 TOKEN = re.compile(r"[\x21-\x7e]{1,4096}")
 TOKENS = "`countersign tokens new SUBJECT`, where the records are, makes one"
-OVER_THE_API = frozenset(
-    {
-        *("approvals", "status", "kill-switch", "incidents", "playbooks", "knowledge", "policy", "whoami", "mcp"),
-        *("parse", "keys"),
-    }
-)
-"""Commands of which some or all need no database of this machine."""
-
-
-@dataclass(frozen=True)
-class Named:
-    """What the command line names before the command."""
-
-    server: str | None = None
-    token_file: Path | None = None
-
-    def __bool__(self) -> bool:
-        return self.server is not None or self.token_file is not None
 
 
 @dataclass(frozen=True)
@@ -42,39 +23,23 @@ class Server:
     token: SecretStr
 
 
-NOTHING = Named()
-_named: ContextVar[Named] = ContextVar("named", default=NOTHING)
-
-
-def name_server(server: str | None, token_file: Path | None, *, command: str | None) -> None:
-    """Keep what the command line names for this command. Raises ConfigurationError for one that no API answers."""
-    _named.set(Named(server, token_file))
-    if _named.get() and command is not None and command not in OVER_THE_API:
-        raise _needs_the_records(server or "COUNTERSIGN_URL")
-
-
-def forget_server() -> None:
-    """Forget what the command line named, once its command is over."""
-    _named.set(NOTHING)
-
-
 def require_records(settings: Settings) -> None:
     """Raise ConfigurationError where the API answers, since this command works on the records themselves."""
     server = server_of(settings)
     if server is not None:
-        raise _needs_the_records(server.url)
+        raise needs_the_records(server.url)
 
 
 def server_of(settings: Settings) -> Server | None:
     """Return the API that is asked, None where the records are. Raises ConfigurationError, InvalidInput."""
-    if settings.database_url is not None and not _named.get():
+    if settings.database_url is not None and not named_server():
         return None
     return api_of(settings)
 
 
 def api_of(settings: Settings) -> Server | None:
     """Return the API that is named, None where none is, or no token. Raises ConfigurationError, InvalidInput."""
-    named = _named.get()
+    named = named_server()
     if not named and (settings.url is None or settings.token is None):
         return None
     url = named.server or settings.url
@@ -104,10 +69,3 @@ def _checked(token: SecretStr, option: str) -> SecretStr:
     if TOKEN.fullmatch(token.get_secret_value()) is None:
         raise InvalidInput(f"{option}: what is there is no token", hint=TOKENS)
     return token
-
-
-def _needs_the_records(server: str) -> ConfigurationError:
-    return ConfigurationError(
-        f"this command works on the records themselves, which {server} does not give out",
-        hint="run it on a machine that has COUNTERSIGN_DATABASE_URL, without --server",
-    )

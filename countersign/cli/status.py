@@ -5,11 +5,11 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from countersign.cli.console import screen
 from countersign.cli.output import Format, Output, say_data
 from countersign.cli.questions.answers import RunTakers
 from countersign.cli.questions.choice import questions
 from countersign.cli.rendering import padded
-from countersign.cli.screen import screen
 from countersign.execution.attention import Attention
 from countersign.execution.standing import MOST_LETTERS, Standing
 from countersign.execution.wording import age

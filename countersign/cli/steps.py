@@ -8,10 +8,10 @@ from uuid import UUID
 import typer
 from sqlalchemy import Engine
 
+from countersign.cli.console import screen
 from countersign.cli.opened import execution_named, open_for_commands, open_records
 from countersign.cli.output import Format, Output, Showing, say_data
 from countersign.cli.rendering import print_columns, print_none
-from countersign.cli.screen import screen
 from countersign.records.database.engine import transaction
 from countersign.records.ledger import steps_of
 from countersign.records.tables import LedgerStep

@@ -10,7 +10,8 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from countersign.cli.screen import say, screen
+from countersign.cli.console import screen
+from countersign.cli.screen import say
 from countersign.local.stack import Stack
 from countersign.settings import settings
 

@@ -7,11 +7,12 @@ from typing import Annotated, Any
 import typer
 from sqlalchemy import Engine
 
+from countersign.cli.console import screen
 from countersign.cli.opened import open_records
 from countersign.cli.options import By, acting, moment
 from countersign.cli.output import Format, Output, Showing, say_data
 from countersign.cli.rendering import print_columns, print_none
-from countersign.cli.screen import say, screen
+from countersign.cli.screen import say
 from countersign.errors import InvalidInput, TookTooLong
 from countersign.execution.plan_seal import Seal, read_seal
 from countersign.records import webhook_sources

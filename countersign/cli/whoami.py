@@ -2,10 +2,10 @@
 
 from dataclasses import asdict
 
+from countersign.cli.console import screen
 from countersign.cli.output import Format, Output, say_data
 from countersign.cli.questions.choice import questions
 from countersign.cli.rendering import print_columns
-from countersign.cli.screen import screen
 from countersign.texts import text
 
 

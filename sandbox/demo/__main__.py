@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
+from countersign.cli.console import screen
 from countersign.cli.exit_codes import FAILED, errors_as_sentences
-from countersign.cli.screen import screen
 from countersign.local.stack import Stack
 from sandbox.demo.mailbox import CHANNELS_BLOCK
 

@@ -18,8 +18,9 @@ from countersign.aftermath.knowledge.case import case_of
 from countersign.aftermath.notifications.markup import Dialect, Limits, render
 from countersign.aftermath.notifications.message import Told, message_of
 from countersign.cli import main
+from countersign.cli.console import screen
 from countersign.cli.rendering import print_columns, print_reading, print_report
-from countersign.cli.screen import say, say_json, screen
+from countersign.cli.screen import say, say_json
 from countersign.escaping import is_hidden
 from countersign.execution import markdown
 from countersign.execution.follow_up import FollowUp
@@ -186,7 +187,7 @@ def test_no_command_prints_by_itself() -> None:
     """Every place on the command line goes through the one door, those that are yet to be written too."""
     found = []
     for path in sorted((Path(__file__).parents[2] / "countersign" / "cli").glob("*.py")):
-        if path.name == "screen.py":
+        if path.name in ("screen.py", "console.py"):
             continue
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             match node:
