@@ -149,6 +149,18 @@ class Settings(BaseSettings):
     webhook_retry_seconds: Seconds = Field(
         default=5, description="pause before a webhook is told of an event again; triples, up to 720 times this"
     )
+    metrics_token: SecretStr | None = Field(
+        default=None,
+        min_length=16,
+        description="what Prometheus shows; without one the web process has no /metrics",
+    )
+    metrics_port: int | None = Field(
+        default=None, ge=0, le=65535, description="where a worker shows its metrics; 0 is any free port"
+    )
+    metrics_host: str = Field(
+        default="127.0.0.1",
+        description="address of a worker's metrics; one that others reach needs the token",
+    )
     database_timeout_seconds: Seconds = Field(default=5, description="connecting to PostgreSQL")
 
 

@@ -30,6 +30,8 @@ from countersign.execution.reconciliation import withdraw
 from countersign.execution.report import Report
 from countersign.execution.run import Run
 from countersign.logging import get_logger
+from countersign.metrics.run_phases import RunPhases
+from countersign.metrics.worker import CLAIMS, LEASES_LOST, RETRIES
 from countersign.targets.classify import is_transient
 from countersign.texts import text
 from flows import cancelling
@@ -65,7 +67,7 @@ async def execute_approval(approval_id: str, dry_run: bool = False) -> Any:
         dry_run=dry_run,
         worker=worker_name(),
         flow_run_id=str(flow_run.id) if flow_run.id else None,
-        at=story.at,
+        at=RunPhases(story.at),
     )
     async with progress_shown(run.services, run.approval_id):
         return await _execute_unless_cancelled(run, story)
@@ -136,6 +138,7 @@ async def _execute(run: Run, story: Narration) -> Report:
             async with _lease(run):
                 return await _perform_and_record(run, story)
         except StaleFence as error:
+            LEASES_LOST.count(of="execution")
             logger.warning("lost the execution", approval_id=str(run.approval_id), reason=error.message)
         run.begin_again()
 
@@ -193,6 +196,7 @@ async def claim(run: Run) -> Report | None:
     while True:
         answer = await in_thread_to_its_end(run.stop, run.claim)
         if answer is None:
+            CLAIMS.count(result="taken_over" if run.known.taken_over else "claimed")
             await in_thread(run.open_log)
         if answer is None or isinstance(answer, Report):
             return answer
@@ -279,6 +283,7 @@ async def _retry_told(run: Run) -> AsyncIterator[None]:
             wait = settings.retry_delay_seconds
             if isinstance(error, TransientTargetError) and error.retry_after is not None:
                 wait = max(wait, min(error.retry_after, LONGEST_RETRY_AFTER_SECONDS))
+            RETRIES.count()
             await in_thread(run.warn_of_retry, error, attempt=attempt, seconds=wait)
             await asyncio.sleep(wait - settings.retry_delay_seconds)
         raise

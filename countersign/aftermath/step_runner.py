@@ -30,6 +30,7 @@ from countersign.execution.fault_points import At, unnoticed
 from countersign.execution.services import Services
 from countersign.logging import get_logger
 from countersign.masking import masked
+from countersign.metrics.worker import LEASES_LOST, STEP_SECONDS, STEPS_ENDED
 from countersign.records import refusals
 from countersign.records.database.engine import transaction
 from countersign.records.dead_letters import bury, resolve_letter
@@ -72,7 +73,9 @@ def run_step(
         at(f"{name} done")
         status = _patiently(lease, partial(_end, subject, end), subject.stop)
         at(f"{name} recorded")
+        STEP_SECONDS.took(monotonic() - asked, step=name)
     except StaleFence as error:
+        LEASES_LOST.count(of="step")
         logger.warning(
             "step was taken by another runner", step=name, execution_id=str(execution_id), reason=str(error)
         )
@@ -152,6 +155,7 @@ def _end(subject: Subject, end: StepEnd) -> StepStatus:
                 end_step(session, subject.step, result={**result, **(more or {})})
                 status = StepStatus.DONE
         resolve_letter(session, subject.step.id)
+    STEPS_ENDED.count(step=subject.step.name, result=status)
     return status
 
 
@@ -174,6 +178,7 @@ def _fail(services: Services, step: TakenStep, subject: Subject | None, error: C
                     pause_seconds=settings.replay_seconds,
                     replays=settings.replay_limit,
                 )
+        STEPS_ENDED.count(step=step.name, result=status)
         return status
 
     try:

@@ -33,6 +33,7 @@ from countersign.errors import (
 from countersign.execution.plan_seal import Seal, SealedJournal
 from countersign.execution.progress import Progress, StepResult, progress_through
 from countersign.logging import get_logger
+from countersign.metrics.worker import ANSWERS, INTENTS
 from countersign.records import journal
 from countersign.records.database.engine import transaction
 from countersign.records.owned import Owned
@@ -164,6 +165,7 @@ class Performance:
             lease_needed_seconds=self.lease_needed_seconds + soon,
             expires=step.changes,
         )
+        INTENTS.count()
         self.at(f"intent:{step.key}")
         if soon and _clock() - asked_at > soon:
             # Held up (a paused process): the lease may be over, and whoever took over may have settled. It is asked
@@ -263,6 +265,7 @@ class Performance:
     def _record(self, step: Step, answer: Answer, reason: str, detail: Mapping[str, object] = NO_DETAIL) -> None:
         """Put the answer on record. A `detail` with a reason of its own knows better."""
         self.journal.answer(step=step.key, attempt=self.attempt, answer=answer, detail={"reason": reason, **detail})
+        ANSWERS.count(answer=answer.value)
 
     def _progress(self) -> Progress:
         return progress_through(self.plan, journal.progress(self.journal.read()))

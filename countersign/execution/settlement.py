@@ -15,6 +15,7 @@ from countersign.execution.report import CheckReport, FindingReport, Report, Ste
 from countersign.execution.run_state import Known
 from countersign.execution.wording import named_in
 from countersign.masking import masked_values
+from countersign.metrics.worker import RUNS
 from countersign.records.database.engine import transaction
 from countersign.records.operation_log import UNPARSED, LogFacts
 from countersign.records.outcomes import Outcome
@@ -38,7 +39,9 @@ def put_on_record(
     `rolls_back` is the execution that this one takes back, if it does.
     """
     with transaction(engine) as session:
-        return settle_as(session, known, conclusion, progress, dry_run=dry_run, rolls_back=rolls_back)
+        report = settle_as(session, known, conclusion, progress, dry_run=dry_run, rolls_back=rolls_back)
+    RUNS.count(kind="rollback" if rolls_back else "dry_run" if dry_run else "execution", outcome=report.outcome)
+    return report
 
 
 def settle_as(

@@ -16,7 +16,9 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.sql.expression import bindparam
 from sqlmodel import Session
 
+from countersign.metrics.audit import EVENTS
 from countersign.records.audit_events import Event
+from countersign.records.counting import count_when_committed
 from countersign.records.database.storable import clean, told_json
 
 __all__ = ["SYSTEM", "Event", "record"]
@@ -53,6 +55,7 @@ def record(
         "about": about,
         "details": told_json(details or {}),
     }
+    count_when_committed(session, EVENTS, event=event.value)
     return int(session.execute(APPEND, asked).scalar_one())
 
 

@@ -16,7 +16,9 @@ from sqlalchemy.sql.elements import TextClause
 from sqlalchemy.sql.expression import bindparam
 from sqlmodel import Session
 
+from countersign.metrics.audit import EVENTS
 from countersign.records.audit_events import Event
+from countersign.records.counting import count_when_committed
 from countersign.records.database.storable import clean, told_json
 
 
@@ -304,6 +306,7 @@ def tell(
             "details": told_json(details or {}),
         },
     )
+    count_when_committed(session, EVENTS, event=event.value)
 
 
 @cache

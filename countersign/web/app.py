@@ -12,6 +12,7 @@ from countersign.web.acting import Doors
 from countersign.web.api import router as api
 from countersign.web.changes import Changes
 from countersign.web.limits import BodyLimit, Lockout, Pace
+from countersign.web.measured import Measured, metrics_of
 from countersign.web.openapi import document
 from countersign.web.pages import STATIC
 from countersign.web.pages import router as pages
@@ -48,10 +49,13 @@ def create_app(open_services: Opener, settings: Settings) -> FastAPI:
     for name, limit in limits().items():
         setattr(app.state, name, limit)
     app.add_middleware(BodyLimit, limit=settings.web_body_limit_bytes)
+    app.add_middleware(Measured)
     answer_errors(app)
     app.include_router(health.router)
     app.include_router(api)
     app.include_router(pages)
+    if settings.metrics_token is not None:
+        app.router.routes.append(metrics_of(lambda: source.now().engine, settings.metrics_token))
     app.router.routes.append(STATIC)
     document(app)
     return app

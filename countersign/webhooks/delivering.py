@@ -18,6 +18,7 @@ from countersign.errors import AddressForbidden, CountersignError, Tampered
 from countersign.execution.fault_points import At, unnoticed
 from countersign.execution.plan_seal import Seal
 from countersign.logging import get_logger
+from countersign.metrics.worker import WEBHOOKS
 from countersign.records import audit, refusals, webhooks
 from countersign.records.audit_events import Event
 from countersign.records.database.engine import transaction
@@ -142,6 +143,7 @@ class Delivering:
             webhooks.log_attempt(
                 session, webhook.id, Attempt(found.leaf, number, decision.result, answer.status, why)
             )
+        WEBHOOKS.count(result=decision.result.value)
         return decision
 
     def _settle(self, session: Session, stand: Stand, place: int, decision: Decision) -> None:

@@ -33,6 +33,7 @@ from countersign.worker.identity import Identity
 from countersign.worker.orphans import owner_of, settle, settle_orphans, unfinished
 from countersign.worker.results import refuse_results
 from countersign.worker.sealing import keep_sealing
+from countersign.worker.showing import shown
 from countersign.worker.source import FlowSource
 from countersign.worker.starting import keep_starting
 from countersign.worker.telling import tell_refused
@@ -82,7 +83,7 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResul
         """
         self._catch_signals()
         refuse_results()
-        async with self:
+        async with self, shown(self._logger, printer, runs=lambda: len(self._active), limit=self._limit):
             await settle_orphans(self.client, pool=self._work_pool_name, me=self._identity)
             if run_once:
                 if await self.get_and_submit_flow_runs():

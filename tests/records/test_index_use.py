@@ -33,6 +33,7 @@ from countersign.records.holds import acquire, holder_of
 from countersign.records.incidents import resolve_incident, stuck_incidents, version_of
 from countersign.records.journal import entries, record_answer, record_intent
 from countersign.records.ledger import bury_exhausted, steps_due, steps_ready, take_step
+from countersign.records.measures import measured
 from countersign.records.operation_log import close_settled, log_of, open_log, open_logs
 from countersign.records.outcomes import Outcome
 from countersign.records.owned import Owned
@@ -210,6 +211,7 @@ QUESTIONS: dict[str, Callable[[Session], object]] = {
         s, number(15), incident_id="INC-15", playbook="", trigger="auto_approve", step="x"
     ),
     **{f"needs a person: {need}": lambda s, need=need: needed(s, need, form=2, limit=21) for need in Need},
+    "measure for metrics": measured,
     "count an anomaly": lambda s: dispositions_of(s, f"A|n|{number(77)}"),
 }
 

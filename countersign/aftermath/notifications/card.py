@@ -19,6 +19,7 @@ from countersign.execution.channels import CARD, TelegramBot
 from countersign.masking import masked
 from countersign.memory.cards import card_of
 from countersign.memory.connection import open_memory
+from countersign.metrics.worker import NOTIFICATIONS
 from countersign.records import refusals
 from countersign.records.database.engine import transaction
 from countersign.records.deliveries import Postponed, record_failed, record_sent
@@ -140,11 +141,13 @@ def _reply(subject: Subject, service: CardReplies, card: CardMessage, html: str)
                         retry_after_seconds=pause,
                     )
                     refusals.note(session, error, approval_id=subject.approval.id, details={"channel": CARD})
+                NOTIFICATIONS.count(channel=CARD, result="failed")
                 raise
             if subject.stop.wait(pause):
                 raise Stopped("The run ended before the card had its reply.") from None
     with transaction(subject.engine) as session:
         record_sent(session, subject.execution_id, CARD)
+    NOTIFICATIONS.count(channel=CARD, result="sent")
     return Replied(kept)
 
 

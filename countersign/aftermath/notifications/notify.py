@@ -16,6 +16,7 @@ from countersign.aftermath.notifications.message import Told, message_of
 from countersign.aftermath.subject import Done, Skipped, StepEnd, Subject
 from countersign.errors import ConfigurationError, CountersignError, DeliveryFailed, Stopped
 from countersign.execution.channels import ROLLED_BACK, Channel, Channels
+from countersign.metrics.worker import NOTIFICATIONS
 from countersign.records import refusals
 from countersign.records.approvals import signatures_of
 from countersign.records.database.engine import transaction
@@ -142,9 +143,11 @@ def _send(subject: Subject, told: Told, channel: Channel) -> Missed | None:
                 retry_after_seconds=error.retry_after if isinstance(error, DeliveryFailed) else None,
             )
             refusals.note(session, error, approval_id=told.approval.id, details={"channel": channel.name})
+        NOTIFICATIONS.count(channel=channel.name, result="failed")
         return Missed(channel.name, error)
     with transaction(subject.engine) as session:
         record_sent(session, execution_id, channel.name)
+    NOTIFICATIONS.count(channel=channel.name, result="sent")
     return None
 
 

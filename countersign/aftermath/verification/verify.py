@@ -29,6 +29,8 @@ from countersign.execution.services import Services
 from countersign.execution.target_access import OnBehalfOf, is_known, open_target
 from countersign.logging import get_logger
 from countersign.masking import masked, masked_values
+from countersign.metrics.worker import VERDICTS
+from countersign.records.counting import count_when_committed
 from countersign.records.database.engine import clock, transaction
 from countersign.records.evidence import Seen, evidence_of, store_after
 from countersign.records.ledger import SoFar, note_so_far
@@ -188,6 +190,7 @@ def _end(subject: Subject, answer: _Answer, baseline: EvidenceSnapshot | None) -
             actor_role="executor",
             once_key=f"verified:{subject.execution_id}",
         )
+        count_when_committed(session, VERDICTS, verdict=judgement.verdict.value)
         return {"evidence_id": str(evidence_id)}
 
     return Done(

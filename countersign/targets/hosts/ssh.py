@@ -19,6 +19,7 @@ import paramiko
 from fabric import Connection
 
 from countersign.errors import AmbiguousTargetError, TransientTargetError
+from countersign.metrics.targets import command_ended
 from countersign.targets.hosts.connecting import connect, disconnect
 from countersign.targets.hosts.fleet import FleetSettings, HostSettings
 from countersign.targets.hosts.output import Output
@@ -132,6 +133,7 @@ def _perform(channel: paramiko.Channel, line: str, *, host: str, seconds: int, k
         raise AmbiguousTargetError(f"The connection to {host} was lost after the command was sent.") from error
     finally:
         watchdog.cancel()
+        command_ended(host, time.monotonic() - began, exit_code=channel.exit_status)
     if not channel.status_event.is_set() or channel.exit_status == _NO_STATUS:
         raise AmbiguousTargetError(f"{host} gave no exit code for the command.")
     if channel.exit_status in (_TIMED_OUT, _KILLED):

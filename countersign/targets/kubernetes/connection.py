@@ -25,6 +25,7 @@ from kubernetes.config.kube_config import load_kube_config_from_dict
 from countersign.errors import (
     ConfigurationError,
 )
+from countersign.metrics.targets import Asking
 from countersign.private_files import write_private
 from countersign.targets.kubernetes.answers import error_of_exception, error_of_status, foreign, warnings_in
 from countersign.targets.kubernetes.believing import Asked, asked_of, doubt, groups_of, resources_of
@@ -176,11 +177,14 @@ class Connection:
             body=asked.body,
             auth_settings=["BearerToken"],
         )
+        asking = Asking(self.settings.name, asked.method, effect=mutation)
         try:
             response = self._client.call_api(*request, _request_timeout=self.request_timeout)
             data = response.read()  # type: ignore[no-untyped-call]
         except (urllib3.exceptions.HTTPError, ApiException, OSError) as error:
+            asking.unanswered()
             raise error_of_exception(error, what=what, mutation=mutation) from None
+        asking.answered(response.status)
         self._warnings += warnings_in(response.headers)
         if not 200 <= response.status < 300:
             raise error_of_status(
