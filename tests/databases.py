@@ -51,6 +51,8 @@ class Databases:
         self._postgres = postgres
         self._numbers = count(1)
         self._free: list[str] = []
+        # To each database that is lent or free: whoever connects anew pays several times what emptying costs.
+        self._connections: dict[str, psycopg.Connection[tuple[int]]] = {}
         postgres.make_role(OWNER)
         postgres.make_role(RUNNING)
         postgres.create_database(TEMPLATE)
@@ -70,43 +72,50 @@ class Databases:
         yield self._postgres.url(name, RUNNING)
         self._take_back(name)
 
+    def close(self) -> None:
+        """Give up every connection."""
+        for connection in self._connections.values():
+            connection.close()
+
     def _lend(self) -> str:
         if self._free:
             return self._free.pop()
         name = f"test_{next(self._numbers)}"
         self._postgres.create_database(name, template=TEMPLATE)
-        with self._connected(name) as connection:
-            # A copy has the rights in its template, and those on the database itself anew.
-            for statement in (
-                "ALTER DATABASE {} OWNER TO countersign_owner",
-                "REVOKE ALL ON DATABASE {} FROM PUBLIC",
-                "GRANT CONNECT ON DATABASE {} TO {}",
-            ):
-                connection.execute(sql.SQL(statement).format(sql.Identifier(name), sql.Identifier(RUNNING.name)))
+        connection = self._connections[name] = self._connected(name, autocommit=True)
+        # A copy has the rights in its template, and those on the database itself anew.
+        for statement in (
+            "ALTER DATABASE {} OWNER TO countersign_owner",
+            "REVOKE ALL ON DATABASE {} FROM PUBLIC",
+            "GRANT CONNECT ON DATABASE {} TO {}",
+        ):
+            connection.execute(sql.SQL(statement).format(sql.Identifier(name), sql.Identifier(RUNNING.name)))
         return name
 
     def _take_back(self, name: str) -> None:
-        if self._emptied(name):
+        if self._emptied(self._connections[name]):
             self._free.append(name)
         else:
+            self._connections.pop(name).close()
             self._postgres.drop_database(name)
 
-    def _emptied(self, name: str) -> bool:
-        with self._connected(name) as connection:
-            if not _alone(connection) or connection.execute(SHAPE).fetchone() != self._shape:
-                return False
-            if self._size_of(connection) > self._size + MOST_BYTES_MORE:
-                return False
+    def _emptied(self, connection: psycopg.Connection[tuple[int]]) -> bool:
+        if not _alone(connection) or connection.execute(SHAPE).fetchone() != self._shape:
+            return False
+        if self._size_of(connection) > self._size + MOST_BYTES_MORE:
+            return False
+        with connection.transaction():
             connection.execute(self._empty)
-            return True
+        return True
 
     def _size_of(self, connection: psycopg.Connection[tuple[int]]) -> int:
         found = connection.execute("SELECT pg_database_size(current_database())").fetchone()
         assert found is not None
         return found[0]
 
-    def _connected(self, name: str) -> psycopg.Connection[tuple[int]]:
-        return psycopg.connect(self._postgres.url(name).replace("postgresql+psycopg", "postgresql", 1))
+    def _connected(self, name: str, *, autocommit: bool = False) -> psycopg.Connection[tuple[int]]:
+        address = self._postgres.url(name).replace("postgresql+psycopg", "postgresql", 1)
+        return psycopg.connect(address, autocommit=autocommit)
 
 
 def as_superuser(url: str) -> str:
@@ -119,7 +128,6 @@ def _alone(connection: psycopg.Connection[tuple[int]]) -> bool:
     for _ in range(10):
         if connection.execute(OTHERS).fetchone() == (0,):
             return True
-        connection.rollback()  # the statistics are those of the transaction's first look
         time.sleep(0.01)
     return False
 
