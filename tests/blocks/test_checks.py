@@ -51,7 +51,7 @@ class _Answers(BaseHTTPRequestHandler):
 @pytest.fixture
 def api_server() -> Iterator[str]:
     running = ThreadingHTTPServer(("127.0.0.1", 0), _Answers)
-    thread = Thread(target=running.serve_forever)
+    thread = Thread(target=running.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     yield f"http://127.0.0.1:{running.server_port}"
     running.shutdown()

@@ -22,6 +22,7 @@ RESTART = "kubectl rollout restart deployment/api -n prod"
     ],
 )
 def test_what_the_run_leaves_names_the_incident(office: Office, action: str, fields: dict[str, object]) -> None:
+    office = office.with_settings(verify_warm_up_seconds=0, verify_collect_seconds=0)
     report = office.perform(action, **fields)
     follow(office, report)
     tables = {

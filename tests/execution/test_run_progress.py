@@ -23,6 +23,7 @@ from tests.aftermath.following import execution_id_of, follow, run_one
 from tests.execution.conftest import Office
 from tests.prefect_server import AUTH
 
+PATIENCE = 60
 RESTART = "kubectl rollout restart deployment/api -n prod"
 KEEP = {
     "apiVersion": "policy/v1",
@@ -38,12 +39,11 @@ def seen(office: Office, approval_id: UUID) -> RunProgress | None:
 
 
 def until(office: Office, approval_id: UUID, wanted: Callable[[RunProgress], bool]) -> RunProgress:
-    for _ in range(200):
-        found = seen(office, approval_id)
-        if found is not None and wanted(found):
-            return found
-        time.sleep(0.1)
-    raise AssertionError(f"never seen; last: {found}")
+    give_up = time.monotonic() + PATIENCE
+    while (found := seen(office, approval_id)) is None or not wanted(found):
+        assert time.monotonic() < give_up, f"never seen; last: {found}"
+        time.sleep(0.05)
+    return found
 
 
 def make_room(office: Office) -> None:
@@ -115,14 +115,13 @@ def test_who_waits_is_told_once_of_each_change(
         telling = asyncio.create_task(triggering._tell(office.services.engine, approval_id))
         with transaction(office.services.engine) as session:
             claim(session, approval_id, worker="w", flow_run_id=None, lease_seconds=30)
-        said = ""
-        for turn in range(100):
-            await asyncio.sleep(0.05)
+        said, give_up = "", time.monotonic() + PATIENCE
+        while not said and time.monotonic() < give_up:
+            await asyncio.sleep(0.02)
             said += capsys.readouterr().err
-            if said and turn > 10:
-                break
+        await asyncio.sleep(0.2)  # ten looks more
         telling.cancel()
-        assert said == "Checking and planning.\n"
+        assert said + capsys.readouterr().err == "Checking and planning.\n"
 
     asyncio.run(waiting())
 
