@@ -15,6 +15,8 @@ FAST := tests/actions tests/policy tests/cli tests/worker tests/execution/test_c
         tests/execution/test_performing.py tests/records/test_claims.py tests/records/test_journal.py
 # What runs on a real API server, too, or nowhere else.
 CONTRACT := tests/contract tests/targets tests/real_cluster
+# tests/grouping.py says what stays together, and orders it.
+DISTRIBUTION := --dist loadgroup --no-loadscope-reorder
 STATE_DIR ?= .countersign
 CONTROL_PLANE_DIR ?= .countersign-control-plane
 
@@ -58,11 +60,15 @@ imports: install ## layers of the packages point down
 	$(BIN)/lint-imports
 
 check: lint types imports ## lint, types, imports and the fast tests, in under a minute
-	$(BIN)/pytest -q -n 2 --dist loadgroup $(FAST)
+	$(BIN)/pytest -q -n 2 $(DISTRIBUTION) $(FAST)
 
+# Half of what the tests do is waiting, so two processes for each processor keep it busy.
+TEST_PROCESSES ?= $(shell $(PYTHON) -c 'import os; print(min(8, 2 * len(os.sched_getaffinity(0))))')
+# Servers and commands of the tests read bytecode, also where the environment says that none is written.
+test: export PYTHONDONTWRITEBYTECODE :=
 test: install ## every test; says at the end which took longest, and what could not be tried and why
 	@.ci/install-sshd
-	$(BIN)/pytest -n 2 --dist loadgroup --durations 20
+	$(BIN)/pytest -n $(TEST_PROCESSES) $(DISTRIBUTION) --durations 20
 
 sshd: ## OpenSSH's server for the tests, where apt can install it; it is not started
 	@.ci/install-sshd

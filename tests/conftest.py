@@ -28,10 +28,11 @@ from countersign.local.valkey import EmbeddedValkey
 from countersign.records.database.engine import connect
 from countersign.settings import Settings, settings
 from tests.databases import Databases, as_superuser
+from tests.grouping import pytest_collection_modifyitems
 from tests.not_tried import pytest_terminal_summary
 from tests.planted import shown_by
 from tests.prefect_server import AUTH, serve_prefect
-from tests.running_stack import api, own_flows, pytest_collection_modifyitems, stack
+from tests.running_stack import api, own_flows, stack
 
 __all__ = [
     "api",
@@ -40,6 +41,7 @@ __all__ = [
     "pytest_terminal_summary",
     "stack",
 ]  # fixtures and hooks
+pytest_plugins = ["tests.costs"]
 # How long an example takes says how busy the machine is, and nothing about the code.
 examples.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 examples.load_profile("untimed")
@@ -156,9 +158,11 @@ def postgres(servers_folder: Path) -> Iterator[EmbeddedPostgres]:
 
 
 @pytest.fixture(scope="session")
-def databases(postgres: EmbeddedPostgres) -> Databases:
+def databases(postgres: EmbeddedPostgres) -> Iterator[Databases]:
     """The databases for tests, with a migrated template."""
-    return Databases(postgres)
+    made = Databases(postgres)
+    yield made
+    made.close()
 
 
 @pytest.fixture(scope="session")

@@ -21,17 +21,6 @@ SETTINGS = {
 }
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep tests on the stack in one process of pytest-xdist, so that it is started once."""
-    for item in items:
-        if "stack" in getattr(item, "fixturenames", ()) or item.path.parent.name == "stack":
-            item.add_marker(pytest.mark.stack)
-            # The first test of a process waits for the stack to start as well.
-            item.add_marker(pytest.mark.timeout(600))
-            item.add_marker(pytest.mark.xdist_group("stack"))
-
-
 @pytest.fixture(scope="session")
 def own_flows(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder on the workers' module path that declares the tests' flows, also those that a test writes itself."""
