@@ -22,6 +22,7 @@ from countersign.policy.findings import decide_findings
 from countersign.records.owned import Owned
 from countersign.records.tables import Approval
 from countersign.targets.model import Finding, Plan
+from countersign.texts import text
 
 NOBODYS = Owned(UUID(int=0), 0)
 """No execution: every action on the target counts, and nothing could be written."""
@@ -86,7 +87,7 @@ class _Asked:
         if isinstance(reading, KubernetesOperation):
             self._stage("target", lambda: self._cluster(reading))
         elif isinstance(reading, HostOperation):
-            self._note("target", "the host is asked by `countersign approvals run ID --dry-run`")
+            self._note("target", text("policy_check.host_not_asked"))
         return self.answers
 
     def _stage(self, rule: str, ask: Callable[[], T]) -> T | None:
@@ -116,11 +117,11 @@ class _Asked:
         checks.check_approved(self.services, self.approval, dry_run=True)
         expires = self.approval.expires_at
         until = None if expires is None else expires.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-        self._note("approval", "it is approved and has not expired", until=until)
+        self._note("approval", text("policy_check.approved"), until=until)
 
     def _signed(self) -> bool:
         verified = checks.verified_signatures(self.services, self.approval)
-        self._note("signatures", f"signed by {', '.join(verified.signers)}")
+        self._note("signatures", text("policy_check.signed", names=", ".join(verified.signers)))
         return verified.automatic
 
     def _as_signed(self, reading: Reading) -> None:
@@ -140,4 +141,4 @@ class _Asked:
             self._checks(checks.plan_checks(services, approval, plan, now=self.now))
             self.findings = target.preflight(plan)
             findings = decide_findings(policy_for(services, approval), self.findings)
-            self._checks(findings or (Check(Question.PREFLIGHT, True, "the cluster says nothing against it"),))
+            self._checks(findings or (Check(Question.PREFLIGHT, True, text("policy_check.nothing_found")),))

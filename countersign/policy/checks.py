@@ -14,6 +14,7 @@ from countersign.errors import KillSwitchOn, PolicyRefused, PreflightRefused
 from countersign.policy.document import Policy
 from countersign.policy.operations import CRITICAL_DELETIONS, READ_ONLY, matches_any
 from countersign.policy.risk import RiskLevel
+from countersign.texts import text
 
 
 class Question(StrEnum):
@@ -127,13 +128,13 @@ def check_rate(policy: Policy, operation: str, recent_actions: int, *, room_at: 
         return Check(
             Question.RATE,
             False,
-            f"{recent_actions} actions on this target in the last hour, {limit} are allowed",
-            "find out why it needs so many; the limit is max_actions_per_target_and_hour",
+            text("policy_check.rate_reached", count=recent_actions, limit=limit),
+            text("policy_check.rate_hint"),
             room_at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC") if room_at else None,
             passing=True,
             passes_at=room_at,
         )
-    return Check(Question.RATE, True, f"{recent_actions} actions on this target in the last hour")
+    return Check(Question.RATE, True, text("policy_check.rate", count=recent_actions))
 
 
 def check_playbook(facts: PlaybookFacts, *, automatic: bool) -> Check:
@@ -142,26 +143,26 @@ def check_playbook(facts: PlaybookFacts, *, automatic: bool) -> Check:
         return Check(
             Question.PLAYBOOK,
             False,
-            f"playbook {facts.name} is left to people: {facts.people_only}",
-            f"have a person sign it; `countersign playbooks restore {facts.name}` gives it back to the auto-approver",
+            text("policy_check.people_only", name=facts.name, why=facts.people_only),
+            text("policy_check.people_only_hint", name=facts.name),
         )
     if automatic and facts.status != "approved":
         return Check(
             Question.PLAYBOOK,
             False,
-            f"playbook {facts.name} is {facts.status}, and only an approved one runs without a person",
-            f"have a person sign it, or approve the playbook: `countersign playbooks approve {facts.name}`",
+            text("policy_check.playbook_status", name=facts.name, status=text(f"playbook_status.{facts.status}")),
+            text("policy_check.playbook_status_hint", name=facts.name),
         )
     if automatic and facts.waiting_version is not None:
         number = facts.waiting_version
         return Check(
             Question.PLAYBOOK,
             False,
-            f"version {number} of playbook {facts.name} is not the one in use, and only that runs without a person",
-            f"have a person sign it, or use it: `countersign playbooks approve {facts.name} --version {number}`",
+            text("policy_check.playbook_version", number=number, name=facts.name),
+            text("policy_check.playbook_version_hint", number=number, name=facts.name),
         )
-    who = "the auto-approver" if automatic else "a person's approval"
-    return Check(Question.PLAYBOOK, True, f"playbook {facts.name} may be run with {who}")
+    who = "playbook_automatic" if automatic else "playbook_by_person"
+    return Check(Question.PLAYBOOK, True, text(f"policy_check.{who}", name=facts.name))
 
 
 def check_plan(policy: Policy, facts: PlanFacts) -> tuple[Check, ...]:
@@ -175,19 +176,19 @@ def check_kill_switch(policy: Policy, recorded: str | None) -> Check:
         return Check(
             Question.KILL_SWITCH,
             False,
-            f"the kill switch is on: {recorded or 'no reason given'}",
-            "once it is off, file and sign a new request",
+            text("policy_check.kill_switch_on", why=recorded or text("policy_check.no_reason")),
+            text("policy_check.kill_switch_hint"),
             passing=True,
         )
     if policy.kill_switch:
         return Check(
             Question.KILL_SWITCH,
             False,
-            "the policy's kill_switch is on",
-            "set kill_switch: false once it is safe",
+            text("policy_check.policy_switch_on"),
+            text("policy_check.policy_switch_hint"),
             passing=True,
         )
-    return Check(Question.KILL_SWITCH, True, "the kill switch is off")
+    return Check(Question.KILL_SWITCH, True, text("policy_check.kill_switch_off"))
 
 
 def enforce(checks: Iterable[Check]) -> None:
@@ -217,16 +218,18 @@ def _operation(policy: Policy, facts: RequestFacts) -> Check:
         return Check(
             Question.OPERATION,
             False,
-            f"{facts.operation} is not allowed for a request of {facts.risk_level} risk",
-            f"file it as {' or '.join(levels)} risk" if levels else "the policy allows it at no risk level",
+            text("policy_check.not_allowed", operation=facts.operation, risk=_risk(facts.risk_level)),
+            text("policy_check.not_allowed_hint", risks=text("policy_check.or").join(map(_risk, levels)))
+            if levels
+            else text("policy_check.allowed_nowhere"),
         )
     grave = [kind for kind in facts.kinds if kind in CRITICAL_DELETIONS]
     if facts.operation == "delete" and grave and facts.risk_level is not RiskLevel.CRITICAL:
         return Check(
             Question.OPERATION,
             False,
-            f"a {grave[0]} is deleted at critical risk only, and this request is of {facts.risk_level} risk",
-            "file it as critical risk, so that whoever signs it knows",
+            text("policy_check.critical_deletion", kind=grave[0], risk=_risk(facts.risk_level)),
+            text("policy_check.critical_deletion_hint"),
         )
     for kind in facts.kinds:
         if "." in kind and (refused := _custom(policy, facts, kind)) is not None:
@@ -235,33 +238,39 @@ def _operation(policy: Policy, facts: RequestFacts) -> Check:
         return Check(
             Question.OPERATION,
             False,
-            f"{facts.operation} is not among the operations that the auto-approver decides alone",
-            "have a person sign it, or add it to auto_approver.operations",
+            text("policy_check.not_automatic", operation=facts.operation),
+            text("policy_check.not_automatic_hint"),
         )
-    return Check(Question.OPERATION, True, f"{facts.operation} is allowed for {facts.risk_level} risk")
+    return Check(
+        Question.OPERATION,
+        True,
+        text("policy_check.allowed", operation=facts.operation, risk=_risk(facts.risk_level)),
+    )
 
 
 def _custom(policy: Policy, facts: RequestFacts, kind: str) -> Check | None:
     """Return the refusal of a change to a custom resource that the policy does not list, None where it does."""
     listed = [entry for entry in policy.custom_resources if entry.means(kind)]
     if not listed:
-        why = f"{kind} is not among the policy's custom_resources"
-        hint = "list its group and kind there, with the operations and, for patch, the fields that may be changed"
+        why = text("policy_check.custom_kind", kind=kind)
+        hint = text("policy_check.custom_kind_hint")
         return Check(Question.OPERATION, False, why, hint)
     able = [entry for entry in listed if facts.operation in entry.operations]
     if not able:
-        why = f"{facts.operation} of {kind} is not among the operations that custom_resources allows"
-        return Check(Question.OPERATION, False, why, f"add {facts.operation} to the operations of its entry")
+        why = text("policy_check.custom_operation", operation=facts.operation, kind=kind)
+        return Check(
+            Question.OPERATION, False, why, text("policy_check.custom_operation_hint", operation=facts.operation)
+        )
     refused = [entry.first_refused(facts.fields) for entry in able]
     if facts.operation == "patch" and None not in refused:
-        why = f"the field {refused[0]} of {kind} is not among the fields that custom_resources allows"
-        return Check(Question.OPERATION, False, why, "patch less, or add the field to the fields of its entry")
+        why = text("policy_check.custom_field", field=refused[0], kind=kind)
+        return Check(Question.OPERATION, False, why, text("policy_check.custom_field_hint"))
     return None
 
 
 def _protected(policy: Policy, facts: RequestFacts) -> Check:
     if facts.operation in READ_ONLY:
-        return Check(Question.PROTECTED, True, "reading is not restricted")
+        return Check(Question.PROTECTED, True, text("policy_check.reading_free"))
     for kind, value, patterns in (
         ("namespace", facts.namespace, policy.protected_namespaces),
         ("host", facts.host, policy.protected_hosts),
@@ -270,22 +279,24 @@ def _protected(policy: Policy, facts: RequestFacts) -> Check:
             return Check(
                 Question.PROTECTED,
                 False,
-                f"{kind} {value} is protected",
-                f"change it by hand, or take it out of protected_{kind}s",
+                text(f"policy_check.protected_{kind}", name=value),
+                text("policy_check.protected_hint", list=f"protected_{kind}s"),
             )
-    return Check(Question.PROTECTED, True, "the target is not protected")
+    return Check(Question.PROTECTED, True, text("policy_check.not_protected"))
 
 
 def _freeze_window(policy: Policy, facts: RequestFacts, now: datetime) -> Check:
     if facts.operation in READ_ONLY:
-        return Check(Question.FREEZE_WINDOW, True, "reading is not frozen")
-    return _not_frozen(policy, now, namespace=facts.namespace, host=facts.host, what="a freeze is on")
+        return Check(Question.FREEZE_WINDOW, True, text("policy_check.reading_not_frozen"))
+    return _not_frozen(policy, now, namespace=facts.namespace, host=facts.host, what=text("policy_check.frozen"))
 
 
 def check_disturbed(policy: Policy, namespaces: Iterable[str], now: datetime) -> tuple[Check, ...]:
     """Answer whether pods may be disturbed in the namespaces that a plan reaches (draining a node)."""
     return tuple(
-        _not_frozen(policy, now, namespace=namespace, host=None, what=f"a freeze is on in {namespace}")
+        _not_frozen(
+            policy, now, namespace=namespace, host=None, what=text("policy_check.frozen_there", namespace=namespace)
+        )
         for namespace in sorted(namespaces)
     )
 
@@ -297,37 +308,41 @@ def _not_frozen(policy: Policy, now: datetime, *, namespace: str | None, host: s
                 Question.FREEZE_WINDOW,
                 False,
                 f"{what}: {window.reason.rstrip('.')}",
-                f"file it again after {window.until()}, or have it wait: --wait-for-window",
+                text("policy_check.freeze_hint", moment=window.until()),
                 window.until(),
                 passing=True,
                 passes_at=window.ends(now),
             )
-    return Check(Question.FREEZE_WINDOW, True, "no freeze is on")
+    return Check(Question.FREEZE_WINDOW, True, text("policy_check.no_freeze"))
 
 
 def _scale_factor(policy: Policy, facts: PlanFacts) -> Check:
     limit, current, wanted = policy.max_scale_factor, facts.current_replicas, facts.wanted_replicas
     if limit is None:
-        return Check(Question.SCALE_FACTOR, True, "there is no limit")
+        return Check(Question.SCALE_FACTOR, True, text("policy_check.no_limit"))
     if wanted is None:
         return _not_scaling(Question.SCALE_FACTOR, facts)
     if current is None:
-        return _unknown(Question.SCALE_FACTOR, "how many replicas there are now")
+        return _unknown(Question.SCALE_FACTOR, text("policy_check.replicas_now"))
     if wanted > current and wanted > limit * max(current, 1):
         most = int(limit * max(current, 1))
         return Check(
             Question.SCALE_FACTOR,
             False,
-            f"scaling from {current} to {wanted} replicas is more than {limit:g} times as many",
-            f"scale to at most {most} at once; the limit is max_scale_factor",
+            text("policy_check.scale_factor", current=current, wanted=wanted, limit=f"{limit:g}"),
+            text("policy_check.scale_factor_hint", most=most),
         )
-    return Check(Question.SCALE_FACTOR, True, f"from {current} to {wanted} replicas is within {limit:g} times")
+    return Check(
+        Question.SCALE_FACTOR,
+        True,
+        text("policy_check.scale_factor_within", current=current, wanted=wanted, limit=f"{limit:g}"),
+    )
 
 
 def _scale_to(policy: Policy, facts: PlanFacts) -> Check:
     limit, current, wanted = policy.max_scale_to, facts.current_replicas, facts.wanted_replicas
     if limit is None:
-        return Check(Question.SCALE_TO, True, "there is no limit")
+        return Check(Question.SCALE_TO, True, text("policy_check.no_limit"))
     if wanted is None:
         return _not_scaling(Question.SCALE_TO, facts)
     # Making a workload smaller is never refused for still being large.
@@ -335,33 +350,37 @@ def _scale_to(policy: Policy, facts: PlanFacts) -> Check:
         return Check(
             Question.SCALE_TO,
             False,
-            f"{wanted} replicas are more than the {limit} that are allowed",
-            f"scale to at most {limit}; the limit is max_scale_to",
+            text("policy_check.scale_to", wanted=wanted, limit=limit),
+            text("policy_check.scale_to_hint", limit=limit),
         )
-    return Check(Question.SCALE_TO, True, f"{wanted} replicas are allowed")
+    return Check(Question.SCALE_TO, True, text("policy_check.scale_to_within", wanted=wanted))
 
 
 def _affected_pods(policy: Policy, facts: PlanFacts) -> Check:
     limit, pods = policy.max_affected_pods, facts.affected_pods
     if limit is None:
-        return Check(Question.AFFECTED_PODS, True, "there is no limit")
+        return Check(Question.AFFECTED_PODS, True, text("policy_check.no_limit"))
     if pods is None:
-        return Check(Question.AFFECTED_PODS, True, f"{facts.operation} disturbs no counted pods")
+        return Check(Question.AFFECTED_PODS, True, text("policy_check.pods_not_counted", operation=facts.operation))
     if pods > limit:
         return Check(
             Question.AFFECTED_PODS,
             False,
-            f"{pods} pods would be disturbed, {limit} are allowed",
-            "act on less at once; the limit is max_affected_pods",
+            text("policy_check.pods", count=pods, limit=limit),
+            text("policy_check.pods_hint"),
         )
-    return Check(Question.AFFECTED_PODS, True, f"{pods} of at most {limit} pods are disturbed")
+    return Check(Question.AFFECTED_PODS, True, text("policy_check.pods_within", count=pods, limit=limit))
 
 
 def _not_scaling(question: Question, facts: PlanFacts) -> Check:
     if facts.operation == "scale":
-        return _unknown(question, "how many replicas are wanted")
-    return Check(question, True, f"{facts.operation} does not scale")
+        return _unknown(question, text("policy_check.replicas_wanted"))
+    return Check(question, True, text("policy_check.not_scaling", operation=facts.operation))
+
+
+def _risk(level: RiskLevel) -> str:
+    return text(f"risk.{level.value}")
 
 
 def _unknown(question: Question, what: str) -> Check:
-    return Check(question, False, f"the plan does not say {what}", "a limit cannot be checked against the unknown")
+    return Check(question, False, text("policy_check.unknown", what=what), text("policy_check.unknown_hint"))

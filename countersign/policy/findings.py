@@ -6,6 +6,7 @@ from typing import Protocol
 from countersign.policy.checks import Check, Question
 from countersign.policy.document import Policy
 from countersign.policy.operations import matches_any
+from countersign.texts import text
 
 
 class FindingFacts(Protocol):
@@ -30,16 +31,16 @@ def decide_findings(policy: Policy, findings: Sequence[FindingFacts]) -> tuple[C
 
 
 def _finding(policy: Policy, finding: FindingFacts) -> Check:
+    said, hint = "finding", None
     if matches_any(finding.code, policy.blocking_findings):
-        blocks, why = True, " (the policy's blocking_findings)"
-    elif finding.severity == "blocking":
-        blocks = not matches_any(finding.code, policy.accepted_findings)
-        why = "" if blocks else " (accepted by the policy)"
+        blocks, said = True, "finding_listed"
+    elif finding.severity != "blocking":
+        blocks = False
+    elif matches_any(finding.code, policy.accepted_findings):
+        blocks, said = False, "finding_accepted"
     else:
-        blocks, why = False, ""
+        blocks, hint = True, text("policy_check.finding_hint", code=finding.code)
+    message = finding.message.rstrip(".。")
     return Check(
-        Question.PREFLIGHT,
-        not blocks,
-        f"{finding.code}: {finding.message.rstrip('.')}{why}",
-        f"mend this first, or list {finding.code} in accepted_findings" if blocks and not why else None,
+        Question.PREFLIGHT, not blocks, text(f"policy_check.{said}", code=finding.code, message=message), hint
     )

@@ -22,6 +22,7 @@ from countersign.policy import (
     enforce,
 )
 from countersign.policy.operations import OPERATIONS
+from countersign.texts import read_in
 
 NOW = datetime(2026, 3, 4, 12, tzinfo=UTC)
 RESTART = RequestFacts("restart", RiskLevel.LOW, namespace="prod", recent_actions=0)
@@ -197,3 +198,15 @@ def test_what_nothing_makes_again_is_deleted_at_critical_risk_only(kind: str) ->
         assert "file it as critical" in str(caught.value.hint)
         enforce(check_request(Policy(), replace(facts, risk_level=risk, operation="label"), NOW))
         enforce(check_request(Policy(), replace(facts, risk_level=risk, kinds=("Pod",)), NOW))
+
+
+def test_an_answer_is_in_the_readers_language() -> None:
+    rules = policy(protected_namespaces=["prod"], freeze_windows=[FROZEN], max_actions_per_target_and_hour=2)
+    facts = replace(RESTART, recent_actions=3)
+    english = check_request(rules, facts, NOW)
+    with read_in("zh-TW"):
+        chinese = check_request(rules, facts, NOW)
+    assert failed(chinese) == failed(english) == {Question.PROTECTED, Question.FREEZE_WINDOW, Question.RATE}
+    for said in chinese:
+        assert any("\u4e00" <= character <= "\u9fff" for character in said.reason), said.reason
+    assert "命名空間 prod 受到保護" in [check.reason for check in chinese]

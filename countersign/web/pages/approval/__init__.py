@@ -20,7 +20,7 @@ from countersign.records.dead_letters import get_letter, replay_letters
 from countersign.records.outcomes import Outcome
 from countersign.records.queries import get_execution
 from countersign.records.tables import Approval
-from countersign.texts import text
+from countersign.texts import read_in, text
 from countersign.web.acting import Person
 from countersign.web.pages.approval.by_passkey import sign_by_passkey
 from countersign.web.pages.approval.outlook import outlook_values
@@ -49,7 +49,7 @@ def now(request: Request, acting: Person, name: str) -> Response:
     """Say whether it would run now and what it would send. Asks the target, so the page loads it by itself."""
     with acting.records() as session:
         approval = reachable(session, acting, name, Permission.READ)
-    with asking_a_target(request, acting):
+    with asking_a_target(request, acting), read_in(viewer_of(request).language):
         values = outlook_values(explain(acting.services, approval), approval)
     return page(request, acting, "approval/now.html", part="approval/outlook.html", **values)
 
