@@ -3,7 +3,7 @@
 One PostgreSQL with its defaults (every commit is on disk), two databases. The plain table has the same columns
 without chain, hashes and tree, which is what one would have instead.
 
-    .venv/bin/python benchmarks/audit.py [--rows 1000000] [--seconds 20] [--rate 500]
+    .venv/bin/python -m benchmarks.audit [--rows 1000000] [--seconds 20] [--rate 500]
 """
 
 import argparse

@@ -4,76 +4,49 @@ The worker is killed (SIGKILL) while its request is under way; the schedule of r
 from the kill to the outcome on record. Beside it stands what a user would do with Prefect alone: retries on the flow
 do not run when their process is gone, so without reconciliation somebody has to notice.
 
-    .venv/bin/python benchmarks/reconcile_recovery.py [--runs 3]
+    .venv/bin/python -m benchmarks.reconcile_recovery [--runs 3]
 """
 
 import argparse
-import asyncio
 import os
 import signal
 import statistics
 import sys
-import tempfile
 import time
 from datetime import UTC, datetime
-from pathlib import Path
 from uuid import UUID
 
-import httpx
-from prefect.settings import PREFECT_API_URL, temporary_settings
-from pydantic import SecretStr
-
-from countersign.execution.decisions import sign_approval
-from countersign.execution.filing import Request, file_request
-from countersign.execution.services import Services
-from countersign.local.postgres import THROWAWAY
-from countersign.local.stack import Stack
-from countersign.policy.loading import load_policy
-from countersign.policy.signatures import Decision
+from benchmarks.stage import Stage, open_stage
 from countersign.records.approvals import get_approval
-from countersign.records.database.engine import connect, transaction
+from countersign.records.database.engine import transaction
 from countersign.records.queries import execution_of
 from countersign.records.states import ApprovalStatus
-from countersign.settings import Settings
-from sandbox.cluster import ControlClient, Effect, Fault
-from sandbox.demo.household import PEOPLE, Household, make_household, save_blocks
+from sandbox.cluster import Effect, Fault
 
-PROJECT = Path(__file__).parent.parent
 DEPLOYMENT = "/deployments/name/execute-approval/execute-approval"
 TARGET_SECONDS = 60.0
 PATIENCE = 180.0
 
 
-def approved(services: Services, household: Household, action: str) -> UUID:
-    """File `action` and have it signed."""
-    with transaction(services.engine) as session:
-        request = Request(action=action, requested_by="carol", risk_level="medium")
-        approval = file_request(session, request, policy=services.policy, now=datetime.now(UTC)).approval
-        for name in PEOPLE[: approval.required_signatures]:
-            key = household.keys[name]
-            sign_approval(session, services, approval, signer=name, key=key, decision=Decision.APPROVE)
-        return approval.id
-
-
-def recovery(stack: Stack, services: Services, cluster: ControlClient, approval_id: UUID) -> tuple[float, float]:
+def recovery(stage: Stage, approval_id: UUID) -> tuple[float, float]:
     """Kill the worker in the middle of the action; return the seconds to the outcome, and of the lease among them."""
-    with httpx.Client(base_url=stack.addresses.api_url, timeout=30) as http:
-        fault = cluster.add_fault(Fault(effect=Effect.PAUSE_AFTER))
+    with stage.prefect() as http:
+        fault = stage.cluster.add_fault(Fault(effect=Effect.PAUSE_AFTER))
         found = http.get(DEPLOYMENT).raise_for_status().json()
         body = {"parameters": {"approval_id": str(approval_id)}, "state": {"type": "SCHEDULED"}}
         http.post(f"/deployments/{found['id']}/create_flow_run", json=body).raise_for_status()
-    cluster.wait_until_met(fault)
-    for part in stack.parts():
+    stage.cluster.wait_until_met(fault)
+    for part in stage.stack.parts():
         if part.name.startswith("worker") and part.pid is not None:
             os.kill(part.pid, signal.SIGKILL)
     killed = time.monotonic()
-    with transaction(services.engine) as session:
+    with transaction(stage.engine) as session:
         execution = execution_of(session, approval_id)
         assert execution is not None
         lease = (execution.lease_until - datetime.now(UTC)).total_seconds()
-    cluster.release(fault)
+    stage.cluster.release(fault)
     while True:
-        with transaction(services.engine) as session:
+        with transaction(stage.engine) as session:
             status = get_approval(session, approval_id).status
         took = time.monotonic() - killed
         if status is not ApprovalStatus.EXECUTING:
@@ -89,24 +62,12 @@ def main() -> int:
     options = argparse.ArgumentParser(description=main.__doc__)
     options.add_argument("--runs", type=int, default=3, help="workers killed (default 3)")
     runs = options.parse_args().runs
-    household = make_household()
     taken: list[tuple[float, float]] = []
-    with tempfile.TemporaryDirectory(prefix="countersign-bench-", ignore_cleanup_errors=True) as name:
-        Path(name).chmod(0o755)
-        with Stack(Path(name) / "state", project=PROJECT, postgres_options=THROWAWAY) as stack:
-            assert stack.addresses.kubeconfig is not None
-            kubeconfig = stack.addresses.kubeconfig.read_text()
-            with temporary_settings({PREFECT_API_URL: stack.addresses.api_url}):
-                asyncio.run(save_blocks(household, SecretStr(kubeconfig)))
-            cluster = ControlClient.from_kubeconfig(kubeconfig)
-            policy = load_policy(household.policy)
-            engine = connect(SecretStr(stack.addresses.database_url), timeout=5)
-            services = Services(Settings(_env_file=None), engine, policy, lambda: policy)
-            for number in range(runs):
-                action = f"kubectl label deployment/api killed-{number}=yes -n prod"
-                taken.append(recovery(stack, services, cluster, approved(services, household, action)))
-            effects = len(cluster.requests().mutations())
-            engine.dispose()
+    with open_stage(environment={}) as stage:
+        for number in range(runs):
+            action = f"kubectl label deployment/api killed-{number}=yes -n prod"
+            taken.append(recovery(stage, stage.approve(action)))
+        effects = len(stage.cluster.requests().mutations())
     seconds = [took for took, _ in taken]
     print(f"SIGKILL of the worker in the middle of an action to the outcome on record, {runs} runs, default settings")
     print(f"  median {statistics.median(seconds):.1f} s, worst {max(seconds):.1f} s (target {TARGET_SECONDS:g} s)")

@@ -3,7 +3,7 @@
 Two databases of one PostgreSQL, the same few open rows in each; every question is asked of both, turn by turn. Beside
 it the same questions on the big one without their partial indexes, as a plain table would answer them.
 
-    .venv/bin/python benchmarks/reconcile_scale.py [--finished 1000000] [--turns 30]
+    .venv/bin/python -m benchmarks.reconcile_scale [--finished 1000000] [--turns 30]
 """
 
 import argparse

@@ -4,7 +4,7 @@ Turn by turn in one run, on the same sandbox host: the same command through fabr
 through sessions and gateway (approval key written and consumed, two audit records). Then a whole restart: `apply`
 with its comparisons before and after, against fabric running the one command.
 
-    .venv/bin/python benchmarks/ssh_overhead.py [--runs 200] [--server sshd|standin]
+    .venv/bin/python -m benchmarks.ssh_overhead [--runs 200] [--server sshd|standin]
 """
 
 import argparse
