@@ -67,8 +67,7 @@ def ours(stage: Stage, count: int) -> Burst:
         deployment = http.get(EXECUTE).raise_for_status().json()["id"]
         began = time.time()
         for approval_id in approved:
-            body = {"parameters": {"approval_id": str(approval_id)}, "state": {"type": "SCHEDULED"}}
-            http.post(f"/deployments/{deployment}/create_flow_run", json=body).raise_for_status()
+            stage.trigger(http, deployment, approval_id)
     stage.wait(lambda: not stage.count(WITHOUT_END), seconds=PATIENCE_SECONDS, what="outcomes of the burst")
     stage.wait(lambda: not stage.count(UNFINISHED), seconds=PATIENCE_SECONDS, what="steps of the burst")
     ended = time.time()

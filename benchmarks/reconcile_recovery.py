@@ -33,8 +33,7 @@ def recovery(stage: Stage, approval_id: UUID) -> tuple[float, float]:
     with stage.prefect() as http:
         fault = stage.cluster.add_fault(Fault(effect=Effect.PAUSE_AFTER))
         found = http.get(DEPLOYMENT).raise_for_status().json()
-        body = {"parameters": {"approval_id": str(approval_id)}, "state": {"type": "SCHEDULED"}}
-        http.post(f"/deployments/{found['id']}/create_flow_run", json=body).raise_for_status()
+        stage.trigger(http, found["id"], approval_id)
     stage.cluster.wait_until_met(fault)
     for part in stage.stack.parts():
         if part.name.startswith("worker") and part.pid is not None:

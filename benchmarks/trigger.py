@@ -35,9 +35,8 @@ def triggered(stage: Stage, http: httpx.Client, deployment: str, name: str) -> f
     approval_id = stage.approve(restart_of(name))
     stage.cluster.forget_requests()
     time.sleep(random.uniform(0, LONGEST_PAUSE))  # noqa: S311 - no secret
-    body = {"parameters": {"approval_id": str(approval_id)}, "state": {"type": "SCHEDULED"}}
     began = time.time()
-    http.post(f"/deployments/{deployment}/create_flow_run", json=body).raise_for_status()
+    stage.trigger(http, deployment, approval_id)
     stage.wait(lambda: name in stage.effects(), seconds=PATIENCE_SECONDS, what=f"the effect of {name}")
     return stage.effects()[name] - began
 
