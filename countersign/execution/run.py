@@ -233,7 +233,7 @@ class Run:
         operation = known.reading
         assert isinstance(operation, KubernetesOperation | HostOperation)
         self._ask_about_target(operation, resolution)
-        with self._target(operation, known.plan) as target:
+        with self._target(operation, known.plan) as target, target.moment():
             made = target.plan(operation, resolution, at=datetime.now(UTC))
             known.plan = plan = store(services.engine, services.seal, known.owned, made)
             size = checks.plan_checks(services, known.approval, plan, now=datetime.now(UTC))

@@ -71,6 +71,17 @@ class Case:
             return False
         return self.seen_at[-1] - self.seen_at[since] >= self.lasting_seconds
 
+    def quiet_seconds(self) -> float:
+        """For how long everything has been as it is in the newest sample, in seconds; 0 where that is not known."""
+        if not self.samples or len(self.seen_at) != len(self.samples):
+            return 0.0
+        newest, since = _decisive(self.samples[-1]), self.seen_at[-1]
+        for sample, at in zip(reversed(self.samples), reversed(self.seen_at), strict=True):
+            if _decisive(sample) != newest:
+                break
+            since = at
+        return self.seen_at[-1] - since
+
     def now(self, key: str) -> Facts:
         """Return the newest facts of an object."""
         found: Facts = self.samples[-1].get(key) or {}
@@ -83,6 +94,14 @@ class Case:
     def was(self, key: str) -> Facts | None:
         """Return the facts of an object before the effect, None where they are not known."""
         return None if self.before is None else self.before.get(key)
+
+
+_MOVING = frozenset({"resourceVersion", "warnings", "warned_until"})
+
+
+def _decisive(sample: Facts) -> dict[str, dict[str, Any]]:
+    """Return a sample without what moves by itself."""
+    return {key: {name: fact for name, fact in facts.items() if name not in _MOVING} for key, facts in sample.items()}
 
 
 def without_blame(criteria: Sequence[Criterion]) -> list[Criterion]:

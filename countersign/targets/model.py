@@ -5,10 +5,12 @@ sending a step twice harmless. A step is sent by `apply`; after a lost reply `in
 """
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, Final, Protocol
+from types import TracebackType
+from typing import Any, Final, Protocol, Self
 from uuid import UUID
 
 from countersign.actions.operation import Operation, Verb
@@ -228,6 +230,33 @@ class Snapshot:
     """By ObjectRef.key; JSON, without secrets."""
 
 
+class Looking(Protocol):
+    """Looks at one plan's objects. A context manager, for one thread."""
+
+    @property
+    def is_told(self) -> bool:
+        """True where the target tells of what changes, so that it need not be asked often."""
+        ...
+
+    def look(self) -> Snapshot:
+        """Return the objects as they are now. Raises TransientTargetError, PermanentTargetError."""
+        ...
+
+    def news(self) -> bool:
+        """Tell whether the target told of something since the last look that may change a verdict."""
+        ...
+
+    def complete(self, seen: Snapshot) -> Snapshot:
+        """Return the newest snapshot with what only the last one needs (events)."""
+        ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
 class Target(Protocol):
     """What can be acted on. Methods are synchronous and bounded in time.
 
@@ -261,6 +290,14 @@ class Target(Protocol):
 
     def observe(self, plan: Plan) -> Snapshot:
         """Take evidence of the plan's objects."""
+        ...
+
+    def looking(self, plan: Plan) -> Looking:
+        """Look at the plan's objects again and again."""
+        ...
+
+    def moment(self) -> AbstractContextManager[None]:
+        """Take what is read within the block for one moment; for some seconds at most."""
         ...
 
     def invert(self, plan: Plan, *, generations: Mapping[str, int] | None = None) -> Plan | None:

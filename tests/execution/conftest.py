@@ -67,6 +67,11 @@ class Office:
         """Return the same office under another policy."""
         return replace(self, services=replace(self.services, policy=policy, reread_policy=lambda: policy))
 
+    def at_cluster(self, cluster: SandboxCluster) -> "Office":
+        """Return the same office with another cluster in the place of its own."""
+        clusters = only(ClusterSettings(name="sandbox", kubeconfig=SecretStr(cluster.kubeconfig)))
+        return replace(self, cluster=cluster, services=replace(self.services, clusters=clusters))
+
     def with_settings(self, **changes: object) -> "Office":
         settings = self.services.settings.model_copy(update=changes)
         return replace(self, services=replace(self.services, settings=settings))

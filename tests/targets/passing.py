@@ -3,6 +3,7 @@
 import json
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
@@ -105,6 +106,17 @@ class PassingProxy:
         headers = {name: value for name, value in answer.headers.items() if name.lower() not in _HOP}
         return Reply(answer.status, answer.data, headers)
 
+    def stream(self, handler: BaseHTTPRequestHandler, headers: Mapping[str, str]) -> None:
+        """Pass a watch's answer on as it comes."""
+        answer: Any = self._pool.request("GET", self._upstream + handler.path, headers=headers, preload_content=False)
+        handler.send_response(answer.status)
+        handler.send_header("Connection", "close")
+        handler.end_headers()
+        with suppress(OSError, urllib3.exceptions.HTTPError):
+            for chunk in answer.stream(1 << 16, decode_content=False):
+                handler.wfile.write(chunk)
+        answer.close()
+
     def _handler(proxy) -> type[BaseHTTPRequestHandler]:
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
@@ -114,6 +126,10 @@ class PassingProxy:
                 path, _, query = self.path.partition("?")
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 headers = {k: v for k, v in self.headers.items() if k.lower() not in _HOP}
+                if "watch=true" in query.split("&"):
+                    self.close_connection = True
+                    proxy.stream(self, headers)
+                    return
                 reply = proxy.answer(Request(self.command, path, query, headers, body))
                 if reply is None:
                     self.close_connection = True

@@ -71,8 +71,7 @@ def _is_gone(cluster: Cluster, path: str) -> bool:
 
 
 def served(cluster: Cluster, group: str, version: str, plural: str) -> bool:
-    cluster.connection._groups = None  # asked once for each execution
-    cluster.connection._resources.clear()
+    cluster.connection._transport.discovery.clear()
     try:
         found = cluster.connection.resources(group, version)
         cluster.connection.get(f"/apis/{group}/{version}/{plural}")

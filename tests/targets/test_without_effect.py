@@ -197,4 +197,5 @@ def test_an_intent_sends_once(cluster: Cluster) -> None:
 
 def test_the_connection_has_one_way_to_change_anything() -> None:
     public = {name for name in vars(Connection) if not name.startswith("_")}
-    assert public == {"close", "dry_run", "get", "resources", "review", "send", "versions", "warnings", "who"}
+    asking = {"dry_run", "get", "rediscover", "resources", "review", "versions", "watch", "who"}
+    assert public == {*asking, "close", "context", "moment", "send", "server", "warnings"}

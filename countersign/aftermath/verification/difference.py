@@ -12,7 +12,7 @@ from countersign.texts import text
 
 LINES_KEPT = 40
 _NOISE = frozenset({"resourceVersion", "generation", "observedGeneration", "uid", "load", "tool", "collisionCount"})
-_COUNTED = frozenset({"pods", "pods_total", "warnings"})
+_COUNTED = frozenset({"pods", "pods_total", "warnings", "warned_until"})
 
 
 @dataclass(frozen=True)

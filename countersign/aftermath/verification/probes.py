@@ -31,14 +31,18 @@ class Asking:
         self._before = answers_from_json(baseline.verification if baseline else None)
         self._looks: dict[str, list[Look]] = {probe.name: [] for probe in self._probes}
 
-    def look(self) -> None:
-        """Ask every probe, if the last time was long enough ago and the window leaves the time."""
+    def look(self) -> bool:
+        """Ask every probe, if the last time was long enough ago and the window leaves the time.
+
+        Return whether nothing speaks against the newest answers.
+        """
         now = monotonic()
         apart = max(self._window.lasting_seconds / 2, ASK_AGAIN_SECONDS)
         last = max((looks[-1].at for looks in self._looks.values() if looks), default=now - apart)
         if self._window.is_empty or now - last < apart or not self._time_for(self._probes):
-            return
+            return self._well()
         self._ask(self._probes)
+        return self._well()
 
     def answers(self) -> list[ProbeAnswer]:
         """Ask a last time and return the answers. Raises Stopped.
@@ -63,6 +67,9 @@ class Asking:
             for name, looks in self._looks.items()
         ]
         return [*found, *(Criterion(Standing.UNTOLD, text("probe.unknown", name=name)) for name in self._unknown)]
+
+    def _well(self) -> bool:
+        return all(looks and looks[-1].answer.met for looks in self._looks.values())
 
     def _ask(self, probes: Sequence[Probe]) -> None:
         for answer in ask_all(probes):

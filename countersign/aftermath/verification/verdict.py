@@ -49,17 +49,20 @@ def judge(criteria: Sequence[Criterion]) -> Judgement:
     return Judgement(Verdict.UNVERIFIABLE, (text("verify.nothing_to_ask"),), notes)
 
 
-def decided(criteria: Sequence[Criterion], *, may_end_well: bool) -> bool:
+def decided(criteria: Sequence[Criterion], *, may_end_well: bool, steady: bool = False) -> bool:
     """Tell whether looking on is of no use.
 
-    Something is wrong for good: yes. Everything is met: only where the window `may_end_well` early, since pods may
-    still crash. Worse is waited for where something ineffective might still turn out to be that.
+    Something is wrong for good: yes. Everything is met: where the window `may_end_well` early, or where it has been
+    `steady` for long enough and nothing is told beside (a container that was started again is). Worse is waited for
+    where something ineffective might still turn out to be that.
     """
     standings = {each.standing for each in criteria}
     if any(each.final and each.standing is Standing.HARM for each in criteria):
         return True
     if any(each.final and each.standing is Standing.FAILED for each in criteria):
         return Standing.PENDING not in standings
+    if steady and standings <= {Standing.MET}:
+        return True
     return may_end_well and not standings & {Standing.PENDING}
 
 

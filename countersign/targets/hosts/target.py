@@ -7,7 +7,7 @@ after a lost answer. docs/security.md says which window remains.
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -31,6 +31,7 @@ from countersign.targets.hosts.ssh import KILL_AFTER, Sessions, command_line
 from countersign.targets.hosts.sudo import sudo_findings
 from countersign.targets.hosts.tools.model import Command, Facts, Scope, Tool
 from countersign.targets.hosts.watching import watch
+from countersign.targets.looking import Polled
 from countersign.targets.model import (
     DOUBT,
     Finding,
@@ -38,6 +39,7 @@ from countersign.targets.model import (
     Inspection,
     Intent,
     Landed,
+    Looking,
     Match,
     ObjectRef,
     Plan,
@@ -201,6 +203,14 @@ class HostTarget:
             with self._gateway.on_record(call):
                 objects[step.ref.key] = _seen(tool, HostReader(self._sessions, call.host), call.parameters)
         return Snapshot(at=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"), objects=objects)
+
+    def looking(self, plan: Plan) -> Looking:
+        """Look at the hosts again and again."""
+        return Polled(self, plan)
+
+    def moment(self) -> AbstractContextManager[None]:
+        """Read everything as often as it is asked for: commands run on a host while it changes."""
+        return nullcontext()
 
     def invert(self, plan: Plan, *, generations: Mapping[str, int] | None = None) -> Plan | None:
         """None: what a host tool does cannot be taken back."""

@@ -9,6 +9,8 @@ import math
 import re
 import ssl
 from collections.abc import Mapping
+from datetime import UTC
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import urllib3
@@ -93,6 +95,14 @@ def warnings_in(headers: Mapping[str, str]) -> list[str]:
         if name.lower() == "warning"
         for match in _WARNING.finditer(value)
     ]
+
+
+def date_in(headers: Mapping[str, str]) -> str | None:
+    """Return when an answer was given, by its Date header; RFC 3339, UTC."""
+    try:
+        return parsedate_to_datetime(headers["Date"]).astimezone(UTC).isoformat(timespec="seconds")
+    except (KeyError, ValueError):
+        return None
 
 
 def foreign(what: str, why: str, *, mutation: bool) -> TargetError:

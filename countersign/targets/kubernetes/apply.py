@@ -2,21 +2,20 @@
 
 import time
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from typing import Any, Final, assert_never
 
-from countersign.errors import AmbiguousTargetError, PermanentTargetError, TargetError, TargetNotFound
+from countersign.errors import AmbiguousTargetError, TargetError, TargetNotFound
 from countersign.targets.kubernetes.answers import foreign
 from countersign.targets.kubernetes.believing import asked_of, says_deleted
 from countersign.targets.kubernetes.change import shows
 from countersign.targets.kubernetes.connection import Connection
 from countersign.targets.kubernetes.created import create
+from countersign.targets.kubernetes.leaving import still_there, wait_gone
 from countersign.targets.kubernetes.object_age import is_newer
 from countersign.targets.kubernetes.requests import Effect
 from countersign.targets.kubernetes.steps import lets_go
 from countersign.targets.model import Intent, Plan, Receipt, Step
 
-GONE_POLL_SECONDS: Final = 1.0
 _GONE: Final = Receipt({"gone": True})
 
 
@@ -57,7 +56,8 @@ def apply(
         case Effect.CREATE:
             return create(connection, step, intent)
         case Effect.WAIT_GONE:
-            return _wait_gone(connection, step, plan.deadline, pause)
+            wait_gone(connection, step, plan.deadline, pause)
+            return _GONE
         case other:
             assert_never(other)
 
@@ -98,29 +98,3 @@ def _is_gone(connection: Connection, step: Step) -> bool:
         return still_there(connection, step.request["path"], step.before["uid"]) is None
     except TargetError as error:
         raise AmbiguousTargetError(f"{step.title}: accepted, and not seen to go: {error.message}") from error
-
-
-def still_there(connection: Connection, path: str, uid: str) -> Any | None:
-    """Return the object if it is there with this uid, else None: gone, or replaced by another of its name."""
-    try:
-        live = connection.get(path)
-    except TargetNotFound:
-        return None
-    return live if live["metadata"]["uid"] == uid else None
-
-
-def _wait_gone(
-    connection: Connection, step: Step, deadline: datetime | None, pause: Callable[[float], None]
-) -> Receipt:
-    waiting = list(step.request["pods"])
-    while True:
-        waiting = [pod for pod in waiting if still_there(connection, pod["path"], pod["uid"]) is not None]
-        if not waiting:
-            return _GONE
-        if deadline is None or datetime.now(UTC) >= deadline:
-            names = ", ".join(pod["name"] for pod in waiting)
-            raise PermanentTargetError(
-                f"{step.title}: still terminating at the deadline: {names}",
-                hint="they were evicted and may still end by themselves; look at their finalizers and grace periods",
-            )
-        pause(GONE_POLL_SECONDS)

@@ -1,40 +1,39 @@
 """The one door to a cluster's API: JSON in, JSON out, one attempt, typed errors.
 
-The official client supplies authentication, TLS and pooling. Its models are not used (they are strict: one
-object without an optional counter fails a whole list), and neither are its retries (urllib3 silently repeats
-DELETE, and a lost reply would then look like a 404).
+The official client's models are not used: they are strict, and one object without an optional counter fails a whole
+list.
 """
 
-import base64
-import copy
 import json
-import ssl
-import tempfile
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from time import monotonic
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Final, Self
 from urllib.parse import quote
 
 import urllib3
-from kubernetes.client import ApiClient, Configuration
 from kubernetes.client.exceptions import ApiException
-from kubernetes.config import ConfigException
-from kubernetes.config.kube_config import load_kube_config_from_dict
 
-from countersign.errors import (
-    ConfigurationError,
-)
+from countersign.canonical import sha256_of
+from countersign.errors import TargetError, TargetNotFound
 from countersign.metrics.targets import Asking
-from countersign.private_files import write_private
-from countersign.targets.kubernetes.answers import error_of_exception, error_of_status, foreign, warnings_in
+from countersign.targets.kubernetes.answers import (
+    date_in,
+    error_of_exception,
+    error_of_status,
+    foreign,
+    warnings_in,
+)
 from countersign.targets.kubernetes.believing import Asked, asked_of, doubt, groups_of, resources_of
-from countersign.targets.kubernetes.kubeconfig import ClusterSettings, usable_document
-from countersign.targets.kubernetes.kubeconfig_rules import FILES
+from countersign.targets.kubernetes.kubeconfig import ClusterSettings, forget_credentials
 from countersign.targets.kubernetes.requests import HttpRequest, dry, real
+from countersign.targets.kubernetes.transport import forget, transport_of
 from countersign.targets.model import Intent, Spent, Step
 
 __all__ = ["ClusterSettings", "Connection", "connect"]
+MOMENT_SECONDS: Final = 5.0
+"""For so long at most what was read may stand for what is there, and only where the caller said so."""
 
 
 class Connection:
@@ -48,37 +47,23 @@ class Connection:
     def __init__(self, settings: ClusterSettings, *, request_timeout: float) -> None:
         self.settings = settings
         self.request_timeout = request_timeout
-        self._groups: Mapping[str, tuple[str, ...]] | None = None
-        self._resources: dict[str, tuple[Mapping[str, Any], ...]] = {}
+        self._transport = transport_of(settings)
+        self._discovered = False
         self._spent = Spent()
         self._warnings: list[str] = []
-        document = usable_document(settings)
-        self.server: str = document["clusters"][0]["cluster"]["server"]
-        self.context: str = document["current-context"]
-        configuration = Configuration()
-        try:
-            # TLS reads certificates and keys from files only. They are gone before the first request, so that a
-            # process that is killed leaves none behind.
-            with tempfile.TemporaryDirectory(prefix="countersign-") as folder:
-                load_kube_config_from_dict(  # type: ignore[no-untyped-call]
-                    _with_own_files(document, Path(folder)), client_configuration=configuration, persist_config=False
-                )
-                tls = _tls(configuration)
-        except ssl.SSLError:
-            raise ConfigurationError(
-                f"cluster {settings.name!r}: a certificate or key of the kubeconfig cannot be read",
-                hint="check client-certificate-data, client-key-data and certificate-authority-data",
-            ) from None
-        except (ConfigException, OSError, ValueError, TypeError) as error:
-            reason = str(error) if isinstance(error, ConfigException | OSError) else "a field has the wrong form"
-            raise ConfigurationError(
-                f"cluster {settings.name!r}: the kubeconfig cannot be used: {reason}",
-                hint="check its users and clusters",
-            ) from None
-        configuration.retries = False
-        configuration.ssl_ca_cert = configuration.cert_file = configuration.key_file = None
-        self._client = ApiClient(configuration)
-        self._client.rest_client.pool_manager.connection_pool_kw["ssl_context"] = tls
+        self._moment: _Moment | None = None
+        self.told_at: str | None = None
+        """When the newest answer was given, by the server's own clock (Date); RFC 3339, UTC."""
+
+    @property
+    def server(self) -> str:
+        """The API server's URL."""
+        return self._transport.server
+
+    @property
+    def context(self) -> str:
+        """The kubeconfig's context."""
+        return self._transport.context
 
     def __repr__(self) -> str:
         return f"Connection({self.settings.name!r})"
@@ -92,13 +77,62 @@ class Connection:
         self.close()
 
     def close(self) -> None:
-        """Close the pooled connections."""
-        self._client.close()  # type: ignore[no-untyped-call]
+        """End the use of it. What is kept for the cluster stays open for the next one."""
+        self._moment = None
+
+    @contextmanager
+    def moment(self) -> Iterator[None]:
+        """Take what is read within the block for one moment: nothing is read, or judged by a dry run, twice.
+
+        For questions about one state of the cluster, asked one after the other; at most for MOMENT_SECONDS.
+        """
+        outer, self._moment = self._moment, self._moment or _Moment()
+        try:
+            yield
+        finally:
+            self._moment = outer
 
     def get(self, path: str, query: Mapping[str, str] | None = None, *, what: str | None = None) -> Any:
-        """Read `path` once. What comes back is about what the path names."""
+        """Read `path` once. What comes back is about what the path names, and not to be changed."""
         asked = HttpRequest("GET", path, None, query=query or {})
-        return self._request(asked, what=what or f"read {path}", about=asked_of(path))
+        key = json.dumps([path, dict(asked.query)], sort_keys=True)
+        if self._moment is not None and (known := self._moment.answer(key)) is not None:
+            if isinstance(known, TargetNotFound):
+                raise known
+            return known
+        try:
+            answer = self._request(asked, what=what or f"read {path}", about=asked_of(path))
+        except TargetNotFound as error:
+            if self._moment is not None:
+                self._moment.keep(key, error)
+            raise
+        if self._moment is not None:
+            self._moment.keep(key, answer)
+        return answer
+
+    def watch(self, path: str, query: Mapping[str, str], *, seconds: int, what: str) -> urllib3.BaseHTTPResponse:
+        """Open a watch of `path` that the server ends after `seconds`; events are for the caller to read and believe.
+
+        The caller closes what it gets: a stream (200), or that a version is forgotten (410). Raises
+        TransientTargetError, PermanentTargetError.
+        """
+        asked = {**query, "watch": "true", "allowWatchBookmarks": "true", "timeoutSeconds": str(seconds)}
+        limits = (self.request_timeout, seconds + self.request_timeout)
+        asking = Asking(self.settings.name, "GET", effect=False)
+        try:
+            response = self._transport.call(
+                "GET", path, query=asked, headers={"Accept": "application/json"}, body=None, timeout=limits
+            )
+            asking.answered(response.status)
+            if response.status in (200, 410):
+                return response
+            data = response.data
+        except (urllib3.exceptions.HTTPError, ApiException, OSError) as error:
+            asking.unanswered()
+            raise error_of_exception(error, what=what, mutation=False) from None
+        raise error_of_status(
+            response.status, data, response.headers, what=what, mutation=False, content_type=None, about=None
+        )
 
     def send(self, step: Step, intent: Intent) -> Any:
         """Send the request of `step`, once. The only way to change anything, and only for what is on record.
@@ -114,7 +148,16 @@ class Connection:
         asked = dry(request)
         if asked is None:
             return None
-        return self._request(asked, what=what, about=asked_of(asked.path, asked.body))
+        key = sha256_of(dict(request))
+        if self._moment is not None and (known := self._moment.answer(key)) is not None:
+            answer, said = known
+            self._warnings += said
+            return answer
+        warned = len(self._warnings)
+        answer = self._request(asked, what=what, about=asked_of(asked.path, asked.body))
+        if self._moment is not None:
+            self._moment.keep(key, (answer, self._warnings[warned:]))
+        return answer
 
     def review(self, attributes: Mapping[str, str]) -> Any:
         """Ask whether these credentials may do something: SelfSubjectAccessReview, of which nothing is stored."""
@@ -137,22 +180,35 @@ class Connection:
 
     def versions(self, group: str) -> tuple[str, ...]:
         """Return the versions that the server has of an API group, its preferred one first; () if none."""
-        if self._groups is None:
+        found = self._transport.discovery.groups()
+        if found is None:
             groups = groups_of(self.get("/apis", what="read the API groups"))
             if groups is None:
                 raise foreign("read the API groups", "it is no list of groups", mutation=False)
-            self._groups = dict(groups)
-        return self._groups.get(group, ())
+            found = dict(groups)
+            self._transport.discovery.keep_groups(found)
+        return found.get(group, ())
 
     def resources(self, group: str, version: str) -> tuple[Mapping[str, Any], ...]:
-        """Return what a version of an API group has, as discovery lists it (APIResource)."""
-        key = f"{group}/{version}"
-        if key not in self._resources:
-            found = resources_of(self.get(f"/apis/{key}", what=f"read {key}"))
+        """Return what a version of an API group has, as discovery lists it (APIResource); "" is the core group."""
+        key, root = (f"{group}/{version}", "/apis") if group else (version, "/api")
+        found = self._transport.discovery.resources(key)
+        if found is None:
+            found = resources_of(self.get(f"{root}/{key}", what=f"read {key}"))
             if found is None:
                 raise foreign(f"read {key}", "it is no list of resources", mutation=False)
-            self._resources[key] = found
-        return self._resources[key]
+            self._transport.discovery.keep_resources(key, found)
+        return found
+
+    def rediscover(self) -> bool:
+        """Have discovery asked again, once for this connection; False where that was done before.
+
+        For something that is not there by what is kept.
+        """
+        again, self._discovered = not self._discovered, True
+        if again:
+            self._transport.discovery.clear()
+        return again
 
     def warnings(self) -> tuple[str, ...]:
         """Return what the server has warned of since the last time (Warning headers, RFC 9111), each once."""
@@ -169,25 +225,22 @@ class Connection:
         if asked.method != "GET":
             headers["Content-Type"] = asked.content_type
             query["timeout"] = self._server_timeout()
-        request = self._client.param_serialize(
-            asked.method,
-            asked.path,
-            query_params=list(query.items()),
-            header_params=headers,
-            body=asked.body,
-            auth_settings=["BearerToken"],
-        )
         asking = Asking(self.settings.name, asked.method, effect=mutation)
         try:
-            response = self._client.call_api(*request, _request_timeout=self.request_timeout)
-            data = response.read()  # type: ignore[no-untyped-call]
+            response = self._transport.call(
+                asked.method, asked.path, query=query, headers=headers, body=asked.body, timeout=self.request_timeout
+            )
+            data = response.data
         except (urllib3.exceptions.HTTPError, ApiException, OSError) as error:
             asking.unanswered()
             raise error_of_exception(error, what=what, mutation=mutation) from None
         asking.answered(response.status)
         self._warnings += warnings_in(response.headers)
+        self.told_at = date_in(response.headers)
+        if response.status == 401 and self._renewed() and not mutation:
+            return self._request(asked, what=what, about=about)
         if not 200 <= response.status < 300:
-            raise error_of_status(
+            refused = error_of_status(
                 response.status,
                 data,
                 response.headers,
@@ -196,6 +249,9 @@ class Connection:
                 content_type=asked.content_type if asked.method == "PATCH" else None,
                 about=about,
             )
+            if response.status == 404 and not isinstance(refused, TargetNotFound):
+                self._transport.discovery.clear()  # what is served may be another version by now
+            raise refused
         try:
             answer = json.loads(data)
         except ValueError:
@@ -204,6 +260,33 @@ class Connection:
         if about is not None and _answers_its_object(asked) and (why := doubt(about, answer)):
             raise foreign(what, why, mutation=mutation)
         return answer
+
+    def _renewed(self) -> bool:
+        """Read the credentials again after the server refused them; tell whether there are others by now."""
+        refused = self._transport
+        forget(refused)
+        forget_credentials(self.settings)
+        try:
+            self._transport = transport_of(self.settings)
+        except TargetError:
+            return False
+        return self._transport.key != refused.key
+
+
+class _Moment:
+    """Answers that stand for the state of one moment."""
+
+    def __init__(self) -> None:
+        self._answers: dict[str, tuple[float, Any]] = {}
+
+    def answer(self, key: str) -> Any:
+        """Return what is known and young enough, None where nothing is."""
+        at, answer = self._answers.get(key, (0.0, None))
+        return answer if monotonic() - at < MOMENT_SECONDS else None
+
+    def keep(self, key: str, answer: Any) -> None:
+        """Keep an answer."""
+        self._answers[key] = (monotonic(), answer)
 
 
 def _answers_its_object(asked: HttpRequest) -> bool:
@@ -220,37 +303,6 @@ def connect(settings: ClusterSettings, *, request_timeout: float) -> Connection:
     Raises ConfigurationError: nothing or two ways given, unreadable YAML, unknown context, unusable fields.
     """
     return Connection(settings, request_timeout=request_timeout)
-
-
-def _tls(configuration: Configuration) -> ssl.SSLContext:
-    """Return TLS as the kubeconfig wants it. Raises OSError for certificates or keys that cannot be read."""
-    context = ssl.create_default_context(cafile=configuration.ssl_ca_cert)
-    # Authorities made for clusters often lack extensions that newer Pythons insist on.
-    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
-    if not configuration.verify_ssl:
-        # A setting allows it and `countersign doctor` tells of it; a warning for each request tells nothing more.
-        urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    if configuration.cert_file:
-        context.load_cert_chain(configuration.cert_file, configuration.key_file)
-    return context
-
-
-def _with_own_files(document: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-    """Return the kubeconfig with its certificates and keys in files of `folder`.
-
-    The client would write them itself, but shares each file between all its users with the same content, and one
-    connection's end would take another's certificate away.
-    """
-    owned = copy.deepcopy(dict(document))
-    for number, entry in enumerate([owned["clusters"][0]["cluster"], owned["users"][0]["user"]]):
-        for name in FILES:
-            if data := entry.pop(f"{name}-data", None):
-                file = folder / f"{number}-{name}"
-                write_private(file, base64.b64decode(data))
-                entry[name] = str(file)
-    return owned
 
 
 def segment(value: str) -> str:

@@ -76,8 +76,7 @@ def _daemon_sets(connection: Connection, pods: list[Any]) -> frozenset[tuple[str
 
 def _eviction_version(connection: Connection) -> str:
     """Ask discovery, as kubectl does: the policy group may be v1 while pods/eviction still is v1beta1 (1.21)."""
-    resources = connection.get("/api/v1", what="read the core API")["resources"]
-    for resource in resources:
-        if resource.get("name") == "pods/eviction" and resource.get("kind") == "Eviction":
+    for resource in connection.resources("", "v1"):
+        if resource["name"] == "pods/eviction" and resource["kind"] == "Eviction":
             return str(resource.get("version") or "v1")
     raise PermanentTargetError("the cluster has no eviction API", hint="delete the pods one by one")

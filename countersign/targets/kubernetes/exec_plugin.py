@@ -59,7 +59,7 @@ def credentials_of(of: str, plugin: Mapping[str, Any], cluster: Mapping[str, Any
     `of` is the cluster's name, `cluster` the kubeconfig's entry. The command must have been allowed before. Raises
     ConfigurationError (it is not there, or does not speak the protocol), TransientTargetError (it failed).
     """
-    key = sha256_of({"plugin": plugin, "server": cluster.get("server")})
+    key = _key(plugin, cluster)
     with _lock:
         _forget_old()
         if key in _kept:
@@ -69,6 +69,16 @@ def credentials_of(of: str, plugin: Mapping[str, Any], cluster: Mapping[str, Any
     with _lock:
         _kept[key] = _Kept(credentials, time.monotonic() + _seconds_good(status))
     return credentials
+
+
+def forget_answer(plugin: Mapping[str, Any], cluster: Mapping[str, Any]) -> None:
+    """Use the plugin's answer no longer: the server did not take it."""
+    with _lock:
+        _kept.pop(_key(plugin, cluster), None)
+
+
+def _key(plugin: Mapping[str, Any], cluster: Mapping[str, Any]) -> str:
+    return sha256_of({"plugin": plugin, "server": cluster.get("server")})
 
 
 def _forget_old() -> None:

@@ -10,10 +10,10 @@ from typing import Any, assert_never
 
 from countersign.errors import TargetNotFound
 from countersign.targets.kubernetes.answers import foreign
-from countersign.targets.kubernetes.apply import still_there
 from countersign.targets.kubernetes.change import field_of, shows
 from countersign.targets.kubernetes.connection import Connection
 from countersign.targets.kubernetes.created import inspect_created
+from countersign.targets.kubernetes.leaving import still_there
 from countersign.targets.kubernetes.object_age import is_older
 from countersign.targets.kubernetes.ownership import written_by
 from countersign.targets.kubernetes.requests import FIELD_MANAGER, Effect

@@ -50,9 +50,13 @@ def list_path(connection: Connection, kind: str, namespace: str | None, *, versi
     server does not have it.
     """
     place = api_kind(kind)
-    if is_custom(kind):
-        place, version = _custom(connection, kind, place, version)
-    root = "/api/v1" if place.group == "" else f"/apis/{place.group}/{_version(connection, kind, place, version)}"
+    try:
+        place, served = _served(connection, kind, place, version)
+    except PermanentTargetError:
+        if not connection.rediscover():
+            raise
+        place, served = _served(connection, kind, place, version)
+    root = f"/apis/{place.group}/{served}" if place.group else f"/api/{served}"
     if place.namespaced and namespace is not None:
         return f"{root}/namespaces/{segment(namespace)}/{place.plural}"
     return f"{root}/{place.plural}"
@@ -63,6 +67,13 @@ def object_path(
 ) -> str:
     """Return the path of one object."""
     return f"{list_path(connection, kind, namespace, version=version)}/{segment(name)}"
+
+
+def _served(connection: Connection, kind: str, place: ApiKind, version: str | None) -> tuple[ApiKind, str]:
+    """Return a kind's place and the version it is asked for in. Raises PermanentTargetError where there is none."""
+    if is_custom(kind):
+        place, version = _custom(connection, kind, place, version)
+    return place, "v1" if place.group == "" else _version(connection, kind, place, version)
 
 
 def _version(connection: Connection, kind: str, place: ApiKind, asked: str | None) -> str:
@@ -91,6 +102,7 @@ def _version(connection: Connection, kind: str, place: ApiKind, asked: str | Non
 
 def canonical_kind(connection: Connection, kind: str, version: str | None) -> str:
     """Return the one name of a kind: a custom resource's is plural.group, however an action wrote it."""
+    list_path(connection, kind, None, version=version)  # asks discovery anew where nothing is known of the kind
     return f"{_custom(connection, kind, api_kind(kind), version)[0].plural}.{api_kind(kind).group}"
 
 

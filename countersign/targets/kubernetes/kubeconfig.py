@@ -8,6 +8,7 @@ so they cannot speak to different clusters.
 import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,7 +16,7 @@ import yaml
 from pydantic import SecretStr
 
 from countersign.errors import ConfigurationError
-from countersign.targets.kubernetes.exec_plugin import credentials_of
+from countersign.targets.kubernetes.exec_plugin import credentials_of, forget_answer
 from countersign.targets.kubernetes.kubeconfig_rules import (
     NOTHING_ALLOWED,
     Allowances,
@@ -27,6 +28,8 @@ from countersign.targets.kubernetes.kubeconfig_rules import (
 
 SERVICE_ACCOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 """Where Kubernetes mounts a pod's own credentials."""
+_LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""libyaml's where PyYAML was built with it: a kubeconfig with certificates is long."""
 IN_CLUSTER_SERVER: Final = "https://kubernetes.default.svc"
 
 
@@ -102,6 +105,13 @@ def usable_document(settings: ClusterSettings) -> dict[str, Any]:
     if plugin := user.pop("exec", None):
         user |= credentials_of(settings.name, plugin, cluster)
     return document
+
+
+def forget_credentials(settings: ClusterSettings) -> None:
+    """Have an exec plugin asked anew the next time. Raises ConfigurationError."""
+    document = kubeconfig_document(settings)
+    if plugin := document["users"][0]["user"].get("exec"):
+        forget_answer(plugin, document["clusters"][0]["cluster"])
 
 
 def require_nothing_elsewhere(settings: ClusterSettings) -> None:
@@ -191,7 +201,7 @@ def context_entry(settings: ClusterSettings) -> Mapping[str, Any]:
 def _chosen(settings: ClusterSettings, text: str) -> tuple[str, dict[str, Any], dict[str, Any]]:
     """Return the chosen context's name, its entry and the whole document."""
     try:
-        document = yaml.safe_load(text)
+        document = _parsed(text)
     except yaml.YAMLError as error:
         # The error's own text quotes the document, which holds credentials: keep the position only.
         mark = getattr(error, "problem_mark", None)
@@ -212,6 +222,12 @@ def _chosen(settings: ClusterSettings, text: str) -> tuple[str, dict[str, Any], 
         which = f"context {wanted!r} is not in the kubeconfig" if wanted else "the kubeconfig has no current context"
         raise ConfigurationError(f"cluster {settings.name!r}: {which}", hint=f"known contexts: {known}")
     return str(wanted), contexts[wanted], document
+
+
+@lru_cache(maxsize=16)
+def _parsed(text: str) -> Any:
+    """Return the YAML document, parsed once for each text; not to be changed. Raises yaml.YAMLError."""
+    return yaml.load(text, Loader=_LOADER)  # noqa: S506 - both loaders are the safe one
 
 
 def _named(document: Mapping[str, Any], section: str, key: str) -> dict[str, dict[str, Any]]:

@@ -5,22 +5,24 @@ whole specs stay in the cluster.
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime
 from typing import Any, Final
 
 from countersign.errors import PermanentTargetError, TargetNotFound
-from countersign.targets.kubernetes.budgets import is_ready, selects
+from countersign.targets.kubernetes.budgets import is_ready
 from countersign.targets.kubernetes.connection import Connection
-from countersign.targets.kubernetes.kinds import list_path, object_path
-from countersign.targets.kubernetes.plan_undo import owned_by
+from countersign.targets.kubernetes.kinds import object_path
 from countersign.targets.kubernetes.requests import Effect
 from countersign.targets.kubernetes.steps import OWNER, rfc3339
 from countersign.targets.kubernetes.template import containers_of, template_of
+from countersign.targets.kubernetes.warning_events import short_of_pods, unwell_pods, warnings_of
+from countersign.targets.kubernetes.workload_pods import WORKLOADS, WorkloadPods
 from countersign.targets.model import ObjectRef, Plan, Snapshot
 
 PODS_LIMIT: Final = 200
-EVENTS_LIMIT: Final = 20
-_WORKLOADS: Final = frozenset({"Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job"})
+WARNED_UNTIL: Final = "warned_until"
+"""Key among the facts: until when, by the API server's clock, they have the warnings of what they asked about."""
 _COUNTERS: Final = (
     "observedGeneration",
     "replicas",
@@ -46,25 +48,71 @@ _COUNTERS: Final = (
 
 def observe(connection: Connection, plan: Plan, *, at: datetime) -> Snapshot:
     """Return a snapshot of the plan's objects. Raises TransientTargetError when the cluster could not be asked."""
-    objects: dict[str, Any] = {}
-    for ref in (*plan.refs, *owners_of(plan), *made_by(plan)):
-        try:
-            live = connection.get(object_path(connection, ref.kind, ref.namespace, ref.name), what=f"observe {ref}")
-        except TargetNotFound:
-            objects[ref.key] = {"exists": False}
-            continue
-        owners = _owners(connection, ref, live)
-        pods = _pods(connection, ref, live, owners)
-        names = {ref.name, *(pod["metadata"]["name"] for pod in pods)}
-        warnings = _warnings(connection, ref, names)
-        objects[ref.key] = {
-            **facts_of(live, ref.kind),
-            "pods": [pod_facts(pod) for pod in pods[:PODS_LIMIT]],
-            "pods_total": len(pods),
-            **({"warnings_unreadable": True} if warnings is None else {"warnings": warnings}),
-            **({"pods_by_labels": True} if owners is None else {}),
+    observer = Observer(connection, plan)
+    return observer.complete(observer.look(at=at))
+
+
+class Observer:
+    """Takes snapshots of one plan's objects, and asks nothing twice that does not change."""
+
+    def __init__(self, connection: Connection, plan: Plan) -> None:
+        self._connection = connection
+        self._refs = observed(plan)
+        self._pods = {ref.key: WorkloadPods(connection, ref) for ref in self._refs}
+        self._live: dict[str, Mapping[str, Any]] = {}
+
+    def look(self, *, at: datetime, told: Mapping[str, Mapping[str, Any]] | None = None) -> Snapshot:
+        """Return the objects as they are, without events. `told` has objects, by ObjectRef.key, that are known."""
+        self._live = {}
+        objects: dict[str, Any] = {}
+        for ref in self._refs:
+            live = (told or {}).get(ref.key) or self._read(ref)
+            if live is None:
+                objects[ref.key] = {"exists": False}
+                continue
+            self._live[ref.key] = live
+            pods = self._pods[ref.key].of(live)
+            objects[ref.key] = {
+                **facts_of(live, ref.kind),
+                "pods": [pod_facts(pod) for pod in pods[:PODS_LIMIT]],
+                "pods_total": len(pods),
+                **({"pods_by_labels": True} if self._pods[ref.key].by_labels else {}),
+            }
+        return Snapshot(at=rfc3339(at), objects=objects)
+
+    def complete(self, seen: Snapshot) -> Snapshot:
+        """Return the newest snapshot with what events warn of."""
+        objects = {
+            ref.key: {**seen.objects[ref.key], **self._warned(ref, seen.objects[ref.key])}
+            if ref.key in self._live
+            else seen.objects[ref.key]
+            for ref in self._refs
         }
-    return Snapshot(at=rfc3339(at), objects=objects)
+        return Snapshot(at=seen.at, objects=objects)
+
+    def _read(self, ref: ObjectRef) -> Mapping[str, Any] | None:
+        path = object_path(self._connection, ref.kind, ref.namespace, ref.name)
+        try:
+            live: Mapping[str, Any] = self._connection.get(path, what=f"observe {ref}")
+        except TargetNotFound:
+            return None
+        return live
+
+    def _warned(self, ref: ObjectRef, facts: Mapping[str, Any]) -> dict[str, Any]:
+        unwell = [] if ref.kind == "Node" else unwell_pods(facts["pods"])
+        if ref.kind == "Deployment" and _lacks_pods(facts):
+            with suppress(PermanentTargetError):  # said by pods_by_labels already
+                unwell += short_of_pods(self._pods[ref.key].replica_sets(self._live[ref.key]))
+        found = warnings_of(self._connection, ref, facts["uid"], unwell)
+        if found is None:
+            return {"warnings_unreadable": True}
+        return {"warnings": found, WARNED_UNTIL: self._connection.told_at}
+
+
+def observed(plan: Plan) -> tuple[ObjectRef, ...]:
+    """Return the objects that are looked at: the plan's own, what replaces its pods, what it makes."""
+    found = {ref.key: ref for ref in (*plan.refs, *owners_of(plan), *made_by(plan))}
+    return tuple(found.values())
 
 
 def owners_of(plan: Plan) -> tuple[ObjectRef, ...]:
@@ -72,7 +120,7 @@ def owners_of(plan: Plan) -> tuple[ObjectRef, ...]:
     found = {
         ref.key: ref
         for step in plan.steps
-        if (owner := step.before.get(OWNER)) is not None and owner["kind"] in _WORKLOADS
+        if (owner := step.before.get(OWNER)) is not None and owner["kind"] in WORKLOADS
         for ref in [ObjectRef(plan.system, owner["kind"], step.ref.namespace, owner["name"])]
     }
     return tuple(found.values())
@@ -106,7 +154,7 @@ def facts_of(live: Mapping[str, Any], kind: str) -> dict[str, Any]:
     }
     if kind == "Pod":
         facts["pod"] = pod_facts(live)
-    if kind == "Pod" or kind in _WORKLOADS:
+    if kind == "Pod" or kind in WORKLOADS:
         facts["containers"] = [
             {
                 "name": item["name"],
@@ -150,64 +198,6 @@ def pod_facts(pod: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _owners(connection: Connection, ref: ObjectRef, live: Mapping[str, Any]) -> frozenset[str] | None:
-    """Return the uids of what controls a workload's pods; None where the cluster does not let us read that.
-
-    A Deployment's pods belong to its ReplicaSets. Labels alone would count other people's pods.
-    """
-    if ref.kind != "Deployment":
-        return frozenset({live["metadata"]["uid"]})
-    try:
-        path = list_path(connection, "ReplicaSet", ref.namespace)
-        items = connection.get(path, what=f"list the ReplicaSets of {ref}")["items"]
-    except PermanentTargetError:
-        return None
-    return frozenset(item["metadata"]["uid"] for item in owned_by(live, items))
-
-
-def _pods(
-    connection: Connection, ref: ObjectRef, live: Mapping[str, Any], owners: frozenset[str] | None
-) -> list[Any]:
-    if ref.kind == "Node":
-        query = {"fieldSelector": f"spec.nodeName={ref.name}"}
-        items = connection.get(list_path(connection, "Pod", None), query, what=f"list the pods of {ref}")["items"]
-        return sorted(items, key=lambda pod: (pod["metadata"]["namespace"], pod["metadata"]["name"]))
-    selector = (live.get("spec") or {}).get("selector")
-    if ref.kind not in _WORKLOADS or not isinstance(selector, Mapping):
-        return []
-    labels = ",".join(f"{key}={value}" for key, value in sorted((selector.get("matchLabels") or {}).items()))
-    query = {"labelSelector": labels} if labels else {}
-    items = connection.get(list_path(connection, "Pod", ref.namespace), query, what=f"list the pods of {ref}")[
-        "items"
-    ]
-    mine = [pod for pod in items if selects(selector, pod["metadata"].get("labels") or {})]
-    if owners is not None:
-        mine = [pod for pod in mine if _controller_of(pod) in owners]
-    return sorted(mine, key=lambda pod: str(pod["metadata"]["name"]))
-
-
-def _controller_of(pod: Mapping[str, Any]) -> str | None:
-    owners = pod["metadata"].get("ownerReferences") or ()
-    return next((owner["uid"] for owner in owners if owner.get("controller")), None)
-
-
-def _warnings(connection: Connection, ref: ObjectRef, names: set[str]) -> list[dict[str, Any]] | None:
-    """Return what events warn of; None where the cluster does not let us read them."""
-    path = f"/api/v1/namespaces/{ref.namespace}/events" if ref.namespace else "/api/v1/events"
-    try:
-        items = connection.get(path, {"fieldSelector": "type=Warning"}, what=f"read the events of {ref}")["items"]
-    except PermanentTargetError:
-        return None  # evidence without events is still evidence
-    found = [
-        {
-            "object": f"{event['involvedObject'].get('kind')}/{event['involvedObject'].get('name')}",
-            "uid": event["involvedObject"].get("uid"),
-            "reason": event.get("reason"),
-            "message": str(event.get("message") or "")[:300],
-            "count": event.get("count") or 1,
-            "last": event.get("lastTimestamp") or event.get("eventTime"),
-        }
-        for event in items
-        if event.get("type") == "Warning" and event["involvedObject"].get("name") in names
-    ]
-    return sorted(found, key=lambda event: str(event["last"]), reverse=True)[:EVENTS_LIMIT]
+def _lacks_pods(facts: Mapping[str, Any]) -> bool:
+    wanted = min(int(facts["spec"].get("replicas", 1)), PODS_LIMIT)
+    return len([pod for pod in facts["pods"] if not pod["terminating"]]) < wanted

@@ -47,6 +47,7 @@ from countersign.targets.kubernetes.plan_undo import deployment_undone, revision
 from countersign.targets.kubernetes.resolve import may_be_absent
 from countersign.targets.kubernetes.steps import DROPPED, change_step, delete_step, rfc3339
 from countersign.targets.kubernetes.template import pods_of
+from countersign.targets.kubernetes.workload_pods import selected_by
 from countersign.targets.model import Impact, ObjectRef, Plan, Resolution, Step
 
 
@@ -250,14 +251,15 @@ def _keys(patch: str) -> list[str]:
 
 def _undone(subject: _Subject, parameters: UndoParameters) -> tuple[Any, str]:
     connection, ref, live, of = subject.connection, subject.ref, subject.live, str(subject.ref)
+    query = selected_by((live.get("spec") or {}).get("selector") or {})
     match ref.kind:
         case "Deployment":
             path = list_path(connection, "ReplicaSet", ref.namespace)
-            items = connection.get(path, what=f"read the history of {of}")["items"]
+            items = connection.get(path, query, what=f"read the history of {of}")["items"]
             wanted, revision = deployment_undone(live, items, parameters.to_revision, of=of)
         case "StatefulSet" | "DaemonSet":
             path = list_path(connection, "ControllerRevision", ref.namespace)
-            items = connection.get(path, what=f"read the history of {of}")["items"]
+            items = connection.get(path, query, what=f"read the history of {of}")["items"]
             wanted, revision = revision_undone(live, items, parameters.to_revision, of=of)
         case _:
             raise PermanentTargetError(f"{ref.kind} has no rollout history", hint="name a Deployment")

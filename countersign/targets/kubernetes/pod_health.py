@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
@@ -113,11 +114,21 @@ def new_warnings(before: Facts | None, now: Facts) -> list[str]:
     if before is None:
         return []
     known = {_event(item): item["count"] for item in before.get("warnings") or ()}
+    until = _moment(before.get("warned_until"))
     return [
         f"{item['object']}: {item['reason']}: {item['message']}"
         for item in now.get("warnings") or ()
+        # Of what was well then, the baseline knows no events; what came before it is told by their time.
         if item["count"] > known.get(_event(item), 0)
+        and not (_event(item) not in known and until and (last := _moment(item["last"])) and last < until)
     ]
+
+
+def _moment(text: str | None) -> datetime | None:
+    try:
+        return None if text is None else datetime.fromisoformat(text)
+    except ValueError:
+        return None
 
 
 def _event(item: Facts) -> tuple[Any, ...]:

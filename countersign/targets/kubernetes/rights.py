@@ -90,6 +90,8 @@ _CAPACITY: Final = (
     Declared("list", (Phase.PREFLIGHT,), "horizontalpodautoscalers.autoscaling", of=_REPLICAS),
     Declared("list", (Phase.PREFLIGHT,), "poddisruptionbudgets.policy", of=_REPLICAS),
 )
+# Without it, a verification reads again and again what it could be told of. What is deleted is not watched.
+_WATCHED: Final = (Declared("watch", (Phase.OBSERVE,), of=_WORKLOADS | {"Pod", "Node"}),)
 _OBSERVED: Final = (
     Declared("list", (Phase.OBSERVE,), "pods", of=_WORKLOADS),
     Declared("list", (Phase.OBSERVE,), "replicasets.apps", of=frozenset({"Deployment"})),
@@ -97,8 +99,9 @@ _OBSERVED: Final = (
 )
 # The objects that make a new pod for a deleted one tell whether the deletion was survived.
 _SURVIVED: Final = tuple(
-    Declared("get", (Phase.OBSERVE,), resource, of=frozenset({"Pod"}))
+    Declared(verb, (Phase.OBSERVE,), resource, of=frozenset({"Pod"}))
     for resource in ("replicasets.apps", "statefulsets.apps", "daemonsets.apps", "jobs.batch")
+    for verb in ("get", "watch")
 )
 
 OF_VERB: Final[Mapping[Verb, tuple[Declared, ...]]] = {
@@ -132,11 +135,13 @@ OF_VERB: Final[Mapping[Verb, tuple[Declared, ...]]] = {
         Declared("get", (Phase.PLAN, Phase.PREFLIGHT, Phase.INSPECT, Phase.OBSERVE), "jobs.batch"),
         Declared("list", (Phase.PLAN, Phase.INSPECT), "events"),
         Declared("create", (Phase.PREFLIGHT, Phase.APPLY), "jobs.batch"),
+        Declared("watch", (Phase.OBSERVE,), "jobs.batch"),
         Declared("list", (Phase.OBSERVE,), "pods"),
     ),
     Verb.DRAIN: (
         *_CHANGED,
-        Declared("list", (Phase.PLAN,), "pods", everywhere=True),
+        Declared("list", (Phase.PLAN, Phase.APPLY), "pods", everywhere=True),
+        Declared("watch", (Phase.APPLY,), "pods", everywhere=True),
         Declared("list", (Phase.PLAN,), "daemonsets.apps", everywhere=True),
         Declared("create", (Phase.PREFLIGHT, Phase.APPLY), "pods/eviction"),
         Declared("get", (Phase.APPLY, Phase.INSPECT), "pods"),
@@ -202,7 +207,8 @@ def _rights(operation: str, *, secrets: bool) -> Iterator[tuple[Right, tuple[Pha
         declared = OF_INVESTIGATIONS
     else:
         verb = Verb(operation)
-        kinds, declared = kinds_for(verb), (*_FOUND, *OF_VERB[verb], *_OBSERVED)
+        watched = () if verb is Verb.DELETE else _WATCHED
+        kinds, declared = kinds_for(verb), (*_FOUND, *OF_VERB[verb], *_OBSERVED, *watched)
     for kind in kinds:
         if kind.kind in _SECRETS and not secrets:
             continue

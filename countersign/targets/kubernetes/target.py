@@ -1,6 +1,7 @@
 """The Kubernetes cluster as a target: the few questions of countersign.targets.model, asked over one connection."""
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from threading import Event
 
@@ -15,7 +16,8 @@ from countersign.targets.kubernetes.observe import observe
 from countersign.targets.kubernetes.plan import make_plan
 from countersign.targets.kubernetes.preflight import preflight
 from countersign.targets.kubernetes.resolve import resolve
-from countersign.targets.model import Finding, Inspection, Intent, Plan, Receipt, Resolution, Snapshot, Step
+from countersign.targets.kubernetes.watching import WatchedObjects
+from countersign.targets.model import Finding, Inspection, Intent, Looking, Plan, Receipt, Resolution, Snapshot, Step
 
 _DRAIN_SECONDS = int(Settings.model_fields["drain_timeout_seconds"].default)
 
@@ -65,6 +67,14 @@ class KubernetesTarget:
     def observe(self, plan: Plan) -> Snapshot:
         """Take evidence of the plan's objects, without secrets."""
         return observe(self._connection, plan, at=datetime.now(UTC))
+
+    def looking(self, plan: Plan) -> Looking:
+        """Look at the plan's objects again and again; the cluster tells when to."""
+        return WatchedObjects(self._connection, plan)
+
+    def moment(self) -> AbstractContextManager[None]:
+        """Take what is read within the block for one moment, so that nothing is read twice."""
+        return self._connection.moment()
 
     def invert(self, plan: Plan, *, generations: Mapping[str, int] | None = None) -> Plan | None:
         """Return the plan that takes this one back, None for restarts, deletions and drains."""

@@ -81,7 +81,7 @@ def test_a_restart_in_two_namespaces_needs_no_cluster_role() -> None:
         {
             "apiGroups": ["apps"],
             "resources": ["daemonsets", "deployments", "statefulsets"],
-            "verbs": ["get", "list", "patch"],
+            "verbs": ["get", "list", "watch", "patch"],
         },
         {"apiGroups": ["apps"], "resources": ["replicasets"], "verbs": ["list"]},
     ]
