@@ -45,53 +45,59 @@ def place_of(request: Request, *, question: str, subject: str) -> Place:
     return Place(question, f"list {rest[0]}" if len(rest) == 1 else f"read {rest[0]}")
 
 
-_OF_DEPLOYMENTS = ("observe: list replicasets", "observe: list pods", "observe: list events")
-_OF_OTHERS = ("observe: list pods", "observe: list events")
+_OBSERVED = ("observe: list pods", "observe: list events")
 _FIELDS_CHANGE = ("plan: dry run",)
 _AS_WRITTEN = ("plan: dry run as written", *_FIELDS_CHANGE)
 _SUPPORT: Mapping[str, tuple[str, ...]] = {
-    "restart": (*_FIELDS_CHANGE, *_OF_DEPLOYMENTS),
-    "restart sts": (*_FIELDS_CHANGE, *_OF_OTHERS),
-    "undo": ("plan: list replicasets", *_FIELDS_CHANGE, *_OF_DEPLOYMENTS),
-    "undo sts": ("plan: list controllerrevisions", *_FIELDS_CHANGE, *_OF_OTHERS),
+    "restart": (*_FIELDS_CHANGE, *_OBSERVED),
+    "restart sts": (*_FIELDS_CHANGE, *_OBSERVED),
+    "undo": ("plan: list replicasets", *_FIELDS_CHANGE, *_OBSERVED),
+    "undo sts": ("plan: list controllerrevisions", *_FIELDS_CHANGE, *_OBSERVED),
     "scale": (
         *_FIELDS_CHANGE,
         "preflight: API groups",
         "preflight: list horizontalpodautoscalers",
-        *_OF_DEPLOYMENTS,
+        *_OBSERVED,
     ),
     "delete pod": (
+        "preflight: dry run",
         "preflight: API groups",
         "preflight: list poddisruptionbudgets",
         "observe: read statefulsets",
-        *_OF_OTHERS,
+        *_OBSERVED,
     ),
     "delete if there": (
+        "preflight: dry run",
         "preflight: API groups",
         "preflight: list poddisruptionbudgets",
         "observe: read statefulsets",
-        *_OF_OTHERS,
+        *_OBSERVED,
     ),
-    "delete job": ("resolve: API groups", "plan: API groups", *_OF_OTHERS),
-    "taint": (*_FIELDS_CHANGE, *_OF_OTHERS),
+    "delete job": ("resolve: API groups", "preflight: dry run", *_OBSERVED),
+    "taint": (*_FIELDS_CHANGE, *_OBSERVED),
     "create job": (
         "resolve: API groups",
         "resolve: API resources",
-        "plan: API groups",
-        "plan: API resources",
         "plan: read jobs",
         "plan: list events",
+        "preflight: dry run",
         "observe: list events",
-        "observe: read jobs",
     ),
-    "cordon": (*_FIELDS_CHANGE, *_OF_OTHERS),
-    "uncordon": (*_FIELDS_CHANGE, *_OF_OTHERS),
-    "drain": ("plan: list pods", *_FIELDS_CHANGE, "plan: core resources", *_OF_OTHERS, "apply: read pods"),
-    "patch, strategic": (*_AS_WRITTEN, *_OF_DEPLOYMENTS),
-    "patch, merge": (*_AS_WRITTEN, *_OF_DEPLOYMENTS),
+    "cordon": (*_FIELDS_CHANGE, *_OBSERVED),
+    "uncordon": (*_FIELDS_CHANGE, *_OBSERVED),
+    "drain": (
+        "plan: list pods",
+        *_FIELDS_CHANGE,
+        "plan: core resources",
+        "preflight: dry run",
+        "observe: list events",
+        "apply: read pods",
+        "apply: list pods",
+    ),
+    "patch, strategic": (*_AS_WRITTEN, *_OBSERVED),
+    "patch, merge": (*_AS_WRITTEN, *_OBSERVED),
     "autoscaler": (
         "resolve: API groups",
-        "plan: API groups",
         *_AS_WRITTEN,
         "observe: list events",
     ),
@@ -101,7 +107,8 @@ _INSPECTIONS: Mapping[str, tuple[str, ...]] = {
     "evict": ("inspect: read pods",),
     "create": ("inspect: read jobs", "inspect: list events"),
 }
-_ALWAYS = ("resolve: read", "plan: read", "preflight: read", "preflight: dry run", "observe: read")
+# What preflight and observe need of the object is what plan read in the same moment.
+_ALWAYS = ("resolve: read", "plan: read")
 
 
 def _place(text: str) -> Place:
@@ -110,7 +117,7 @@ def _place(text: str) -> Place:
 
 def reads_of(job: Job) -> tuple[Place, ...]:
     """Return the places of what is asked of the API besides writes and inspections; a test compares with a run."""
-    support = _SUPPORT.get(job.name, (*_FIELDS_CHANGE, *_OF_DEPLOYMENTS))
+    support = _SUPPORT.get(job.name, (*_FIELDS_CHANGE, *_OBSERVED))
     namespace = () if job.resource == "nodes" else ("preflight: read namespaces",)
     return tuple(_place(text) for text in (*_ALWAYS, *namespace, *support))
 
