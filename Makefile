@@ -21,7 +21,7 @@ STATE_DIR ?= .countersign
 CONTROL_PLANE_DIR ?= .countersign-control-plane
 
 .DEFAULT_GOAL := help
-.PHONY: help install lock lint types imports check test sshd control-plane contract faults drill image-test model fuzz soak demo up bench register clean
+.PHONY: help install lock lint types imports check test sshd prometheus control-plane contract faults drill image-test model fuzz soak demo up bench register clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -68,10 +68,14 @@ TEST_PROCESSES ?= $(shell $(PYTHON) -c 'import os; print(min(8, 2 * len(os.sched
 test: export PYTHONDONTWRITEBYTECODE :=
 test: install ## every test; says at the end which took longest, and what could not be tried and why
 	@.ci/install-sshd
+	@.ci/install-prometheus
 	$(BIN)/pytest -n $(TEST_PROCESSES) $(DISTRIBUTION) --durations 20
 
 sshd: ## OpenSSH's server for the tests, where apt can install it; it is not started
 	@.ci/install-sshd
+
+prometheus: ## Prometheus and Alertmanager for the tests, where apt can install them; they are not started
+	@.ci/install-prometheus
 
 control-plane: install ## build (minutes, once) and start a real Kubernetes control plane; says where, and how to stop it
 	@$(BIN)/python -m tests.contract.control_plane start $(CONTROL_PLANE_DIR)

@@ -273,9 +273,11 @@ DASHBOARDS: Final = {
     "countersign.json": ("Countersign", "countersign", OVERVIEW),
     "countersign-inside.json": ("Countersign: processes and targets", "countersign-inside", INSIDE),
 }
-NUMBER: Final = (3, 4)
-"""Width of a number's panel, of 24, and height."""
+WIDE: Final = 24
+"""Of a whole row."""
+NUMBER_HIGH: Final = 4
 GRAPH: Final = (8, 8)
+"""Width and height."""
 
 
 def built(title: str, uid: str, rows: Sequence[Row]) -> str:
@@ -293,8 +295,9 @@ def built(title: str, uid: str, rows: Sequence[Row]) -> str:
     ids = count(1)
     for row in rows:
         made = made.with_row(dashboard.Row(row.title).id(next(ids)))
+        numbers = sum(isinstance(panel, Number) for panel in row.panels)
         for panel in row.panels:
-            drawn = _number(panel) if isinstance(panel, Number) else _graph(panel)
+            drawn = _number(panel, WIDE // numbers) if isinstance(panel, Number) else _graph(panel)
             made = made.with_panel(drawn.id(next(ids)))
     return JSONEncoder(sort_keys=True, indent=2).encode(made.build()) + "\n"
 
@@ -303,11 +306,10 @@ def _query(expression: str, legend: str, name: str) -> prometheus.Dataquery:
     return prometheus.Dataquery().expr(expression).legend_format(legend).ref_id(name).datasource(SOURCE)
 
 
-def _number(panel: Number) -> stat.Panel:
+def _number(panel: Number, width: int) -> stat.Panel:
     steps = [Threshold(value=None, color="green")]
     if panel.bad is not None:
         steps.append(Threshold(value=panel.bad, color="red"))
-    width, height = NUMBER
     return (
         stat.Panel()
         .title(panel.title)
@@ -315,7 +317,7 @@ def _number(panel: Number) -> stat.Panel:
         .datasource(SOURCE)
         .unit(panel.unit)
         .span(width)
-        .height(height)
+        .height(NUMBER_HIGH)
         .color_mode(BigValueColorMode.VALUE)
         .reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]))
         .no_value("no data")

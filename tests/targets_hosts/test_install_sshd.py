@@ -1,4 +1,4 @@
-"""Setting the tests up with the real sshd: never in the way, and never a server that somebody else can reach."""
+"""Setting the tests up with real servers: never in the way, and never a server that somebody else can reach."""
 
 import os
 import subprocess
@@ -39,9 +39,9 @@ class Machine:
         file = self.root / name
         return file.read_text().splitlines() if file.exists() else []
 
-    def set_up(self) -> str:
+    def set_up(self, script: Path = SCRIPT) -> str:
         environment = {"PATH": f"{self.bin}:{os.environ['PATH']}", "ROOT": str(self.root), "APT_SECONDS": "1"}
-        done = subprocess.run([SCRIPT, self.root], env=environment, capture_output=True, text=True, check=True)
+        done = subprocess.run([script, self.root], env=environment, capture_output=True, text=True, check=True)
         assert done.stderr == ""
         return done.stdout
 
@@ -59,7 +59,7 @@ def test_a_server_that_is_there_is_left_alone(machine: Machine) -> None:
 
 def test_apt_installs_it_and_nothing_is_started(machine: Machine) -> None:
     machine.write(machine.bin / "apt-get", APT)
-    assert machine.set_up() == "sshd: OpenSSH's server is installed and not started.\n"
+    assert machine.set_up() == "sshd: installed and not started.\n"
     assert not any(line.endswith("update") for line in machine.told("apt"))
     assert machine.told("policy") == ["101"]
     assert machine.told("systemctl") == ["disable --now ssh.service", "disable --now ssh.socket"]
@@ -71,7 +71,7 @@ def test_the_lists_are_fetched_only_where_the_package_is_not_in_them(machine: Ma
         'case "$*" in *--download-only*) [ -e "$ROOT/fresh" ] || exit 100 ;; *update) touch "$ROOT/fresh" ;; esac\n'
     )
     machine.write(machine.bin / "apt-get", APT + stale)
-    assert "is installed" in machine.set_up()
+    assert "installed and not started" in machine.set_up()
     assert [line.split()[-1] for line in machine.told("apt")] == ["openssh-server", "update"] + ["openssh-server"] * 2
 
 
@@ -108,3 +108,16 @@ def test_a_machine_whose_own_policy_lets_services_start_gets_no_server(machine: 
     assert "would let the package start a server" in machine.set_up()
     assert machine.told("apt") == []
     assert machine.policy.exists()
+
+
+def test_prometheus_is_installed_in_the_same_way(machine: Machine) -> None:
+    programs = " ".join(f'"$ROOT/usr/bin/{name}"' for name in ("prometheus", "promtool", "prometheus-alertmanager"))
+    brings = f'*--no-download*) mkdir -p "$ROOT/usr/bin"; touch {programs}; chmod +x {programs} ;;'
+    machine.write(machine.bin / "apt-get", f'#!/bin/sh\necho "$@" >> "$ROOT/apt"\ncase "$*" in {brings} esac\n')
+    assert machine.set_up(SCRIPT.with_name("install-prometheus")) == "prometheus: installed and not started.\n"
+    assert machine.told("apt")[-1].endswith("--no-download prometheus prometheus-alertmanager")
+    assert machine.told("systemctl") == [
+        "disable --now prometheus.service",
+        "disable --now prometheus-alertmanager.service",
+    ]
+    assert machine.set_up(SCRIPT.with_name("install-prometheus")) == ""
