@@ -10,14 +10,18 @@ import pytest
 
 from countersign.local.postgres import THROWAWAY
 from countersign.local.stack import Stack
+from tests.planted import plant
 from tests.stack.api import PATIENCE, Api
 from tests.stack.declaring import FLOWS, PROBES, PROJECT, declare, module_path
 
+METRICS_TOKEN = plant("hunter2-of-prometheus")
 # A verification is over as soon as everything is well.
 SETTINGS = {
     "COUNTERSIGN_VERIFY_WARM_UP_SECONDS": "0",
     "COUNTERSIGN_VERIFY_COLLECT_SECONDS": "0",
     "COUNTERSIGN_VERIFY_LIMIT_SECONDS": "10",
+    "COUNTERSIGN_METRICS_TOKEN": METRICS_TOKEN,
+    "COUNTERSIGN_METRICS_PORT": "0",
 }
 
 

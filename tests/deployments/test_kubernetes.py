@@ -25,7 +25,7 @@ _SECRET = re.compile(r"PASSWORD|TOKEN|AUTH|_URL$|SECRET|KEY")
 _PLAIN = {"PREFECT_API_URL", "PREFECT_SERVER_UI_API_URL"}
 
 
-@pytest.fixture(scope="module", params=["base", "trial"])
+@pytest.fixture(scope="module", params=["base", "trial", "monitored"])
 def manifests(request: pytest.FixtureRequest) -> list[dict[str, Any]]:
     return rendered(KUBERNETES / request.param)
 
