@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
+import httpx
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
@@ -21,6 +22,7 @@ from tests.metrics.numbers import Numbers, counted, numbers, read
 from tests.planted import plant
 from tests.web.conftest import ADDRESS, House, house_of
 from tests.web.scene import filed
+from tests.web.test_api_document import serving
 
 TOKEN = plant("hunter2-for-prometheus")
 SHOWS = {"Authorization": f"Bearer {TOKEN}"}
@@ -79,6 +81,19 @@ def test_requests_are_counted_by_the_template_of_their_address(shown: House) -> 
         name("/approvals/{name}", "3xx"): 1,
     }
     assert added['countersign_http_request_seconds_count{route="/v1/approvals/{approval_id}"}'] == 3
+
+
+def test_a_stream_is_counted_while_it_is_open(house: House) -> None:
+    carol = house.client("carol")
+    approval_id = filed(house.office, "kubectl rollout restart deployment/api -n prod")
+    headers = {"Authorization": carol.headers["Authorization"]}
+    with serving(house.app) as address, counted(Process.WEB) as after:
+        url = f"{address}/v1/approvals/{approval_id}/events"
+        with counted(Process.WEB) as added, httpx.stream("GET", url, headers=headers, timeout=30) as answer:
+            assert next(answer.iter_lines())
+            assert numbers(registry_of(Process.WEB))["countersign_http_streams"] == 1
+        assert added['countersign_http_request_seconds_count{route="/v1/approvals/{approval_id}/events"}'] == 1
+    assert "countersign_http_streams" not in after, "the server has ended, and every stream with it"
 
 
 def test_what_is_decided_is_counted_once_it_is_committed(shown: House) -> None:
