@@ -6,6 +6,7 @@ from countersign.targets.hosts.reading import HostReader
 from countersign.targets.hosts.ssh import KILL_AFTER
 from countersign.targets.hosts.tools.model import Command
 from countersign.targets.model import Finding, Severity
+from countersign.texts import text
 
 
 def sudo_findings(reader: HostReader, commands: Sequence[Command]) -> list[Finding]:
@@ -18,6 +19,6 @@ def sudo_findings(reader: HostReader, commands: Sequence[Command]) -> list[Findi
         if command.root:
             wrapped = ("timeout", f"--kill-after={KILL_AFTER}", str(command.limit), *command.argv)
             if reader("sudo", "-n", "-l", *wrapped, root=False, ok=None).exit_code != 0:
-                text = f"sudo on {host.name} does not let {host.user} run {' '.join(command.argv)}."
-                findings.append(Finding(Severity.BLOCKING, "sudo_refused", text))
+                said = text("finding.sudo_refused", host=host.name, user=host.user, command=" ".join(command.argv))
+                findings.append(Finding(Severity.BLOCKING, "sudo_refused", said))
     return findings

@@ -125,9 +125,7 @@ class HostTarget:
     def preflight(self, plan: Plan) -> tuple[Finding, ...]:
         """Say what gates 1 to 4, sudo and the tool's own facts have against the plan."""
         if not plan.steps:
-            return (
-                Finding(Severity.INFO, "nothing_to_do", f"{plan.verb}: there is nothing to do; nothing is sent."),
-            )
+            return (Finding(Severity.INFO, "nothing_to_do", text("finding.nothing_to_do", verb=plan.verb)),)
         findings: list[Finding] = []
         for step in plan.steps:
             call = self._step_call(plan, step, Purpose.PREFLIGHT)

@@ -8,6 +8,7 @@ from countersign.targets.kubernetes.connection import Connection
 from countersign.targets.kubernetes.kinds import list_path, object_path
 from countersign.targets.kubernetes.requests import Effect
 from countersign.targets.model import Finding, Plan, Severity, Step
+from countersign.texts import text
 
 
 def budget_findings(connection: Connection, plan: Plan) -> Iterable[Finding]:
@@ -30,8 +31,8 @@ def budget_findings(connection: Connection, plan: Plan) -> Iterable[Finding]:
                 path = list_path(connection, "PodDisruptionBudget", step.ref.namespace)
                 cache[step.ref.namespace] = connection.get(path, what="list the budgets")["items"]
             except PermanentTargetError:
-                text = f"The PodDisruptionBudgets for {step.ref} cannot be read, so nothing is known of any."
-                yield Finding(Severity.WARNING, "pdb_not_readable", text)
+                said = text("finding.pdb_not_readable", object=step.ref)
+                yield Finding(Severity.WARNING, "pdb_not_readable", said)
                 return
         budgets = cache[step.ref.namespace]
         yield from deletion_findings(step, live, budgets) if deletes_pod else scale_findings(step, live, budgets)
@@ -46,11 +47,11 @@ def deletion_findings(step: Step, pod: Mapping[str, Any], budgets: Iterable[Mapp
             continue
         name = budget["metadata"]["name"]
         if is_ready(pod):
-            text = f"The budget {name} allows no disruption now, and {step.ref} is ready: deleting it would break it."
-            yield Finding(Severity.BLOCKING, "pdb_no_headroom", text)
+            said = text("finding.pdb_broken", name=name, object=step.ref)
+            yield Finding(Severity.BLOCKING, "pdb_no_headroom", said)
         else:
-            text = f"The budget {name} allows no disruption now, but {step.ref} is not ready and does not count."
-            yield Finding(Severity.INFO, "pdb_pod_not_ready", text)
+            said = text("finding.pdb_pod_not_ready", name=name, object=step.ref)
+            yield Finding(Severity.INFO, "pdb_pod_not_ready", said)
 
 
 def scale_findings(step: Step, live: Mapping[str, Any], budgets: Iterable[Mapping[str, Any]]) -> Iterable[Finding]:
@@ -60,8 +61,8 @@ def scale_findings(step: Step, live: Mapping[str, Any], budgets: Iterable[Mappin
     for budget in budgets:
         minimum = budget["spec"].get("minAvailable")
         if isinstance(minimum, int) and wanted < minimum and selects(budget["spec"].get("selector"), labels):
-            text = f"The budget {budget['metadata']['name']} wants {minimum} pods available; {wanted} will be left."
-            yield Finding(Severity.WARNING, "pdb_below_minimum", text)
+            said = text("finding.pdb_below_minimum", name=budget["metadata"]["name"], minimum=minimum, left=wanted)
+            yield Finding(Severity.WARNING, "pdb_below_minimum", said)
 
 
 def is_ready(pod: Mapping[str, Any]) -> bool:

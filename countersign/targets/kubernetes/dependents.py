@@ -9,6 +9,7 @@ from countersign.targets.kubernetes.connection import Connection
 from countersign.targets.kubernetes.kinds import list_path, object_path
 from countersign.targets.kubernetes.steps import owner_of
 from countersign.targets.model import Finding, ObjectRef, Severity
+from countersign.texts import text
 
 _NAMES_SHOWN = 5
 
@@ -19,15 +20,15 @@ def dependent_findings(connection: Connection, ref: ObjectRef, live: Mapping[str
         case "ReplicaSet":
             owner = owner_of(live)
             if owner is not None:
-                text = f"{ref} is controlled by {owner['kind']} {owner['name']}, which makes another one at once."
-                yield Finding(Severity.WARNING, "made_again", text)
+                said = text("finding.made_again", object=ref, owner=f"{owner['kind']} {owner['name']}")
+                yield Finding(Severity.WARNING, "made_again", said)
         case "PersistentVolumeClaim":
             pods = _readable(connection, list_path(connection, "Pod", ref.namespace))
             volume = str((live.get("spec") or {}).get("volumeName") or "")
             found = _readable(connection, object_path(connection, "PersistentVolume", None, volume)) if volume else {}
             if pods is None or found is None:
-                text = f"Not everything that uses {ref} can be read here (pods, its volume)."
-                yield Finding(Severity.WARNING, "dependents_not_readable", text)
+                said = text("finding.dependents_not_readable", object=ref)
+                yield Finding(Severity.WARNING, "dependents_not_readable", said)
             yield from claim_findings(ref, (pods or {}).get("items", ()), found or {})
         case "VolumeAttachment":
             node = str((live.get("spec") or {}).get("nodeName") or "")
@@ -36,28 +37,28 @@ def dependent_findings(connection: Connection, ref: ObjectRef, live: Mapping[str
         case "Lease":
             holder = (live.get("spec") or {}).get("holderIdentity")
             if holder:
-                text = f"{ref} is held by {holder}; if that still works, two may believe that they lead."
-                yield Finding(Severity.WARNING, "lease_held", text)
+                said = text("finding.lease_held", object=ref, holder=holder)
+                yield Finding(Severity.WARNING, "lease_held", said)
 
 
 def claim_findings(ref: ObjectRef, pods: Iterable[Mapping[str, Any]], volume: Mapping[str, Any]) -> Iterable[Finding]:
     """Judge the deletion of a claim by the pods of its namespace and by its volume."""
     users = sorted(pod["metadata"]["name"] for pod in pods if _mounts(pod, ref.name))
     if users:
-        more = f" and {len(users) - _NAMES_SHOWN} more" if len(users) > _NAMES_SHOWN else ""
+        more = text("finding.and_more", count=len(users) - _NAMES_SHOWN) if len(users) > _NAMES_SHOWN else ""
         names = ", ".join(users[:_NAMES_SHOWN]) + more
-        text = f"{ref} is used by {names}: it stays until they are gone, and nothing new can use it."
-        yield Finding(Severity.WARNING, "claim_in_use", text)
+        said = text("finding.claim_in_use", object=ref, names=names)
+        yield Finding(Severity.WARNING, "claim_in_use", said)
     if (volume.get("spec") or {}).get("persistentVolumeReclaimPolicy") == "Delete":
-        text = f"The volume {volume['metadata']['name']} of {ref} has the reclaim policy Delete: its data is lost."
-        yield Finding(Severity.WARNING, "data_lost", text)
+        said = text("finding.data_lost", volume=volume["metadata"]["name"], object=ref)
+        yield Finding(Severity.WARNING, "data_lost", said)
 
 
 def attachment_findings(ref: ObjectRef, live: Mapping[str, Any], node: Mapping[str, Any]) -> Iterable[Finding]:
     """Judge the deletion of an attachment by the node that the volume is attached to."""
     if (live.get("status") or {}).get("attached") and is_ready(node):
-        text = f"The volume of {ref} is attached to {live['spec']['nodeName']}, which is ready: pods there may write."
-        yield Finding(Severity.WARNING, "volume_attached", text)
+        said = text("finding.volume_attached", object=ref, node=live["spec"]["nodeName"])
+        yield Finding(Severity.WARNING, "volume_attached", said)
 
 
 def _mounts(pod: Mapping[str, Any], claim: str) -> bool:

@@ -20,6 +20,7 @@ from countersign.targets.kubernetes.requests import Effect
 from countersign.targets.kubernetes.rollout_status import keeps_every_pod
 from countersign.targets.kubernetes.steps import DROPPED
 from countersign.targets.model import Finding, ObjectRef, Plan, Severity, Step
+from countersign.texts import text
 
 _ROLLS = frozenset({Verb.RESTART, Verb.UNDO})
 _ARGO = ("argocd.argoproj.io/tracking-id", "argocd.argoproj.io/instance")
@@ -58,8 +59,8 @@ def preflight(connection: Connection, plan: Plan) -> tuple[Finding, ...]:
 def warning_finding(step: Step, said: str) -> Finding:
     """Return what a server's warning about a request amounts to: a field that it drops makes it another request."""
     if "unknown field" in said or "duplicate field" in said:
-        return Finding(Severity.BLOCKING, "field_dropped", f"{step.title}: the server would drop it: {said}")
-    return Finding(Severity.WARNING, "server_warning", f"{step.title}: the server warns: {said}")
+        return Finding(Severity.BLOCKING, "field_dropped", text("finding.field_dropped", step=step.title, said=said))
+    return Finding(Severity.WARNING, "server_warning", text("finding.server_warning", step=step.title, said=said))
 
 
 def _namespace_findings(connection: Connection, namespace: str) -> Iterable[Finding]:
@@ -71,7 +72,7 @@ def _namespace_findings(connection: Connection, namespace: str) -> Iterable[Find
         yield Finding(
             Severity.WARNING,
             "namespace_terminating",
-            f"The namespace {namespace} is being deleted: everything in it goes, and nothing new can be made there.",
+            text("finding.namespace_terminating", namespace=namespace),
         )
 
 
@@ -81,29 +82,25 @@ def state_findings(ref: ObjectRef, live: Mapping[str, Any], verb: Verb) -> Itera
     if ref.kind == "Deployment":
         if spec.get("paused") and verb in _ROLLS:
             yield Finding(
-                Severity.BLOCKING, "rollout_paused", f"{ref} is paused: resume it first, then {verb.value} it."
+                Severity.BLOCKING, "rollout_paused", text("finding.rollout_paused", object=ref, verb=verb.value)
             )
         elif spec.get("paused") and verb in (Verb.SET_IMAGE, Verb.SET_ENV, Verb.SET_RESOURCES):
-            yield Finding(
-                Severity.WARNING, "rollout_paused", f"{ref} is paused: the change takes effect when it is resumed."
-            )
+            yield Finding(Severity.WARNING, "rollout_paused", text("finding.rollout_paused_until", object=ref))
         if rollout_in_progress(live):
-            yield Finding(Severity.WARNING, "rollout_in_progress", f"{ref} is still rolling out an earlier change.")
+            yield Finding(Severity.WARNING, "rollout_in_progress", text("finding.rollout_in_progress", object=ref))
     rolls = verb in _ROLLS or verb in (Verb.SET_IMAGE, Verb.SET_ENV, Verb.SET_RESOURCES)
     if rolls and keeps_every_pod(ref.kind, facts_of(live, ref.kind)):
         yield Finding(
             Severity.WARNING,
             "partition_keeps_all",
-            f"{ref}: its update strategy's partition is not below its replicas, so no pod will be replaced.",
+            text("finding.partition_keeps_all", object=ref),
         )
     if since := metadata.get("deletionTimestamp"):
         held = ", ".join(metadata.get("finalizers") or ())
-        why = f", held by its finalizers ({held})" if held else ""
-        yield Finding(Severity.WARNING, "terminating", f"{ref} is being deleted since {since}{why}.")
+        key = "finding.terminating_held" if held else "finding.terminating"
+        yield Finding(Severity.WARNING, "terminating", text(key, object=ref, since=since, finalizers=held))
     if ref.kind == "DaemonSet" and status.get("observedGeneration", 0) < metadata.get("generation", 0):
-        yield Finding(
-            Severity.WARNING, "rollout_in_progress", f"{ref} has a change that its controller has not seen."
-        )
+        yield Finding(Severity.WARNING, "rollout_in_progress", text("finding.change_not_seen", object=ref))
     if verb in (Verb.DELETE, Verb.CORDON, Verb.UNCORDON, Verb.DRAIN, Verb.TAINT, Verb.CREATE_JOB):
         return
     marks = {**(metadata.get("labels") or {}), **(metadata.get("annotations") or {})}
@@ -112,12 +109,10 @@ def state_findings(ref: ObjectRef, live: Mapping[str, Any], verb: Verb) -> Itera
             yield Finding(
                 Severity.WARNING,
                 "gitops_owned",
-                f"{ref} is managed by {tool}: this will be reverted at its next sync.",
+                text("finding.gitops_owned", object=ref, tool=tool),
             )
     if marks.get("app.kubernetes.io/managed-by") == "Helm":
-        yield Finding(
-            Severity.INFO, "helm_owned", f"{ref} is managed by Helm: the next upgrade may overwrite this change."
-        )
+        yield Finding(Severity.INFO, "helm_owned", text("finding.helm_owned", object=ref))
 
 
 def rollout_in_progress(live: Mapping[str, Any]) -> bool:
@@ -137,8 +132,7 @@ def dropping_findings(step: Step) -> Iterable[Finding]:
         yield Finding(
             Severity.BLOCKING,
             "patch_drops",
-            f"{step.ref}: a merge patch replaces whole lists, so this would remove {', '.join(lost)}. Without "
-            "--type=merge, kubectl's strategic patch changes only what it names.",
+            text("finding.patch_drops", object=step.ref, lost=", ".join(lost)),
         )
 
 
@@ -148,9 +142,7 @@ def image_findings(step: Step) -> Iterable[Finding]:
         if at.endswith("/image") and isinstance(value, str) and "@" not in value:
             tag = value.rpartition("/")[2].partition(":")[2]
             if tag in ("", "latest"):
-                yield Finding(
-                    Severity.WARNING, "image_not_pinned", f"{value} names no fixed version; what runs may change."
-                )
+                yield Finding(Severity.WARNING, "image_not_pinned", text("finding.image_not_pinned", image=value))
 
 
 def _dry_run(connection: Connection, step: Step) -> Iterable[Finding]:
@@ -159,22 +151,18 @@ def _dry_run(connection: Connection, step: Step) -> Iterable[Finding]:
         connection.dry_run(step.request, what=f"dry run: {step.title}")
     except TargetNotFound as error:
         if effect is Effect.CHANGE:
-            yield Finding(Severity.BLOCKING, "gone", f"{error.message}.")
+            yield Finding(Severity.BLOCKING, "gone", text("finding.gone", said=error.message))
         else:
-            yield Finding(Severity.INFO, "already_gone", f"{step.ref} is gone already.")
+            yield Finding(Severity.INFO, "already_gone", text("finding.already_gone", object=step.ref))
     except PreconditionFailed as error:
-        yield Finding(
-            Severity.BLOCKING, "changed_since_plan", f"The object changed since it was planned: {error.message}"
-        )
+        yield Finding(Severity.BLOCKING, "changed_since_plan", text("finding.changed_since_plan", said=error.message))
     except PermanentTargetError as error:
-        yield Finding(Severity.BLOCKING, "dry_run_refused", f"The server refuses the request: {error.message}")
+        yield Finding(Severity.BLOCKING, "dry_run_refused", text("finding.dry_run_refused", said=error.message))
     except TransientTargetError as error:
         # A budget without headroom; a drain waits for it, so it is a warning, and a busy server is no finding.
         if effect is not Effect.EVICT or error.retry_after is None:
             raise
-        yield Finding(
-            Severity.WARNING, "pdb_no_headroom", f"{step.ref}: a PodDisruptionBudget does not allow its eviction now."
-        )
+        yield Finding(Severity.WARNING, "pdb_no_headroom", text("finding.eviction_not_now", object=step.ref))
 
 
 def _autoscaler_findings(connection: Connection, plan: Plan, ref: ObjectRef) -> Iterable[Finding]:
@@ -187,8 +175,8 @@ def _autoscaler_findings(connection: Connection, plan: Plan, ref: ObjectRef) -> 
     try:
         items = connection.get(list_path(connection, "HorizontalPodAutoscaler", ref.namespace))["items"]
     except PermanentTargetError:
-        text = f"The autoscalers for {ref} cannot be read, so nothing is known of any."
-        yield Finding(Severity.WARNING, "hpa_not_readable", text)
+        message = text("finding.hpa_not_readable", object=ref)
+        yield Finding(Severity.WARNING, "hpa_not_readable", message)
         return
     yield from autoscaler_findings(ref, wanted, items)
 
@@ -203,14 +191,12 @@ def autoscaler_findings(ref: ObjectRef, wanted: int, autoscalers: Iterable[Mappi
         low, high = spec.get("minReplicas", 1), spec.get("maxReplicas", 1)
         name = item["metadata"]["name"]
         if low <= wanted <= high:
-            text = (
-                f"The autoscaler {name} owns the replicas of {ref} and may change them again within {low} to {high}."
-            )
+            message = text("finding.hpa_owns", name=name, object=ref, low=low, high=high)
         elif wanted == 0:
-            text = f"The autoscaler {name} stops working on {ref} while it has 0 replicas."
+            message = text("finding.hpa_stops", name=name, object=ref)
         else:
-            text = f"The autoscaler {name} will bring {ref} back from {wanted} into {low} to {high} replicas."
-        yield Finding(Severity.WARNING, "hpa_owns_replicas", text)
+            message = text("finding.hpa_brings_back", name=name, object=ref, wanted=wanted, low=low, high=high)
+        yield Finding(Severity.WARNING, "hpa_owns_replicas", message)
 
 
 def _scales(step: Step) -> bool:

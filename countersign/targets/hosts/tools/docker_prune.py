@@ -15,6 +15,7 @@ from countersign.targets.hosts.tools.model import (
     unclear,
 )
 from countersign.targets.model import Finding, Inspection, Severity
+from countersign.texts import text
 
 WHAT = Parameter(re.compile(r"images|volumes|system"), "images, volumes or system")
 ALL = Parameter(re.compile(r"true|false"), "true or false: also what is unused and has a name")
@@ -81,14 +82,16 @@ def _judge(before: Facts, now: Facts) -> Inspection:
 
 def _against(parameters: Parameters, facts: Facts) -> tuple[Finding, ...]:
     going = facts["would_go"]
-    findings = [Finding(Severity.INFO, "prune_list", f"{len(going)} objects would go: {', '.join(going)[:1500]}")]
-    if facts["what"] == "volumes" and going:
-        findings.append(
-            Finding(Severity.WARNING, "prune_volumes", "The data in these volumes cannot be brought back.")
+    findings = [
+        Finding(
+            Severity.INFO, "prune_list", text("finding.prune_list", count=len(going), names=", ".join(going)[:1500])
         )
+    ]
+    if facts["what"] == "volumes" and going:
+        findings.append(Finding(Severity.WARNING, "prune_volumes", text("finding.prune_volumes")))
     if facts["what"] == "system":
-        text = "Unused networks and the build cache go too; they hold no data and are not listed."
-        findings.append(Finding(Severity.INFO, "prune_unlisted", text))
+        said = text("finding.prune_unlisted")
+        findings.append(Finding(Severity.INFO, "prune_unlisted", said))
     return tuple(findings)
 
 

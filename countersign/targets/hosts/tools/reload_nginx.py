@@ -15,6 +15,7 @@ from countersign.targets.hosts.tools.model import (
     unclear,
 )
 from countersign.targets.model import Finding, Inspection, Severity
+from countersign.texts import text
 
 # pid, parent, start (in whatever words the locale has; it is only compared), role.
 _PROCESS = re.compile(r"\s*(\d+)\s+(\d+)\s+(.+?)\s+nginx: (master|worker) process(.*)")
@@ -54,8 +55,8 @@ def _judge(before: Facts, now: Facts) -> Inspection:
 
 def _against(parameters: Parameters, facts: Facts) -> tuple[Finding, ...]:
     if facts["configuration"] != "valid":
-        text = f"nginx refuses its configuration: {facts['configuration']}"
-        return (Finding(Severity.BLOCKING, "nginx_configuration", text),)
+        said = text("finding.nginx_configuration", said=facts["configuration"])
+        return (Finding(Severity.BLOCKING, "nginx_configuration", said),)
     return ()
 
 

@@ -15,6 +15,7 @@ from countersign.targets.hosts.tools.model import (
     not_landed,
 )
 from countersign.targets.model import Finding, Inspection, Severity
+from countersign.texts import text
 
 CERTIFICATE = Parameter(re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,252}", re.ASCII), "a certbot certificate's name")
 _SERIAL = re.compile(r"Serial Number: ([0-9a-fA-F]+)")
@@ -52,10 +53,8 @@ def _judge(before: Facts, now: Facts) -> Inspection:
 
 def _against(parameters: Parameters, facts: Facts) -> tuple[Finding, ...]:
     if facts["days_left"] >= RENEWAL_DAYS:
-        text = (
-            f"{facts['name']} is valid for {facts['days_left']} more days: certbot will find it not due and keep it."
-        )
-        return (Finding(Severity.WARNING, "certificate_not_due", text),)
+        said = text("finding.certificate_not_due", name=facts["name"], days=facts["days_left"])
+        return (Finding(Severity.WARNING, "certificate_not_due", said),)
     return ()
 
 

@@ -18,6 +18,7 @@ from countersign.targets.hosts.tools.model import (
     unclear,
 )
 from countersign.targets.model import Finding, Inspection, Severity
+from countersign.texts import text
 
 # Not a target, and not a unit of systemd that is an action: `systemctl restart reboot.target` reboots the host, and
 # so does starting systemd-reboot.service; debug-shell gives root to whoever sits there.
@@ -71,12 +72,10 @@ def _judge(before: Facts, now: Facts) -> Inspection:
 
 def _against(parameters: Parameters, facts: Facts) -> tuple[Finding, ...]:
     if facts["LoadState"] == "masked":
-        return (
-            Finding(Severity.BLOCKING, "unit_masked", f"{facts['unit']} is masked: systemd refuses to start it."),
-        )
+        return (Finding(Severity.BLOCKING, "unit_masked", text("finding.unit_masked", unit=facts["unit"])),)
     if facts["ActiveState"] != "active":
-        text = f"{facts['unit']} is {facts['ActiveState']}; a restart starts it."
-        return (Finding(Severity.WARNING, "unit_not_active", text),)
+        said = text("finding.unit_not_active", unit=facts["unit"], state=facts["ActiveState"])
+        return (Finding(Severity.WARNING, "unit_not_active", said),)
     return ()
 
 
