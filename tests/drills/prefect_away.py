@@ -6,10 +6,8 @@ Every approval is executed once, and none has failed.
 """
 
 import argparse
-import json
 import os
 import signal
-import subprocess
 import sys
 import tempfile
 import time
@@ -35,7 +33,7 @@ from countersign.settings import Settings
 from sandbox.cluster import ControlClient
 from sandbox.demo.household import PEOPLE, Household, make_household
 from tests.running_stack import SETTINGS
-from tests.stack.test_execute_approval import SAVE_BLOCKS
+from tests.stack.moving_in import moved_in
 
 NUMBER = 20
 PATIENCE_SECONDS = 600.0
@@ -115,13 +113,9 @@ def running(folder: Path) -> Iterator[Stack]:
 
 
 def move_in(stack: Stack, household: Household) -> None:
-    given = {
-        "secret": household.auto_secret.get_secret_value(),
-        "policy": household.policy,
-        "kubeconfig": str(stack.addresses.kubeconfig),
-    }
-    command = [sys.executable, "-c", SAVE_BLOCKS]
-    subprocess.run(command, input=json.dumps(given), text=True, env=stack.environment(), check=True)
+    kubeconfig = stack.addresses.kubeconfig
+    assert kubeconfig is not None
+    moved_in(stack, household, kubeconfig.read_text())
 
 
 def stopped(folder: Path, household: Household, seconds: float) -> None:

@@ -1,13 +1,11 @@
 """`countersign doctor --security` beside a running stack: all is well, and what is off is said, whatever it is."""
 
-import os
 import stat
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -15,19 +13,17 @@ from typing import Any
 
 import httpx
 import pytest
-from prefect.settings import PREFECT_API_URL, temporary_settings
 from sqlalchemy import Engine, text
 
 from countersign.audit.heads import HEAD_FILE
-from countersign.cli import main
 from countersign.cli.doctor_security import CHECKS
 from countersign.execution.outward import SETTING
 from countersign.local.addresses import child_environment
 from countersign.local.stack import Stack
 from countersign.records.database.engine import connect, transaction
-from countersign.settings import settings
 from tests.databases import as_superuser
-from tests.stack.api import PATIENCE, client_settings
+from tests.stack.api import PATIENCE
+from tests.stack.commands import Done, countersign
 
 CHECKED = text("SELECT details FROM audit_event WHERE event = 'doctor:security:checked' ORDER BY id DESC LIMIT 1")
 
@@ -44,15 +40,6 @@ def engine(stack: Stack) -> Iterator[Engine]:
     found.dispose()
 
 
-@dataclass(frozen=True)
-class Said:
-    """How the doctor ended, and what it said."""
-
-    returncode: int
-    stdout: str
-    stderr: str
-
-
 def environment_of(stack: Stack, changes: Mapping[str, str]) -> dict[str, str]:
     """Return a person's environment that is the stack's, with these changes."""
     environment = {**child_environment(stack.addresses), **changes, "COLUMNS": "300"}
@@ -61,25 +48,9 @@ def environment_of(stack: Stack, changes: Mapping[str, str]) -> dict[str, str]:
     return environment
 
 
-@pytest.fixture
-def asked(stack: Stack, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Said]:
-    """Asks the doctor in this process, as a person does in that environment."""
-
-    def ask(**changes: str) -> Said:
-        environment = environment_of(stack, changes)
-        for name in os.environ.keys() - environment.keys():
-            monkeypatch.delenv(name)
-        for name, value in environment.items():
-            monkeypatch.setenv(name, value)
-        monkeypatch.setattr(sys, "argv", ["countersign", "doctor", "--security"])
-        settings.cache_clear()
-        prefect = {**client_settings(stack), PREFECT_API_URL: environment["PREFECT_API_URL"]}
-        with temporary_settings(prefect), pytest.raises(SystemExit) as ended:
-            main()
-        said = capsys.readouterr()
-        return Said(int(ended.value.code or 0), said.out, said.err)
-
-    return ask
+def asked(stack: Stack, **changes: str) -> Done:
+    """Ask the doctor as a person does whose environment is the stack's, with these changes."""
+    return countersign(environment_of(stack, changes), "doctor", "--security")
 
 
 def missing(engine: Engine) -> list[str]:
@@ -178,12 +149,10 @@ OFF: dict[str, tuple[Callable[[Stack], AbstractContextManager[dict[str, str]]], 
 
 
 @pytest.mark.parametrize("off", OFF)
-def test_what_is_off_is_said_and_nothing_else(
-    stack: Stack, engine: Engine, asked: Callable[..., Said], off: str
-) -> None:
+def test_what_is_off_is_said_and_nothing_else(stack: Stack, engine: Engine, off: str) -> None:
     change, name, words = OFF[off]
     with change(stack) as changes:
-        said = asked(**changes)
+        said = asked(stack, **changes)
     assert said.returncode == 3, said.stdout + said.stderr
     # A file in the trust folder is one in the state folder, too.
     assert name in missing(engine) and set(missing(engine)) <= {name, "state_folder"}, said.stdout
@@ -191,8 +160,8 @@ def test_what_is_off_is_said_and_nothing_else(
     assert "Traceback" not in said.stderr
 
 
-def test_records_that_cannot_be_reached_have_their_line(asked: Callable[..., Said]) -> None:
-    said = asked(COUNTERSIGN_DATABASE_URL="postgresql://nobody:hunter2@127.0.0.1:1/none")
+def test_records_that_cannot_be_reached_have_their_line(stack: Stack) -> None:
+    said = asked(stack, COUNTERSIGN_DATABASE_URL="postgresql://nobody:hunter2@127.0.0.1:1/none")
     assert said.returncode == 3
     assert "nothing answers as PostgreSQL" in said.stdout
     assert "Traceback" not in said.stderr and "hunter2" not in said.stdout + said.stderr

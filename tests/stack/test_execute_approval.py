@@ -29,17 +29,9 @@ from countersign.targets.kubernetes.kubeconfig import ClusterSettings
 from sandbox.cluster import ControlClient, Effect, Fault
 from sandbox.demo.household import PEOPLE, Household, make_household
 from tests.stack.api import PATIENCE, Api
+from tests.stack.moving_in import moved_in
 
 DEPLOYMENT = "execute-approval/execute-approval"
-SAVE_BLOCKS = """
-import asyncio, json, sys
-from pathlib import Path
-from pydantic import SecretStr
-from sandbox.demo.household import Household, move_in
-given = json.load(sys.stdin)
-household = Household({}, SecretStr(given["secret"]), given["policy"])
-asyncio.run(move_in(household, SecretStr(Path(given["kubeconfig"]).read_text())))
-"""
 RUN_FLOW = """
 import asyncio, sys
 from flows.execute_approval import execute_approval
@@ -88,7 +80,7 @@ class Office:
         kubeconfig = self.stack.addresses.kubeconfig
         assert kubeconfig is not None
         settings = ClusterSettings(name="sandbox", kubeconfig=SecretStr(kubeconfig.read_text()))
-        with open_connection(settings, request_timeout=5) as connection:
+        with open_connection(settings, request_timeout=30) as connection:
             pods = connection.get("/api/v1/namespaces/prod/pods")["items"]
         return str(next(pod["metadata"]["name"] for pod in pods if pod["metadata"]["name"].startswith("api-")))
 
@@ -103,14 +95,7 @@ def office(stack: Stack, api: Api) -> Iterator[Office]:
     household = make_household()
     kubeconfig = stack.addresses.kubeconfig
     assert kubeconfig is not None
-    given = {
-        "secret": household.auto_secret.get_secret_value(),
-        "policy": household.policy,
-        "kubeconfig": str(kubeconfig),
-    }
-    subprocess.run(
-        [sys.executable, "-c", SAVE_BLOCKS], input=json.dumps(given), text=True, env=stack.environment(), check=True
-    )
+    moved_in(stack, household, kubeconfig.read_text())
     policy = load_policy(household.policy)
     engine = connect(SecretStr(stack.addresses.database_url), timeout=5)
     settings = Settings(trust_dir=stack.addresses.trust_dir)

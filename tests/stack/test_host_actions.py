@@ -24,6 +24,7 @@ from countersign.records.gateway_audit import calls_of
 from sandbox.demo.household import ADMINISTRATOR, PEOPLE
 from sandbox.hosts.ports import answers
 from tests.stack.api import PATIENCE
+from tests.stack.commands import countersign
 from tests.stack.test_execute_approval import Office, office  # noqa: F401  (a fixture)
 
 # A tool, a text that asks for it, and what it changes on the host.
@@ -156,8 +157,7 @@ def test_a_host_that_is_not_in_the_block_is_named(ended: dict[str, Ended]) -> No
 
 
 def test_doctor_logs_in_to_the_hosts_of_the_block(office: Office) -> None:  # noqa: F811
-    command = [sys.executable, "-m", "countersign.cli", "doctor"]
-    told = subprocess.run(command, env=office.stack.environment(), capture_output=True, text=True, check=False)
+    told = countersign(office.stack.environment(), "doctor")
     assert told.returncode == 0, told.stdout + told.stderr
     (line,) = [line for line in told.stdout.splitlines() if " hosts " in line and line.startswith("ok")]
     assert "every host (1) shows its pinned key" in line

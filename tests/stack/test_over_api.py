@@ -26,7 +26,8 @@ from sandbox.demo.household import Household, make_household
 from tests.cli.both_ways import Ended, lasting
 from tests.planted import plant
 from tests.stack.api import PATIENCE
-from tests.stack.test_execute_approval import SAVE_BLOCKS
+from tests.stack.commands import countersign
+from tests.stack.moving_in import moved_in
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "approval_system" / "request.py"
 RESTART = "kubectl rollout restart deployment/api -n prod"
@@ -89,10 +90,7 @@ class Elsewhere:
         return self._run(*words, environment={**self.stack.environment(), "LOGNAME": "grace"})
 
     def _run(self, *words: str, environment: dict[str, str]) -> Ended:
-        command = [sys.executable, "-m", "countersign.cli", *words]
-        done = subprocess.run(
-            command, env=environment, cwd=self.folder, capture_output=True, text=True, check=False, timeout=PATIENCE
-        )
+        done = countersign(environment, *words, folder=self.folder)
         return done.returncode, done.stdout, done.stderr
 
     def key_file(self, name: str) -> str:
@@ -120,14 +118,9 @@ def elsewhere(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     """A stack whose policy gives roles."""
     household = make_household()
     household = Household(household.keys, household.auto_secret, household.policy + yaml.safe_dump(ROLES))
-    given = {
-        "secret": household.auto_secret.get_secret_value(),
-        "policy": household.policy,
-        "kubeconfig": str(stack.addresses.kubeconfig),
-    }
-    subprocess.run(
-        [sys.executable, "-c", SAVE_BLOCKS], input=json.dumps(given), text=True, env=stack.environment(), check=True
-    )
+    kubeconfig = stack.addresses.kubeconfig
+    assert kubeconfig is not None
+    moved_in(stack, household, kubeconfig.read_text())
     found = Elsewhere(stack, household, tmp_path_factory.mktemp("elsewhere"))
     give_up = time.monotonic() + PATIENCE
     # The process that serves the API reads a new policy when it looks next.

@@ -31,6 +31,7 @@ from tests.faults.waiting import until
 from tests.records.builders import end_lease
 from tests.running_stack import stop_the_schedule
 from tests.stack.api import PATIENCE, client_settings
+from tests.stack.commands import countersign
 from tests.stack.declaring import PROJECT
 from tests.stack.test_execute_approval import Office, fresh_log, office
 
@@ -57,11 +58,6 @@ def reconciled(office: Office, condition: Callable[[], bool]) -> None:
 def status(office: Office, approval_id: UUID) -> ApprovalStatus:
     with transaction(office.services.engine) as session:
         return get_approval(session, approval_id).status
-
-
-def countersign(office: Office, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-m", "countersign.cli", *arguments]
-    return subprocess.run(command, env=office.stack.environment(), capture_output=True, text=True, check=False)
 
 
 @contextmanager
@@ -125,7 +121,7 @@ def test_a_run_that_a_person_cancelled_before_it_began_is_not_started_again(offi
         for approval_id in (withdrawn, restarted):
             office.api.cancel(office.trigger(approval_id))
         later = office.trigger(restarted)
-        done = countersign(office, "reconcile", "--json")
+        done = countersign(office.stack.environment(), "reconcile", "--json")
     assert done.returncode == 0, done.stderr
     assert status(office, withdrawn) is ApprovalStatus.CANCELLED
     run = office.api.wait(later)
@@ -136,13 +132,13 @@ def test_a_run_that_a_person_cancelled_before_it_began_is_not_started_again(offi
 
 def test_a_run_while_the_kill_switch_is_on_is_refused_and_uses_nothing_up(office: Office) -> None:
     approval_id = office.approved("kubectl label deployment/web switched=off -n prod")
-    assert countersign(office, "kill-switch", "on", "--reason", "an outage").returncode == 0
+    assert countersign(office.stack.environment(), "kill-switch", "on", "--reason", "an outage").returncode == 0
     try:
-        done = countersign(office, "approvals", "run", str(approval_id))
+        done = countersign(office.stack.environment(), "approvals", "run", str(approval_id))
         assert (done.returncode, "the kill switch is on: an outage" in done.stderr) == (4, True), done.stderr
         assert status(office, approval_id) is ApprovalStatus.APPROVED
     finally:
-        countersign(office, "kill-switch", "off", "--reason", "over")
+        countersign(office.stack.environment(), "kill-switch", "off", "--reason", "over")
     assert office.cluster.requests().mutations() == []
 
 
@@ -225,7 +221,7 @@ def test_the_command_reconciles_once_and_says_what_it_found(office: Office) -> N
     run = Run(office.services, office.approved("NO_ACTION"), worker="dead")
     assert run.claim() is None
     end_lease(office.services.engine, run.known.owned.execution_id)
-    done = countersign(office, "reconcile", "--json")
+    done = countersign(office.stack.environment(), "reconcile", "--json")
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
     assert told["problems"] == []
@@ -234,7 +230,7 @@ def test_the_command_reconciles_once_and_says_what_it_found(office: Office) -> N
         assert {part.part for part in parts_of_rounds(session)} == {part.name for part in PARTS}
     # A run of its own settles it, the command's or the schedule's.
     until(lambda: status(office, run.approval_id) is ApprovalStatus.EXECUTED, "the approval is executed")
-    assert countersign(office, "reconcile").returncode == 0
+    assert countersign(office.stack.environment(), "reconcile").returncode == 0
 
 
 def test_the_command_settles_an_unknown_outcome_once(office: Office) -> None:
@@ -252,11 +248,11 @@ def test_the_command_settles_an_unknown_outcome_once(office: Office) -> None:
         "--by",
         "al",
     )
-    done = countersign(office, *arguments)
+    done = countersign(office.stack.environment(), *arguments)
     assert done.returncode == 0, done.stderr
     assert status(office, run.approval_id) is ApprovalStatus.EXECUTED
     with transaction(office.services.engine) as session:
         assert events_of(session, approval_id=run.approval_id)[-1].actor == "al"
-    again = countersign(office, *arguments)
+    again = countersign(office.stack.environment(), *arguments)
     assert again.returncode == 2
     assert "is success" in again.stderr

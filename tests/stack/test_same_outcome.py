@@ -1,15 +1,13 @@
 """The same five actions through the deployment on the sandbox and, with E2E_KUBECONFIG, on a real cluster."""
 
-import json
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.stack.test_execute_approval import SAVE_BLOCKS, Office, office  # noqa: F401  (a fixture)
+from tests.stack.moving_in import moved_in
+from tests.stack.test_execute_approval import Office, office  # noqa: F401  (a fixture)
 from tests.targets.cluster import Cluster
 
 
@@ -29,14 +27,7 @@ def cluster(office: Office) -> Iterator[Cluster]:  # noqa: F811
 
 
 def _use(office: Office, kubeconfig: Path) -> None:  # noqa: F811
-    household = office.household
-    given = {
-        "secret": household.auto_secret.get_secret_value(),
-        "policy": household.policy,
-        "kubeconfig": str(kubeconfig),
-    }
-    command = [sys.executable, "-c", SAVE_BLOCKS]
-    subprocess.run(command, input=json.dumps(given), text=True, env=office.stack.environment(), check=True)
+    moved_in(office.stack, office.household, kubeconfig.read_text())
 
 
 def perform(office: Office, action: str) -> tuple[str, str, list[str]]:  # noqa: F811

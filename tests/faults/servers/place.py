@@ -1,10 +1,9 @@
 """A whole stack whose servers are killed: what runs, how it is killed, and when it is back."""
 
+import asyncio
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
@@ -21,6 +20,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
+from blocks import NotificationChannels
 from countersign.aftermath.incidents.alertmanager import read_alerts
 from countersign.aftermath.incidents.alerts import receive
 from countersign.errors import CountersignError
@@ -40,7 +40,9 @@ from sandbox.demo.household import ADMINISTRATOR, PEOPLE, Household, make_househ
 from sandbox.hosts.ports import answers
 from sandbox.hosts.programs.machine import Machine
 from tests.aftermath.notifications.receiver import Receiver
+from tests.stack.commands import in_environment
 from tests.stack.declaring import declare, module_path
+from tests.stack.moving_in import moved_in
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent.parent
@@ -50,18 +52,6 @@ SURVIVES_A_KILL: Mapping[str, str] = {**DURABLE, "fsync": "off"}
 """A killed PostgreSQL has given every committed byte to the kernel, which keeps it; only a power cut would lose it.
 
 synchronous_commit stays on: without it a commit is answered before it has left the process.
-"""
-SAVE_BLOCKS = """
-import asyncio, json, sys
-from pathlib import Path
-from pydantic import SecretStr
-from blocks import NotificationChannels
-from sandbox.demo.household import Household, move_in
-given = json.load(sys.stdin)
-household = Household({}, SecretStr(given["secret"]), given["policy"])
-asyncio.run(move_in(household, SecretStr(Path(given["kubeconfig"]).read_text())))
-told = {"channels": [{"name": "team"}], "urls": {"team": given["channel"]}}
-asyncio.run(NotificationChannels.model_validate(told).asave("default", overwrite=True))
 """
 
 
@@ -240,14 +230,12 @@ def open_place(
     )
     with stack, closing(Receiver()) as receiver:
         household = _without_rate_limit(make_household())
-        given = {
-            "secret": household.auto_secret.get_secret_value(),
-            "policy": household.policy,
-            "kubeconfig": str(stack.addresses.kubeconfig),
-            "channel": f"json://{receiver.address}{HOOK}",
-        }
-        command = [sys.executable, "-c", SAVE_BLOCKS]
-        subprocess.run(command, input=json.dumps(given), text=True, env=stack.environment(), check=True)
+        kubeconfig = stack.addresses.kubeconfig
+        assert kubeconfig is not None
+        moved_in(stack, household, kubeconfig.read_text())
+        told = {"channels": [{"name": "team"}], "urls": {"team": f"json://{receiver.address}{HOOK}"}}
+        with in_environment(stack.environment()):
+            asyncio.run(NotificationChannels.model_validate(told).asave("default", overwrite=True))
         policy = load_policy(household.policy)
         engine = connect(SecretStr(stack.addresses.database_url), timeout=5)
         services = Services(
