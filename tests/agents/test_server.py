@@ -132,4 +132,4 @@ def test_the_command_serves_an_agent(house: House, tmp_path: Path) -> None:
             assert "propose" in asyncio.run(listed())
         finally:
             server.should_exit = True
-            thread.join(20)
+            thread.join(60)

@@ -63,7 +63,7 @@ def serving(office: Office) -> Iterator[Installation]:
             yield Installation(House(app, replace(office, services=services)), address)
         finally:
             server.should_exit = True
-            thread.join(20)
+            thread.join(60)
 
 
 @pytest.fixture

@@ -152,7 +152,7 @@ class Api:
         )
 
 
-def wait_for(read: Callable[[], T], until: Callable[[T], Any], *, what: str, seconds: float = 40) -> T:
+def wait_for(read: Callable[[], T], until: Callable[[T], Any], *, what: str, seconds: float = 90) -> T:
     """Read again and again until the value is the wanted one, and return it; fail with the last one seen."""
     deadline = time.monotonic() + seconds
     pause = 0.005

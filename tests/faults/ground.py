@@ -104,7 +104,7 @@ class ClusterGround(Ground):
         self.cluster.seed(job.seeds)
         action = job.action
         if "{pod}" in action:
-            with open_connection(self.services.clusters.the_default(), request_timeout=5) as connection:
+            with open_connection(self.services.clusters.the_default(), request_timeout=30) as connection:
                 pods = connection.get("/api/v1/namespaces/prod/pods")["items"]
             names = [pod["metadata"]["name"] for pod in pods]
             action = action.replace("{pod}", next(name for name in names if name.startswith("api-")))

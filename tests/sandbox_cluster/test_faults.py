@@ -74,7 +74,7 @@ def test_a_paused_request_goes_on_when_it_is_released(
         assert (version(other) != before) is happens
     assert answers == []
     control.release(number)
-    waiting.join(20)
+    waiting.join(60)
     assert answers[0].status == 200
     assert version(api) != before
 
@@ -114,7 +114,7 @@ def test_a_hanging_request_never_has_an_effect(sandbox: SandboxCluster, api: Api
     waiting.start()
     ControlClient.from_kubeconfig(sandbox.kubeconfig).wait_until_met(number)
     sandbox.faults.release(number)
-    waiting.join(20)
+    waiting.join(60)
     assert len(errors) == 1
     assert version(api) == before
 

@@ -64,7 +64,7 @@ class Cluster:
         )
 
     def _connect(self) -> None:
-        self.connection = connect(self.settings(), request_timeout=10)
+        self.connection = connect(self.settings(), request_timeout=30)
         self.target = KubernetesTarget(self.connection)
 
     def use_namespace(self, namespace: str) -> None:

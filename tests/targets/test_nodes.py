@@ -153,7 +153,7 @@ def test_a_drain_refuses_what_needs_a_flag_and_changes_nothing(cluster: Cluster,
 
 def test_a_drain_outside_the_allowed_namespaces_is_refused(cluster: Cluster, node: str) -> None:
     pod_on(cluster, node, "a")
-    with connect(cluster.settings(allowed_namespaces=("shop",)), request_timeout=5) as connection:
+    with connect(cluster.settings(allowed_namespaces=("shop",)), request_timeout=30) as connection:
         target = KubernetesTarget(connection)
         operation = cluster.operation(Verb.DRAIN, "Node", node, parameters=DrainParameters(force=True))
         with pytest.raises(PolicyRefused, match=cluster.namespace):

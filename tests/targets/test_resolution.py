@@ -67,7 +67,7 @@ def test_a_missing_namespace_is_named(cluster: Cluster) -> None:
 
 def test_a_namespace_outside_the_block_is_refused_before_anything_is_asked(cluster: Cluster) -> None:
     settings = cluster.settings(allowed_namespaces=("shop",))
-    with connect(settings, request_timeout=5) as connection:
+    with connect(settings, request_timeout=30) as connection:
         with pytest.raises(PolicyRefused, match=cluster.namespace):
             KubernetesTarget(connection).resolve(restart("api"))
         with pytest.raises(PolicyRefused, match="kube-system"):

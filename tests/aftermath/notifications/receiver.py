@@ -42,7 +42,7 @@ class Receiver:
         self._started = Event()
         self._thread = Thread(target=self._serve, daemon=True)
         self._thread.start()
-        assert self._started.wait(30)
+        assert self._started.wait(60)
 
     def answer(self, path: str, *replies: Reply) -> None:
         """Answer the next requests whose path ends with `path` like this, one after the other."""
@@ -68,7 +68,7 @@ class Receiver:
 
     def close(self) -> None:
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(30)
+        self._thread.join(60)
 
     def _serve(self) -> None:
         asyncio.set_event_loop(self._loop)

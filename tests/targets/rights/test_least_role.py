@@ -127,7 +127,7 @@ def settings_as(cluster: Cluster, kubeconfig: SecretStr) -> ClusterSettings:
 
 def wait_for_the_role(cluster: Cluster, proxy: RecordingProxy, operations: Sequence[str], **asked: Any) -> None:
     """The API server hears of a new role a moment later."""
-    with connect(settings_as(cluster, proxy.kubeconfig), request_timeout=10) as connection:
+    with connect(settings_as(cluster, proxy.kubeconfig), request_timeout=30) as connection:
         cluster.until(
             lambda: not missing_rights(connection, operations, namespaces=[cluster.namespace], **asked) or None
         )
@@ -159,7 +159,7 @@ def test_an_operation_has_every_right_that_it_uses_and_uses_every_one(
     prepare(cluster, verb)
     with granted(cluster, [verb.value], kubeconfig=cluster_kubeconfig) as proxy:
         wait_for_the_role(cluster, proxy, [verb.value])
-        with connect(settings_as(cluster, proxy.kubeconfig), request_timeout=10) as connection:
+        with connect(settings_as(cluster, proxy.kubeconfig), request_timeout=30) as connection:
             acting = Acting(cluster, connection, verb)
             # Pods first: other deletions take their controllers away.
             for kind in sorted(kinds_for(verb), key=lambda kind: kind.kind != "Pod"):
@@ -246,7 +246,7 @@ def test_secrets_are_acted_on_where_they_are_asked_for(
 ) -> None:
     with granted(cluster, [verb.value], kubeconfig=cluster_kubeconfig, secrets=True) as proxy:
         wait_for_the_role(cluster, proxy, [verb.value], secrets=True)
-        with connect(settings_as(cluster, proxy.kubeconfig), request_timeout=10) as connection:
+        with connect(settings_as(cluster, proxy.kubeconfig), request_timeout=30) as connection:
             acting = Acting(cluster, connection, verb)
             acting.miss("Secret")
             perform(acting, "Secret")
@@ -260,7 +260,7 @@ def test_secrets_are_refused_where_they_are_not(cluster: Cluster, cluster_kubeco
         wait_for_the_role(cluster, proxy, ["label"])
         settings = settings_as(cluster, proxy.kubeconfig)
         with (
-            connect(settings, request_timeout=10) as connection,
+            connect(settings, request_timeout=30) as connection,
             pytest.raises(PermanentTargetError, match="secrets"),
         ):
             perform(Acting(cluster, connection, Verb.LABEL), "Secret")
@@ -275,7 +275,7 @@ def test_a_right_that_is_missing_is_named_and_switches_no_protection_off(
         rules = cluster.connection.get(path)["rules"]
         kept = [rule for rule in rules if not {"policy", "autoscaling"} & set(rule["apiGroups"])]
         cluster.write("PATCH", path, {"rules": kept}, what="take rights away", content_type=MERGE)
-        with connect(settings_as(cluster, proxy.kubeconfig), request_timeout=10) as connection:
+        with connect(settings_as(cluster, proxy.kubeconfig), request_timeout=30) as connection:
             asked = partial(missing_rights, connection, ["scale"], namespaces=[cluster.namespace])
             missing = cluster.until(lambda: asked() if len(asked()) == 2 else None)
             assert [str(one) for one in missing] == [
