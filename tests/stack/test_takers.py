@@ -5,8 +5,9 @@ import subprocess
 import sys
 
 from countersign.records.states import ApprovalStatus
+from tests.stack.commands import countersign
 from tests.stack.test_execute_approval import Office, fresh_log, office
-from tests.stack.test_reconcile import countersign, paused_pool, status
+from tests.stack.test_reconcile import paused_pool, status
 
 __all__ = ["fresh_log", "office"]  # fixtures
 
@@ -19,7 +20,7 @@ def test_a_run_that_nobody_takes_is_waited_for_with_a_word_about_it(office: Offi
         assert waits.stderr is not None
         assert "the work pool countersign is paused, so no run starts" in waits.stderr.readline()
         assert "prefect work-pool resume countersign" in waits.stderr.readline()
-        seen = json.loads(countersign(office, "status", "--json").stdout)
+        seen = json.loads(countersign(office.stack.environment(), "status", "--json").stdout)
         assert seen["no_run_starts_because"] == "the work pool countersign is paused, so no run starts"
     waits.communicate()
     assert waits.returncode == 0
@@ -27,15 +28,14 @@ def test_a_run_that_nobody_takes_is_waited_for_with_a_word_about_it(office: Offi
 
 
 def test_the_status_names_the_workers(office: Office) -> None:
-    told = countersign(office, "status")
+    told = countersign(office.stack.environment(), "status")
     assert told.returncode == 0
     assert "Workers online in the pool countersign: " in told.stdout
 
 
 def test_the_status_is_told_while_prefect_is_away(office: Office) -> None:
     away = {**office.stack.environment(), "PREFECT_API_URL": "http://127.0.0.1:9/api"}
-    command = [sys.executable, "-m", "countersign.cli", "status"]
-    told = subprocess.run(command, env=away, capture_output=True, text=True, check=False, timeout=120)
+    told = countersign(away, "status")
     assert told.returncode == 0, told.stderr
     assert "Kill switch: off" in told.stdout
     assert "Workers: Prefect's API does not answer (" in told.stdout
