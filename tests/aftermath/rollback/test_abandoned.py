@@ -52,6 +52,12 @@ LEASE_IS_LONG_OVER = text("""
 """)
 
 
+@pytest.fixture
+def lenient(lenient: Office) -> Office:
+    """An office whose leases end where a test ends them, however busy the machine is."""
+    return lenient.with_settings(lease_seconds=30.0, request_timeout_seconds=30)
+
+
 def reconciled(services: Services) -> Sequence[Finding]:
     """Do the parts of a round that are about dead steps and their rollbacks; return what they found."""
     parts = [part for part in PARTS if part.name in OF_THE_RECORDS]
@@ -115,7 +121,8 @@ def test_the_rollback_of_a_killed_runner_whose_step_is_dead_ends_with_the_truth(
     assert log.status is (LogStatus.ROLLED_BACK if end.outcome == "success" else LogStatus.FAILED)
     assert events.count("rollback_settled") == 1
     assert ledger(lenient, execution_id)[StepName.ROLL_BACK].status is StepStatus.DEAD
-    run_steps(lenient.services, back.id, runner="r1")
+    # Whatever the verdict is; the bad image is never well.
+    run_steps(lenient.with_settings(verify_limit_seconds=2).services, back.id, runner="r1")
     steps = ledger(lenient, back.id)
     assert set(steps) == {StepName.NOTIFY, StepName.VERIFY, StepName.CLOSE_LOG}
     assert {row.status for row in steps.values()} <= {StepStatus.DONE, StepStatus.SKIPPED}
