@@ -15,7 +15,7 @@ from countersign.aftermath.learning.content import said_by
 from countersign.aftermath.learning.playbook_document import read_playbooks, write_playbooks
 from countersign.aftermath.learning.playbook_import import import_playbooks
 from countersign.aftermath.learning.subjects import playbook_subject
-from countersign.aftermath.learning.trust import Trust, kept_since, read_trust
+from countersign.aftermath.learning.trust import Trust, first_period, read_trust
 from countersign.cli.console import screen
 from countersign.cli.opened import open_records
 from countersign.cli.options import By, Reason, acting
@@ -161,7 +161,8 @@ def trust(output: Output = Format.TEXT) -> None:
     """Show the trust in every playbook and every kind of repair that was observed."""
     half_life, now = load_settings().trust_half_life_seconds, datetime.now(UTC)
     with transaction(open_records()) as session:
-        found = _trust(session, observed_subjects(session, since=kept_since(now, half_life)))
+        first = first_period(now, half_life)
+        found = _trust(session, observed_subjects(session, half_life_seconds=half_life, first=first))
         names = {playbook_subject(one.id): f"playbook:{one.name}" for one in list_playbooks(session)}
     if output.is_data:
         say_data([{"subject": names.get(one, one), **trust_facts(found[one])} for one in found], output)

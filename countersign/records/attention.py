@@ -11,6 +11,8 @@ from uuid import UUID
 from sqlalchemy import TextClause, text
 from sqlmodel import Session
 
+from countersign.records.ledger import BEFORE_IT_OPEN
+
 SILENT_SECONDS = 120
 """How long a lease, a step or a start is overdue before reconciliation, which runs every minute, has not dealt
 with it.
@@ -144,22 +146,18 @@ DEAD_LETTER = text("""
 """)
 
 # Steps that are due and nobody runs (ix_ledger_step_open_due_at); those of one execution once.
-OVERDUE_STEPS = text("""
+OVERDUE_STEPS = text(f"""
     SELECT execution.id AS subject, approval.id AS approval_id, min(overdue.due_at) AS since, action,
            string_agg(overdue.name, chr(10) ORDER BY overdue.position) AS why
     FROM (
         SELECT execution_id, name, position, due_at FROM ledger_step AS step
         WHERE status IN ('pending', 'running') AND due_at <= clock_timestamp() - make_interval(secs => :silent)
-          AND NOT EXISTS (
-            SELECT FROM ledger_step AS earlier
-            WHERE earlier.execution_id = step.execution_id AND earlier.name = ANY (step.after)
-              AND earlier.status IN ('pending', 'running')
-          )
+          AND NOT {BEFORE_IT_OPEN}
         ORDER BY due_at LIMIT :limit
     ) AS overdue
     JOIN execution ON execution.id = overdue.execution_id JOIN approval ON approval.id = execution.approval_id
     GROUP BY execution.id, approval.id, action ORDER BY since LIMIT :limit
-""")
+""")  # noqa: S608 - a constant of another module
 
 # Requests that lack signatures, the newest first: nobody signs what has been forgotten for weeks
 # (ix_approval_status_created_at_id).

@@ -24,13 +24,11 @@ RECORD = text("""
     ON CONFLICT (execution_id) DO NOTHING RETURNING execution_id
 """)
 
-# What an anomaly's rows come to (ix_disposition_anomaly_key_kind_outcome).
-COUNT = text("""
-    SELECT kind, outcome, count(*) AS count FROM disposition WHERE anomaly_key = :anomaly_key GROUP BY kind, outcome
-""")
+# What an anomaly's rows come to: a trigger counts them in the transaction that adds one.
+COUNT = text("SELECT kind, outcome, total FROM disposition_tally WHERE anomaly_key = :anomaly_key")
 
 # Every anomaly that there are rows for.
-ANOMALIES = text("SELECT DISTINCT anomaly_key FROM disposition ORDER BY anomaly_key")
+ANOMALIES = text("SELECT DISTINCT anomaly_key FROM disposition_tally ORDER BY anomaly_key")
 
 
 def record_disposition(
@@ -55,8 +53,8 @@ def dispositions_of(session: Session, anomaly_key: str) -> Mapping[str, int]:
     """
     counts: dict[str, int] = {}
     for row in session.execute(COUNT, {"anomaly_key": clean(anomaly_key)}):
-        counts[f"{row.kind}:{row.outcome}"] = int(row[2])
-        successes = int(row[2]) if Outcome(row.outcome).is_success else 0
+        counts[f"{row.kind}:{row.outcome}"] = int(row.total)
+        successes = int(row.total) if Outcome(row.outcome).is_success else 0
         counts[row.kind] = counts.get(row.kind, 0) + successes
     return counts
 

@@ -55,22 +55,60 @@ NAMING = text("""
     ORDER BY execution_id
 """)
 
-# Look for words and their forms, as people write them for search engines, or for parts of all words. The excerpt is
-# made of the rows that are shown alone.
-SEARCH = """
-    SELECT found.*, ts_headline('english', found.body, found.words, '{marks}') AS excerpt
+# What is looked for: words and their forms, as people write them for search engines, or parts of all words.
+_ASKED = "websearch_to_tsquery('english', :query)"
+_FITS = "NOT ({excluded}) AND entry.tags @> :tags AND ({chosen})"
+
+# Whether there are more entries than the newest that are read one by one.
+MORE_THAN_NEAR = """
+    SELECT count(*) > :near FROM (SELECT FROM knowledge_entry AS entry WHERE {chosen} LIMIT :near + 1) AS these
+"""
+
+# The newest of the newest entries that fit, read one by one (ix_knowledge_entry_created_at): what is common is there.
+NEAR_ONES = f"""
+    SELECT id FROM (
+        SELECT * FROM knowledge_entry AS entry WHERE {{chosen}} ORDER BY created_at DESC LIMIT :near
+    ) AS entry
+    WHERE (entry.search @@ {_ASKED} OR ({{in_all}})) AND {_FITS}
+    ORDER BY created_at DESC LIMIT :ranked
+"""  # noqa: S608 - constants of this module, here and below
+
+# The newest that fit, block by block from the newest on; what is rare is nowhere in most of them. The block above the
+# newest entry's may have been begun by one that was written at the same time.
+_BY_BLOCKS = f"""
+    SELECT found.id FROM generate_series(
+        (SELECT block + 1 FROM knowledge_entry ORDER BY created_at DESC LIMIT 1), 0, -1
+    ) AS place (block), LATERAL (
+        SELECT id FROM knowledge_entry AS entry
+        WHERE entry.block = place.block AND {{fits}} AND {_FITS}
+        ORDER BY seq DESC LIMIT :ranked
+    ) AS found
+    LIMIT :ranked
+"""  # noqa: S608
+BY_WORDS = _BY_BLOCKS.replace("{fits}", f"entry.search @@ {_ASKED}")
+BY_PARTS = _BY_BLOCKS.replace("{fits}", "({in_all})")
+
+# Those, by rank. The excerpt is made of the rows that are shown alone.
+RANKED = f"""
+    SELECT found.*, ts_headline('english', found.body, found.words, '{{marks}}') AS excerpt
     FROM (
         SELECT entry.id, entry.execution_id, entry.incident_id, entry.title, entry.body, entry.tags, entry.path_type,
                entry.entry_type, entry.category, entry.source, entry.author, entry.created_at, asked.words,
                entry.search @@ asked.words AS by_words,
-               ts_rank_cd(entry.search, asked.words) + CASE WHEN {in_title} THEN 0.5 ELSE 0 END AS rank
-        FROM knowledge_entry AS entry, websearch_to_tsquery('english', :query) AS asked (words)
-        WHERE (entry.search @@ asked.words OR ({in_all})) AND NOT ({excluded})
-          AND entry.tags @> :tags AND ({chosen})
+               ts_rank_cd(entry.search, asked.words) + CASE WHEN {{in_title}} THEN 0.5 ELSE 0 END AS rank
+        FROM knowledge_entry AS entry, {_ASKED} AS asked (words)
+        WHERE entry.id = ANY (:ids)
         ORDER BY rank DESC, entry.created_at DESC LIMIT :limit
     ) AS found
     ORDER BY found.rank DESC, found.created_at DESC
-"""
+"""  # noqa: S608
+
+NEAR = 1_000
+"""Newest entries that are read one by one."""
+RANKED_ENTRIES = 200
+"""The newest entries that fit, among which is ranked."""
+SHORTEST_INDEXED = 3
+"""Characters of a part that an index knows; shorter ones are looked for in the newest entries."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -176,7 +214,8 @@ def cases_naming(session: Session, incident_id: str) -> Sequence[UUID]:
 
 
 def search(session: Session, query: str, *, only: Only = ANY, limit: int = 20) -> Sequence[Found]:
-    """Return the entries that fit `query` best, the newest ones where it is empty; any text is a query.
+    """Return the entries that fit `query` best, of the newest ones that do; the newest where it is empty. Any text is
+    a query.
 
     `query` is read as search engines do: words, "a phrase", OR, -without. A word also finds what contains it.
     """
@@ -244,18 +283,29 @@ def _search(
 ) -> Sequence[Found]:
     names = [f"part_{number}" for number in range(len(parts))]
     others = [f"other_{number}" for number in range(len(excluded))]
-    statement = text(
-        SEARCH.format(
-            in_title=" AND ".join(f"entry.title ILIKE :{name}" for name in names) or "false",
-            in_all=" AND ".join(map(_somewhere, names)) or "false",
-            excluded=" OR ".join(map(_somewhere, others)) or "false",
-            chosen=" AND ".join(f"entry.{name} = :{name}" for name in only.columns()) or "true",
-            marks=_MARKS,
-        )
-    )
-    asked: dict[str, Any] = {"query": query, "tags": list(only.tags), "limit": limit, **only.columns()}
+    parts_of_statement = {
+        "in_title": " AND ".join(f"entry.title ILIKE :{name}" for name in names) or "false",
+        "in_all": " AND ".join(map(_somewhere, names)) or "false",
+        "excluded": " OR ".join(map(_somewhere, others)) or "false",
+        "chosen": " AND ".join(f"entry.{name} = :{name}" for name in only.columns()) or "true",
+        "marks": _MARKS,
+    }
+    asked: dict[str, Any] = {"query": query, "tags": list(only.tags), **only.columns()}
     asked |= {name: f"%{_escaped(part)}%" for name, part in zip(names + others, [*parts, *excluded], strict=True)}
-    typed = statement.bindparams(bindparam("tags", type_=ARRAY(Text())))
+    asked |= {"near": NEAR, "ranked": RANKED_ENTRIES, "limit": limit}
+
+    def answered(statement: str, **more: object) -> Sequence[Any]:
+        filled = text(statement.format(**parts_of_statement))
+        values = {**asked, **more}
+        return session.execute(filled, {name: values[name] for name in filled.compile().params}).all()
+
+    ids = [row.id for row in answered(NEAR_ONES)]
+    if len(ids) < limit and answered(MORE_THAN_NEAR)[0][0]:
+        ids += [row.id for row in answered(BY_WORDS)]
+        if len(set(ids)) < limit and any(len(part) >= SHORTEST_INDEXED for part in parts):
+            ids += [row.id for row in answered(BY_PARTS)]
+    if not ids:
+        return []
     return [
         Found(
             id=row.id,
@@ -272,7 +322,7 @@ def _search(
             rank=float(row.rank),
             excerpt=row.excerpt if row.by_words else excerpt(row.body, parts),
         )
-        for row in session.execute(typed, asked)
+        for row in answered(RANKED, ids=list(dict.fromkeys(ids)))
     ]
 
 

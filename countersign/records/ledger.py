@@ -31,14 +31,15 @@ ADD = text("""
     ON CONFLICT (execution_id, name) DO NOTHING
 """)
 
-# A step may begin when it is due, has attempts left and those before it have ended.
-_MAY_BEGIN = """
+# A step may begin when it is due, has attempts left and those before it have ended. An aggregate, which is asked for
+# one execution at a time: the planner would look for those before it among all open steps, for each of them.
+BEFORE_IT_OPEN = """
+    (SELECT coalesce(bool_or(earlier.status IN ('pending', 'running')), false) FROM ledger_step AS earlier
+     WHERE earlier.execution_id = step.execution_id AND earlier.name = ANY (step.after))
+"""
+_MAY_BEGIN = f"""
     step.status IN ('pending', 'running') AND step.due_at <= clock_timestamp() AND step.attempts < step.max_attempts
-      AND NOT EXISTS (
-        SELECT FROM ledger_step AS earlier
-        WHERE earlier.execution_id = step.execution_id AND earlier.name = ANY (step.after)
-          AND earlier.status IN ('pending', 'running')
-      )
+      AND NOT {BEFORE_IT_OPEN}
 """
 
 # Which steps of an execution may begin now.

@@ -210,3 +210,10 @@ class WebhookResult(StrEnum):
     """It is tried again."""
     DEAD = "dead"
     """It is not tried again by itself."""
+
+
+class Grain(StrEnum):
+    """How long each count of a trend is."""
+
+    HOUR = "hour"
+    DAY = "day"

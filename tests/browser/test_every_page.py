@@ -42,6 +42,8 @@ def addresses(scene: dict[str, object], shelf: Furnished) -> dict[str, str]:
         "audit": "/audit",
         "audit-chain": f"/audit/{shelf.executed}",
         "reconciliation": "/reconciliation",
+        "trends": "/trends",
+        "trends-month": "/trends?window=30d",
         "system": "/system",
         "file": "/file?action=kubectl%20get%20pods",
         "login": "/login",

@@ -111,6 +111,7 @@ TABLE: Mapping[str, Line] = {
     "GET /v1/kill-switch": Line(READ, ANYWHERE),
     "POST /v1/kill-switch": Line(OPERATE, UNLIMITED, {"on": True, "reason": "a test"}),
     "GET /v1/reconciliation": Line(READ, UNLIMITED),
+    "GET /v1/trends": Line(READ, UNLIMITED),
     "POST /v1/reconciliation/rounds": Line(OPERATE, UNLIMITED),
     "GET /v1/audit/events": Line(AUDIT, ANYWHERE),
     "GET /v1/audit/chains/{chain}": Line(AUDIT, THERE),

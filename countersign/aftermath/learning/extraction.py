@@ -32,7 +32,7 @@ from countersign.records.outcomes import Outcome
 from countersign.records.playbooks import lock_playbook
 from countersign.records.states import PlaybookStatus, Verdict
 from countersign.records.tables import Approval, Incident
-from countersign.records.trust import observe
+from countersign.records.trust import count_by, observe
 from countersign.texts import text
 
 _VALUES = re.compile(r"\b(env|data|stringData)\b")
@@ -51,6 +51,7 @@ def extract_playbook(subject: Subject) -> StepEnd:
     if named is None:
         return Skipped(text("learning.no_incident"))
     with transaction(subject.engine) as session:
+        count_by(session, subject.services.settings.trust_half_life_seconds)
         incident = incident_of(session, subject.approval)
     if incident is None:
         return Skipped(text("learning.incident_unknown", incident=named))

@@ -11,7 +11,7 @@ from countersign.aftermath.incidents.incident_of import alert_of, incident_of
 from countersign.aftermath.learning.effects import Effect, effect_of
 from countersign.aftermath.learning.standing import Demote, Promote, TakeBack, rules_of, standing_of
 from countersign.aftermath.learning.subjects import playbook_subject, repair_subject, steps_subject
-from countersign.aftermath.learning.trust import kept_since, trust_from
+from countersign.aftermath.learning.trust import kept_since, read_trust
 from countersign.aftermath.subject import Done, Skipped, StepEnd, Subject
 from countersign.errors import NotSent, TransientTargetError
 from countersign.execution.playbook_steps import steps_hashes_of
@@ -27,7 +27,7 @@ from countersign.records.playbooks import (
 )
 from countersign.records.states import EventStatus, PlaybookChangeKind, PlaybookStatus, StepName, Verdict
 from countersign.records.timeline import add_event
-from countersign.records.trust import Observation, observations_of, observe
+from countersign.records.trust import Observation, count_by, observations_of, observe
 from countersign.texts import text
 
 ACTOR = "countersign"
@@ -53,6 +53,7 @@ def learn(subject: Subject) -> StepEnd:
     if why_not is not None:
         return Skipped(why_not)
     with transaction(subject.engine) as session:
+        count_by(session, subject.services.settings.trust_half_life_seconds)
         alert = alert_of(incident_of(session, subject.approval), subject.approval)
         matched = subject.approval.matched_playbook_id
         playbook = find_playbook(session, matched) if matched else None
@@ -118,7 +119,7 @@ def judge_playbook(session: Session, subject: Subject, playbook_id: UUID) -> dic
     now, half_life = datetime.now(UTC), settings.trust_half_life_seconds
     steps = steps_subject(playbook_id, playbook.steps_hash)
     observed = observations_of(session, [steps], since=kept_since(now, half_life))[steps]
-    trust = trust_from(observed, now=now, half_life_seconds=half_life)
+    trust = read_trust(session, [steps], now=now, half_life_seconds=half_life)[steps]
     standing = standing_of(
         observed,
         trust,

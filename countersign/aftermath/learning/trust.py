@@ -1,19 +1,18 @@
-"""Trust: a Beta posterior over "a run is effective", computed from observations at the moment it is asked for.
+"""Trust: a Beta posterior over "a run is effective", as it is at the moment it is asked for.
 
 Every observation weighs half as much after each half-life, so that what worked a year ago on another version says
 little. The mean is shown to people; decisions use the lower bound, which is low both for what failed and for what
 was hardly tried.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from math import fsum, sqrt
-from uuid import UUID
+from math import floor, fsum, sqrt
 
 from sqlmodel import Session
 
-from countersign.records.trust import Observation, observations_of
+from countersign.records.trust import Tally, tallies_of
 
 Z = 1.96
 """Of the normal distribution: the bound is the lower end of a 95 % interval."""
@@ -43,37 +42,37 @@ class Trust:
         return self.alpha + self.beta - 2.0
 
 
-def trust_from(observations: Iterable[Observation], *, now: datetime, half_life_seconds: float) -> Trust:
-    """Return the posterior with the prior Beta(1, 1).
-
-    Neither the order of the observations nor their repetition changes a digit: of several for one execution the
-    heaviest counts, of equally heavy ones the least favourable (as in records/trust.py), and fsum rounds once.
-    """
-    seen: dict[UUID, Observation] = {}
-    for one in observations:
-        known = seen.get(one.execution_id)
-        if known is None or _rank(one) > _rank(known):
-            seen[one.execution_id] = one
-    weights = {key: one.weight * decay(one.at, now, half_life_seconds) for key, one in seen.items()}
-    effective = fsum(weights[key] * one.effect for key, one in seen.items())
-    not_effective = fsum(weights[key] * (1.0 - one.effect) for key, one in seen.items())
+def trust_from(tallies: Sequence[Tally], *, now: datetime, half_life_seconds: float) -> Trust:
+    """Return the posterior with the prior Beta(1, 1) from what was counted by this half-life."""
+    counted = [one for one in tallies if one.runs]
+    # A clock that runs ahead must not make an observation count for more than one.
+    moment = max([now, *(one.last_at for one in counted)]).timestamp() / half_life_seconds
+    faded = {one.period: 0.5 ** (moment - one.period) for one in counted}
+    effective = fsum(one.effective * faded[one.period] for one in counted)
+    runs = fsum(one.weight * faded[one.period] for one in counted)
     return Trust(
         alpha=1.0 + effective,
-        beta=1.0 + not_effective,
-        bound=wilson_lower_bound(effective, effective + not_effective),
-        runs=len(seen),
+        beta=1.0 + runs - effective,
+        bound=wilson_lower_bound(effective, runs),
+        runs=sum(one.runs for one in counted),
     )
 
 
 def read_trust(
     session: Session, subjects: Sequence[str], *, now: datetime, half_life_seconds: float
 ) -> dict[str, Trust]:
-    """Return the trust in each of `subjects` as it is at `now`."""
-    observed = observations_of(session, subjects, since=kept_since(now, half_life_seconds))
+    """Return the trust in each of `subjects` as it is at `now`; reads a row for each of a few half-lives."""
+    first = first_period(now, half_life_seconds)
+    found = tallies_of(session, subjects, half_life_seconds=half_life_seconds, first=first)
     return {
-        subject: trust_from(observations, now=now, half_life_seconds=half_life_seconds)
-        for subject, observations in observed.items()
+        subject: trust_from(tallies, now=now, half_life_seconds=half_life_seconds)
+        for subject, tallies in found.items()
     }
+
+
+def first_period(now: datetime, half_life_seconds: float) -> int:
+    """Return the half-life, counted from 1970, before which nothing is read."""
+    return floor(now.timestamp() / half_life_seconds) - HALF_LIVES_KEPT
 
 
 def kept_since(now: datetime, half_life_seconds: float) -> datetime:
@@ -101,7 +100,3 @@ def decay(at: datetime, now: datetime, half_life_seconds: float) -> float:
     # A clock that runs ahead must not make an observation count for more than one.
     age = max(0.0, (now - at).total_seconds())
     return float(0.5 ** (age / half_life_seconds))
-
-
-def _rank(one: Observation) -> tuple[float, float, datetime, str]:
-    return (one.weight, -one.effect, one.at, one.basis)

@@ -28,6 +28,7 @@ class Grant:
 
 
 _TRAIL = "a trail: rows are added, and stay as they are"
+_COUNTED = "is counted by triggers, which run as the owner"
 
 GRANTS: Mapping[str, Grant] = {
     "access_token": Grant("is used, and revoked", update=("last_used_at", "revoked_at", "revoked_by")),
@@ -67,6 +68,7 @@ GRANTS: Mapping[str, Grant] = {
         update=("status", "fence", "attempts", "error", "not_before", "tried_at", "sent_at"),
     ),
     "disposition": Grant(_TRAIL),
+    "disposition_tally": Grant(_COUNTED, insert=False),
     "evidence_snapshot": Grant(
         "is taken again, and gets the incident that it belongs to",
         update=("incident_id", "objects", "verdict", "verification", "taken_at"),
@@ -125,6 +127,10 @@ GRANTS: Mapping[str, Grant] = {
     "trust_observation": Grant(
         "is replaced by a heavier one of the same execution", update=("effect", "weight", "basis", "at")
     ),
+    "trend": Grant(_COUNTED, insert=False),
+    "trend_counted": Grant(_COUNTED, insert=False),
+    "trust_half_life": Grant(_COUNTED, insert=False),
+    "trust_tally": Grant(_COUNTED, insert=False),
     "web_session": Grant("is seen, and ends", update=("seen_at", "ended_at")),
     "webhook": Grant(
         "is told, gets a new secret, and ends; where it leads and of what it is told stays",
@@ -137,7 +143,7 @@ GRANTS: Mapping[str, Grant] = {
     "webhook_source": Grant("ends", update=("ended_at", "ended_by")),
 }
 
-FUNCTIONS = ("audit_append(text,text,text,text,jsonb)",)
+FUNCTIONS = ("audit_append(text,text,text,text,jsonb)", "trust_count_by(double precision)")
 """What the role may call that not everybody may."""
 
 _EXISTING = """

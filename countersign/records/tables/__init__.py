@@ -6,11 +6,18 @@ from countersign.records.tables.audit import AuditCheckpoint, AuditEvent, AuditL
 from countersign.records.tables.columns import Record
 from countersign.records.tables.delivery import Delivery
 from countersign.records.tables.execution import Execution, JournalEntry, TargetHold
-from countersign.records.tables.incident import AutoRepair, Disposition, Incident
+from countersign.records.tables.incident import AutoRepair, Disposition, DispositionTally, Incident
 from countersign.records.tables.knowledge import KnowledgeEntry
 from countersign.records.tables.learning import EvidenceSnapshot
 from countersign.records.tables.ledger import DeadLetter, LedgerStep
-from countersign.records.tables.playbook import Playbook, PlaybookChange, PlaybookVersion, TrustObservation
+from countersign.records.tables.playbook import (
+    Playbook,
+    PlaybookChange,
+    PlaybookVersion,
+    TrustHalfLife,
+    TrustObservation,
+    TrustTally,
+)
 from countersign.records.tables.policy import PolicySignatureRow, PolicyVersionRow
 from countersign.records.tables.rounds import ReconciliationPart, ResolutionTotal
 from countersign.records.tables.trail import (
@@ -20,6 +27,7 @@ from countersign.records.tables.trail import (
     OperationLog,
     TimelineEvent,
 )
+from countersign.records.tables.trend import Trend, TrendCounted
 from countersign.records.tables.webhooks import Webhook, WebhookDelivery, WebhookSource
 
 __all__ = [
@@ -36,6 +44,7 @@ __all__ = [
     "DeadLetter",
     "Delivery",
     "Disposition",
+    "DispositionTally",
     "EvidenceSnapshot",
     "Execution",
     "GatewayAudit",
@@ -56,7 +65,11 @@ __all__ = [
     "Signature",
     "TargetHold",
     "TimelineEvent",
+    "Trend",
+    "TrendCounted",
+    "TrustHalfLife",
     "TrustObservation",
+    "TrustTally",
     "WebSession",
     "Webhook",
     "WebhookDelivery",

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Boolean, CheckConstraint, ForeignKey, Index, Integer, Uuid, text
+from sqlalchemy import BigInteger, Boolean, CheckConstraint, ForeignKey, Index, Integer, Text, Uuid, text
 from sqlmodel import Column, Field
 
 from countersign.records.outcomes import Outcome
@@ -88,6 +88,18 @@ class Disposition(Record, table=True):
     kind: DispositionKind = Field(sa_column=one_of(DispositionKind))
     outcome: Outcome = Field(sa_column=one_of(Outcome))
     at: datetime = Field(sa_column=moment(clock=True))
+
+
+class DispositionTally(Record, table=True):
+    """How many dispositions of a kind and outcome an anomaly has; a trigger counts them."""
+
+    __tablename__ = "disposition_tally"
+    __table_args__ = (CheckConstraint("total > 0", name="total_positive"),)
+
+    anomaly_key: str = Field(sa_column=Column(Text(), primary_key=True))
+    kind: DispositionKind = Field(sa_column=Column(one_of(DispositionKind).type, primary_key=True))
+    outcome: Outcome = Field(sa_column=Column(one_of(Outcome).type, primary_key=True))
+    total: int = Field(sa_column=Column(BigInteger(), nullable=False))
 
 
 class AutoRepair(Record, table=True):

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Computed, Index
+from sqlalchemy import BigInteger, Computed, Identity, Index
 from sqlalchemy.dialects.postgresql import TSVECTOR
 from sqlmodel import Column, Field
 
@@ -28,6 +28,18 @@ WORDS = (
 )
 
 
+def _within_block(name: str, *columns: str, parts: str | None = None) -> Index:
+    """Return an index of a block's entries, without a list of what is to be put in: each look-up would read it."""
+    return Index(
+        f"ix_knowledge_entry_block_{name}",
+        "block",
+        *columns,
+        postgresql_using="gin",
+        postgresql_ops={} if parts is None else {parts: "gin_trgm_ops"},
+        postgresql_with={"fastupdate": "off"},
+    )
+
+
 class KnowledgeEntry(Record, table=True):
     """A searchable markdown case; one per execution that made one."""
 
@@ -41,17 +53,10 @@ class KnowledgeEntry(Record, table=True):
         # What is filtered by narrows much, and is shown newest first.
         Index("ix_knowledge_entry_category_created_at", "category", "created_at"),
         Index("ix_knowledge_entry_author_created_at", "author", "created_at"),
-        # Words and their forms; parts of words, and Chinese, which has no spaces between words.
-        Index("ix_knowledge_entry_search", "search", postgresql_using="gin"),
-        Index(
-            "ix_knowledge_entry_title_parts",
-            "title",
-            postgresql_using="gin",
-            postgresql_ops={"title": "gin_trgm_ops"},
-        ),
-        Index(
-            "ix_knowledge_entry_body_parts", "body", postgresql_using="gin", postgresql_ops={"body": "gin_trgm_ops"}
-        ),
+        # Within a block: words and their forms; parts of words, and Chinese, which has no spaces between words.
+        _within_block("search", "search", "tags"),
+        _within_block("title_parts", "title", parts="title"),
+        _within_block("body_parts", "body", parts="body"),
     )
 
     id: UUID = Field(default_factory=new_id, sa_column=identifier())
@@ -74,3 +79,10 @@ class KnowledgeEntry(Record, table=True):
     created_at: datetime = Field(sa_column=moment(clock=True))
     search: Any = Field(default=None, sa_column=Column("search", TSVECTOR(), Computed(WORDS, persisted=True)))
     """Set by the database: the title weighs more than the body."""
+    seq: int | None = Field(
+        default=None, sa_column=Column("seq", BigInteger(), Identity(always=True), nullable=False)
+    )
+    block: int | None = Field(
+        default=None, sa_column=Column("block", BigInteger(), Computed("seq / 16384", persisted=True))
+    )
+    """Set by the database: entries are searched block by block, in the order in which they came."""

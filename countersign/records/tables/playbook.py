@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Double, ForeignKey, Index, Integer, Text, Uuid, text
+from sqlalchemy import BigInteger, CheckConstraint, Double, ForeignKey, Index, Integer, Text, Uuid, text
 from sqlmodel import Column, Field
 
 from countersign.records.database.identifiers import new_id
@@ -125,3 +125,34 @@ class TrustObservation(Record, table=True):
     """What it was read from, e.g. "verdict effective"."""
     at: datetime = Field(sa_column=moment())
     """When the execution was settled."""
+
+
+class TrustHalfLife(Record, table=True):
+    """A half-life by which observations are counted; trust_count_by adds one."""
+
+    __tablename__ = "trust_half_life"
+    __table_args__ = (CheckConstraint("seconds > 0", name="seconds_positive"),)
+
+    seconds: float = Field(sa_column=Column(Double(), primary_key=True, autoincrement=False))
+    since: datetime = Field(sa_column=moment(clock=True))
+
+
+class TrustTally(Record, table=True):
+    """What a subject's observations of one half-life weighed at its beginning, in 2^-32; a trigger counts them."""
+
+    __tablename__ = "trust_tally"
+    __table_args__ = (
+        CheckConstraint("effective BETWEEN 0 AND weight", name="effective_range"),
+        CheckConstraint("runs >= 0", name="runs_not_negative"),
+    )
+
+    half_life_seconds: float = Field(sa_column=Column(Double(), primary_key=True, autoincrement=False))
+    subject: str = Field(sa_column=Column(Text(), primary_key=True))
+    period: int = Field(sa_column=Column(BigInteger(), primary_key=True, autoincrement=False))
+    """Half-lives from 1970 to the beginning of this one."""
+    effective: int = Field(sa_column=Column(BigInteger(), nullable=False))
+    """Of `weight`, what was effective."""
+    weight: int = Field(sa_column=Column(BigInteger(), nullable=False))
+    runs: int = Field(sa_column=Column(BigInteger(), nullable=False))
+    last_at: datetime = Field(sa_column=moment())
+    """The latest observation's time."""

@@ -19,6 +19,7 @@ from countersign.web.api import (
     reconciliation,
     runs,
     status,
+    trends,
     webhooks,
 )
 
@@ -38,6 +39,7 @@ GROUPS = (
     kill_switch,
     reconciliation,
     audit,
+    trends,
     webhooks,
     inbound,
 )

@@ -21,6 +21,7 @@ from countersign.errors import CountersignError
 from countersign.escaping import visible
 from countersign.execution.services import Services
 from countersign.masking import masked, masked_values
+from countersign.policy.access import EVERYTHING
 from countersign.policy.roles import Permission
 from countersign.records.control import kill_switch
 from countersign.records.database.engine import transaction
@@ -42,6 +43,7 @@ NAVIGATION: Final[tuple[tuple[str, str], ...]] = (
     ("policy", "/policy"),
     ("audit", "/audit"),
     ("reconciliation", "/reconciliation"),
+    ("trends", "/trends"),
     ("system", "/system"),
 )
 """The pages that are reached from each of them."""
@@ -80,8 +82,12 @@ def part_of(template: str, viewer: Viewer, **values: Any) -> str:
 
 
 def _navigation(acting: Acting) -> Sequence[tuple[str, str]]:
-    """Return the pages that they are led to; the audit has readers of its own."""
-    return [each for each in NAVIGATION if each[0] != "audit" or acting.may(Permission.AUDIT)]
+    """Return the pages that they are led to: the audit has readers of its own, and trends are about everything."""
+    hidden = {
+        *(() if acting.may(Permission.AUDIT) else ("audit",)),
+        *(() if acting.may(Permission.READ, EVERYTHING) else ("trends",)),
+    }
+    return [each for each in NAVIGATION if each[0] not in hidden]
 
 
 def _stopped(services: Services) -> str:

@@ -18,6 +18,7 @@ from countersign.web.pages import (
     queue,
     reconciliation,
     system,
+    trends,
 )
 from countersign.web.pages.live import approval as live_approval
 from countersign.web.pages.live import now as live_now
@@ -34,6 +35,7 @@ PAGES = (
     policy,
     audit,
     reconciliation,
+    trends,
     system,
     kill_switch,
     login,

@@ -12,6 +12,8 @@ from sqlmodel import Session
 from countersign.errors import InvalidInput
 from countersign.records.database.engine import connect, transaction
 from countersign.records.knowledge import (
+    BY_PARTS,
+    BY_WORDS,
     CASE,
     EXECUTION,
     Case,
@@ -188,26 +190,28 @@ def some_execution(engine: Engine) -> UUID:
     return owned(engine).execution_id
 
 
-def test_a_search_among_many_cases_uses_the_indexes(engine: Engine) -> None:
-    with transaction(engine) as session:
+def test_what_is_rare_is_found_among_many_cases_and_what_is_common_newest_first(all_rights: Engine) -> None:
+    with transaction(all_rights) as session:
         session.execute(
             text(
-                "INSERT INTO knowledge_entry (id, title, body, path_type) SELECT gen_random_uuid(), 'case ' || n,"
-                " md5(n::text) || ' ' || repeat('nothing in particular ', 40), 'note' FROM generate_series(1, 3000) n"
+                "INSERT INTO knowledge_entry (id, title, body, path_type, created_at) SELECT gen_random_uuid(),"
+                " 'case ' || n, CASE n WHEN 7 THEN 'one zebra 連線池滿' ELSE 'common' END, 'note',"
+                " timestamptz '2026-01-01' + n * interval '1 s' FROM generate_series(1, 3000) n"
             )
         )
         session.execute(text("ANALYZE knowledge_entry"))
+        for query in ("zebra", "zebr", "連線池"):
+            assert [one.title for one in search(session, query)] == ["case 7"], query
+        assert [one.title for one in search(session, "common", limit=3)] == ["case 3000", "case 2999", "case 2998"]
+        assert [one.title for one in related(session, ["zebra"])] == ["case 7"]
         session.execute(text("SET LOCAL enable_seqscan = off"))
-        plan = "\n".join(
-            session.execute(
-                text(
-                    "EXPLAIN SELECT id FROM knowledge_entry WHERE search @@ websearch_to_tsquery('english', 'zebra')"
-                    " OR ((title ILIKE '%連線池%' OR body ILIKE '%連線池%'))"
-                )
-            ).scalars()
-        )
-    for index in ("search", "title_parts", "body_parts"):
-        assert f"ix_knowledge_entry_{index}" in plan
+        asked = {"query": "zebra", "part_0": "%連線池%", "tags": [], "ranked": 5}
+        for statement in (BY_WORDS, BY_PARTS):
+            parts = "(entry.title ILIKE :part_0 OR entry.body ILIKE :part_0)"
+            filled = text("EXPLAIN " + statement.format(excluded="false", chosen="true", in_all=parts))
+            given = {name: asked[name] for name in filled.compile().params}
+            plan = "\n".join(session.execute(filled, given).scalars())
+            assert "Bitmap Index Scan on ix_knowledge_entry_block_" in plan
 
 
 @pytest.mark.parametrize("query", ["", "kubectl", "%"])

@@ -1,24 +1,48 @@
 """Trust is a function of the set of observations: neither their order nor their repetition matters."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import astuple, replace
 from datetime import UTC, datetime, timedelta
+from math import floor, fsum
 from uuid import UUID, uuid4
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from countersign.aftermath.learning.effects import effect_of
 from countersign.aftermath.learning.standing import Demote, Rules, TakeBack, standing_of
-from countersign.aftermath.learning.trust import Trust, kept_since, trust_from, wilson_lower_bound
+from countersign.aftermath.learning.trust import (
+    Trust,
+    kept_since,
+    read_trust,
+    trust_from,
+    wilson_lower_bound,
+)
 from countersign.records.database.engine import transaction
 from countersign.records.outcomes import Outcome
 from countersign.records.states import PlaybookStatus, Verdict
-from countersign.records.trust import Observation, observations_of, observe
+from countersign.records.trust import (
+    UNIT,
+    Observation,
+    Tally,
+    observations_of,
+    observe,
+    observed_subjects,
+    tallies_of,
+)
 from tests.records.builders import owned
 
+COUNTED = text("""
+    SELECT period, effective, weight, runs FROM trust_tally
+    WHERE half_life_seconds = :half_life AND subject = :subject AND runs > 0 ORDER BY period
+""")
+COUNTED_AGAIN = text("""
+    SELECT term.period, CAST(sum(term.effective) AS bigint), CAST(sum(term.weight) AS bigint), count(*)
+    FROM trust_observation AS seen, trust_term(seen, :half_life) AS term
+    WHERE subject = :subject GROUP BY term.period ORDER BY term.period
+""")
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
 DAY = 86_400.0
 HALF_LIFE = 30 * DAY
@@ -43,7 +67,34 @@ OBSERVATIONS = st.lists(
 
 
 def trust(observations: Sequence[Observation], *, now: datetime = NOW) -> Trust:
-    return trust_from(observations, now=now, half_life_seconds=HALF_LIFE)
+    return trust_from(tallied(observations), now=now, half_life_seconds=HALF_LIFE)
+
+
+def that_count(observations: Sequence[Observation]) -> list[Observation]:
+    """Of several of one execution the heaviest, of those the least favourable, then the latest."""
+    ranked = sorted(observations, key=lambda one: (one.weight, -one.effect, one.at, one.basis))
+    return list({one.execution_id: one for one in ranked}.values())
+
+
+def tallied(observations: Sequence[Observation]) -> list[Tally]:
+    """What the database counts, by the definition of a tally."""
+    periods: dict[int, list[Observation]] = {}
+    for one in that_count(observations):
+        periods.setdefault(floor(one.at.timestamp() / HALF_LIFE), []).append(one)
+    return [
+        Tally(
+            period,
+            effective=sum(round(_scaled(one, period) * one.effect) for one in ones) / UNIT,
+            weight=sum(round(_scaled(one, period)) for one in ones) / UNIT,
+            runs=len(ones),
+            last_at=max(one.at for one in ones),
+        )
+        for period, ones in sorted(periods.items())
+    ]
+
+
+def _scaled(one: Observation, period: int) -> float:
+    return one.weight * UNIT * float(2.0 ** (one.at.timestamp() / HALF_LIFE - period))
 
 
 @given(OBSERVATIONS, st.randoms(use_true_random=False), st.integers(0, 5))
@@ -140,7 +191,8 @@ def test_without_observations_the_mean_is_even_and_the_bound_is_zero() -> None:
 
 
 def test_a_clock_that_runs_ahead_makes_nothing_heavier() -> None:
-    assert trust([seen(1, 1.0, at=NOW + timedelta(days=3))]) == trust([seen(1, 1.0)])
+    ahead = trust([seen(1, 1.0, at=NOW + timedelta(days=3))])
+    assert astuple(ahead) == pytest.approx(astuple(trust([seen(1, 1.0)])), abs=1e-7)
 
 
 @pytest.mark.parametrize(
@@ -178,6 +230,16 @@ def executions(engine: Engine) -> list[UUID]:
     return [owned(engine).execution_id for _ in range(8)]
 
 
+@given(OBSERVATIONS)
+def test_an_observation_weighs_half_as_much_after_each_half_life(observations: list[Observation]) -> None:
+    found, counted = trust(observations), that_count(observations)
+    weights = [one.weight * 0.5 ** ((NOW - one.at).total_seconds() / HALF_LIFE) for one in counted]
+    assert found.evidence == pytest.approx(fsum(weights), abs=1e-7)
+    effective = fsum(weight * one.effect for weight, one in zip(weights, counted, strict=True))
+    assert found.alpha - 1 == pytest.approx(effective, abs=1e-7)
+    assert found.runs == len(counted)
+
+
 @given(OBSERVATIONS, st.randoms(use_true_random=False), st.integers(0, 4))
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_the_records_keep_the_same_rows_in_whatever_order_they_arrive(
@@ -193,5 +255,28 @@ def test_the_records_keep_the_same_rows_in_whatever_order_they_arrive(
         for one in shuffled:
             observe(session, second, one)
         found = observations_of(session, [first, second], since=kept_since(NOW, HALF_LIFE))
-    assert found[first] == found[second]
-    assert trust(found[first]) == trust(arrived)
+        counted = tallies_of(session, [first, second], half_life_seconds=HALF_LIFE, first=0)
+        again_counted = session.execute(COUNTED_AGAIN, {"half_life": HALF_LIFE, "subject": second}).all()
+        kept = session.execute(COUNTED, {"half_life": HALF_LIFE, "subject": second}).all()
+    assert found[first] == found[second] == sorted(that_count(arrived), key=lambda one: (one.at, one.execution_id))
+    assert kept == again_counted
+    assert [(one.period, one.runs) for one in counted[first] if one.runs] == [(row[0], row[3]) for row in kept]
+    assert astuple(trust_from(counted[first], now=NOW, half_life_seconds=HALF_LIFE)) == pytest.approx(
+        astuple(trust(arrived)), abs=1e-7
+    )
+
+
+def test_another_half_life_counts_all_that_was_observed(engine: Engine, executions: list[UUID]) -> None:
+    with transaction(engine) as session:
+        for number, execution in enumerate(executions):
+            one = seen(0, 1.0, at=NOW - timedelta(days=number))
+            observe(session, "repair:x", replace(one, execution_id=execution))
+        for half_life in (HALF_LIFE, DAY, 7 * DAY, 2 * DAY):
+            asked = {"half_life": half_life, "subject": "repair:x"}
+            counted = read_trust(session, ["repair:x"], now=NOW, half_life_seconds=half_life)["repair:x"]
+            assert counted.runs == len(executions)
+            assert counted.evidence == pytest.approx(
+                sum(0.5 ** (number * DAY / half_life) for number in range(len(executions))), abs=1e-6
+            )
+            assert session.execute(COUNTED, asked).all() == session.execute(COUNTED_AGAIN, asked).all()
+        assert observed_subjects(session, half_life_seconds=2 * DAY, first=0) == ["repair:x"]

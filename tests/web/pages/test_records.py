@@ -39,6 +39,8 @@ SHOWN = {
     "/policy": "whoever asks cannot sign",
     "/policy/2": "What it would change",
     "/reconciliation": "past its time",
+    "/trends": "50.0 %",
+    "/trends?window=30d": "Outcomes",
     "/system": "sandbox",
     "/system/workers": "PREFECT_API_URL is not set",
 }
@@ -56,7 +58,7 @@ def test_each_is_shown_to_whoever_may_read(shelf: Furnished, language: str) -> N
 
 def test_what_is_about_everything_is_not_for_a_reader_of_one_place(shelf: Furnished) -> None:
     sam = who(shelf, "sam")
-    for path in ("/playbooks", "/policy", "/reconciliation", "/system", "/incidents/{incident}"):
+    for path in ("/playbooks", "/policy", "/reconciliation", "/trends", "/system", "/incidents/{incident}"):
         assert "has no role" in sam.get(path.format(incident=shelf.incident), status=403), path
 
 
