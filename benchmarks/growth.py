@@ -18,7 +18,7 @@ from pathlib import Path
 
 from reconcile_scale import QUESTIONS as OF_A_ROUND
 from reconcile_scale import filled
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 from sqlmodel import Session
 
 from countersign.aftermath.learning.trust import first_period, read_trust
@@ -133,7 +133,8 @@ def fill(server: EmbeddedPostgres, size: int, backlog: int) -> tuple[Engine, dat
 def asked(engine: Engine, question: Callable[[Session], object]) -> float:
     """Return the seconds that `question` takes; nothing of it stays."""
     with Session(engine) as session:
-        session.connection()
+        # On a machine that is busy with other things a turn may be put off for long.
+        session.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
         began = time.perf_counter()
         question(session)
         took = time.perf_counter() - began

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import text, tuple_
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.sql.expression import bindparam
 from sqlmodel import Session, col, select
@@ -12,6 +12,7 @@ from sqlmodel import Session, col, select
 from countersign.errors import NotFound
 from countersign.records.database.identifiers import new_id
 from countersign.records.database.storable import told_json
+from countersign.records.places import Place
 from countersign.records.states import StepName
 from countersign.records.tables import DeadLetter
 
@@ -101,12 +102,18 @@ def letter_of(session: Session, execution_id: UUID, name: StepName) -> DeadLette
     return found
 
 
-def open_letters(session: Session, *, name: StepName | None = None, limit: int = 100) -> Sequence[DeadLetter]:
-    """Return the letters that are not resolved, of one kind of step or of all, oldest first."""
+def open_letters(
+    session: Session, *, name: StepName | None = None, after: Place | None = None, limit: int = 100
+) -> Sequence[DeadLetter]:
+    """Return the letters that are not resolved, of one kind of step or of all, oldest first, from behind a place."""
     query = select(DeadLetter).where(text("resolved_at IS NULL"))
     if name is not None:
         query = query.where(col(DeadLetter.name) == name)
-    return session.exec(query.order_by(col(DeadLetter.created_at)).limit(limit)).all()
+    if after is not None:
+        query = query.where(
+            tuple_(col(DeadLetter.created_at), col(DeadLetter.id)) > (after.created_at, UUID(after.id))
+        )
+    return session.exec(query.order_by(col(DeadLetter.created_at), col(DeadLetter.id)).limit(limit)).all()
 
 
 def letters_about(session: Session, step_ids: Sequence[UUID]) -> Sequence[DeadLetter]:

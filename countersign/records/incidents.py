@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import or_, text
+from sqlalchemy import or_, text, tuple_
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.sql.expression import bindparam
 from sqlmodel import Session, col, select
@@ -20,6 +20,7 @@ from countersign.records.audit_events import Event
 from countersign.records.audit_sources import INCIDENT_LINK, tell
 from countersign.records.database.identifiers import new_id
 from countersign.records.database.storable import clean, clean_json, clipped
+from countersign.records.places import Place
 from countersign.records.signals import Signals, incidents_knowing
 from countersign.records.states import EventStatus, IncidentStatus
 from countersign.records.tables import Incident
@@ -182,20 +183,18 @@ def list_incidents(
     *,
     status: IncidentStatus | None = None,
     unresolved: bool = False,
-    before: datetime | None = None,
+    before: Place | None = None,
     limit: int = 50,
 ) -> Sequence[Incident]:
-    """Return incidents, newest first, those that were opened before a moment; only those with `status`, or only those
-    that are not resolved.
-    """
+    """Return incidents, newest first, from before a place; only those with `status`, or only unresolved ones."""
     query = select(Incident)
     if before is not None:
-        query = query.where(col(Incident.created_at) < before)
+        query = query.where(tuple_(col(Incident.created_at), col(Incident.id)) < (before.created_at, before.id))
     if status is not None:
         query = query.where(col(Incident.status) == status)
     if unresolved:
         query = query.where(text("status IN ('open', 'investigating', 'mitigating')"))
-    return session.exec(query.order_by(col(Incident.created_at).desc()).limit(limit)).all()
+    return session.exec(query.order_by(col(Incident.created_at).desc(), col(Incident.id).desc()).limit(limit)).all()
 
 
 def move_incident(session: Session, incident_id: str, status: IncidentStatus, *, actor: str) -> bool:

@@ -1,6 +1,7 @@
 """Rates and percentiles of what was counted."""
 
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -58,4 +59,4 @@ def test_the_last_hour_or_day_is_that_of_now(grain: Grain, number: int, step: in
     moments = moments_of(grain, number, now)
     assert len(moments) == number
     assert timedelta(0) <= now - moments[-1] < timedelta(seconds=step)
-    assert all((later - one).total_seconds() == step for one, later in zip(moments, moments[1:], strict=False))
+    assert all((later - one).total_seconds() == step for one, later in pairwise(moments))

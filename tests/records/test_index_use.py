@@ -56,8 +56,11 @@ from countersign.records.rollbacks import (
 )
 from countersign.records.second_looks import to_look_at_again
 from countersign.records.settlement import settle
-from countersign.records.states import Answer, ApprovalStatus, StepName, Verdict
+from countersign.records.similar import similar_executed
+from countersign.records.states import Answer, ApprovalStatus, Grain, StepName, Verdict
 from countersign.records.timeline import events_of
+from countersign.records.trends import Subject, counts_since, top_since
+from countersign.records.trust import tallies_of
 from tests.databases import Databases, as_superuser
 from tests.records.builders import REQUEST, signed_by, unsealed
 
@@ -199,7 +202,6 @@ QUESTIONS: dict[str, Callable[[Session], object]] = {
     "approvals of an incident": lambda s: approvals_of_incident(s, "INC-77"),
     "steps ready": lambda s: steps_ready(s, number(77)),
     "take a step": lambda s: take_step(s, number(15), StepName.NOTIFY, runner="r", lease_seconds=9),
-    "steps due": steps_due,
     "steps of lost runners": lambda s: bury_exhausted(s, error="lost"),
     "dead letters due": replay_due,
     "stuck incidents": stuck_incidents,
@@ -210,10 +212,23 @@ QUESTIONS: dict[str, Callable[[Session], object]] = {
     "record a repair": lambda s: record_repair(
         s, number(15), incident_id="INC-15", playbook="", trigger="auto_approve", step="x"
     ),
-    **{f"needs a person: {need}": lambda s, need=need: needed(s, need, form=2, limit=21) for need in Need},
+    **{
+        f"needs a person: {need}": lambda s, need=need: needed(s, need, form=2, limit=21)
+        for need in Need
+        if need is not Need.OVERDUE_STEPS
+    },
+    "similar requests": lambda s: similar_executed(s, number(77)),
+    "trends": lambda s: (counts_since(s, Grain.DAY, NOW), top_since(s, Grain.DAY, NOW, Subject.TARGET)),
+    "trust": lambda s: tallies_of(s, ["repair:x"], half_life_seconds=2_592_000.0, first=0),
     "measure for metrics": measured,
     "count an anomaly": lambda s: dispositions_of(s, f"A|n|{number(77)}"),
 }
+
+EACH_OPEN: dict[str, Callable[[Session], object]] = {
+    "steps due": steps_due,
+    "overdue steps": lambda s: needed(s, Need.OVERDUE_STEPS, form=2, limit=21),
+}
+"""An access by an index for each open step: for those before it."""
 
 SOME_ROWS: dict[str, Callable[[Session], object]] = {
     "rows by outcome": lambda s: approval_rows(s, Only(outcome=Outcome.UNKNOWN)),
@@ -232,6 +247,11 @@ def _nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
 @pytest.mark.parametrize("question", QUESTIONS)
 def test_no_big_table_is_read_from_end_to_end(loaded: Engine, question: str) -> None:
     explain_all(loaded, QUESTIONS[question], dearest=1000)
+
+
+@pytest.mark.parametrize("question", EACH_OPEN)
+def test_steps_before_a_step_are_asked_for_by_its_execution(loaded: Engine, question: str) -> None:
+    explain_all(loaded, EACH_OPEN[question], dearest=10_000)
 
 
 @pytest.mark.parametrize("question", SOME_ROWS)
@@ -262,6 +282,8 @@ def explain_all(loaded: Engine, question: Callable[[Session], object], *, deares
                 table = node.get("Relation Name")
                 whole = node["Node Type"] in ("Seq Scan", "Parallel Seq Scan") and table in BIG
                 # An index without a condition is the whole table too, unless something stops early.
+                by_open = node.get("Index Name") == "ix_ledger_step_open_due_at" and node.get("Alias") == "earlier"
+                assert not by_open, f"all open steps are gone through for each of them by:\n{statement}"
                 assert not whole, f"{table} is read from end to end by:\n{statement}"
             assert rows[0]["Plan"]["Total Cost"] < dearest, statement
             explained += 1

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from countersign.execution.policy.change import unchanged_version
 from countersign.policy.versions import sign_version
@@ -198,6 +199,54 @@ def test_status_says_what_needs_a_person(rooms: Furnished) -> None:
     needs = {each["need"]: each for each in rooms.house.client("victor").get("/v1/status").json()["items"]}
     assert {"unknown", "dead_letter", "signatures", "policy"} <= set(needs)
     assert needs["signatures"]["approval_id"] == str(rooms.pending)
+
+
+def test_trends_count_what_ended_and_say_so_for_each_day(rooms: Furnished) -> None:
+    month = rooms.house.client("victor").get("/v1/trends?window=30d").json()
+    assert len(month["slots"]) == 30
+    assert month["whole"]["outcomes"]["success"] == 1 == month["slots"][-1]["outcomes"]["success"]
+    assert month["whole"]["to_effect"]["count"] == 1
+    assert month["top"]["target"][0]["executions"] == 1
+    day = rooms.house.client("victor").get("/v1/trends").json()
+    assert (day["grain"], day["whole"]) == ("hour", month["whole"])
+    assert rooms.house.client("victor").get("/v1/trends?window=1y").status_code == 422
+
+
+@pytest.mark.parametrize(
+    ("address", "reader"),
+    [("/v1/incidents", "victor"), ("/v1/dead-letters", "victor"), ("/v1/audit/events", "otto")],
+)
+def test_pages_of_a_list_follow_one_another(rooms: Furnished, address: str, reader: str) -> None:
+    with transaction(rooms.house.services.engine) as session:
+        for number in range(3):
+            # Of one moment, so that the names decide.
+            session.execute(
+                text("INSERT INTO incident (id, created_at) VALUES (:id, '2026-01-01Z')"), {"id": f"INC-{number}"}
+            )
+        session.execute(
+            text(
+                "INSERT INTO dead_letter (id, step_id, execution_id, name, error, replays, created_at)"
+                " SELECT gen_random_uuid(), id, execution_id, name, 'lost', 0, '2026-01-01Z' FROM ledger_step"
+                " WHERE id NOT IN (SELECT step_id FROM dead_letter) LIMIT 4"
+            )
+        )
+    client = rooms.house.client(reader)
+    whole = [each["id"] for each in client.get(f"{address}?limit=1000").json()]
+    assert len(whole) >= 4
+    paged: list[str] = []
+    page = client.get(f"{address}?limit=2")
+    while True:
+        paged += [each["id"] for each in page.json()]
+        if "next" not in page.links:
+            break
+        page = client.get(page.links["next"]["url"])
+    assert paged == whole
+
+
+@pytest.mark.parametrize("address", ["/v1/incidents?cursor=x", "/v1/dead-letters?cursor=WyJ4IiwgMV0"])
+def test_a_cursor_that_was_not_made_here_is_refused(rooms: Furnished, address: str) -> None:
+    answer = rooms.house.client("victor").get(address)
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_input")
 
 
 def test_reconciliation_says_what_it_found(rooms: Furnished) -> None:

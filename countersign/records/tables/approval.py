@@ -49,6 +49,17 @@ class Approval(Record, table=True):
             "expires_at",
             postgresql_where=text("status IN ('pending', 'approved') AND expires_at IS NOT NULL"),
         ),
+        # Similar requests: the same operation on the same target, then on the same kind of target.
+        *(
+            Index(
+                f"ix_approval_{name}_operation",
+                text(expression),
+                text("coalesce(parameters ->> 'operation', target ->> 'tool')"),
+                text("created_at DESC"),
+                postgresql_where=text("target IS NOT NULL"),
+            )
+            for name, expression in (("target", "md5(target::text)"), ("kind", "(target ->> 'kind')"))
+        ),
         Index("ix_approval_end_of_id", text("right(id::text, 8)")),
         Index("ix_approval_waiting_updated_at", "updated_at", postgresql_where=text("status = 'approved'")),
     )

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, Field
 from sqlalchemy import Row
 from sqlmodel import Session
@@ -18,8 +18,10 @@ from countersign.policy.roles import Permission
 from countersign.records.audit_events import Event
 from countersign.records.audit_tree import beginning_with, chain_rows, newest_rows, waiting_rows
 from countersign.web.acting import Acting, Caller
+from countersign.web.api.cursors import tell_next
 from countersign.web.api.reach import chain_scopes
 from countersign.web.api.responses import problems
+from countersign.web.api.words import LARGEST
 
 router = APIRouter(prefix="/audit", tags=["audit"])
 Chain = Annotated[
@@ -70,17 +72,25 @@ class ProofView(BaseModel):
 
 @router.get("/events", responses=problems())
 def list_(
+    request: Request,
+    response: Response,
     acting: Caller,
+    *,
     event: Annotated[
         str, Query(max_length=100, description="only events that begin so, for example tampering:")
     ] = "",
+    before: Annotated[int | None, Query(ge=1, le=LARGEST, description="only rows with a smaller id")] = None,
     limit: Annotated[int, Query(ge=1, le=1_000)] = 50,
 ) -> list[RowView]:
-    """List the newest rows, the newest first; those that the caller's roles reach."""
+    """List the newest rows, the newest first; those that the caller's roles reach, so a page may be short. The `Link`
+    with `rel="next"` leads to the next page.
+    """
     acting.require(Permission.AUDIT, None)
     with acting.records() as session:
-        found = newest_rows(session, like=beginning_with(event), limit=limit)
+        found = newest_rows(session, like=beginning_with(event), before=before, limit=limit)
         scopes = chain_scopes(session, {row.chain for row in found})
+    if len(found) == limit:
+        tell_next(request, response, before=found[-1].id)
     return [_view(row) for row in found if acting.may(Permission.AUDIT, scopes[row.chain])]
 
 

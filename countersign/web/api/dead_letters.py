@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, Field
 from sqlmodel import Session
 
@@ -15,13 +15,15 @@ from countersign.masking import masked, masked_values
 from countersign.policy.roles import Permission
 from countersign.records.approvals import approvals_with
 from countersign.records.dead_letters import get_letter, open_letters, replay_letters
+from countersign.records.places import Place
 from countersign.records.queries import approvals_of
 from countersign.records.states import StepName
 from countersign.records.tables import DeadLetter
 from countersign.web.acting import Acting, Caller
+from countersign.web.api.cursors import read_cursor, tell_next, write_place
 from countersign.web.api.reach import reachable_execution, reached
 from countersign.web.api.responses import problems
-from countersign.web.api.words import Given
+from countersign.web.api.words import Given, NextCursor
 
 router = APIRouter(tags=["dead letters"])
 AT_A_TIME = 1_000
@@ -56,15 +58,36 @@ class Replayed(BaseModel):
 
 @router.get("/dead-letters", responses=problems())
 def list_(
-    acting: Caller, kind: StepName | None = None, limit: Annotated[int, Query(ge=1, le=AT_A_TIME)] = 100
+    request: Request,
+    response: Response,
+    acting: Caller,
+    *,
+    kind: StepName | None = None,
+    cursor: NextCursor = None,
+    limit: Annotated[int, Query(ge=1, le=AT_A_TIME)] = 100,
 ) -> list[LetterView]:
-    """List the letters that are not resolved, oldest first; those that the caller's roles reach."""
+    """List the letters that are not resolved, oldest first; those that the caller's roles reach, so a page may be
+    short. The `Link` with `rel="next"` leads to the next page.
+    """
     acting.require(Permission.READ, None)
     with acting.records() as session:
-        letters = open_letters(session, name=kind, limit=limit)
+        letters = open_letters(session, name=kind, after=read_letter_place(cursor), limit=limit)
         whose = approvals_of(session, {each.execution_id for each in letters})
         seen = reached(session, acting, letters, [whose[each.execution_id] for each in letters])
+        if len(letters) == limit:
+            tell_next(request, response, cursor=write_place(letter_place(letters[-1])))
         return [_view(each) for each in seen]
+
+
+def letter_place(letter: DeadLetter) -> Place:
+    """Return where a page ends with this letter."""
+    return Place(letter.created_at, letter.id.hex)
+
+
+def read_letter_place(cursor: str | None) -> Place | None:
+    """Return behind which letter to go on, None at the beginning. Raises InvalidInput."""
+    position = read_cursor(cursor)
+    return None if position is None else Place(position.created_at, position.id.hex)
 
 
 @router.get("/dead-letters/{letter_id}", responses=problems(404))

@@ -7,7 +7,7 @@ other places do not reach it.
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Query, Response
+from fastapi import APIRouter, Body, Query, Request, Response
 from sqlmodel import Session
 from starlette.convertors import StringConvertor, register_url_convertor
 
@@ -26,11 +26,13 @@ from countersign.records.incidents import (
     resolve_incident,
 )
 from countersign.records.knowledge import related
+from countersign.records.places import Place
 from countersign.records.states import IncidentStatus
 from countersign.records.tables import Incident
 from countersign.texts import text
 from countersign.web.acting import Acting, Caller
 from countersign.web.api.approval_views import event_view
+from countersign.web.api.cursors import read_place, tell_next, write_place
 from countersign.web.api.incident_models import (
     IncidentName,
     IncidentView,
@@ -46,6 +48,7 @@ from countersign.web.api.incident_models import (
 from countersign.web.api.knowledge import within_reach
 from countersign.web.api.reach import events_reached, reachable, repairs_reached
 from countersign.web.api.responses import problems
+from countersign.web.api.words import NextCursor
 
 
 class _NotAlerts(StringConvertor):
@@ -90,15 +93,23 @@ def alerts(
 
 @router.get("", responses=problems())
 def list_(
+    request: Request,
+    response: Response,
     acting: Caller,
+    *,
     status: IncidentStatus | None = None,
     unresolved: bool = False,
+    cursor: NextCursor = None,
     limit: Annotated[int, Query(ge=1, le=1_000)] = 50,
 ) -> list[IncidentView]:
-    """List incidents, newest first; those that the caller's roles reach."""
+    """List incidents, newest first; those that the caller's roles reach, so a page may be short. The `Link` with
+    `rel="next"` leads to the next page.
+    """
     acting.require(Permission.READ, None)
     with acting.records() as session:
-        rows = list_incidents(session, status=status, unresolved=unresolved, limit=limit)
+        rows = list_incidents(session, status=status, unresolved=unresolved, before=read_place(cursor), limit=limit)
+    if len(rows) == limit:
+        tell_next(request, response, cursor=write_place(Place(rows[-1].created_at, rows[-1].id)))
     return [_view(row) for row in rows if acting.may(Permission.READ, scope_of_signals(row.signals))]
 
 

@@ -17,6 +17,10 @@ Base64 = Annotated[str, StringConstraints(max_length=4_000)]
 Hash = Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")]
 IfMatch = Annotated[str | None, Header(description="the ETag that was seen; another one is refused")]
 Cursor = Annotated[str | None, Query(description="`next` of the page before", max_length=200)]
+NextCursor = Annotated[
+    str | None,
+    Query(description="as the address behind `Link: rel=next` of the page before says it", max_length=1_000),
+]
 Limit = Annotated[int, Query(ge=1, le=100)]
 
 _WRITTEN: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d")

@@ -1,6 +1,5 @@
 """Incidents: what fires, what was tried for it and what came of it, and where it stands."""
 
-from datetime import datetime
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Form, Request
@@ -14,11 +13,13 @@ from countersign.policy.roles import Permission
 from countersign.records.approval_list import rows_with
 from countersign.records.incidents import get_incident, list_incidents, move_incident, resolve_incident
 from countersign.records.knowledge import related
+from countersign.records.places import Place
 from countersign.records.queries import approvals_of_incident
 from countersign.records.states import IncidentStatus
 from countersign.records.tables import Incident
 from countersign.texts import text
 from countersign.web.acting import Acting, Person
+from countersign.web.api.cursors import read_place, write_place
 from countersign.web.api.knowledge import within_reach
 from countersign.web.api.reach import events_reached, repairs_reached
 from countersign.web.pages.queue import rows_shown
@@ -50,7 +51,7 @@ def list_(request: Request, acting: Person, *, status: str = "unresolved", befor
             session,
             status=wanted,
             unresolved=status == "unresolved",
-            before=_moment(before),
+            before=read_place(before),
             limit=ON_A_PAGE + 1,
         )
     items, more = found[:ON_A_PAGE], len(found) > ON_A_PAGE
@@ -62,7 +63,8 @@ def list_(request: Request, acting: Person, *, status: str = "unresolved", befor
         tones=TONES,
         status=status,
         statuses=("unresolved", "all", *(each.value for each in IncidentStatus)),
-        next=items[-1].created_at.isoformat() if more else "",
+        before=before,
+        next=write_place(Place(items[-1].created_at, items[-1].id)) if more else "",
     )
 
 
@@ -130,15 +132,3 @@ def _status(given: str) -> IncidentStatus:
         return IncidentStatus(given)
     except ValueError:
         raise InvalidInput(f"status: {given!r} is not one of {', '.join(IncidentStatus)}") from None
-
-
-def _moment(given: str) -> datetime | None:
-    if not given:
-        return None
-    try:
-        found = datetime.fromisoformat(given)
-    except ValueError:
-        found = None
-    if found is None or found.tzinfo is None:
-        raise InvalidInput(f"before: {given!r} is no place in the list", hint="follow the links")
-    return found

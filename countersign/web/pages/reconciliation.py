@@ -15,6 +15,8 @@ from countersign.records.queries import approvals_of
 from countersign.records.rounds import parts_of_rounds
 from countersign.records.tables import DeadLetter
 from countersign.web.acting import Person
+from countersign.web.api.cursors import write_place
+from countersign.web.api.dead_letters import letter_place, read_letter_place
 from countersign.web.api.reach import reachable_execution, reached
 from countersign.web.pages.rendering import page
 from countersign.web.pages.routing import PageRoute
@@ -25,20 +27,22 @@ LETTERS_SHOWN: Final = 50
 
 
 @router.get("")
-def show(request: Request, acting: Person) -> Response:
-    """Show what the last round found of each kind."""
+def show(request: Request, acting: Person, after: str = "") -> Response:
+    """Show what the last round found of each kind, and the letters from behind a place."""
     acting.require(Permission.READ)
     with acting.records() as session:
-        letters = open_letters(session, limit=LETTERS_SHOWN + 1)
+        letters = open_letters(session, after=read_letter_place(after), limit=LETTERS_SHOWN + 1)
         whose = approvals_of(session, {each.execution_id for each in letters})
-        seen = reached(session, acting, letters, [whose.get(each.execution_id) for each in letters])
+        items, more = letters[:LETTERS_SHOWN], len(letters) > LETTERS_SHOWN
+        seen = reached(session, acting, items, [whose.get(each.execution_id) for each in items])
         return page(
             request,
             acting,
             "reconciliation/page.html",
             parts=parts_of_rounds(session),
-            letters=[{"row": each, "approval_id": whose.get(each.execution_id)} for each in seen[:LETTERS_SHOWN]],
-            more=len(letters) > LETTERS_SHOWN,
+            letters=[{"row": each, "approval_id": whose.get(each.execution_id)} for each in seen],
+            after=after,
+            next=write_place(letter_place(items[-1])) if more else "",
             may_operate=acting.may(Permission.OPERATE, EVERYTHING),
         )
 

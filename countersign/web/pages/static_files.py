@@ -18,7 +18,7 @@ from countersign.web.content_security import HEADERS
 
 PATH: Final = "/static"
 KINDS: Final = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
-OURS: Final = ("countersign.css", "countersign.js", "passkey.js", "mark.svg")
+OURS: Final = ("countersign.css", "trends.css", "countersign.js", "passkey.js", "mark.svg")
 HTMX: Final = ("htmx-4.min.js", "ext/hx-sse-4.min.js", "ext/hx-upsert-4.min.js")
 KEPT_FOR_GOOD: Final = {"Cache-Control": "public, max-age=31536000, immutable"}
 

@@ -1,5 +1,6 @@
 """One approval on one page: what it says, to whom, and what its forms do."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -31,6 +32,26 @@ def test_the_action_is_told_in_words_and_as_it_was_written(house: House) -> None
     assert "<h1>Scale deployment prod/api</h1>" in page
     assert SCALE.format(5) in page
     assert "<dd><code>sandbox</code></dd>" in page
+
+
+def test_what_was_executed_before_is_shown_with_what_came_of_it_on_the_same_target_first(house: House) -> None:
+    office = house.office
+    elsewhere = filed(office, "kubectl scale deployment/web --replicas=3 -n prod")
+    before = filed(office, SCALE.format(4))
+    for each in (before, elsewhere):
+        signed(office, each, "alice")
+        assert office.run(each).success
+    filed(office, SCALE.format(6))
+    other = filed(office, "kubectl rollout restart deployment/api -n prod")
+    page = reader(house, "alice").get(f"/approvals/{filed(office, SCALE.format(5))}")
+    similar = page[page.index("Executed before, on the same target first") :]
+    similar = similar[: similar.index("</section>")]
+    assert re.findall(r'href="/approvals/([0-9a-f-]+)"', similar) == [str(before), str(elsewhere)]
+    assert similar.count("Succeeded") == 2
+    assert "Executed before" not in reader(house, "alice").get(f"/approvals/{other}")
+    run = reader(house, "alice").get(f"/approvals/{before}")
+    assert "Operation log" in run
+    assert "success · <code>scale</code>" in run
 
 
 def test_whoever_may_sign_is_told_how_and_nobody_else(house: House) -> None:

@@ -118,3 +118,13 @@ CREATE TRIGGER disposition_tally_follows AFTER INSERT ON disposition
     FOR EACH ROW EXECUTE FUNCTION disposition_tally_follows();
 INSERT INTO disposition_tally (anomaly_key, kind, outcome, total)
 SELECT anomaly_key, kind, outcome, count(*) FROM disposition GROUP BY anomaly_key, kind, outcome;
+
+-- Similar requests -------------------------------------------------------------------------------------------
+
+-- Of the same operation on the same target, and on the same kind of target, the newest first.
+CREATE INDEX ix_approval_target_operation ON approval
+    (md5(target::text), coalesce(parameters ->> 'operation', target ->> 'tool'), created_at DESC)
+    WHERE target IS NOT NULL;
+CREATE INDEX ix_approval_kind_operation ON approval
+    ((target ->> 'kind'), coalesce(parameters ->> 'operation', target ->> 'tool'), created_at DESC)
+    WHERE target IS NOT NULL;

@@ -16,7 +16,9 @@ from countersign.records.dead_letters import letters_about
 from countersign.records.evidence import evidence_of
 from countersign.records.journal import entries
 from countersign.records.ledger import steps_of
+from countersign.records.operation_log import log_of
 from countersign.records.queries import executions_of
+from countersign.records.similar import similar_executed
 from countersign.records.states import EvidencePhase, StepStatus
 from countersign.records.tables import (
     Approval,
@@ -24,6 +26,7 @@ from countersign.records.tables import (
     Execution,
     JournalEntry,
     LedgerStep,
+    OperationLog,
     Signature,
     TimelineEvent,
 )
@@ -48,6 +51,8 @@ class ToldExecution:
     dead: Mapping[UUID, UUID]
     """The open dead letters, by step."""
     follow_up: FollowUp
+    log: OperationLog | None
+    """What the operation log says of it."""
 
     @property
     def kind(self) -> str:
@@ -71,6 +76,8 @@ class Told:
     signatures: Sequence[Signature]
     executions: Sequence[ToldExecution]
     events: Sequence[TimelineEvent]
+    similar: Sequence[ApprovalRow]
+    """Requests like it that were executed, those on the same target first."""
 
     def of_kind(self, kind: str) -> ToldExecution | None:
         """Return the newest execution of a kind."""
@@ -91,13 +98,16 @@ class Told:
 def told(session: Session, approval_id: UUID) -> Told:
     """Return what is on record about an approval. Raises NotFound."""
     approval = get_approval(session, approval_id)
+    similar = similar_executed(session, approval_id)
+    known = rows_with(session, [approval_id, *similar])
     return Told(
         approval=approval,
         reading=placed(reading_of(approval.action), approval.target),
-        row=rows_with(session, [approval_id])[approval_id],
+        row=known[approval_id],
         signatures=signatures_of(session, approval_id),
         executions=[_told(session, row) for row in executions_of(session, approval_id, limit=MOST_EXECUTIONS)],
         events=events_of(session, approval_id=approval_id, limit=MOST_EVENTS),
+        similar=[known[each] for each in similar],
     )
 
 
@@ -113,4 +123,5 @@ def _told(session: Session, row: Execution) -> ToldExecution:
         steps=steps,
         dead={letter.step_id: letter.id for letter in letters_about(session, dead)} if dead else {},
         follow_up=follow_up_of(session, row.id),
+        log=log_of(session, row.id),
     )

@@ -6,9 +6,12 @@ from typing import Any
 from prefect.settings import PREFECT_UI_URL
 
 from countersign.canonical import sha256_of
+from countersign.execution.filing import placed, reading_of
 from countersign.execution.scope import scope_of
 from countersign.execution.wording import to_do
+from countersign.policy.access import Scope
 from countersign.policy.roles import Permission
+from countersign.records.approval_list import ApprovalRow
 from countersign.records.outcomes import Outcome
 from countersign.records.states import ApprovalStatus, EvidencePhase
 from countersign.targets.kubernetes.invert import invert
@@ -46,6 +49,7 @@ def page_values(acting: Acting, told: Told, *, language: str) -> dict[str, Any]:
         "is_open": approval.status in OPEN,
         "is_over": approval.status not in (*OPEN, ApprovalStatus.EXECUTING),
         "planned": _planned(told),
+        "similar": [_similar(row, language) for row in told.similar if acting.may(*_reading(row))],
         "runs": [_run(each, language) for each in told.executions],
     }
 
@@ -75,6 +79,16 @@ def _planned(told: Told) -> dict[str, Any] | None:
         "taking_back": steps_shown(inverse) if inverse is not None else (),
         "results": {step.key: step for step in found.report.steps} if found.report is not None else {},
     }
+
+
+def _reading(row: ApprovalRow) -> tuple[Permission, Scope]:
+    return Permission.READ, scope_of(row.approval)
+
+
+def _similar(row: ApprovalRow, language: str) -> dict[str, Any]:
+    approval = row.approval
+    reading = placed(reading_of(approval.action), approval.target)
+    return {"row": row, "state": state_of(row, language), "title": to_do(reading, language=language)}
 
 
 def _run(told: ToldExecution, language: str) -> dict[str, Any]:
