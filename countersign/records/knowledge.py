@@ -57,7 +57,7 @@ NAMING = text("""
 
 # What is looked for: words and their forms, as people write them for search engines, or parts of all words.
 _ASKED = "websearch_to_tsquery('english', :query)"
-_FITS = "NOT ({excluded}) AND entry.tags @> :tags AND ({chosen})"
+_FITS = "NOT ({excluded}) AND ({tagged}) AND ({chosen})"
 
 # Whether there are more entries than the newest that are read one by one.
 MORE_THAN_NEAR = """
@@ -286,6 +286,8 @@ def _search(
     parts_of_statement = {
         "in_title": " AND ".join(f"entry.title ILIKE :{name}" for name in names) or "false",
         "in_all": " AND ".join(map(_somewhere, names)) or "false",
+        # Without tags nothing is said of them: an index would go through all that have any.
+        "tagged": "entry.tags @> :tags" if only.tags else "true",
         "excluded": " OR ".join(map(_somewhere, others)) or "false",
         "chosen": " AND ".join(f"entry.{name} = :{name}" for name in only.columns()) or "true",
         "marks": _MARKS,

@@ -1,7 +1,9 @@
 """What is counted by hours and days is what the executions on record come to, whatever was corrected since."""
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from threading import Barrier
 from typing import Any
 from uuid import UUID
 
@@ -99,6 +101,26 @@ def test_what_is_put_off_is_not_counted_nor_what_was_not_committed(engine: Engin
         settle(session, owned(engine), outcome=Outcome.SUCCESS, report={})
         raise RuntimeError
     assert found(engine, Measure.OUTCOME) == {}
+
+
+def test_all_are_counted_that_end_at_once(engine: Engine) -> None:
+    mine = [owned(engine, incident_id="INC-1") for _ in range(6)]
+    ready = Barrier(len(mine) + 1)
+
+    def end(one: Owned) -> None:
+        ready.wait()
+        with transaction(engine) as session:
+            settle(session, one, outcome=Outcome.SUCCESS, report={"targets": ["Deployment/prod/api"]})
+
+    with ThreadPoolExecutor(len(mine) + 1) as pool:
+        ends = [pool.submit(end, one) for one in mine]
+        ready.wait()
+        # Counts those that have ended by then; the others find the incident themselves.
+        written(engine, "INC-1", "HighMemory")
+        for one in ends:
+            one.result()
+    assert found(engine, Measure.OUTCOME) == {"human:success": len(mine)}
+    assert top(engine, Subject.ALERT) == [("HighMemory", len(mine), 0, 0)]
 
 
 def test_retries_and_the_rule_that_blocked_are_of_the_report(engine: Engine) -> None:

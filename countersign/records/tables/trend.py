@@ -19,9 +19,9 @@ class Trend(Record, table=True):
     __table_args__ = (check_one_of("grain", Grain), CheckConstraint("total >= 0", name="total_not_negative"))
 
     grain: Grain = Field(sa_column=Column(one_of(Grain).type, primary_key=True))
-    at: datetime = Field(sa_column=Column(DateTime(timezone=True), primary_key=True))
     measure: str = Field(sa_column=Column(Text(), primary_key=True))
     """What is counted (countersign.records.trends)."""
+    at: datetime = Field(sa_column=Column(DateTime(timezone=True), primary_key=True))
     name: str = Field(sa_column=Column(Text(), primary_key=True))
     total: int = Field(sa_column=Column(BigInteger(), nullable=False))
 

@@ -36,8 +36,8 @@ def test_the_action_is_told_in_words_and_as_it_was_written(house: House) -> None
 
 def test_what_was_executed_before_is_shown_with_what_came_of_it_on_the_same_target_first(house: House) -> None:
     office = house.office
-    elsewhere = filed(office, "kubectl scale deployment/web --replicas=3 -n prod")
     before = filed(office, SCALE.format(4))
+    elsewhere = filed(office, "kubectl scale deployment/web --replicas=3 -n prod")
     for each in (before, elsewhere):
         signed(office, each, "alice")
         assert office.run(each).success

@@ -6,7 +6,7 @@ CREATE TABLE trend (
     measure TEXT NOT NULL,
     name TEXT NOT NULL,
     total BIGINT NOT NULL,
-    CONSTRAINT pk_trend PRIMARY KEY (grain, at, measure, name),
+    CONSTRAINT pk_trend PRIMARY KEY (grain, measure, at, name),
     CONSTRAINT ck_trend_grain_known CHECK (grain IN ('hour', 'day')),
     CONSTRAINT ck_trend_total_not_negative CHECK (total >= 0)
 );
@@ -70,20 +70,21 @@ CREATE FUNCTION trend_of(one uuid) RETURNS TABLE (measure text, name text, total
     SELECT counted.measure, counted.name, counted.total::bigint FROM counted
 $$;
 
--- Count an execution as what it is. As the owner: who may settle need not be able to count. Of two transactions that
--- count one execution the second waits, and then sees what the first has written. Rows are locked in one order.
+-- Count an execution as what it is. One transaction counts at a time: most count in the same rows, so the second waits
+-- in any case, sees what the first has written, and neither holds a row that the other one wants.
 CREATE FUNCTION trend_count(one uuid) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     hour timestamptz;
     before jsonb;
     found jsonb;
 BEGIN
+    PERFORM pg_advisory_xact_lock(4173, 0);
     SELECT date_trunc('hour', settled_at, 'UTC') INTO hour FROM execution WHERE id = one AND NOT dry_run;
     IF hour IS NULL THEN
         RETURN;
     END IF;
     INSERT INTO trend_counted (execution_id, at, counted) VALUES (one, hour, '[]') ON CONFLICT DO NOTHING;
-    SELECT counted INTO before FROM trend_counted WHERE execution_id = one FOR UPDATE;
+    SELECT counted INTO before FROM trend_counted WHERE execution_id = one;
     SELECT coalesce(jsonb_agg(jsonb_build_array(measure, name, total) ORDER BY measure, name), '[]') INTO found
     FROM trend_of(one);
     IF found = before THEN
@@ -118,7 +119,7 @@ CREATE FUNCTION trend_take(hour timestamptz, found jsonb, before jsonb) RETURNS 
 $$;
 
 -- Counting is the last thing that a transaction does: the rows that all transactions count in are not held for long,
--- and nothing is waited for while they are.
+-- and nothing is waited for while they are. As the owner: who may settle need not be able to count.
 CREATE FUNCTION execution_counts() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
 BEGIN
     PERFORM trend_count(NEW.id);
@@ -137,9 +138,11 @@ END $$;
 CREATE CONSTRAINT TRIGGER verdict_counts AFTER INSERT OR UPDATE ON evidence_snapshot DEFERRABLE INITIALLY DEFERRED
     FOR EACH ROW WHEN (NEW.phase = 'after' AND NEW.verdict IS NOT NULL) EXECUTE FUNCTION verdict_counts();
 
--- An approval's incident is found later, or written later.
+-- An approval's incident is found later, or written later. Which executions it has is asked once nobody else counts:
+-- one that ends at the same time is seen here, or sees the incident itself.
 CREATE FUNCTION linked_incident_counts() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
 BEGIN
+    PERFORM pg_advisory_xact_lock(4173, 0);
     PERFORM trend_count(id) FROM execution WHERE approval_id = NEW.id AND settled_at IS NOT NULL;
     RETURN NULL;
 END $$;
@@ -147,6 +150,7 @@ CREATE CONSTRAINT TRIGGER linked_incident_counts AFTER UPDATE ON approval DEFERR
     FOR EACH ROW WHEN (NEW.incident_id IS DISTINCT FROM OLD.incident_id) EXECUTE FUNCTION linked_incident_counts();
 CREATE FUNCTION written_incident_counts() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
 BEGIN
+    PERFORM pg_advisory_xact_lock(4173, 0);
     PERFORM trend_count(execution.id) FROM approval JOIN execution ON approval_id = approval.id
     WHERE approval.incident_id = NEW.id AND settled_at IS NOT NULL;
     RETURN NULL;
@@ -158,7 +162,7 @@ CREATE CONSTRAINT TRIGGER written_incident_counts AFTER INSERT ON incident DEFER
 CREATE FUNCTION trend_count_all(since timestamptz) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     -- Whoever counts at this moment is waited for, and waits.
-    LOCK TABLE trend_counted, trend IN EXCLUSIVE MODE;
+    PERFORM pg_advisory_xact_lock(4173, 0);
     DELETE FROM trend;
     DELETE FROM trend_counted;
     INSERT INTO trend_counted (execution_id, at, counted)
