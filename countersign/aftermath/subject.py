@@ -15,7 +15,7 @@ from countersign.errors import TookTooLong
 from countersign.execution.plan_seal import Seal
 from countersign.execution.report import Report
 from countersign.execution.services import Services
-from countersign.records.database.engine import transaction
+from countersign.records.database.engine import statements
 from countersign.records.ledger import TakenStep, steps_of
 from countersign.records.plans import StoredPlan
 from countersign.records.states import StepName, StepStatus
@@ -110,7 +110,7 @@ StepFunction = Callable[[Subject], StepEnd]
 
 def subject_of(services: Services, step: TakenStep, *, deadline: float, stop: Event) -> Subject:
     """Read what the step works on. Raises NotFound, DatabaseUnavailable."""
-    with transaction(services.engine) as session:
+    with statements(services.engine) as session:
         execution = session.get_one(Execution, step.execution_id)
         return Subject(
             services=services,

@@ -45,7 +45,7 @@ from countersign.policy.operations import INVESTIGATE
 from countersign.policy.risk import RiskLevel
 from countersign.records.approvals import signatures_of
 from countersign.records.control import kill_switch
-from countersign.records.database.engine import clock, transaction
+from countersign.records.database.engine import clock, statements
 from countersign.records.owned import Owned
 from countersign.records.playbooks import NAME_LIMIT, find_playbook, playbook_with_id, versions_with_steps
 from countersign.records.queries import count_recent_executions, recent_executions_at
@@ -60,7 +60,7 @@ def check_approved(services: Services, approval: Approval, *, dry_run: bool) -> 
     it is said to be. Only a dry run can meet an approval that was not claimed.
     """
     if approval.expires_at is not None:
-        with transaction(services.engine) as session:
+        with statements(services.engine) as session:
             if approval.expires_at <= clock(session):
                 raise ApprovalExpired.at(approval.expires_at)
     if not dry_run:
@@ -119,7 +119,7 @@ def _place(target: Mapping[str, Any]) -> str:
 
 def verified_signatures(services: Services, approval: Approval) -> VerifiedApproval:
     """Verify that enough people approved exactly what the record holds now. Raises NotApproved or Tampered."""
-    with transaction(services.engine) as session:
+    with statements(services.engine) as session:
         recorded = recorded_signatures(session, approval)
     return verify_approval(
         signed_content(approval),
@@ -164,7 +164,7 @@ def _playbook_checks(services: Services, approval: Approval, *, automatic: bool)
     Where nobody signed, the playbooks that say what the action does are asked about too, named or not.
     """
     named, checks = approval.matched_playbook_id, []
-    with transaction(services.engine) as session:
+    with statements(services.engine) as session:
         found = find_playbook(session, named) if named else None
         says_it = _versions_that_say(session, approval) if automatic else []
         others = [playbook_with_id(session, one) for one in dict.fromkeys(row.playbook_id for row in says_it)]
@@ -261,7 +261,7 @@ def _rate_check(
     services: Services, policy: Policy, operation: str, resolution: Resolution, owned: Owned, *, now: datetime
 ) -> Check:
     hour = timedelta(hours=1)
-    with transaction(services.engine) as session:
+    with statements(services.engine) as session:
         counts = {
             ref.key: count_recent_executions(session, ref.key, now - hour, except_for=owned.execution_id)
             for ref in resolution.refs
@@ -329,6 +329,6 @@ def kill_switch_check(services: Services) -> Check:
 
 def _recorded_kill_switch(services: Services) -> str | None:
     """Return why the kill switch in the records is on, or None."""
-    with transaction(services.engine) as session:
+    with statements(services.engine) as session:
         switch = kill_switch(session)
     return f"{switch.reason} ({switch.changed_by})" if switch.is_on else None

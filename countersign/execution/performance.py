@@ -35,7 +35,7 @@ from countersign.execution.progress import Progress, StepResult, progress_throug
 from countersign.logging import get_logger
 from countersign.metrics.worker import ANSWERS, INTENTS
 from countersign.records import journal
-from countersign.records.database.engine import transaction
+from countersign.records.database.engine import statements
 from countersign.records.owned import Owned
 from countersign.records.states import Answer
 from countersign.settings import Settings
@@ -56,7 +56,7 @@ def _clock() -> float:
 
 def progress_of(engine: Engine, seal: Seal, execution_id: UUID, plan: Plan) -> Progress:
     """Read from the journal how far `plan` got. Raises Tampered where the journal is not as it was written."""
-    with transaction(engine) as session:
+    with statements(engine) as session:
         entries = journal.entries(session, execution_id)
     seal.head(execution_id, entries)
     return progress_through(plan, journal.progress(entries))

@@ -8,7 +8,7 @@ from sqlalchemy import Engine
 from countersign.errors import TargetHeld
 from countersign.execution.probes import note_refused
 from countersign.execution.services import Services
-from countersign.records.database.engine import transaction
+from countersign.records.database.engine import statements, transaction
 from countersign.records.evidence import Seen, store_before
 from countersign.records.holds import HeldBy, acquire
 from countersign.records.owned import Owned
@@ -36,7 +36,7 @@ def note_changed(services: Services, owned: Owned, noted: PolicyMark | None) -> 
 
 def decided_by(engine: Engine, owned: Owned) -> PolicyMark | None:
     """Return by which policy an earlier owner decided, if it got that far."""
-    with transaction(engine) as session:
+    with statements(engine) as session:
         row = get_execution(session, owned.execution_id)
     return None if row.policy_hash is None else PolicyMark(row.policy_number, row.policy_hash)
 
@@ -57,6 +57,11 @@ def held(holder: HeldBy) -> TargetHeld:
 
 def keep_before(engine: Engine, owned: Owned, before: Snapshot, *, asked: Mapping[str, Any] | None = None) -> None:
     """Put on record what was there before the effect. `asked` is what was asked beside the target (probes)."""
+    seen = Seen.of(before.at, before.objects)
+    if asked is None:
+        with statements(engine) as session:
+            store_before(session, owned.execution_id, seen)
+        return
     with transaction(engine) as session:
-        store_before(session, owned.execution_id, Seen.of(before.at, before.objects), verification=asked)
+        store_before(session, owned.execution_id, seen, verification=asked)
         note_refused(session, get_execution(session, owned.execution_id).approval_id, asked)

@@ -20,7 +20,7 @@ from sqlmodel import Session
 from countersign.canonical import canonical_json, with_decimals
 from countersign.errors import CountersignError, OutcomeUnknown, Tampered
 from countersign.records import journal, refusals
-from countersign.records.database.engine import transaction
+from countersign.records.database.engine import statements, transaction
 from countersign.records.outcomes import Outcome
 from countersign.records.owned import Owned
 from countersign.records.plans import StoredPlan, plan_of, store_plan
@@ -119,7 +119,7 @@ class SealedJournal:
 
     def read(self) -> Sequence[JournalEntry]:
         """Return all entries. Raises Tampered."""
-        with transaction(self._engine) as session:
+        with statements(self._engine) as session:
             found = journal.entries(session, self._owned.execution_id)
         self._head = self._seal.head(self._owned.execution_id, found)
         return found
@@ -189,7 +189,7 @@ def make_seal(folder: Path) -> Seal:
 
 def stored_plan(engine: Engine, seal: Seal, execution_id: UUID) -> Plan | None:
     """Return the plan that is on record, None before there is one. Raises Tampered."""
-    with transaction(engine) as session:
+    with statements(engine) as session:
         stored = plan_of(session, execution_id)
     return None if stored is None else seal.plan(execution_id, stored)
 
@@ -211,7 +211,7 @@ def require_nothing_sent_before(engine: Engine, seal: Seal, approval_id: UUID) -
     Raises OutcomeUnknown, DatabaseUnavailable: an execution that somebody calls put off, and that was not, must not
     have its action sent a second time.
     """
-    with transaction(engine) as session:
+    with statements(engine) as session:
         earlier = [row.id for row in executions_of(session, approval_id) if row.outcome is Outcome.POSTPONED]
         journals = {execution_id: journal.entries(session, execution_id) for execution_id in earlier}
     for execution_id, written in journals.items():
@@ -227,7 +227,7 @@ def require_nothing_sent_before(engine: Engine, seal: Seal, approval_id: UUID) -
 
 def disbelieved(engine: Engine, execution_id: UUID, tampered: Tampered) -> CountersignError:
     """Return how a run ends whose plan or journal is not as it was written: nobody can tell what was sent."""
-    with transaction(engine) as session:
+    with statements(engine) as session:
         written = journal.entries(session, execution_id)
     return OutcomeUnknown(f"{tampered.message} Requests may have left.") if written else tampered
 

@@ -12,7 +12,7 @@ from countersign.execution.target_access import cluster_to_open
 from countersign.policy.checks import check_kill_switch, enforce
 from countersign.records import refusals
 from countersign.records.approvals import get_approval
-from countersign.records.database.engine import transaction
+from countersign.records.database.engine import statements
 from countersign.records.queries import execution_of
 from countersign.records.states import ApprovalStatus
 from countersign.targets.kubernetes.connection import connect
@@ -27,7 +27,7 @@ def require_ready(services: Services, approval_id: UUID, *, dry_run: bool = Fals
     Raises NotFound, ConfigurationError, DatabaseUnavailable, and KillSwitchOn for the policy's switch: the other
     one is asked by the claim.
     """
-    with transaction(services.engine) as session:
+    with statements(services.engine) as session:
         approval = get_approval(session, approval_id)
         begun = execution_of(session, approval_id)
     if approval.status not in (ApprovalStatus.APPROVED, ApprovalStatus.EXECUTING):

@@ -8,7 +8,7 @@ from sqlalchemy import Engine
 
 from countersign.errors import DatabaseUnavailable, Refused, TargetError, TargetNotFound
 from countersign.logging import get_logger
-from countersign.records.database.engine import transaction
+from countersign.records.database.engine import statements
 from countersign.records.resolutions import count_resolution
 from countersign.records.states import ResolutionResult
 from countersign.targets.model import Match, Resolution
@@ -45,7 +45,7 @@ def counted(engine: Engine) -> Iterator[Looking]:
 
 def _count(engine: Engine, result: ResolutionResult) -> None:
     try:
-        with transaction(engine) as session:
+        with statements(engine) as session:
             count_resolution(session, result)
     except DatabaseUnavailable as error:
         logger.warning("a resolution was not counted", result=result.value, reason=error.message)

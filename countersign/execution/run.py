@@ -48,7 +48,7 @@ from countersign.policy.findings import decide_findings
 from countersign.records import claims, operation_log, refusals, timeline
 from countersign.records.approvals import expire_due, get_approval
 from countersign.records.claims import Claim, ClaimResult
-from countersign.records.database.engine import transaction
+from countersign.records.database.engine import statements, transaction
 from countersign.records.holds import HeldBy
 from countersign.records.owned import Owned
 from countersign.records.queries import get_execution
@@ -88,7 +88,7 @@ class Run:
 
     def approval(self) -> Approval:
         """Return the approval as it is on record. Raises NotFound, DatabaseUnavailable."""
-        with transaction(self.services.engine) as session:
+        with statements(self.services.engine) as session:
             return get_approval(session, self.approval_id)
 
     # --- whose it is ----------------------------------------------------------------------------------
@@ -150,13 +150,13 @@ class Run:
 
     def extend_lease(self) -> None:
         """Say that this run is alive. Raises StaleFence once it has lost the execution."""
-        with transaction(self.services.engine) as session:
+        with statements(self.services.engine) as session:
             claims.extend_lease(session, self.known.owned, self.services.settings.lease_seconds)
 
     def open_log(self) -> None:
         """Open the operation log and tell the timeline. A record that cannot be opened does not stop the action."""
         try:
-            with transaction(self.services.engine) as session:
+            with statements(self.services.engine) as session:
                 operation_log.open_log(
                     session,
                     self.known.owned.execution_id,
@@ -384,7 +384,7 @@ class Run:
         **values: object,
     ) -> None:
         about = approval or self.known.approval
-        with transaction(self.services.engine) as session:
+        with statements(self.services.engine) as session:
             timeline.add_event(
                 session,
                 approval_id=about.id,

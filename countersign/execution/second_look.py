@@ -14,7 +14,7 @@ from countersign.execution.services import Services
 from countersign.execution.target_access import OnBehalfOf, open_target
 from countersign.logging import get_logger
 from countersign.records.approvals import get_approval
-from countersign.records.database.engine import transaction
+from countersign.records.database.engine import statements, transaction
 from countersign.records.findings import Finding
 from countersign.records.outcomes import Outcome
 from countersign.records.owned import Owned
@@ -31,7 +31,7 @@ def look_again(services: Services) -> list[Finding]:
 
     What shows nothing is no finding. A target that cannot be asked is asked in the next round.
     """
-    with transaction(services.engine) as session:
+    with statements(services.engine) as session:
         due = to_look_at_again(session)
     return [finding for each in due if (finding := _guarded(services, each)) is not None]
 
@@ -49,7 +49,7 @@ def _guarded(services: Services, due: LookedAtAgain) -> Finding | None:
 def _look(services: Services, due: LookedAtAgain) -> Finding | None:
     owned = Owned(due.execution_id, due.fence)
     plan = stored_plan(services.engine, services.seal, owned.execution_id)
-    with transaction(services.engine) as session:
+    with statements(services.engine) as session:
         approval = get_approval(session, due.approval_id)
         before = Report.model_validate(get_execution(session, due.execution_id).report)
     operation = read_action(approval.action)

@@ -24,12 +24,15 @@ from countersign.records.tables import LedgerStep
 LOST_FOR_SECONDS = 5.0
 """For how long a lease is over before the step counts as its runner's no more: twice as long at each attempt."""
 
-# Put a step on the ledger, once.
+# Put steps on the ledger, each once. Arrays of arrays have to be of one length, so `after` comes as JSON.
 ADD = text("""
     INSERT INTO ledger_step (id, execution_id, name, position, after, status, fence, attempts, max_attempts, due_at)
-    VALUES (:id, :execution_id, :name, :position, :after, 'pending', 0, 0, :max_attempts, clock_timestamp())
+    SELECT step.id, :execution_id, step.name, step.position, step.after, 'pending', 0, 0, step.max_attempts,
+           clock_timestamp()
+    FROM jsonb_to_recordset(:steps)
+      AS step (id uuid, name text, position integer, after text[], max_attempts integer)
     ON CONFLICT (execution_id, name) DO NOTHING
-""")
+""").bindparams(bindparam("steps", type_=JSONB))
 
 # A step may begin when it is due, has attempts left and those before it have ended. An aggregate, which is asked for
 # one execution at a time: the planner would look for those before it among all open steps, for each of them.
@@ -171,18 +174,19 @@ class DueSteps:
 
 def add_steps(session: Session, execution_id: UUID, steps: Sequence[NewStep]) -> None:
     """Put `steps` on the ledger; those that are there stay as they are."""
-    for step in steps:
-        session.execute(
-            ADD,
-            {
-                "id": new_id(),
-                "execution_id": execution_id,
-                "name": step.name.value,
-                "position": step.position,
-                "after": [name.value for name in step.after],
-                "max_attempts": step.max_attempts,
-            },
-        )
+    if not steps:
+        return
+    rows = [
+        {
+            "id": str(new_id()),
+            "name": step.name.value,
+            "position": step.position,
+            "after": [name.value for name in step.after],
+            "max_attempts": step.max_attempts,
+        }
+        for step in steps
+    ]
+    session.execute(ADD, {"execution_id": execution_id, "steps": rows})
 
 
 def steps_ready(session: Session, execution_id: UUID) -> tuple[StepName, ...]:

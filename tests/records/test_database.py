@@ -12,7 +12,7 @@ from sqlalchemy import Engine, text
 
 from countersign.errors import DatabaseUnavailable
 from countersign.local.postgres import THROWAWAY, EmbeddedPostgres
-from countersign.records.database.engine import check_schema, connect, transaction
+from countersign.records.database.engine import check_schema, connect, statements, transaction
 
 PASSWORD = "s3cr3t-pass"
 
@@ -182,3 +182,30 @@ def test_a_session_paused_in_a_transaction_ends_before_those_who_wait_for_it_giv
         rows = session.execute(asked, {"idle": "idle_in_transaction_session_timeout"})
         found = {row.name: row.setting for row in rows}
     assert 0 < found["idle_in_transaction_session_timeout"] <= found["lock_timeout"] / 2
+
+
+def test_a_connection_that_its_server_ended_is_replaced_before_it_is_used(engine: Engine) -> None:
+    with statements(engine) as session:
+        backend = session.execute(text("SELECT pg_backend_pid()")).scalar_one()
+    other = connect(engine.url.render_as_string(hide_password=False), timeout=5)
+    with statements(other) as session:
+        assert session.execute(text("SELECT pg_terminate_backend(:pid, 60000)"), {"pid": backend}).scalar_one()
+    other.dispose()
+    with statements(engine) as session:
+        assert session.execute(text("SELECT pg_backend_pid()")).scalar_one() != backend
+
+
+def test_a_statement_of_its_own_is_there_for_others_at_once_and_a_transaction_follows(engine: Engine) -> None:
+    with statements(engine) as session:
+        session.execute(text("UPDATE control SET reason = 'at once' WHERE name = 'kill_switch'"))
+        with transaction(engine) as other:
+            assert (
+                other.execute(text("SELECT reason FROM control WHERE name = 'kill_switch'")).scalar_one() == "at once"
+            )
+    with pytest.raises(ZeroDivisionError), transaction(engine) as session:
+        session.execute(text("UPDATE control SET reason = 'undone' WHERE name = 'kill_switch'"))
+        raise ZeroDivisionError
+    with statements(engine) as session:
+        assert (
+            session.execute(text("SELECT reason FROM control WHERE name = 'kill_switch'")).scalar_one() == "at once"
+        )

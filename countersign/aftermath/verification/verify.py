@@ -31,7 +31,7 @@ from countersign.logging import get_logger
 from countersign.masking import masked, masked_values
 from countersign.metrics.worker import VERDICTS
 from countersign.records.counting import count_when_committed
-from countersign.records.database.engine import clock, transaction
+from countersign.records.database.engine import clock, statements, transaction
 from countersign.records.evidence import Seen, evidence_of, store_after
 from countersign.records.ledger import SoFar, note_so_far
 from countersign.records.outcomes import Outcome
@@ -60,7 +60,7 @@ def verify(subject: Subject) -> StepEnd:
     reason = _nothing_to_verify(subject, progress)
     if reason is not None or plan is None:
         return Skipped(reason or text("verify.no_plan"))
-    with transaction(subject.engine) as session:
+    with statements(subject.engine) as session:
         baseline = evidence_of(session, subject.execution_id).get(EvidencePhase.BEFORE)
     if not is_known(subject.services, plan):
         return _end(subject, _Answer(_untold(text("verify.other_system", planned=plan.system))), baseline)

@@ -21,6 +21,7 @@ from sqlmodel import Session
 
 from countersign.errors import DatabaseUnavailable, RowLocked
 from countersign.records.database.driver_errors import tell_nothing_of_rows
+from countersign.records.database.liveness import refuse_dead_connections
 
 EXAMPLE = "COUNTERSIGN_DATABASE_URL=postgresql+psycopg://user:password@host:5432/countersign"
 
@@ -48,7 +49,8 @@ def connect(url: SecretStr | str | None, *, timeout: float) -> Engine:
         address,
         pool_size=10,
         max_overflow=20,
-        pool_pre_ping=True,
+        # The one that was used last has the statements prepared.
+        pool_use_lifo=True,
         # Statements carry actions and outputs; an error's text must not repeat them.
         hide_parameters=True,
         connect_args={
@@ -67,6 +69,7 @@ def connect(url: SecretStr | str | None, *, timeout: float) -> Engine:
         },
     )
     tell_nothing_of_rows(engine)
+    refuse_dead_connections(engine)
     try:
         with engine.connect() as connection:
             connection.execute(PING)
@@ -83,9 +86,26 @@ def transaction(engine: Engine) -> Iterator[Session]:
     Objects stay readable after the commit. Raises DatabaseUnavailable when the connection is lost; whether a
     commit that was under way took effect is then not known.
     """
+    with _in_sentences(engine), Session(engine, expire_on_commit=False) as session, session.begin():
+        yield session
+
+
+@contextmanager
+def statements(engine: Engine) -> Iterator[Session]:
+    """Open a session in which each statement is a transaction of its own, so that none has to begin or be committed.
+
+    For one statement, and for readings that need not be of one moment. Raises what `transaction` raises.
+    """
+    each = engine.execution_options(isolation_level="AUTOCOMMIT")
+    with _in_sentences(engine), Session(each, expire_on_commit=False) as session:
+        yield session
+
+
+@contextmanager
+def _in_sentences(engine: Engine) -> Iterator[None]:
+    """Turn what can be wrong with a database into errors of ours."""
     try:
-        with Session(engine, expire_on_commit=False) as session, session.begin():
-            yield session
+        yield
     except PoolTimeout:
         raise DatabaseUnavailable(
             "all connections of this process to PostgreSQL are in use", hint="run fewer executions per worker"
