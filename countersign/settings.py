@@ -83,7 +83,9 @@ class Settings(BaseSettings):
     retry_attempts: int = Field(default=2, ge=0, le=10, description="attempts after the first one")
     retry_delay_seconds: Seconds = Field(default=30, description="pause before each further attempt")
     target_wait_seconds: float = Field(default=120, ge=0, description="how long to wait for a held target")
-    follow_seconds: float = Field(default=60, ge=0, description="how long a second run waits for the first's result")
+    follow_seconds: float = Field(
+        default=60, ge=0, description="how long a run that is to wait for another one's result does"
+    )
     request_timeout_seconds: Seconds = Field(default=10, description="one request to the Kubernetes API")
     late_effect_seconds: float = Field(
         default=1, ge=0, description="a request whose reply was lost may still take effect for this long"
@@ -114,6 +116,16 @@ class Settings(BaseSettings):
     )
     trust_demote_floor: float = Field(
         default=0.1, ge=0, lt=1, description="a playbook whose trust's lower bound is below this is left to people"
+    )
+    executions_at_once: int = Field(
+        default=8, ge=1, le=64, description="runs that each worker brings to their outcome at the same time"
+    )
+    steps_at_once: int = Field(
+        default=16,
+        ge=1,
+        le=64,
+        description="steps after outcomes that each worker does at the same time; verifications, which mostly wait, "
+        "are not counted",
     )
     worker_grace_seconds: float = Field(default=60, ge=0, description="time a worker told to stop gives its runs")
     url: str | None = Field(

@@ -1,28 +1,28 @@
 """What follows an execution: the steps of its ledger. Verification, playbook and case are subflows of the run, which
-people start alone, too; the others are tasks.
+people start alone, too.
 
 The ledger decides what may run. A flow that dies between two steps is followed by another one, or by reconciliation,
 and the rest is done then. What happens here never changes the action's outcome.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextvars import ContextVar
+from collections.abc import Callable, Mapping
 from threading import Event
 from typing import Any
 from uuid import UUID
 
-from prefect import flow, task
-from prefect.cache_policies import NO_CACHE
+from prefect import flow, get_run_logger
 from prefect.client.schemas.objects import State
+from prefect.flows import Flow
 from prefect.runtime import flow_run
-from prefect.states import Completed, Failed
+from prefect.states import Cancelled, Completed, Failed, Running
 
 from countersign.aftermath.step_runner import run_step
 from countersign.errors import InvalidInput
 from countersign.execution.follow_up import FollowUp, follow_up_of
 from countersign.execution.services import Services
 from countersign.logging import get_logger
+from countersign.masking import masked
 from countersign.records.database.engine import transaction
 from countersign.records.ledger import steps_of, steps_ready
 from countersign.records.queries import execution_to_follow
@@ -30,13 +30,14 @@ from countersign.records.rollbacks import rollback_of
 from countersign.records.states import StepName, StepStatus
 from countersign.records.tables import LedgerStep
 from countersign.texts import text
+from flows.queued import queued
 from flows.showing import show_step
 from flows.step_pages import shown_of_step
-from flows.threads import in_thread, step_in_thread
+from flows.subflows import Subflow
+from flows.threads import in_thread, step_in_thread, verification_in_thread
 from flows.wiring import open_services, worker_name
 
 logger = get_logger(__name__)
-_OPENED: ContextVar[Services | None] = ContextVar("opened", default=None)
 
 
 def unnoticed(_row: LedgerStep) -> None:
@@ -51,13 +52,8 @@ async def after_execution(
     `ended` is told of each step.
     """
     try:
-        before: tuple[StepName, ...] = ()
-        # What is ready again without having been begun cannot be begun here.
-        while (ready := await in_thread(_ready, services, execution_id)) and ready != before:
-            before = ready
-            await asyncio.gather(*(_run(services, execution_id, name) for name in ready))
-            for row in await in_thread(_rows, services, execution_id, ready):
-                ended(row)
+        with queued(services, execution_id):
+            await _steps(services, execution_id, ended)
         rollback = await in_thread(_rollback, services, execution_id)
         if rollback is not None:
             await after_execution(services, rollback, ended=ended)
@@ -66,24 +62,45 @@ async def after_execution(
         logger.warning("steps are left to reconciliation", execution_id=str(execution_id), exc_info=True)
 
 
-async def _run(services: Services, execution_id: UUID, name: StepName) -> None:
+async def _steps(services: Services, execution_id: UUID, ended: Callable[[LedgerStep], None]) -> None:
+    before: tuple[StepName, ...] = ()
+    # What is ready again without having been begun cannot be begun here.
+    while (ready := await in_thread(_ready, services, execution_id)) and ready != before:
+        before = ready
+        for row in await asyncio.gather(*(_run(services, execution_id, name) for name in ready)):
+            if row is not None:
+                ended(row)
+
+
+async def _run(services: Services, execution_id: UUID, name: StepName) -> LedgerStep | None:
+    """Run one step and return its row, None where it could not be run."""
+    subflow = Subflow(SUBFLOWS[name], {"execution_id": str(execution_id)}) if name in SUBFLOWS else None
     try:
-        if (subflow := SUBFLOWS.get(name)) is not None:
-            # What its run has opened serves it, too.
-            _OPENED.set(services)
-            await subflow(str(execution_id), return_state=True)
-            return
-        named: Any = step.with_options(name=name.value)
-        await named(services, execution_id, name, return_state=True)
+        if subflow is None:
+            return await _run_step(services, execution_id, name)
+        if name is StepName.VERIFY:
+            # It takes a while, which its page shows; the others are over before a page is made.
+            await subflow.show(Running())
+        with subflow.inside():
+            row = await _run_step(services, execution_id, name)
+        await subflow.show(_state(row, name))
+        with subflow.inside():
+            await _show(services, execution_id, name, row)
+    except asyncio.CancelledError:
+        if subflow is not None and name is StepName.VERIFY:
+            await asyncio.shield(subflow.show(Cancelled(message=text("state.ended_with_run"))))
+        raise
     except Exception:
-        # The boundary: without Prefect's server no task begins. The others are tried all the same.
+        # The boundary: the others are run all the same.
         logger.warning("step is left to reconciliation", step=name.value, exc_info=True)
+        return None
+    return row
 
 
-@task(cache_policy=NO_CACHE, persist_result=False)
-async def step(services: Services, execution_id: UUID, name: StepName) -> Any:
-    """Run one step of the ledger."""
-    return await _run_and_show(services, execution_id, name)
+async def _show(services: Services, execution_id: UUID, name: StepName, row: LedgerStep | None) -> None:
+    get_run_logger().info("%s", masked(_state(row, name).message or name.value))
+    if row is not None and row.status is StepStatus.DONE:
+        await show_step(name, execution_id, await in_thread(shown_of_step, services, execution_id, name))
 
 
 @flow(name="verify-execution", flow_run_name="verify {execution_id}", persist_result=False)
@@ -119,26 +136,26 @@ async def deposit_knowledge(execution_id: str) -> Any:
 
 
 async def _alone(given: str, name: StepName) -> State[Any]:
-    services = _OPENED.get() or await open_services()
+    services = await open_services()
     execution_id = await in_thread(execution_named, services, given)
-    state = await _run_and_show(services, execution_id, name)
+    row = await _run_step(services, execution_id, name)
     await show_step(name, execution_id, await in_thread(shown_of_step, services, execution_id, name))
-    return state
+    return _state(row, name)
 
 
-SUBFLOWS: Mapping[StepName, Callable[..., Awaitable[Any]]] = {
+SUBFLOWS: Mapping[StepName, Flow[..., Any]] = {
     StepName.VERIFY: verify_execution,
     StepName.EXTRACT_PLAYBOOK: extract_playbook,
     StepName.DEPOSIT_KNOWLEDGE: deposit_knowledge,
 }
-"""Steps with a page, a log and an artifact of their own; the others are tasks of the run."""
+"""Steps with a page, a log and an artifact of their own; the others are told by the run's log."""
 
 
-async def _run_and_show(services: Services, execution_id: UUID, name: StepName) -> State[Any]:
+async def _run_step(services: Services, execution_id: UUID, name: StepName) -> LedgerStep | None:
     stop = Event()
-    await step_in_thread(stop, run_step, services, execution_id, name, runner=_runner(), stop=stop)
-    row = await in_thread(_row, services, execution_id, name)
-    return _state(row, name)
+    in_its_thread = verification_in_thread if name is StepName.VERIFY else step_in_thread
+    await in_its_thread(stop, run_step, services, execution_id, name, runner=_runner(), stop=stop)
+    return await in_thread(_row, services, execution_id, name)
 
 
 def _state(row: LedgerStep | None, name: StepName) -> State[Any]:
@@ -181,13 +198,9 @@ def what_followed(services: Services, execution_id: UUID) -> FollowUp:
         return follow_up_of(session, execution_id)
 
 
-def _rows(services: Services, execution_id: UUID, names: Sequence[StepName]) -> list[LedgerStep]:
-    with transaction(services.engine) as session:
-        return [one for one in steps_of(session, execution_id) if one.name in names]
-
-
 def _row(services: Services, execution_id: UUID, name: StepName) -> LedgerStep | None:
-    return next(iter(_rows(services, execution_id, [name])), None)
+    with transaction(services.engine) as session:
+        return next((one for one in steps_of(session, execution_id) if one.name is name), None)
 
 
 def execution_named(services: Services, given: str) -> UUID:

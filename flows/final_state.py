@@ -5,6 +5,7 @@ from typing import Any
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
+from countersign.execution import bystander
 from countersign.execution.follow_up import FollowUp
 from countersign.execution.report import ExecutionFailed, Report
 from countersign.records.states import Verdict
@@ -50,7 +51,7 @@ def _named(report: Report, followed: FollowUp | None) -> tuple[str, bool]:
 
 def _of_a_bystander(report: Report) -> tuple[str, bool]:
     match report.outcome:
-        case "executing":
+        case bystander.UNDER_WAY:
             return text("state.running_elsewhere"), False
         case _ if report.execution_id is None:
             return text("state.not_started"), False

@@ -3,6 +3,7 @@
 from logging import Logger, LoggerAdapter
 from typing import Any
 
+from countersign.execution.bystander import UNDER_WAY
 from countersign.execution.report import Report
 from countersign.execution.run import Run
 from countersign.execution.wording import named
@@ -13,6 +14,7 @@ from countersign.records.tables import LedgerStep
 from countersign.targets.model import Plan, Step
 from countersign.texts import text
 from countersign.texts.durations import duration
+from flows.showing import RunName
 
 logger = get_logger(__name__)
 Log = Logger | LoggerAdapter[Any]
@@ -24,6 +26,7 @@ class Narration:
     def __init__(self, log: Log) -> None:
         self.run: Run | None = None
         """Set once there is one: what it knows is what is told."""
+        self.name = RunName()
         self._log = log
 
     def at(self, point: str) -> None:
@@ -58,7 +61,10 @@ class Narration:
             )
 
     def ended(self, report: Report) -> None:
-        """Tell the outcome."""
+        """Tell the outcome, or who is at it."""
+        if report.outcome == UNDER_WAY:
+            self._log.info("%s", masked(report.message))
+            return
         took = "" if report.duration_ms is None else duration(report.duration_ms)
         outcome, key = text(f"outcome.{report.outcome}"), "log.ended" if took else "log.ended_at_once"
         self._say(key, warn=not report.success, outcome=outcome, message=report.message, took=took)

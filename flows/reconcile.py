@@ -6,9 +6,8 @@ from threading import Event
 from typing import Any
 from uuid import UUID
 
-from prefect import flow, task
+from prefect import flow
 from prefect.artifacts import acreate_table_artifact
-from prefect.cache_policies import NO_CACHE
 from prefect.client.orchestration import get_client
 from prefect.runtime import flow_run
 from prefect.states import Completed
@@ -62,7 +61,7 @@ class ReconciliationIncomplete(CountersignError):
 
 @flow(name="reconcile", flow_run_name="reconcile")
 async def reconcile() -> Any:
-    """Look for what was left undone and do it; the artifact "reconciliation" says what was found.
+    """Look for what was left undone and do it; the artifact "reconciliation" says what was found, if anything was.
 
     Starts approvals that nobody started, has executions taken over whose worker died, expires what is past its time,
     closes open operation logs, and marks runs of dead workers as crashed. Asks targets again where a request that was
@@ -73,18 +72,13 @@ async def reconcile() -> Any:
     if flow_run.id and await is_left_out(UUID(str(flow_run.id))):
         return Completed(name="Left out", message=text("reconcile.left_out"), data=0)
     context = await _context()
-    done = await go_round(PARTS, context, each=look)
+    done = await go_round(PARTS, context)
     await _note(context, done)
-    await _show(done)
+    if done.found or done.problems:
+        await _show(done)
     if done.problems:
         raise ReconciliationIncomplete(" ".join(done.problems), hint="the next round looks again")
     return done.found
-
-
-@task(task_run_name="{part.name}", cache_policy=NO_CACHE, persist_result=False)
-async def look(part: Part, context: Context) -> Sequence[Finding]:
-    """Find one kind of thing that was left undone, and do it."""
-    return await part.look(context)
 
 
 async def reconcile_once(*, here: bool = False) -> Round:

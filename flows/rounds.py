@@ -67,26 +67,14 @@ def threaded(function: Callable[[Services], Sequence[Finding]]) -> Look:
     return look
 
 
-async def look_directly(part: Part, context: Context) -> Sequence[Finding]:
-    """Look at one part, without Prefect around it."""
-    return await part.look(context)
-
-
-async def go_round(
-    parts: Sequence[Part],
-    context: Context,
-    *,
-    each: Callable[[Part, Context], Awaitable[Sequence[Finding]]] = look_directly,
-) -> Round:
+async def go_round(parts: Sequence[Part], context: Context) -> Round:
     """Look at every part once. Whatever a part raises does not keep the others from being looked at."""
-    return Round([await _looked(part, context, each) for part in parts])
+    return Round([await _looked(part, context) for part in parts])
 
 
-async def _looked(
-    part: Part, context: Context, each: Callable[[Part, Context], Awaitable[Sequence[Finding]]]
-) -> Looked:
+async def _looked(part: Part, context: Context) -> Looked:
     try:
-        return Looked(part.name, await each(part, context))
+        return Looked(part.name, await part.look(context))
     except Exception as error:
         # The boundary of one part: a lost connection, a full pool or a fault in one must not end the round.
         reason = reason_of(error)

@@ -1,6 +1,8 @@
 """What a person sees of a run in Prefect's pages. None of it may stop or change an execution."""
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from types import MappingProxyType
 from typing import Any
 from uuid import UUID
@@ -20,40 +22,45 @@ from countersign.texts import text
 
 logger = get_logger(__name__)
 LONGEST_NAME = 80
+MEANWHILE_SECONDS = 3.0
+"""Most of what follows is over by then where nothing has to be waited for."""
 NOTHING_READ: Mapping[str, Any] = MappingProxyType({})
 
 
-async def name_run(approval: Approval, description: Mapping[str, Any] = NOTHING_READ) -> None:
-    """Give the flow run the action's words as its name, and tags to filter by."""
-    if flow_run.id is None:
-        return
-    action = masked(" ".join(approval.action.split()))
-    shortened = action if len(action) <= LONGEST_NAME else action[: LONGEST_NAME - 1] + "…"
-    tags = {f"risk:{approval.risk_level}", "auto" if approval.auto_approved else "human"}
-    for name in ("operation", "tool", "namespace", "host"):
-        if description.get(name):
-            tags.add(f"{name}:{description[name]}")
-    try:
-        async with get_client() as client:
-            await client.update_flow_run(
-                flow_run_id=flow_run.id,
-                name=f"{shortened} [{approval.id.hex[-8:]}]",
-                tags=sorted(tags | set(flow_run.tags or ())),
-            )
-    except Exception:
-        logger.warning("the run keeps its first name", exc_info=True)
+class RunName:
+    """The run's name and tags in Prefect's list. They are told while the run goes on."""
+
+    def __init__(self) -> None:
+        self._tags = set(flow_run.tags or ())
+        self._telling: asyncio.Task[None] | None = None
+
+    def tell(self, approval: Approval, description: Mapping[str, Any] = NOTHING_READ) -> None:
+        """Give the run the action's words as its name, and tags to filter by."""
+        action = masked(" ".join(approval.action.split()))
+        shortened = action if len(action) <= LONGEST_NAME else action[: LONGEST_NAME - 1] + "…"
+        self._tags |= {f"risk:{approval.risk_level}", "auto" if approval.auto_approved else "human"}
+        for name in ("operation", "tool", "namespace", "host"):
+            if description.get(name):
+                self._tags.add(f"{name}:{description[name]}")
+        told = {"name": f"{shortened} [{approval.id.hex[-8:]}]", "tags": sorted(self._tags)}
+        self._telling = asyncio.create_task(_update(told))
+
+    async def tag(self, tags: set[str]) -> None:
+        """Add tags."""
+        if self._telling is not None:
+            await asyncio.wait([self._telling])
+        self._tags |= tags
+        await _update({"tags": sorted(self._tags)})
 
 
-async def tag_run(tags: set[str]) -> None:
-    """Add tags to the flow run."""
+async def _update(told: Mapping[str, Any]) -> None:
     if flow_run.id is None:
         return
     try:
         async with get_client() as client:
-            known = await client.read_flow_run(UUID(str(flow_run.id)))
-            await client.update_flow_run(flow_run_id=known.id, tags=sorted({*known.tags, *tags}))
+            await client.update_flow_run(UUID(str(flow_run.id)), **told)
     except Exception:
-        logger.warning("the run lacks the tags of its outcome", exc_info=True)
+        logger.warning("the run's name or its tags are not as they should be", exc_info=True)
 
 
 async def show_step(name: StepName, execution_id: UUID, page: str | None) -> None:
@@ -65,6 +72,26 @@ async def show_step(name: StepName, execution_id: UUID, page: str | None) -> Non
         await acreate_markdown_artifact(key=key, markdown=page, description=text(f"step_name.{name}"))
     except Exception:
         logger.warning("the step is on record but not among the artifacts", exc_info=True)
+
+
+@asynccontextmanager
+async def shown_meanwhile(report: Report) -> AsyncIterator[None]:
+    """Show the report while what follows is done, if that takes a while: it is shown again with what followed."""
+    over = asyncio.Event()
+
+    async def show() -> None:
+        try:
+            async with asyncio.timeout(MEANWHILE_SECONDS):
+                await over.wait()
+        except TimeoutError:
+            await show_report(report)
+
+    showing = asyncio.create_task(show())
+    try:
+        yield
+    finally:
+        over.set()
+        await asyncio.wait([showing])
 
 
 async def show_report(report: Report, followed: FollowUp | None = None) -> None:

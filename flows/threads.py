@@ -8,15 +8,17 @@ import asyncio
 import contextvars
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from functools import lru_cache, partial
 from threading import Event
 from typing import ParamSpec, TypeVar
+
+from countersign.settings import settings
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 _work = ThreadPoolExecutor(max_workers=64, thread_name_prefix="countersign")
-_steps = ThreadPoolExecutor(max_workers=32, thread_name_prefix="countersign-step")
+_verifications = ThreadPoolExecutor(max_workers=128, thread_name_prefix="countersign-verification")
 _heartbeats = ThreadPoolExecutor(max_workers=8, thread_name_prefix="countersign-heartbeat")
 
 
@@ -26,9 +28,19 @@ async def in_thread(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwar
     return await asyncio.get_running_loop().run_in_executor(_work, call)
 
 
+@lru_cache(maxsize=1)
+def _steps() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(settings().steps_at_once, thread_name_prefix="countersign-step")
+
+
 async def step_in_thread(stop: Event, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
     """Do what `in_thread_to_its_end` does in a pool of its own: what follows actions must not hold up others."""
-    return await _to_its_end(_steps, stop, partial(function, *args, **kwargs))
+    return await _to_its_end(_steps(), stop, partial(function, *args, **kwargs))
+
+
+async def verification_in_thread(stop: Event, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+    """Do what `step_in_thread` does for a step that mostly waits, and must not keep others from being begun."""
+    return await _to_its_end(_verifications, stop, partial(function, *args, **kwargs))
 
 
 async def in_thread_to_its_end(stop: Event, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:

@@ -38,7 +38,7 @@ async def open_services() -> Services:
     """
     refuse_results()
     current = settings()
-    engine = await in_thread(_engine, current)
+    engine = await in_thread(records, current)
     source = _source(current, engine)
     in_force, secrets, clusters, fleet, channels = await asyncio.gather(
         in_thread(source.read),
@@ -62,8 +62,10 @@ async def open_services() -> Services:
 
 
 @lru_cache(maxsize=1)
-def _engine(current: Settings) -> Engine:
-    """Return the process's one engine: runs share its pool of connections."""
+def records(current: Settings) -> Engine:
+    """Return the process's one engine: runs share its pool of connections. Raises ConfigurationError,
+    DatabaseUnavailable.
+    """
     engine = connect(current.database_url, timeout=current.database_timeout_seconds)
     check_schema(engine)
     return engine

@@ -16,6 +16,7 @@ from sqlmodel import Session
 from countersign.aftermath.finalisation import Finalising, finalise
 from countersign.aftermath.incidents.resolution import settle_incident
 from countersign.aftermath.rollback.abandonment import quiet_seconds, settle_abandoned_rollback
+from countersign.aftermath.step_lease import QUEUED_SECONDS
 from countersign.aftermath.step_runner import payload_of, run_steps
 from countersign.errors import CountersignError
 from countersign.execution.reconciliation import BATCH, round_of
@@ -36,8 +37,10 @@ from countersign.texts import text
 T = TypeVar("T")
 F = TypeVar("F", Finding, Finding | None)
 logger = get_logger(__name__)
-OPEN_FOR_SECONDS = 15.0
-"""A step that nobody has begun for this long is not about to be begun by the run that it belongs to."""
+OPEN_FOR_SECONDS = 3 * QUEUED_SECONDS
+"""A step that nobody has begun for this long is not about to be begun by the run that it belongs to, which would have
+said so.
+"""
 AT_ONCE = 4
 """Executions whose steps are run at the same time."""
 ROLLBACKS = 20

@@ -1,6 +1,8 @@
 """Keep a step while it is at work: its lease is renewed, and sooner again where that did not succeed."""
 
+from collections.abc import Sequence
 from time import monotonic
+from uuid import UUID
 
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
@@ -8,7 +10,7 @@ from sqlalchemy.exc import DBAPIError
 from countersign.errors import DatabaseUnavailable
 from countersign.logging import get_logger
 from countersign.records.database.engine import transaction
-from countersign.records.ledger import TakenStep, keep_step
+from countersign.records.ledger import TakenStep, keep_queued, keep_step
 from countersign.settings import Settings
 
 logger = get_logger(__name__)
@@ -16,6 +18,21 @@ SHORTEST_LEASE_SECONDS = 15.0
 """A lease that is over says that the runner is gone; a slow machine must not."""
 AGAIN_SECONDS = 1.0
 """Between two tries to write while the database is away."""
+
+
+QUEUED_SECONDS = 10.0
+"""How often a process tells that it will begin the steps that wait in it."""
+
+
+def keep_queued_steps(engine: Engine, execution_ids: Sequence[UUID]) -> None:
+    """Tell the ledger that this process will begin these executions' steps. What cannot be told is told later."""
+    if not execution_ids:
+        return
+    try:
+        with transaction(engine) as session:
+            keep_queued(session, execution_ids, older_than_seconds=QUEUED_SECONDS / 2)
+    except (DatabaseUnavailable, DBAPIError) as error:
+        logger.warning("queued steps are not told of", error=type(error).__name__)
 
 
 def lease_seconds(settings: Settings) -> float:

@@ -128,7 +128,7 @@ class Run:
                 return None
             case ClaimResult.HELD:
                 assert claim.execution_id is not None
-                return RunningElsewhere(approval, claim.execution_id, claim.worker or "")
+                return RunningElsewhere(approval, claim.execution_id, claim.worker or "", claim.flow_run_id or "")
             case ClaimResult.NOT_CLAIMABLE | ClaimResult.FINISHED:
                 return self._not_claimable(approval, claim)
             case _:
@@ -322,9 +322,12 @@ class Run:
         except StaleFence:
             return None
 
-    def still_running(self, elsewhere: RunningElsewhere) -> Report:
-        """Return the report of a run that waited for another one's result and did not get it in time."""
-        return bystander.still_running(elsewhere, waited_seconds=self.services.settings.follow_seconds)
+    def still_running(self, elsewhere: RunningElsewhere, *, waited: bool = True) -> Report:
+        """Return the report of a run that waited for another one's result and did not get it in time, or did not
+        wait.
+        """
+        seconds = self.services.settings.follow_seconds if waited else 0.0
+        return bystander.still_running(elsewhere, waited_seconds=seconds)
 
     def _ask_about_target(self, operation: KubernetesOperation | HostOperation, resolution: Resolution) -> None:
         self._note(

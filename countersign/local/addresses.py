@@ -96,6 +96,8 @@ class Addresses:
             "PREFECT_SERVER_API_CSRF_PROTECTION_ENABLED": "true",
             "PREFECT_SERVER_UI_API_URL": self.api_url,
             **RETENTION,
+            # A connection beyond the pool is opened for one request, and asks PostgreSQL for its types each time.
+            "PREFECT_SERVER_DATABASE_SQLALCHEMY_POOL_SIZE": "20",
             # Prefect prepares its pages in a folder; its own package may be read-only or shared by two stacks.
             "PREFECT_SERVER_UI_STATIC_DIRECTORY": str(self.state_dir / "prefect" / "ui"),
         }

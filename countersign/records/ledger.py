@@ -68,6 +68,18 @@ KEEP = text("""
     RETURNING id
 """)
 
+# Say of steps that nobody has begun that somebody is about to. One whose time has not come waits for that; one that
+# somebody else is just taking is left to them.
+KEEP_QUEUED = text("""
+    UPDATE ledger_step SET due_at = clock_timestamp()
+    WHERE id IN (
+        SELECT id FROM ledger_step
+        WHERE execution_id = ANY (:execution_ids) AND status = 'pending'
+          AND due_at <= clock_timestamp() - make_interval(secs => :older_than)
+        FOR UPDATE SKIP LOCKED
+    )
+""")
+
 # Whether a step is still ours; it stays so until this transaction ends. A lease that is over is no loss as long as
 # nobody has taken the step.
 OURS = text("""
@@ -187,6 +199,11 @@ def add_steps(session: Session, execution_id: UUID, steps: Sequence[NewStep]) ->
         for step in steps
     ]
     session.execute(ADD, {"execution_id": execution_id, "steps": rows})
+
+
+def keep_queued(session: Session, execution_ids: Sequence[UUID], *, older_than_seconds: float) -> None:
+    """Say that the steps of these executions which were due for so long are about to be begun."""
+    session.execute(KEEP_QUEUED, {"execution_ids": list(execution_ids), "older_than": older_than_seconds})
 
 
 def steps_ready(session: Session, execution_id: UUID) -> tuple[StepName, ...]:

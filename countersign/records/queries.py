@@ -7,6 +7,7 @@ the value arrives as a parameter of a prepared statement.
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import text
@@ -62,6 +63,16 @@ ABANDONED = text("""
     ORDER BY lease_until LIMIT :limit
 """)
 
+# Executions that have their outcome, or an owner who is alive (uq_execution_effective).
+TAKEN = text("""
+    SELECT execution.approval_id, execution.id, approval.action, execution.worker, execution.flow_run_id,
+           CASE WHEN execution.settled_at IS NOT NULL THEN execution.report END AS report
+    FROM execution JOIN approval ON approval.id = execution.approval_id
+    WHERE execution.approval_id = ANY (:approval_ids) AND NOT execution.dry_run AND execution.rolls_back IS NULL
+      AND execution.outcome IS DISTINCT FROM 'postponed'
+      AND (execution.settled_at IS NOT NULL OR execution.lease_until > clock_timestamp())
+""")
+
 # Nobody can tell whether they took effect (ix_execution_unknown_settled_at).
 UNKNOWN = text("""
     SELECT approval_id FROM execution WHERE outcome = 'unknown' ORDER BY settled_at LIMIT :limit
@@ -83,6 +94,20 @@ class Waiting:
     """When it was approved, or when its time came."""
     approved_at: datetime
     """When it was approved last: a run that a person cancelled since then withdraws it."""
+
+
+@dataclass(frozen=True)
+class Taken:
+    """An execution that nobody else may begin: it has its outcome, or an owner who is alive."""
+
+    approval_id: UUID
+    execution_id: UUID
+    action: str
+    worker: str
+    flow_run_id: str
+    """Empty where no run of Prefect's has it."""
+    report: Mapping[str, Any] | None
+    """None before the outcome."""
 
 
 @dataclass(frozen=True)
@@ -193,6 +218,12 @@ def abandoned(session: Session, *, limit: int = 100) -> Sequence[Abandoned]:
     """Return executions whose lease is over, the longest silent first."""
     rows = session.execute(ABANDONED, {"limit": limit}).all()
     return [Abandoned(row.id, row.approval_id, row.dry_run, row.worker, row.fence, row.lease_until) for row in rows]
+
+
+def taken(session: Session, approval_ids: Sequence[UUID]) -> Sequence[Taken]:
+    """Return the executions of these approvals that nobody else may begin."""
+    rows = session.execute(TAKEN, {"approval_ids": list(approval_ids)}).all()
+    return [Taken(row.approval_id, row.id, row.action, row.worker, row.flow_run_id or "", row.report) for row in rows]
 
 
 def unknown_outcomes(session: Session, *, limit: int = 100) -> Sequence[UUID]:

@@ -10,19 +10,25 @@ import asyncio
 import threading
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, cast
 
 from prefect._flow_run_suspension import FlowRunSuspensionRequest, register_flow_run_suspension_request
+from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.context import AsyncClientContext
+from prefect.filesystems import WritableFileSystem
 from prefect.flow_engine import AsyncFlowRunEngine, run_flow_sync
 from prefect.flows import Flow
+from prefect.results import aget_default_result_storage
+from prefect.settings import get_current_settings
 from prefect.utilities.callables import get_call_parameters, parameters_to_args_kwargs
 
+from countersign.worker.sparing import SparingClient
 from countersign.worker.tokens import share_token
+from countersign.worker.turns import NO_TURN, TURN, AnyTurn
 
 
 @dataclass
@@ -34,6 +40,31 @@ class Engine(AsyncFlowRunEngine[..., Any]):
     """
 
     cancelled_on_request: bool = False
+    _sparing: SparingClient | None = None
+
+    @property
+    def client(self) -> PrefectClient:
+        """The shared client, without what the engine need not ask."""
+        if self._sparing is None:
+            assert self.flow_run is not None
+            self._sparing = SparingClient(super().client, self.flow_run)
+        return self._sparing
+
+    @property
+    def heartbeat_seconds(self) -> int | None:
+        """None: Prefect starts a thread for each run, `FlowLoop` beats for them all."""
+        return None
+
+    def beat(self) -> None:
+        """Emit the event that tells that the run is alive."""
+        if self.is_running():
+            self._emit_flow_run_heartbeat()
+
+    def named(self, name: str) -> None:
+        """Note that the run has its name."""
+        assert self.flow_run is not None
+        self.flow_run.name = name
+        self._flow_run_name_set = True
 
     @contextmanager
     def setup_flow_run_suspension_request(self) -> Iterator[FlowRunSuspensionRequest]:
@@ -57,12 +88,33 @@ class Engine(AsyncFlowRunEngine[..., Any]):
 class Run:
     """One flow run in progress: wait for it with `wait`, end it with `cancel`."""
 
-    def __init__(self, flow: Flow[..., Any], flow_run: FlowRun, loop: "FlowLoop") -> None:
-        self._flow = flow
+    def __init__(self, flow: Flow[..., Any], flow_run: FlowRun, loop: "FlowLoop", turn: AnyTurn = NO_TURN) -> None:
+        """`begin` begins it. What it is to wait for without its `turn`, and when that ends, its flow says."""
+        self._flow, self._flow_run = flow, flow_run
         self._engine = Engine(flow=flow, flow_run=flow_run, parameters=_parameters(flow, flow_run))
-        self._loop = loop
+        self._loop, self._turn = loop, turn
         self._task: asyncio.Task[Any] | None = None
-        self._future: Future[State[Any] | None] = loop.submit(self._execute())
+        self._future: Future[State[Any] | None] = Future()
+
+    def told_at_start(self) -> dict[str, Any]:
+        """Return what the server is to be told of the run before it begins: what its engine would tell otherwise."""
+        policy = self._flow_run.empirical_policy
+        if policy.retry_delay is None:
+            policy.retry_delay = self._flow.retry_delay_seconds  # type: ignore[assignment] # as Prefect's engine
+        if policy.retries is None:
+            policy.retries = self._flow.retries
+        told: dict[str, Any] = {"flow_version": self._flow.version, "empirical_policy": policy}
+        name = self._flow.flow_run_name
+        if isinstance(name, str):
+            with suppress(KeyError, IndexError, ValueError, AttributeError):
+                # What cannot be filled in is the engine's to complain about.
+                told["name"] = name.format(**self._engine.parameters or {})
+                self._engine.named(told["name"])
+        return told
+
+    def begin(self) -> None:
+        """Begin it."""
+        self._future = self._loop.submit(self._execute())
 
     async def wait(self) -> State[Any] | None:
         """Return the run's last state; None if the run was interrupted. Raises what the engine itself raises."""
@@ -85,6 +137,10 @@ class Run:
 
     async def _execute(self) -> State[Any] | None:
         self._task = asyncio.current_task()
+        TURN.set(self._turn)
+        if self._flow.result_storage is None:
+            self._flow.result_storage = await self._loop.result_storage()
+        self._loop.alive(self._engine)
         try:
             if not self._flow.isasync:
                 return await self._execute_sync()
@@ -98,6 +154,8 @@ class Run:
             # SystemExit and its like, which would end every other run on this loop, and Prefect's own signals
             # (Abort, Pause). The engine has recorded what they mean.
             return None
+        finally:
+            self._loop.over(self._engine)
         return self._engine.state
 
     async def _execute_sync(self) -> State[Any]:
@@ -114,6 +172,9 @@ class FlowLoop:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="flows", daemon=True)
         self._clients: AsyncClientContext | None = None
+        self._storage: asyncio.Task[WritableFileSystem] | None = None
+        self._alive: dict[int, Engine] = {}
+        self._heart: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Start the thread and connect the client."""
@@ -135,11 +196,36 @@ class FlowLoop:
         await asyncio.to_thread(self._thread.join)
         self._loop.close()
 
+    async def result_storage(self) -> WritableFileSystem:
+        """Return where results are kept unless a flow says, asked for once: Prefect asks the server for each run, and
+        sets up TLS for the question.
+        """
+        if self._storage is None or (self._storage.done() and self._storage.exception() is not None):
+            self._storage = asyncio.ensure_future(aget_default_result_storage())
+        return await asyncio.shield(self._storage)
+
+    def alive(self, engine: Engine) -> None:
+        """Have the server told from time to time that the run is alive."""
+        self._alive[id(engine)] = engine
+
+    def over(self, engine: Engine) -> None:
+        """The run is over."""
+        self._alive.pop(id(engine), None)
+
     async def _connect(self) -> None:
         self._clients = AsyncClientContext()
         share_token(await self._clients.client.__aenter__())
+        self._heart = asyncio.create_task(self._beat())
+
+    async def _beat(self) -> None:
+        while (pause := get_current_settings().flows.heartbeat_frequency) is not None:
+            await asyncio.sleep(pause)
+            for engine in list(self._alive.values()):
+                engine.beat()
 
     async def _disconnect(self) -> None:
+        if self._heart is not None:
+            self._heart.cancel()
         if self._clients is not None:
             await self._clients.client.__aexit__(None, None, None)
 

@@ -1,5 +1,5 @@
 """Starting what was just approved, as a part of the worker: the approval itself is the message, and is read until a
-run has claimed it.
+run has claimed it. What else is due has a round of reconciliation started.
 
 Every worker tries; the database lets one of them start runs at a time. Should that one die between a signature and a
 run, the next one finds the approval due, and so does reconciliation.
@@ -17,10 +17,11 @@ from countersign.records.database.engine import connect
 from countersign.records.leading import STARTING, Leadership
 from countersign.settings import settings
 from countersign.worker.run_starter import start_runs
+from countersign.worker.watching import Watch, start_round
 
 LISTEN_SECONDS = 1.0
 """How long one wait for a notice lasts: a worker that is to end does not wait for longer."""
-LOOK_SECONDS = 5.0
+LOOK_SECONDS = 3.0
 """After so long without a notice it is looked anyway: the time of what waits comes without one."""
 SECONDS_AFTER_A_FAILURE = 5.0
 
@@ -49,8 +50,12 @@ async def _lead(logger: "Logger | LoggerAdapter[Any]") -> None:
         leadership = await asyncio.to_thread(Leadership, engine, STARTING)
         if not await asyncio.to_thread(leadership.lead):
             return
+        watch = Watch(engine, found)
         while True:
             await _start(engine, logger)
+            key = await asyncio.to_thread(watch.news)
+            if key is not None:
+                await start_round(key)
             for _ in range(round(LOOK_SECONDS / LISTEN_SECONDS)):
                 if await asyncio.to_thread(leadership.wait, LISTEN_SECONDS):
                     break

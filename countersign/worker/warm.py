@@ -10,6 +10,7 @@ import asyncio
 import os
 import signal
 from collections.abc import Callable, Coroutine
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -18,6 +19,7 @@ import anyio
 from anyio.abc import TaskStatus
 from prefect._flow_run_suspension import is_suspended_flow_run_state, mark_flow_run_suspension_requested
 from prefect.client.schemas.objects import FlowRun, State
+from prefect.client.schemas.responses import WorkerFlowRunResponse
 from prefect.exceptions import Abort, ObjectNotFound
 from prefect.states import Cancelled, Failed, Pending
 from prefect.utilities.engine import propose_state
@@ -26,11 +28,12 @@ from prefect.workers.base import BaseJobConfiguration, BaseVariables, BaseWorker
 
 from countersign.errors import ConfigurationError, ForeignCode
 from countersign.settings import settings
-from countersign.worker.declared import declared, flow_of
+from countersign.worker.contact import CONTACT
 from countersign.worker.delivering import keep_delivering
 from countersign.worker.engine import FlowLoop, Run
 from countersign.worker.identity import Identity
-from countersign.worker.orphans import owner_of, settle, settle_orphans, unfinished
+from countersign.worker.line import Line
+from countersign.worker.orphans import owner_of, settle, settle_orphans
 from countersign.worker.results import refuse_results
 from countersign.worker.sealing import keep_sealing
 from countersign.worker.showing import shown
@@ -38,6 +41,8 @@ from countersign.worker.source import FlowSource
 from countersign.worker.starting import keep_starting
 from countersign.worker.telling import tell_refused
 from countersign.worker.tokens import share_token
+from countersign.worker.turns import NO_TURN, AnyTurn
+from countersign.worker.unheld import settle_unheld
 from countersign.worker.wakeup import Wakeup
 
 # Runs announced by an event start at once; the poll finds those whose time comes without one.
@@ -59,7 +64,7 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResul
         # Claiming a run up to one poll early lets it start exactly on time: the engine waits for the moment.
         self._prefetch_seconds = POLL_SECONDS
         self._identity = Identity.of_this_process(worker=self.name)
-        self._source = FlowSource()
+        self._line = Line(settings().executions_at_once, FlowSource(), self._logger)
         self._flows = FlowLoop()
         self._active: dict[UUID, Run | None] = {}
         self._cancelled: set[UUID] = set()
@@ -130,6 +135,16 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResul
 
     # --- picking up ---------------------------------------------------------------------------------
 
+    async def get_and_submit_flow_runs(self) -> list[FlowRun]:
+        """Ask for work once; what the server answers tells that it is there."""
+        try:
+            found = await super().get_and_submit_flow_runs()
+        except Exception:
+            CONTACT.lost()
+            raise
+        CONTACT.heard(datetime.now(UTC))
+        return found
+
     async def _poll(self) -> None:
         while True:
             self._work.clear()
@@ -145,19 +160,7 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResul
     async def _heartbeat(self) -> None:
         await self._sync_and_initialize()
         await settle_orphans(self.client, pool=self._work_pool_name, me=self._identity)
-        await self._settle_unheld()
-
-    async def _settle_unheld(self) -> None:
-        """Report runs that are this worker's by name and that it does not run: their end could not be reported."""
-        async for run in unfinished(self.client, self._work_pool_name):
-            # A run is among the active ones from before its claim until after its end.
-            if owner_of(run) != self._identity or run.id in self._active:
-                continue
-            # It may have ended well between the question and now.
-            now = await self.client.read_flow_run(run.id)
-            state = now.state
-            if state is not None and (state.is_running() or state.is_pending() or state.is_cancelling()):
-                await settle(self.client, now)
+        await settle_unheld(self.client, pool=self._work_pool_name, me=self._identity, held=self._active)
 
     async def _listen(self) -> None:
         while self._work_pool is None:  # noqa: ASYNC110 - Prefect's base class has no event for it
@@ -171,14 +174,25 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResul
         )
         await self._wakeup.listen()
 
+    async def _submit_scheduled_flow_runs(self, flow_run_response: list[WorkerFlowRunResponse]) -> list[FlowRun]:
+        """Take those that may begin; the others are told something, or are there again at the next look."""
+        by_id = {entry.flow_run.id: entry for entry in flow_run_response}
+        runs = [entry.flow_run for entry in flow_run_response]
+        due = await self._line.due(self.client, runs, begun=self._submitting_flow_run_ids)
+        return await super()._submit_scheduled_flow_runs([by_id[run.id] for run in due])
+
     async def _submit_run(self, flow_run: FlowRun) -> None:
         """Claim `flow_run` and run it. Replaces Prefect's hand-over to infrastructure, which is this process."""
         self._active[flow_run.id] = None
         self._idle.clear()
+        turn: AnyTurn = NO_TURN
         try:
+            turn = await self._line.turn(self.client, flow_run)
             if not self._stop.is_set() and await self._propose_pending_state(flow_run):
-                await self._run_here(flow_run)
+                await self._run_here(flow_run, turn)
         finally:
+            turn.end()
+            self._line.left(flow_run)
             del self._active[flow_run.id]
             self._cancelled.discard(flow_run.id)
             self._submitting_flow_run_ids.discard(flow_run.id)
@@ -216,10 +230,11 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResul
 
     # --- running ------------------------------------------------------------------------------------
 
-    async def _run_here(self, flow_run: FlowRun) -> None:
+    async def _run_here(self, flow_run: FlowRun, turn: AnyTurn = NO_TURN) -> None:
         try:
-            run = await self._begin(flow_run)
+            run = await self._begin(flow_run, turn)
         except ForeignCode as refusal:
+            self._line.forget(flow_run)
             await self._refuse(flow_run, refusal)
             return
         except Exception as error:  # noqa: BLE001 - a boundary: whatever a flow's file raises on import
@@ -239,15 +254,15 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResul
         except Exception:
             self._logger.warning("The end of flow run %s is reported later.", flow_run.id, exc_info=True)
 
-    async def _begin(self, flow_run: FlowRun) -> Run:
+    async def _begin(self, flow_run: FlowRun, turn: AnyTurn) -> Run:
         if flow_run.deployment_id is None:
             raise ConfigurationError("The run belongs to no deployment, so there is no code to run.")
-        deployment, _ = await asyncio.gather(
-            self.client.read_deployment(flow_run.deployment_id),
-            self.client.update_flow_run(flow_run.id, infrastructure_pid=str(self._identity)),
-        )
-        flow = await asyncio.to_thread(self._source.load, flow_of(deployment, flow_run, declared()))
-        return Run(flow, flow_run, self._flows)
+        flow = await self._line.flow(self.client, flow_run)
+        run = Run(flow, flow_run, self._flows, turn)
+        # Whose it is, before its first line; with it what Prefect's engine would tell by itself.
+        await self.client.update_flow_run(flow_run.id, infrastructure_pid=str(self._identity), **run.told_at_start())
+        run.begin()
+        return run
 
     async def _refuse(self, flow_run: FlowRun, refusal: ForeignCode) -> None:
         """Fail a run that asks for other code than what is installed: it began nothing, and is not tried again."""
@@ -319,7 +334,7 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResul
             await asyncio.sleep(CANCELLATION_POLL_SECONDS)
             if self._wakeup is not None and self._wakeup.connected:
                 continue
-            for flow_run_id in list(self._active):
+            for flow_run_id in [known for known, run in self._active.items() if run is not None]:
                 await self._guarded(self._cancel_if_asked, flow_run_id)
 
     async def _cancel_if_asked(self, flow_run_id: UUID) -> None:

@@ -11,7 +11,7 @@ from countersign.policy.signatures import Decision
 from countersign.records.approvals import get_approval
 from countersign.records.database.engine import transaction
 from countersign.settings import settings
-from flows.wiring import _engine, open_services
+from flows.wiring import open_services, records
 from tests.attacks.town import ACTION, MALLORY, MALLORYS, Town
 from tests.prefect_server import login
 
@@ -39,7 +39,7 @@ def test_a_policy_in_prefect_decides_nothing(town: Town, prefect_api: str, monke
     monkeypatch.setenv("COUNTERSIGN_TRUST_DIR", str(town.board.trust_dir))
     monkeypatch.setenv("COUNTERSIGN_POLICY_BLOCK", "default")
     settings.cache_clear()
-    _engine.cache_clear()
+    records.cache_clear()
     services = asyncio.run(open_services())
     try:
         assert [signer.name for signer in services.policy.signers][:2] == ["alice", "bob"]
@@ -60,4 +60,4 @@ def test_a_policy_in_prefect_decides_nothing(town: Town, prefect_api: str, monke
             )
     finally:
         services.engine.dispose()
-        _engine.cache_clear()
+        records.cache_clear()

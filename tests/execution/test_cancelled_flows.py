@@ -32,7 +32,7 @@ def asked_for(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[bool]]:
 
 
 async def cancelled_while_claiming(run: Run, claimed: Event, go_on: Event) -> None:
-    running = asyncio.create_task(flow._execute(run, Narration(getLogger(__name__))))
+    running = asyncio.create_task(flow._execute(run, Narration(getLogger(__name__)), wait=False))
     await asyncio.to_thread(claimed.wait)
     running.cancel()
     go_on.set()
@@ -40,11 +40,7 @@ async def cancelled_while_claiming(run: Run, claimed: Event, go_on: Event) -> No
         await running
 
 
-def test_a_run_cancelled_while_it_claims_is_cancelled_and_not_taken_over(
-    office: Office, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # The task's own function: without a Prefect server around it.
-    monkeypatch.setattr(flow, "claim", flow.claim.fn)
+def test_a_run_cancelled_while_it_claims_is_cancelled_and_not_taken_over(office: Office) -> None:
     claimed, go_on = Event(), Event()
 
     def wait(point: str) -> None:
@@ -61,9 +57,8 @@ def test_a_run_cancelled_while_it_claims_is_cancelled_and_not_taken_over(
 
 
 def test_a_run_that_a_leaving_worker_had_to_cancel_is_taken_over_and_performed(
-    office: Office, monkeypatch: pytest.MonkeyPatch, asked_for: list[bool]
+    office: Office, asked_for: list[bool]
 ) -> None:
-    monkeypatch.setattr(flow, "claim", flow.claim.fn)
     asked_for[0] = False
     claimed, go_on = Event(), Event()
 
@@ -87,7 +82,7 @@ def test_a_cancellation_is_not_forgotten_when_the_execution_was_lost_meanwhile(
         await asyncio.Event().wait()
 
     async def cancelled() -> None:
-        running = asyncio.create_task(flow._execute(run, Narration(getLogger(__name__))))
+        running = asyncio.create_task(flow._execute(run, Narration(getLogger(__name__)), wait=False))
         await started.wait()
         end_lease(office.services.engine, run.known.owned.execution_id)
         assert Run(office.services, run.approval_id, worker="w2").claim() is None
@@ -96,7 +91,6 @@ def test_a_cancellation_is_not_forgotten_when_the_execution_was_lost_meanwhile(
             await running
 
     started = asyncio.Event()
-    monkeypatch.setattr(flow, "claim", flow.claim.fn)
     monkeypatch.setattr(flow, "_phases", phases)
     run = Run(office.with_settings(follow_seconds=0).services, office.approved(RESTART), worker="w1")
     asyncio.run(cancelled())
@@ -118,17 +112,17 @@ def test_a_run_that_a_person_cancels_after_it_was_put_off_withdraws_the_approval
         await asyncio.Event().wait()
 
     async def cancelled() -> None:
-        running = asyncio.create_task(flow._execute_unless_cancelled(run, Narration(getLogger(__name__))))
+        running = asyncio.create_task(flow._execute_unless_cancelled(run, Narration(getLogger(__name__)), wait=False))
         await reached.wait()
         running.cancel()
         with pytest.raises(asyncio.CancelledError):
             await running
 
     asked_for[0] = person
-    for name in ("claim", "record"):
-        monkeypatch.setattr(flow, name, getattr(flow, name).fn)
+    # The task's own function: without a Prefect server around it.
+    monkeypatch.setattr(flow, "record", flow.record.fn)
     monkeypatch.setattr(flow, "_phases", phases)
-    monkeypatch.setattr(flow, "show_report", last_lines)
+    monkeypatch.setattr(flow, "_follow", last_lines)
     run = Run(office.services, office.approved(RESTART), worker="w1", flow_run_id="a run")
     asyncio.run(cancelled())
     with transaction(office.services.engine) as session:
@@ -151,15 +145,15 @@ def test_a_run_that_is_cancelled_while_it_is_put_off_withdraws_the_approval(
             go_on.wait()
 
     async def cancelled() -> None:
-        running = asyncio.create_task(flow._execute_unless_cancelled(run, Narration(getLogger(__name__))))
+        running = asyncio.create_task(flow._execute_unless_cancelled(run, Narration(getLogger(__name__)), wait=False))
         await asyncio.to_thread(settling.wait)
         running.cancel()
         go_on.set()
         with pytest.raises(asyncio.CancelledError):
             await running
 
-    for name in ("claim", "record"):
-        monkeypatch.setattr(flow, name, getattr(flow, name).fn)
+    # The task's own function: without a Prefect server around it.
+    monkeypatch.setattr(flow, "record", flow.record.fn)
     monkeypatch.setattr(flow, "_phases", phases)
     run = Run(office.services, office.approved(RESTART), worker="w1", flow_run_id="a run", at=settled)
     asyncio.run(cancelled())

@@ -7,7 +7,7 @@ from sqlalchemy import Engine
 
 from countersign.execution.channels import Channels
 from countersign.settings import settings
-from flows.wiring import _engine, open_services
+from flows.wiring import open_services, records
 from sandbox.demo.__main__ import ENVIRONMENT
 from sandbox.demo.household import save_channel
 
@@ -21,7 +21,7 @@ def test_only_the_demonstration_itself_tells_its_mailbox(
         settings.cache_clear()
         services = asyncio.run(open_services())
         services.engine.dispose()
-        _engine.cache_clear()
+        records.cache_clear()
         return services.channels
 
     monkeypatch.setenv("COUNTERSIGN_DATABASE_URL", engine.url.render_as_string(hide_password=False))

@@ -184,7 +184,7 @@ def test_deploying_again_makes_no_second_automation(office: Office) -> None:
 def test_the_deployment_runs_by_itself_and_nothing_of_prefects_can_use_its_slots_up(office: Office) -> None:
     found = deployment(office)
     (schedule,) = found["schedules"]
-    assert (schedule["active"], schedule["schedule"]["interval"]) == (True, 15)
+    assert (schedule["active"], schedule["schedule"]["interval"]) == (True, 300)
     assert found["global_concurrency_limit"] is None
 
 

@@ -7,8 +7,9 @@ from uuid import uuid4
 import pytest
 from prefect.client.schemas.objects import FlowRun, State, StateType, Worker
 
+from countersign.worker.contact import GAP, Contact
 from countersign.worker.identity import Identity
-from flows.lost_runs import GAP_SECONDS, UNOWNED_SECONDS, is_lost, serving_since
+from countersign.worker.lost import UNOWNED_SECONDS, is_lost
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 LONG_AGO = NOW - timedelta(days=1)
@@ -93,11 +94,21 @@ def test_no_run_is_lost_before_the_server_could_hear_its_worker_again(found: Flo
     assert is_lost(found, workers, up_since=seconds_ago(UNOWNED_SECONDS + 1), now=NOW)
 
 
-def test_the_server_is_up_since_the_first_of_the_rounds_without_a_gap() -> None:
-    ends = [seconds_ago(age) for age in (5, 20, 35, 35 + GAP_SECONDS + 1, 200)]
-    assert serving_since(ends, now=NOW) == seconds_ago(35)
+def contact(*ages: float) -> Contact:
+    """Answers of the server, so many seconds ago."""
+    found = Contact()
+    for age in sorted(ages, reverse=True):
+        found.heard(seconds_ago(age))
+    return found
 
 
-@pytest.mark.parametrize("ends", [[], [seconds_ago(GAP_SECONDS + 1)]], ids=["none", "long ago"])
-def test_without_rounds_nothing_is_known_of_the_server(ends: list[datetime]) -> None:
-    assert serving_since(ends, now=NOW) == NOW
+def test_the_server_is_up_since_the_first_of_the_answers_without_a_gap() -> None:
+    gap = GAP.total_seconds()
+    assert contact(5, 20, 35, 35 + gap + 1, 200).since(NOW) == seconds_ago(35)
+
+
+def test_without_answers_nothing_is_known_of_the_server() -> None:
+    lost = contact(5, 10)
+    lost.lost()
+    for found in (contact(), contact(GAP.total_seconds() + 1), lost):
+        assert found.since(NOW) == NOW

@@ -13,7 +13,7 @@ from countersign.records.states import IncidentStatus, StepName, StepStatus
 from flows.finalize_auto_approved import finalize_auto_approved
 from flows.finishing import finish_steps, have_steps_finished
 from flows.rounds import Context
-from flows.wiring import _engine
+from flows.wiring import records
 from tests.aftermath.following import execution_id_of, follow, ledger
 from tests.aftermath.incidents.remembered import AUTO, NOTHING, RESTART, incident, received
 from tests.execution.conftest import Office
@@ -25,9 +25,9 @@ pytestmark = pytest.mark.usefixtures("prefect_api")
 def the_same_records(monkeypatch: pytest.MonkeyPatch, database_url: str) -> Iterator[None]:
     """Let the flows find the database of the test."""
     monkeypatch.setenv("COUNTERSIGN_DATABASE_URL", database_url)
-    _engine.cache_clear()
+    records.cache_clear()
     yield
-    _engine.cache_clear()
+    records.cache_clear()
 
 
 def test_finalising_from_prefects_page_says_what_it_did(office: Office) -> None:

@@ -9,7 +9,7 @@ from blocks import NotificationChannels
 from countersign.errors import ConfigurationError
 from countersign.execution.channels import Channels
 from countersign.settings import settings
-from flows.wiring import _engine, open_services
+from flows.wiring import open_services, records
 
 pytestmark = pytest.mark.stack
 BLOCK = {"channels": [{"name": "on-call"}], "urls": {"on-call": "json://127.0.0.1:1/"}, "telegram_token": "1:a"}
@@ -28,7 +28,7 @@ def channels_of(prefect_api: str, engine: Engine, monkeypatch: pytest.MonkeyPatc
         return services.channels
 
     yield load
-    _engine.cache_clear()
+    records.cache_clear()
 
 
 def test_a_run_knows_the_channels_of_the_block_and_the_address_of_its_page(channels_of) -> None:
