@@ -3,8 +3,9 @@
 import asyncio
 import os
 import socket
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
+from time import monotonic
 
 from prefect.settings import PREFECT_UI_URL
 from sqlalchemy import Engine
@@ -15,6 +16,7 @@ from blocks.loading import BlockMissing, load_block
 from blocks.notification_blocks import addresses_of
 from countersign.errors import ConfigurationError
 from countersign.execution.channels import Channels
+from countersign.execution.clusters import Clusters
 from countersign.execution.hmac_secrets import signing_secrets
 from countersign.execution.policy.in_force import PolicySource, policy_source
 from countersign.execution.services import Services
@@ -23,6 +25,10 @@ from countersign.settings import Settings, settings
 from countersign.targets.hosts.fleet import FleetSettings
 from countersign.worker.results import refuse_results
 from flows.threads import in_thread
+
+BLOCKS_SECONDS = 2.0
+"""What a person changes in a block holds for runs that begin this much later."""
+Blocks = tuple[Clusters, FleetSettings | ConfigurationError, Channels | ConfigurationError | None]
 
 
 def worker_name() -> str:
@@ -40,13 +46,10 @@ async def open_services() -> Services:
     current = settings()
     engine = await in_thread(records, current)
     source = _source(current, engine)
-    in_force, secrets, clusters, fleet, channels = await asyncio.gather(
-        in_thread(source.read),
-        in_thread(signing_secrets, current.trust_dir),
-        load_clusters(current),
-        _fleet(current),
-        _channels(current),
+    in_force, secrets, blocks = await asyncio.gather(
+        in_thread(source.read), in_thread(signing_secrets, current.trust_dir), _blocks(current)
     )
+    clusters, fleet, channels = blocks
     return Services(
         settings=current,
         engine=engine,
@@ -59,6 +62,38 @@ async def open_services() -> Services:
         fleet=fleet,
         channels=channels,
     )
+
+
+async def _blocks(current: Settings) -> Blocks:
+    """Return what the blocks say: runs that begin within BLOCKS_SECONDS of each other share one reading of them."""
+    global _reading  # noqa: PLW0603 - the process's one
+    loop = asyncio.get_running_loop()
+    if _reading is None or not _reading.serves(current, loop):
+        _reading = _Reading(current, loop, loop.create_task(_read_blocks(current)), monotonic())
+    return await asyncio.shield(_reading.task)
+
+
+async def _read_blocks(current: Settings) -> Blocks:
+    return await asyncio.gather(load_clusters(current), _fleet(current), _channels(current))
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """One reading of the blocks."""
+
+    settings: Settings
+    loop: asyncio.AbstractEventLoop
+    task: asyncio.Task[Blocks]
+    began: float
+
+    def serves(self, current: Settings, loop: asyncio.AbstractEventLoop) -> bool:
+        """Tell whether a run that begins now may use it."""
+        failed = self.task.done() and (self.task.cancelled() or self.task.exception() is not None)
+        fresh = monotonic() - self.began < BLOCKS_SECONDS
+        return fresh and not failed and self.settings == current and self.loop is loop
+
+
+_reading: _Reading | None = None
 
 
 @lru_cache(maxsize=1)

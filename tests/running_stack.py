@@ -12,6 +12,7 @@ from countersign.local.postgres import THROWAWAY
 from countersign.local.stack import Stack
 from tests.planted import plant
 from tests.stack.api import PATIENCE, Api
+from tests.stack.counting import count_requests
 from tests.stack.declaring import FLOWS, PROBES, PROJECT, declare, module_path
 
 METRICS_TOKEN = plant("hunter2-of-prometheus")
@@ -29,6 +30,7 @@ SETTINGS = {
 def own_flows(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder on the workers' module path that declares the tests' flows, also those that a test writes itself."""
     folder = tmp_path_factory.mktemp("declared")
+    count_requests(folder)
     declare(folder, {PROBES: FLOWS, "changing": ["changing"], "missing": ["adding"]})
     return folder
 

@@ -11,7 +11,6 @@ from countersign.records.states import ApprovalStatus
 from countersign.records.tables import Approval
 from countersign.texts import text
 
-
 UNDER_WAY = "executing"
 """What stands in a report in the place of an outcome that is not there yet."""
 
