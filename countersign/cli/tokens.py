@@ -14,7 +14,7 @@ from countersign.cli.output import Format, Output, Showing, say_data
 from countersign.cli.rendering import print_columns, print_none
 from countersign.cli.screen import say
 from countersign.errors import ConfigurationError, InvalidInput
-from countersign.execution.access import make_token, offer_login, revoke_token
+from countersign.execution.access import make_token, offer_login, revoke_token, shut_out
 from countersign.execution.plan_seal import Seal, read_seal
 from countersign.policy.access import Kind
 from countersign.policy.roles import Role
@@ -102,6 +102,21 @@ def revoke(
     with transaction(open_records()) as session:
         row = revoke_token(session, token_id, by=acting(by))
     say(f"Token {row.id} of {row.subject} is revoked.")
+
+
+@commands.command("shut-out")
+def shut_out_(
+    subject: Annotated[str, typer.Argument(help="Who is to get in no more, as the policy's roles call them.")],
+    by: By = None,
+) -> None:
+    """End all tokens and sessions of somebody, and every token and link that they have made for others.
+
+    Roles and signing keys are the policy's: take them out there, too.
+    """
+    with transaction(open_records()) as session:
+        ended = shut_out(session, subject, by=acting(by))
+    say(f"{subject} is shut out. Tokens revoked: {ended.tokens}, sessions ended: {ended.sessions}.")
+    say("The policy still names them where it did: `countersign policy show`", err=True)
 
 
 def login(

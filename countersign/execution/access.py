@@ -37,6 +37,8 @@ LONGEST_TOKEN: Final = timedelta(days=366)
 CODE_LIFE: Final = timedelta(minutes=10)
 SESSION_LIFE: Final = timedelta(hours=12)
 SESSION_IDLE: Final = timedelta(hours=1)
+_CHALLENGES: Final = "passkey login\n"
+"""Under which used challenges are kept. Nobody is called so: names have no line breaks."""
 _SECRET_BYTES: Final = 32
 _HINT: Final = "`countersign tokens new` makes a token, `countersign login` a link to the pages"
 
@@ -214,6 +216,39 @@ def end_session(session: Session, session_id: UUID, *, by: str) -> None:
     """End a session. Harmless for one that has ended."""
     if access.end_session(session, session_id):
         audit.record(session, Event.SESSION_ENDED, actor=by, details={"session": str(session_id)})
+
+
+@dataclass(frozen=True)
+class ShutOut:
+    """What had let somebody in."""
+
+    tokens: int
+    sessions: int
+
+
+def shut_out(session: Session, subject: str, *, by: str) -> ShutOut:
+    """End everything that lets `subject` in, and every token and link that they have made for others.
+
+    For somebody who leaves, or whose machine is in foreign hands: what was made with it must not outlive it. Roles
+    and signing keys are the policy's, and stay until the policy changes. Raises InvalidInput.
+    """
+    require_name(subject, field="subject")
+    tokens = access.revoke_tokens_of(session, subject, by=by)
+    sessions = access.end_sessions_of(session, subject)
+    access.use_codes_of(session, subject)
+    for token_id, owner in tokens.items():
+        audit.record(session, Event.TOKEN_REVOKED, actor=by, details={"token": str(token_id), "subject": owner})
+    for session_id in sessions:
+        audit.record(session, Event.SESSION_ENDED, actor=by, details={"session": str(session_id), "subject": subject})
+    return ShutOut(len(tokens), len(sessions))
+
+
+def answer_once(session: Session, challenge: bytes) -> None:
+    """Use up the challenge that a passkey's login has answered. Raises Unauthenticated where it was used."""
+    key = hashlib.sha256(challenge).hexdigest()
+    if not access.lock_key(session, _CHALLENGES, key) or access.kept_answer(session, _CHALLENGES, key) is not None:
+        raise Unauthenticated("This login was used already.", hint="log in again")
+    access.keep_answer(session, _CHALLENGES, key, access.KeptAnswer(key, 204, None, {}))
 
 
 def new_secret(prefix: str) -> SecretStr:

@@ -27,6 +27,18 @@ REVOKE = text("""
     WHERE id = :id AND revoked_at IS NULL RETURNING id
 """)
 
+# Revoke every token that is somebody's, or that they have made for others.
+REVOKE_OF = text("""
+    UPDATE access_token SET revoked_at = clock_timestamp(), revoked_by = :by
+    WHERE (subject = :subject OR created_by = :subject) AND revoked_at IS NULL RETURNING id, subject
+""")
+
+# Links that nobody has used yet, theirs and those that they have made, are used up.
+USE_CODES_OF = text("""
+    UPDATE login_code SET used_at = clock_timestamp()
+    WHERE (subject = :subject OR created_by = :subject) AND used_at IS NULL
+""")
+
 # Use a code, if nobody has.
 USE_CODE = text("UPDATE login_code SET used_at = clock_timestamp() WHERE id = :id AND used_at IS NULL RETURNING id")
 
@@ -123,9 +135,20 @@ def end_session(session: Session, session_id: UUID) -> bool:
     return session.execute(END_SESSION, {"id": session_id}).one_or_none() is not None
 
 
-def end_sessions_of(session: Session, subject: str) -> int:
-    """End all sessions of somebody, and return how many there were."""
-    return len(session.execute(END_SESSIONS_OF, {"subject": subject}).all())
+def end_sessions_of(session: Session, subject: str) -> Sequence[UUID]:
+    """End all sessions of somebody, and return their ids."""
+    return session.execute(END_SESSIONS_OF, {"subject": subject}).scalars().all()
+
+
+def revoke_tokens_of(session: Session, subject: str, *, by: str) -> Mapping[UUID, str]:
+    """Revoke all tokens of somebody and all that they have made; return whose each was, by its id."""
+    rows = session.execute(REVOKE_OF, {"subject": subject, "by": by}).all()
+    return {row.id: row.subject for row in rows}
+
+
+def use_codes_of(session: Session, subject: str) -> None:
+    """Use up every link that is somebody's or was made by them."""
+    session.execute(USE_CODES_OF, {"subject": subject})
 
 
 def lock_key(session: Session, subject: str, key: str) -> bool:

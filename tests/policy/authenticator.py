@@ -34,14 +34,20 @@ class Authenticator:
 
     def sign(self, message: bytes, *, flags: int = PRESENT | VERIFIED, **said: object) -> str:
         """Return the kept assertion over `message`; `said` changes what the browser says of itself."""
-        challenge = _text(challenge_of(message))
+        return kept_assertion(self.credential(_text(challenge_of(message)), flags=flags, **said))
+
+    def credential(
+        self, challenge: str, /, *, user: str = "", flags: int = PRESENT | VERIFIED, **said: object
+    ) -> dict[str, object]:
+        """Return what the browser gives the page for `challenge` (base64url); `user` is whose the passkey is."""
         client = {"type": "webauthn.get", "challenge": challenge, "origin": self.origin, "crossOrigin": False}
         client_data = json.dumps({**client, **said}).encode()
         data = sha256(self.site.encode()).digest() + bytes([flags]) + (7).to_bytes(4, "big")
         signature = self.key.sign(data + sha256(client_data).digest(), ec.ECDSA(hashes.SHA256()))
         response = {"authenticatorData": data, "clientDataJSON": client_data, "signature": signature}
-        credential = {"id": _text(b"credential"), "response": {name: _text(raw) for name, raw in response.items()}}
-        return kept_assertion(credential)
+        if user:
+            response["userHandle"] = user.encode()
+        return {"id": _text(b"credential"), "response": {name: _text(raw) for name, raw in response.items()}}
 
 
 def _text(raw: bytes) -> str:

@@ -9,7 +9,15 @@ from pydantic import SecretStr
 from starlette.responses import RedirectResponse, Response
 
 from countersign.errors import CountersignError, Unauthenticated
-from countersign.execution.access import Method, Shown, begin_session, end_session, log_in_by_code, tell_refusal
+from countersign.execution.access import (
+    Method,
+    Shown,
+    answer_once,
+    begin_session,
+    end_session,
+    log_in_by_code,
+    tell_refusal,
+)
 from countersign.execution.services import Services
 from countersign.policy.access import Identity
 from countersign.policy.passkeys import LONGEST, kept_assertion, verify_challenge
@@ -124,11 +132,16 @@ def by_passkey(
     services = doors.source.now()
     try:
         kept = opened(request.cookies.get(PASSKEY_COOKIE), services.seal, purpose=PURPOSE)
-        name = _who_answered(services, credential, bytes_of(str(kept["challenge"])))
+        challenge = bytes_of(str(kept["challenge"]))
+        name = _who_answered(services, credential, challenge)
+        with transaction(services.engine) as session:
+            # The cookie and the answer can be copied, and both are good for minutes.
+            answer_once(session, challenge)
+            begun = begin_session(session, services.seal, Identity(name), method=Method.PASSKEY)
     except Unauthenticated:
         doors.lockout.failed(_address(request))
         raise
-    answer = _logged_in(_begun(services, Identity(name), Method.PASSKEY), back)
+    answer = _logged_in(begun, back)
     set_cookie(answer, PASSKEY_COOKIE, "", seconds=0)
     return answer
 
