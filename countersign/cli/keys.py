@@ -9,6 +9,7 @@ import typer
 from countersign.cli.policy_text import PolicyText, read_policy_text
 from countersign.cli.screen import say
 from countersign.errors import CountersignError, InvalidInput
+from countersign.policy.chat_accounts import PREFIX, ChatAccount
 from countersign.policy.entering import entry_of, with_signer
 from countersign.policy.keys import generate_ed25519, load_public_key
 from countersign.policy.passkeys import Passkey
@@ -54,23 +55,24 @@ def enter(
     public_key: Annotated[
         str,
         typer.Argument(
-            help="Their public key: what `keys new` printed, PEM, an ssh-ed25519 line, or passkey:SITE:KEY."
+            help="Their public key: what `keys new` printed, PEM, an ssh-ed25519 line, passkey:SITE:KEY; "
+            "or their account: chat:slack:TEAM:MEMBER, chat:discord:SERVER:USER, chat:telegram:USER."
         ),
     ],
     may_sign: MaySign = RiskLevel.CRITICAL,
 ) -> None:
-    """Enter somebody's public key, or passkey, in the policy, so that they can sign."""
-    passkey = _passkey(public_key)
+    """Enter somebody's public key, passkey or chat account in the policy, so that they can sign."""
+    passkey, chat = _passkey(public_key), _chat(public_key)
     try:
-        if passkey is None:
+        if passkey is None and chat is None:
             load_public_key(public_key)
     except ValueError as error:
         raise InvalidInput(
             f"the public key {error}" if str(error).startswith("is ") else "the public key cannot be read",
             hint="give base64 of the 32 bytes, PEM or an ssh-ed25519 line; `countersign keys new NAME` prints it",
         ) from None
-    public = public_key if passkey is None else None
-    signer, policy = _signer(name, public, may_sign, passkey), read_policy_text(load_settings())
+    public = public_key if passkey is None and chat is None else None
+    signer, policy = _signer(name, public, may_sign, passkey, chat), read_policy_text(load_settings())
     _keep(policy, with_signer(policy.text, signer, source=policy.source), signer)
 
 
@@ -88,9 +90,28 @@ def _passkey(text: str) -> Passkey | None:
         ) from None
 
 
-def _signer(name: str, public: str | None, may_sign: RiskLevel, passkey: Passkey | None = None) -> Signer:
+def _chat(text: str) -> ChatAccount | None:
+    """Read an account of a chat, None for any other key. Raises InvalidInput."""
+    if not text.startswith(PREFIX):
+        return None
     try:
-        return Signer(name=name, ed25519=public, passkey=passkey, may_sign=may_sign)
+        return ChatAccount.read(text)
+    except ValueError:
+        raise InvalidInput(
+            "the account cannot be read",
+            hint="chat:slack:TEAM:MEMBER, chat:discord:SERVER:USER or chat:telegram:USER",
+        ) from None
+
+
+def _signer(
+    name: str,
+    public: str | None,
+    may_sign: RiskLevel,
+    passkey: Passkey | None = None,
+    chat: ChatAccount | None = None,
+) -> Signer:
+    try:
+        return Signer(name=name, ed25519=public, passkey=passkey, chat=chat, may_sign=may_sign)
     except ValueError:
         raise InvalidInput(
             f"the name {name!r} cannot be a signer's", hint="1 to 200 printable characters, e.g. alice@example.com"

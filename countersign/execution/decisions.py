@@ -8,6 +8,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlmodel import Session
 
 from countersign.errors import ForeignKey, InvalidInput, SignatureRefused, Tampered
+from countersign.execution.checks import recorded_signatures
 from countersign.execution.filing import signed_content
 from countersign.execution.scope import policy_for
 from countersign.execution.services import Services
@@ -81,6 +82,7 @@ def record_signature(
             approval_id=approval.id,
             policy=services.policy,
             secrets=services.signing_secrets,
+            beside=recorded_signatures(session, approval),
         )
     for earlier in signatures_of(session, approval.id):
         if earlier.form == FORM and identity(earlier.signer) == identity(signer):

@@ -8,6 +8,7 @@ from uuid import UUID
 from pydantic import SecretStr
 
 from countersign.errors import ConfigurationError, InvalidInput, NotApproved, NotTrusted, SignatureRefused, Tampered
+from countersign.policy.chat_accounts import server_of
 from countersign.policy.document import Policy
 from countersign.policy.keys import secret_bytes
 from countersign.policy.names import identity
@@ -62,35 +63,14 @@ def verify_approval(
     somebody rejected it or too few signatures count.
     """
     risk = _risk(content.risk_level)
-    approvals: dict[str, Signer] = {}
-    keys: dict[bytes, str] = {}
-    not_counted: set[str] = set()
-    rejected: set[str] = set()
-    for signature in recorded:
-        if signature.form != FORM:
-            not_counted.add(f"{signature.signer}: the form signed bound less than a signature has to; sign again")
-            continue
-        signer, key, why_not = _known_key(signature, policy, secrets)
-        if signer is None:
-            not_counted.add(f"{signature.signer}: {why_not}")
-            continue
-        decision = _verified_decision(content, signature, signer, key, approval_id)
-        why_not = _why_not(signer, risk, policy, content.makers)
-        who = identity(signer.name)
-        if decision is Decision.REJECT:
-            rejected.add(signer.name)
-        elif why_not is None and keys.setdefault(key, who) != who:
-            not_counted.add(f"{signer.name}: this key has signed already under another name")
-        elif why_not is None:
-            approvals.setdefault(who, signer)
-        else:
-            not_counted.add(f"{signer.name}: {why_not}")
-    if rejected:
+    count = _counted(content, recorded, approval_id=approval_id, policy=policy, secrets=secrets)
+    if count.rejected:
         raise NotApproved(
-            f"rejected by {', '.join(sorted(rejected))}", hint="file a new request once the reason is gone"
+            f"rejected by {', '.join(sorted(count.rejected))}", hint="file a new request once the reason is gone"
         )
     needed = policy.required_signatures(risk, content.required_signatures)
-    notes = tuple(sorted(not_counted))
+    approvals = {**count.by_click, **count.by_key}
+    notes = tuple(sorted(count.not_counted))
     if len(approvals) < needed:
         raise _too_few(approvals, needed, notes)
     return VerifiedApproval(
@@ -102,6 +82,66 @@ def verify_approval(
     )
 
 
+@dataclass(frozen=True)
+class _Count:
+    """What recorded signatures come to."""
+
+    by_key: dict[str, Signer]
+    """Who approved with a key of their own, by identity."""
+    by_click: dict[str, Signer]
+    """Who else did by a click that counts beside those."""
+    rejected: set[str]
+    not_counted: set[str]
+
+
+def _counted(
+    content: SignedContent,
+    recorded: Sequence[RecordedSignature],
+    *,
+    approval_id: UUID | str,
+    policy: Policy,
+    secrets: Mapping[str, SecretStr],
+) -> _Count:
+    """Count every signature once. Raises Tampered for one by a known key that does not match the content."""
+    risk = _risk(content.risk_level)
+    count = _Count({}, {}, set(), set())
+    keys: dict[bytes, str] = {}
+    for signature in recorded:
+        if signature.form != FORM:
+            count.not_counted.add(
+                f"{signature.signer}: the form signed bound less than a signature has to; sign again"
+            )
+            continue
+        signer, key, why_not = _known_key(signature, policy, secrets)
+        if signer is None:
+            count.not_counted.add(f"{signature.signer}: {why_not}")
+            continue
+        decision = _verified_decision(content, signature, signer, key, approval_id=approval_id, policy=policy)
+        why_not = _why_not(signer, risk, policy, content.makers)
+        who = identity(signer.name)
+        if decision is Decision.REJECT:
+            count.rejected.add(signer.name)
+        elif why_not is None and keys.setdefault(key, who) != who:
+            count.not_counted.add(f"{signer.name}: this key has signed already under another name")
+        elif why_not is None:
+            (count.by_key if signer.chat is None else count.by_click).setdefault(who, signer)
+        else:
+            count.not_counted.add(f"{signer.name}: {why_not}")
+    if why_not := _alone(count.by_key.values(), risk, policy):
+        count.not_counted.update(f"{signer.name}: {why_not}" for signer in count.by_click.values())
+        count.by_click.clear()
+    return count
+
+
+def _alone(by_key: Iterable[Signer], risk: RiskLevel, policy: Policy) -> str | None:
+    """Return why clicks do not count beside those who signed with keys of their own, None where they do."""
+    people = sum(not policy.auto_approver.is_it(signer.name) for signer in by_key)
+    beside = policy.chat.counts_beside(risk) if policy.chat is not None else None
+    if beside is None or people >= beside:
+        return None
+    return f"a click counts at {risk} risk beside {beside} signatures by people's own keys, there are {people}"
+
+
 def check_signature(
     content: SignedContent,
     signature: RecordedSignature,
@@ -109,16 +149,20 @@ def check_signature(
     approval_id: UUID | str,
     policy: Policy,
     secrets: Mapping[str, SecretStr],
+    beside: Sequence[RecordedSignature] = (),
 ) -> None:
-    """Refuse a signature that would not count, before it is recorded.
+    """Refuse a signature that would not count beside those on record, before it is recorded.
 
     Raises SignatureRefused (unknown key, not this person's risk, four eyes …), Tampered (it is over something else).
     """
     risk = _risk(content.risk_level)
     signer, key, why_not = _known_key(signature, policy, secrets)
     if signer is not None:
-        decision = _verified_decision(content, signature, signer, key, approval_id)
+        decision = _verified_decision(content, signature, signer, key, approval_id=approval_id, policy=policy)
         why_not = None if decision is Decision.REJECT else _why_not(signer, risk, policy, content.makers)
+        if why_not is None and decision is Decision.APPROVE and signer.chat is not None:
+            count = _counted(content, beside, approval_id=approval_id, policy=policy, secrets=secrets)
+            why_not = _alone(count.by_key.values(), risk, policy)
     if why_not is not None:
         raise SignatureRefused(f"the signature of {signature.signer} does not count: {why_not}", hint=_ASK)
 
@@ -141,6 +185,11 @@ def _known_key(
     if signer is None:
         person = "has other keys in the policy" if policy.keys_of(signature.signer) else "is not in the policy"
         return None, b"", f"key {signature.key_id} is unknown, and the signer {person}"
+    if signer.chat is not None:
+        server = server_of(signature.value)
+        if policy.chat is None or (server is not None and not policy.chat.knows(server)):
+            return None, b"", f"the policy does not let {server or 'any server'} sign for clicks in a chat"
+        return signer, signer.key_id.encode(), None
     if signer.hmac is None:
         public = signer.ed25519 if signer.passkey is None else signer.passkey.key
         return signer, str(public).encode("ascii"), None
@@ -154,7 +203,13 @@ def _known_key(
 
 
 def _verified_decision(
-    content: SignedContent, signature: RecordedSignature, signer: Signer, key: bytes, approval_id: UUID | str
+    content: SignedContent,
+    signature: RecordedSignature,
+    signer: Signer,
+    key: bytes,
+    *,
+    approval_id: UUID | str,
+    policy: Policy,
 ) -> Decision:
     """Return what was decided. Raises Tampered unless the signature is this key's over exactly this."""
     # The key decides the algorithm. What the record says of it is only compared.
@@ -179,12 +234,16 @@ def _verified_decision(
         public_key=public_key,
         secret=key,
         passkey=signer.passkey,
+        account=signer.chat,
+        servers=policy.chat.servers if policy.chat is not None else (),
     ):
         raise tampered
     return decision
 
 
 def _algorithm_of(signer: Signer) -> Algorithm:
+    if signer.chat is not None:
+        return Algorithm.CHAT
     if signer.passkey is not None:
         return Algorithm.WEBAUTHN
     return Algorithm.ED25519 if signer.hmac is None else Algorithm.HMAC_SHA256
@@ -195,6 +254,11 @@ def _why_not(signer: Signer, risk: RiskLevel, policy: Policy, makers: Sequence[s
     requested_by = makers[0]
     if not signer.may_sign.covers(risk):
         return f"may sign up to {signer.may_sign} risk, this is {risk}"
+    if signer.chat is not None:
+        if policy.auto_approver.is_it(signer.name):
+            return "the auto-approver has no account in a chat"
+        if policy.chat is None or policy.chat.counts_beside(risk) is None:
+            return f"a click in a chat does not count at {risk} risk"
     if policy.auto_approver.is_it(signer.name):
         # The auto-approver signs its own requests by design; up_to and operations bound it instead.
         if not policy.auto_approver.enabled:

@@ -8,6 +8,7 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from countersign.policy.chat import ChatRule
 from countersign.policy.clusters import ClusterRule
 from countersign.policy.custom import CustomResource
 from countersign.policy.freeze import FreezeWindow
@@ -56,6 +57,8 @@ class Policy(BaseModel):
     """Whoever made the request cannot sign it."""
     minimum_signatures: SignaturesPerRisk = SignaturesPerRisk()
     signers: tuple[Signer, ...] = ()
+    chat: ChatRule | None = None
+    """Where a click in a chat counts as a signature. null is nowhere."""
     roles: tuple[RoleGrant, ...] = ()
     """Who may do what through the API and the pages."""
     auto_approver: AutoApprover = AutoApprover()

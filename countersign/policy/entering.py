@@ -27,14 +27,14 @@ def first_text(name: str) -> str:
 
 
 def entry_of(signer: Signer) -> str:
-    """Return the policy's entry for a signer with a public key, as YAML below `signers:`."""
+    """Return the policy's entry for a signer with a public key or an account, as YAML below `signers:`."""
     return "\n".join(f"  {line}" for line in _lines(signer))
 
 
 def with_signer(text: str, signer: Signer, *, source: str = "policy") -> str:
     """Return the policy's text with one signer more.
 
-    A passkey may be entered beside somebody's other key, for no more than that one may sign.
+    A passkey or a chat's account may be entered beside somebody's other key, for no more than that one may sign.
 
     Raises ConfigurationError where the text is no policy, InvalidInput where the name has such an entry already or
     the text is of a form in which no place for another one is found.
@@ -51,8 +51,9 @@ def with_signer(text: str, signer: Signer, *, source: str = "policy") -> str:
 
 
 def _require_new(known: Sequence[Signer], signer: Signer, source: str) -> None:
-    others = [one for one in known if one.passkey is None]
-    if known and (signer.passkey is None or signer.key_id in {one.key_id for one in known} or not others):
+    second = signer.passkey is not None or signer.chat is not None
+    others = [one for one in known if one.passkey is None and one.chat is None]
+    if known and (not second or signer.key_id in {one.key_id for one in known} or not others):
         raise InvalidInput(
             f"{source} has a signer {signer.name!r} already",
             hint="a person's second key is entered by hand, with the risk that the first one may sign",
@@ -99,6 +100,10 @@ def _fields(signer: Signer) -> list[str]:
     fields = [f"name: {json.dumps(signer.name, ensure_ascii=False)}"]
     if signer.passkey is not None:
         fields.append(f"passkey: {{site: {signer.passkey.site}, key: {signer.passkey.key}}}")
+    elif signer.chat is not None:
+        chat = signer.chat
+        workspace = f"workspace: {json.dumps(chat.workspace)}, " if chat.workspace else ""
+        fields.append(f"chat: {{service: {chat.service}, {workspace}account: {json.dumps(chat.account)}}}")
     else:
         fields.append(f"ed25519: {signer.ed25519}")
     if signer.may_sign is not RiskLevel.CRITICAL:

@@ -15,14 +15,15 @@ there as {"decimal": "0.25"}.
 The first line keeps a signature made for anything else from counting here. The approval's id keeps a
 signature from being copied to another request with the same content, which would run it a second time.
 An Ed25519 signature is made over these bytes, an HMAC is HMAC-SHA-256 of them; both are kept as base64. A passkey
-answers the challenge that is their SHA-256 (countersign.policy.passkeys).
+answers the challenge that is their SHA-256 (countersign.policy.passkeys). For a click in a chat a server signs them
+(countersign.policy.chat_accounts).
 """
 
 import base64
 import binascii
 import hashlib
 import hmac
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -35,6 +36,7 @@ from pydantic import SecretStr
 
 from countersign.canonical import canonical_json, sha256_of, with_decimals
 from countersign.errors import InvalidInput
+from countersign.policy.chat_accounts import ChatAccount, kept_click, verify_click
 from countersign.policy.keys import key_id_of, load_public_key, secret_bytes
 from countersign.policy.passkeys import Passkey, verify_passkey
 
@@ -60,6 +62,8 @@ class Algorithm(StrEnum):
     ED25519 = "ed25519"
     HMAC_SHA256 = "hmac-sha256"
     WEBAUTHN = "webauthn"
+    CHAT = "chat"
+    """By a server, for a click of somebody's account."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,6 +164,24 @@ def sign_hmac(
     return SignatureValue(Algorithm.HMAC_SHA256, f"hmac:{key}", _base64(value))
 
 
+def sign_click(
+    content: SignedContent,
+    *,
+    approval_id: UUID | str,
+    signer: str,
+    decision: Decision,
+    account: ChatAccount,
+    click: str,
+    key: Ed25519PrivateKey,
+) -> SignatureValue:
+    """Sign with the server's key for a click of the signer's account. Raises InvalidInput for one without an id."""
+    message = signed_bytes(content, approval_id=approval_id, signer=signer, decision=decision)
+    try:
+        return SignatureValue(Algorithm.CHAT, account.key_id, kept_click(message, account, click=click, key=key))
+    except ValueError as error:
+        raise InvalidInput(f"click: {error}") from None
+
+
 def verify(
     message: bytes,
     value: str,
@@ -168,8 +190,13 @@ def verify(
     public_key: str = "",
     secret: bytes = b"",
     passkey: Passkey | None = None,
+    account: ChatAccount | None = None,
+    servers: Sequence[str] = (),
 ) -> bool:
-    """Tell whether `value` (base64) is the signature of `message` under the given key. Constant time for HMAC."""
+    """Tell whether `value` (base64) is the signature of `message` under the given key. Constant time for HMAC.
+
+    `servers` are the public keys that may sign for clicks of `account`.
+    """
     try:
         raw = base64.b64decode(value, validate=True)
     except (binascii.Error, ValueError):
@@ -185,6 +212,8 @@ def verify(
             return hmac.compare_digest(hmac.digest(secret, message, hashlib.sha256), raw)
         case Algorithm.WEBAUTHN:
             return passkey is not None and verify_passkey(message, value, passkey)
+        case Algorithm.CHAT:
+            return account is not None and verify_click(message, value, account, servers)
         case _:
             assert_never(algorithm)
 

@@ -4,6 +4,7 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from countersign.policy.chat_accounts import ChatAccount
 from countersign.policy.keys import key_id_of, load_public_key, public_text
 from countersign.policy.names import identity
 from countersign.policy.operations import DEFAULT_AUTOMATIC, OperationPatterns
@@ -52,15 +53,17 @@ class Signer(BaseModel):
     """The id of an HMAC key; its secret is given beside the policy."""
     passkey: Passkey | None = None
     """The public key of a passkey, with which a browser signs."""
+    chat: ChatAccount | None = None
+    """An account of a chat, for whose clicks a server signs."""
     may_sign: RiskLevel = RiskLevel.CRITICAL
     """The highest risk level this signature counts for."""
 
     @model_validator(mode="after")
     def _one_key(self) -> Self:
-        if sum(key is not None for key in (self.ed25519, self.hmac, self.passkey)) != 1:
+        if sum(key is not None for key in (self.ed25519, self.hmac, self.passkey, self.chat)) != 1:
             raise problem(
                 f"signer {self.name!r} needs exactly one key",
-                "give either ed25519 (a public key), passkey (site and key) or hmac (a key id)",
+                "give either ed25519 (a public key), passkey (site and key), hmac (a key id) or chat (an account)",
             )
         return self
 
@@ -71,6 +74,8 @@ class Signer(BaseModel):
             return key_id_of(load_public_key(self.ed25519))
         if self.passkey is not None:
             return self.passkey.key_id
+        if self.chat is not None:
+            return self.chat.key_id
         return f"hmac:{self.hmac}"
 
 

@@ -217,3 +217,39 @@ class Grain(StrEnum):
 
     HOUR = "hour"
     DAY = "day"
+
+
+class ChatService(StrEnum):
+    """Whose chats."""
+
+    SLACK = "slack"
+    DISCORD = "discord"
+    TELEGRAM = "telegram"
+
+
+class ChatPurpose(StrEnum):
+    """What a message in a chat is for."""
+
+    APPROVAL = "approval"
+    """It shows a request, and has the buttons."""
+    REASON = "reason"
+    """It asks one person why; the answer is their rejection."""
+
+
+class ChatChoice(StrEnum):
+    """What a click says."""
+
+    APPROVE = "approve"
+    REJECT = "reject"
+    ASK = "ask"
+    """That they want to reject, and have to be asked for the reason."""
+
+
+class ClickResult(StrEnum):
+    """What became of a click."""
+
+    RECORDED = "recorded"
+    """A signature is on record for it."""
+    REFUSED = "refused"
+    ASKED = "asked"
+    """The reason is being asked for."""

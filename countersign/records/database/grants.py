@@ -56,6 +56,11 @@ GRANTS: Mapping[str, Grant] = {
             *("tags", "attempts", "duration_ms", "closed_at"),
         ),
     ),
+    "chat_click": Grant("is settled, once", update=("settled_at", "result", "said")),
+    "chat_message": Grant(
+        "is sent, changed as its request goes on, and closed; what it is about and where it is stays",
+        update=("message", "mark", "attempts", "next_try_at", "error", "closed_at", "mac"),
+    ),
     "control": Grant(
         "the switch is there from the beginning, and is set",
         insert=False,

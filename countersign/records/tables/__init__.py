@@ -3,6 +3,7 @@
 from countersign.records.tables.access import AccessToken, AnsweredRequest, LoginCode, WebSession
 from countersign.records.tables.approval import Approval, Signature
 from countersign.records.tables.audit import AuditCheckpoint, AuditEvent, AuditLeaf, AuditTile
+from countersign.records.tables.chat import ChatClick, ChatMessage
 from countersign.records.tables.columns import Record
 from countersign.records.tables.delivery import Delivery
 from countersign.records.tables.execution import Execution, JournalEntry, TargetHold
@@ -39,6 +40,8 @@ __all__ = [
     "AuditLeaf",
     "AuditTile",
     "AutoRepair",
+    "ChatClick",
+    "ChatMessage",
     "ControlChange",
     "ControlSwitch",
     "DeadLetter",

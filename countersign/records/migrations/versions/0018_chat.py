@@ -1,0 +1,13 @@
+"""Requests shown in chats, and the clicks on them."""
+
+from countersign.records.migrations.running import run_file_beside
+
+revision = "0018"
+down_revision = "0017"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Run the file beside this one."""
+    run_file_beside(__file__)
