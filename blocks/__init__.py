@@ -3,8 +3,9 @@
 Adding one: a file with one Block subclass and its `check()`, a line here, and a test in tests/blocks.
 """
 
+from blocks.chat_approvals import ChatApprovals
 from blocks.kubernetes_cluster import KubernetesCluster
 from blocks.notification_channels import NotificationChannels
 from blocks.ssh_hosts import SSHHosts
 
-__all__ = ["KubernetesCluster", "NotificationChannels", "SSHHosts"]
+__all__ = ["ChatApprovals", "KubernetesCluster", "NotificationChannels", "SSHHosts"]

@@ -76,6 +76,7 @@ class Settings(BaseSettings):
     )
     hosts_block: str = Field(default="default", description="name of the SSHHosts block")
     channels_block: str = Field(default="default", description="name of the NotificationChannels block")
+    chats_block: str = Field(default="default", description="name of the ChatApprovals block")
     notify: bool = Field(default=True, description="whether people are told how executions ended")
     language: str = Field(default="en", pattern="^(en|zh-TW)$", description="language of texts for people")
 

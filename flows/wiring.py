@@ -10,12 +10,13 @@ from time import monotonic
 from prefect.settings import PREFECT_UI_URL
 from sqlalchemy import Engine
 
-from blocks import NotificationChannels, SSHHosts
+from blocks import ChatApprovals, NotificationChannels, SSHHosts
 from blocks.clusters import load_clusters
 from blocks.loading import BlockMissing, load_block
 from blocks.notification_blocks import addresses_of
 from countersign.errors import ConfigurationError
 from countersign.execution.channels import Channels
+from countersign.execution.chats import Chats
 from countersign.execution.clusters import Clusters
 from countersign.execution.hmac_secrets import signing_secrets
 from countersign.execution.policy.in_force import PolicySource, policy_source
@@ -62,6 +63,12 @@ async def open_services() -> Services:
         fleet=fleet,
         channels=channels,
     )
+
+
+async def open_web_services() -> Services:
+    """Do the same with the chats in which people sign, which no run needs."""
+    services = await open_services()
+    return replace(services, chats=await _chats(services.settings))
 
 
 async def _blocks(current: Settings) -> Blocks:
@@ -115,6 +122,16 @@ def _source(current: Settings, engine: Engine) -> PolicySource:
 async def _fleet(current: Settings) -> FleetSettings | ConfigurationError:
     try:
         return (await load_block(SSHHosts, current.hosts_block)).settings()
+    except ConfigurationError as error:
+        return error
+
+
+async def _chats(current: Settings) -> Chats | ConfigurationError | None:
+    """Return the chats in which people sign; none where the block does not exist."""
+    try:
+        return (await load_block(ChatApprovals, current.chats_block)).settings()
+    except BlockMissing:
+        return None
     except ConfigurationError as error:
         return error
 

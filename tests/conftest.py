@@ -63,6 +63,7 @@ AS_THE_RUNNING_ROLE = (
     "aftermath",
     "attacks",
     "audit",
+    "chat",
     "execution",
     "faults",
     "policy",

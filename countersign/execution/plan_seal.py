@@ -37,6 +37,9 @@ _ENTRY: Final = "countersign/journal/v1"
 _ACCESS: Final = "countersign/access/v1"
 _WEBHOOK: Final = "countersign/webhook/v1"
 _WEBHOOK_SECRET: Final = "countersign/webhook-secret/v1"  # noqa: S105  (what it is made for)
+_CHAT: Final = "countersign/chat/v1"
+_CHAT_TOKEN: Final = "countersign/chat-token/v1"  # noqa: S105  (what it is made for)
+_CHAT_SECRET: Final = "countersign/chat-secret/v1"  # noqa: S105
 _FIRST: Final = ""
 _HINT: Final = "nothing is sent; find out who writes to the database, and look at the target"
 
@@ -71,6 +74,18 @@ class Seal:
     def webhook_secret(self, webhook_id: UUID, version: int) -> bytes:
         """Return a webhook's or a source's secret. It is made anew each time, and kept nowhere."""
         return bytes.fromhex(self._mac([_WEBHOOK_SECRET, str(webhook_id), version]))
+
+    def of_chat(self, facts: Mapping[str, Any]) -> str:
+        """Return the seal of a message in a chat or of a click: of what was shown where, of who clicked on what."""
+        return self._mac([_CHAT, with_decimals(facts)])
+
+    def chat_token(self, message_id: UUID) -> bytes:
+        """Return what shows that a button is one of this message's. It is made anew each time, and kept nowhere."""
+        return bytes.fromhex(self._mac([_CHAT_TOKEN, str(message_id)]))[:16]
+
+    def chat_secret(self, service: str) -> str:
+        """Return what a service that signs nothing shows with its requests."""
+        return self._mac([_CHAT_SECRET, service])
 
     def plan(self, execution_id: UUID, stored: StoredPlan) -> Plan:
         """Return the plan, if this is what was sealed. Raises Tampered."""

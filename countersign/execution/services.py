@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 from countersign.actions.operation import Investigation
 from countersign.errors import ConfigurationError
 from countersign.execution.channels import Channels
+from countersign.execution.chats import Chats
 from countersign.execution.clusters import NO_CLUSTERS, Clusters
 from countersign.execution.plan_seal import Seal, read_seal
 from countersign.policy.document import Policy
@@ -45,6 +46,9 @@ class Services:
     channels: Channels | ConfigurationError | None = None
     """The same for those who are told how executions ended; None where nobody is."""
 
+    chats: Chats | ConfigurationError | None = None
+    """The same for chats in which people sign; None where there are none."""
+
     @cached_property
     def seal(self) -> Seal:
         """The seal of plans and journals. Raises ConfigurationError where its key cannot be read."""
@@ -64,6 +68,12 @@ class Services:
                 hint=f'save an SSHHosts block named "{self.settings.hosts_block}" (see docs/operations.md)',
             )
         return self.fleet
+
+    def the_chats(self) -> Chats:
+        """Return the chats in which people sign. Raises ConfigurationError where the block cannot be used."""
+        if isinstance(self.chats, ConfigurationError):
+            raise self.chats
+        return self.chats or Chats()
 
     def the_channels(self) -> Channels | None:
         """Return who is told, None where nobody is. Raises ConfigurationError where the block cannot be used."""

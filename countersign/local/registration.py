@@ -22,7 +22,7 @@ from prefect.exceptions import ObjectAlreadyExists
 from prefect.workers.base import BaseWorker
 from pydantic import SecretStr
 
-from blocks import KubernetesCluster, NotificationChannels, SSHHosts
+from blocks import ChatApprovals, KubernetesCluster, NotificationChannels, SSHHosts
 from blocks.ssh_hosts import SSHHost
 from countersign.errors import ConfigurationError
 
@@ -62,7 +62,7 @@ async def make_blocks(kubeconfig: Path | None, host: Path | None) -> None:
     `host` is the file in which the host says how it is reached. What a person has saved under these names is left
     alone.
     """
-    for kind in (KubernetesCluster, NotificationChannels, SSHHosts):
+    for kind in (ChatApprovals, KubernetesCluster, NotificationChannels, SSHHosts):
         await kind.aregister_type_and_schema()
     if kubeconfig is not None and await _replaceable(KubernetesCluster, "cluster_name"):
         text = await asyncio.to_thread(_appears, kubeconfig, log="cluster.log")

@@ -71,6 +71,8 @@ class Event(StrEnum):
     """The record of a token, a code or a session is not as it was made."""
     TAMPERING_WEBHOOK = "tampering:webhook:refused"
     """The record of a webhook or a source is not as it was made, or a sealed row is not as it was sealed."""
+    TAMPERING_CHAT = "tampering:chat:refused"
+    """The record of a message in a chat or of a click is not as it was made."""
     TAMPERING_FOUND = "tampering:records:found"
     """`audit verify` or doctor found records changed."""
     ENTRYPOINT_REFUSED = "worker:entrypoint:refused"
@@ -112,6 +114,10 @@ class Event(StrEnum):
     SOURCE_ENDED = "webhook:source:ended"
     SIGNED_REQUEST_REFUSED = "webhook:request:refused"
     """A request that came in the name of a known source does not count, or asks for what cannot be done."""
+
+    # Clicks in chats. One that counts is a signature, and told as one.
+    CLICK_REFUSED = "chat:click:refused"
+    """A service has told it, and it does not count."""
 
     # The audit and the installation itself.
     RECORD_ADOPTED = "audit:record:adopted"

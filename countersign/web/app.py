@@ -1,11 +1,13 @@
 """The web process: the HTTP API, the pages, health. It holds no state that matters, and any number may run."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
 
 from fastapi import FastAPI
 
+from countersign.chat.keeping import ChatKeeper
 from countersign.settings import Settings
 from countersign.web import health
 from countersign.web.acting import Doors
@@ -29,10 +31,14 @@ def create_app(open_services: Opener, settings: Settings) -> FastAPI:
     source = ServiceSource(open_services)
     changes = Changes(lambda: source.now().engine)
 
+    keeper = ChatKeeper(source.now)
+
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        keeper.start()
         yield
         changes.close()
+        await asyncio.to_thread(keeper.close)
 
     app = FastAPI(
         title=TITLE,

@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from countersign.settings import Settings
 from countersign.web.app import create_app
 from countersign.web.head_in_time import HeadInTime
-from flows.wiring import open_services
+from flows.wiring import open_web_services
 
 KEEP_ALIVE_SECONDS: Final = 5
 GRACE_SECONDS: Final = 3
@@ -23,7 +23,7 @@ def serve(
     settings: Settings, *, host: str = "127.0.0.1", port: int = 8080, sockets: Sequence[socket.socket] = ()
 ) -> None:
     """Serve until SIGTERM: on `sockets` where there are some, else on `host` and `port`."""
-    config = config_of(create_app(open_services, settings), settings, host=host, port=port)
+    config = config_of(create_app(open_web_services, settings), settings, host=host, port=port)
     uvicorn.Server(config).run(sockets=list(sockets) or None)
 
 

@@ -26,9 +26,17 @@ class Posted:
         return 200 <= self.status < 300
 
 
-def post(address: str, value: Mapping[str, Any], *, timeout: float) -> Posted:
+def post(
+    address: str,
+    value: Mapping[str, Any] | None,
+    *,
+    timeout: float,
+    method: str = "POST",
+    headers: Mapping[str, str] | None = None,
+) -> Posted:
     """Post `value` on a connection of its own, which ends with it, and follow no redirect. Raises httpx.HTTPError."""
-    with httpx.stream("POST", address, json=value, timeout=timeout, headers=PLAIN) as answer:
+    said = {**PLAIN, **(headers or {})}
+    with httpx.stream(method, address, json=value, timeout=timeout, headers=said) as answer:
         try:
             body = read_at_most(answer, LONGEST_BODY)
         except TransientTargetError:

@@ -1,4 +1,4 @@
-"""The few methods of Telegram's Bot API that a card's reply needs.
+"""Telegram's Bot API, and the few methods of it that a card's reply needs.
 
 An error never shows the request's address: the bot's token is part of it.
 """
@@ -34,13 +34,13 @@ class Telegram:
 
     def name(self) -> str:
         """Return the bot's name."""
-        return f"@{self._ask('getMe', {}).get('username', '?')}"
+        return f"@{self.ask('getMe', {}).get('username', '?')}"
 
     def remove_buttons(self, card: CardMessage) -> None:
         """Take the buttons away; harmless where they are gone, or the message is."""
         asked = {"chat_id": card.chat, "message_id": card.message, "reply_markup": {"inline_keyboard": []}}
         try:
-            self._ask("editMessageReplyMarkup", asked)
+            self.ask("editMessageReplyMarkup", asked)
         except DeliveryRefused as error:
             if not any(said in error.message for said in NOTHING_TO_REMOVE):
                 raise
@@ -49,9 +49,10 @@ class Telegram:
         """Reply on the card, or in its chat where the card is gone."""
         quoted = {"message_id": card.message, "allow_sending_without_reply": True}
         asked = {"chat_id": card.chat, "text": html, "parse_mode": "HTML", "reply_parameters": quoted}
-        self._ask("sendMessage", asked)
+        self.ask("sendMessage", asked)
 
-    def _ask(self, method: str, asked: Mapping[str, Any]) -> dict[str, Any]:
+    def ask(self, method: str, asked: Mapping[str, Any]) -> dict[str, Any]:
+        """Call a method and return its result, {} where that is no object."""
         with within(self._timeout) as late, guarded() as guard:
             try:
                 answer = post(f"{self._address}/{method}", asked, timeout=self._timeout)

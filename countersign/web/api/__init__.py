@@ -5,6 +5,7 @@ from fastapi import APIRouter
 from countersign.web.api import (
     approvals,
     audit,
+    chat,
     dead_letters,
     events,
     executions,
@@ -42,6 +43,7 @@ GROUPS = (
     trends,
     webhooks,
     inbound,
+    chat,
 )
 router = APIRouter(prefix="/v1")
 for each in GROUPS:

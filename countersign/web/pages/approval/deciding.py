@@ -10,6 +10,7 @@ from countersign.execution.checks import verified_signatures
 from countersign.execution.decisions import who_may_still_sign
 from countersign.execution.filing import signed_content
 from countersign.execution.services import Services
+from countersign.execution.sign_screen import in_order
 from countersign.policy.names import identity
 from countersign.records.database.identifiers import short_id
 from countersign.records.outcomes import Outcome
@@ -17,7 +18,6 @@ from countersign.records.states import ApprovalStatus, Decision, Start
 from countersign.web.pages.approval.record import Told
 
 OPEN: Final = frozenset({ApprovalStatus.PENDING, ApprovalStatus.APPROVED})
-SHOWN_FIRST: Final = ("action", "requested_by", "risk_level", "description")
 Say = Callable[..., str]
 
 
@@ -60,7 +60,7 @@ def deciding(services: Services, told: Told, *, who: str) -> Deciding:
         mine=any(identity(name) == identity(who) for name in may),
         may_withdraw=is_open and identity(approval.requested_by) == identity(who),
         hash=content.hash,
-        content=_in_order(content.as_json()),
+        content=in_order(content.as_json()),
         standing=standing,
         why=why,
     )
@@ -78,10 +78,6 @@ def _verified(services: Services, told: Told, *, is_open: bool) -> tuple[str, st
         # Once it is over, today's policy is not what its signatures were counted by.
         return ("lacking", error.message) if is_open else ("not_asked", "")
     return "verified", ""
-
-
-def _in_order(content: dict[str, Any]) -> dict[str, Any]:
-    return {name: content[name] for name in (*SHOWN_FIRST, *sorted(content.keys() - set(SHOWN_FIRST)))}
 
 
 def next_of(told: Told, found: Deciding, say: Say) -> str:
