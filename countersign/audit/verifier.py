@@ -183,6 +183,16 @@ def check(proof: Any, key: str, saved: Optional[str]) -> list[str]:
     return wrong
 
 
+def made_for_clicks(proof: Any) -> list[str]:
+    """Return who is said to have signed and did so by a click in a chat: a server has signed for them."""
+    found = []
+    for row in proof["rows"]:
+        fields, key = row["fields"], json.loads(row["fields"][6]).get("key_id")
+        if fields[3].startswith("approval:request:") and isinstance(key, str) and key.startswith("chat:"):
+            found.append(f"row {fields[2]}: the server signed for a click of {fields[4]} ({key})")
+    return found
+
+
 def main(arguments: Sequence[str]) -> int:
     """Check the proof that the arguments name, and return the exit code."""
     options = dict(zip(arguments[1::2], arguments[2::2]))
@@ -197,6 +207,8 @@ def main(arguments: Sequence[str]) -> int:
         print(f"WRONG: {sentence}")
     if not wrong:
         unsealed = sum(row["leaf"] is None for row in proof["rows"])
+        for sentence in made_for_clicks(proof):
+            print(f"NOTE: {sentence}")
         print(f"{len(proof['rows'])} rows hold" + (f", {unsealed} of them not sealed yet" if unsealed else ""))
         print(f"key: {key}" + ("" if "--key" in options else "  (the proof's own: compare it with the one you know)"))
     return 1 if wrong else 0

@@ -93,6 +93,7 @@ COMMANDS = {
     "webhooks": Listed("webhooks", "commands", "Who is told of what happens, by signed requests."),
     "policy": Listed("policy", "commands", "What may be done, and by whose signature.", over_the_api=True),
     "channels": Listed("channels", "commands", "Channels that are told how executions ended."),
+    "chat": Listed("chat", "commands", "Chats in which people sign and reject by a button."),
     "incidents": Listed("incidents", "commands", "What actions are meant to fix.", over_the_api=True),
     "knowledge": Listed("knowledge", "commands", "Cases that can be searched for.", over_the_api=True),
     "playbooks": Listed(

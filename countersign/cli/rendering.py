@@ -68,6 +68,8 @@ def print_approval(console: Console, found: Mapping[str, Any]) -> None:
     for row in found["signatures"]:
         decided = text(f"decision.{row['decision']}")
         comment = f": {row['comment']}" if row["comment"] else ""
+        if str(row.get("key_id", "")).startswith("chat:"):
+            decided = f"{decided} ({text('chat.by_click')})"
         facts.add_row(
             "signature",
             _cell(f"{row['signer']} {decided}{comment} ({row['at'][:19]} UTC)"),

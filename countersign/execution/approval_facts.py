@@ -27,6 +27,7 @@ def approval_facts(session: Session, approval_id: UUID) -> dict[str, Any]:
         {
             "signer": row.signer,
             "decision": row.decision,
+            "key_id": row.key_id,
             "comment": masked(row.comment),
             "at": row.created_at.isoformat(),
         }

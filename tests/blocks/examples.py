@@ -29,6 +29,19 @@ def kubeconfig(server: str = "https://127.0.0.1:1", token: str = SECRET, **conte
 
 
 CLUSTER: dict[str, Any] = {"cluster_name": "production", "server": "https://127.0.0.1:1", "token": SECRET}
+CHATS: dict[str, Any] = {
+    "chats": [
+        {"service": "slack", "chat": "C0OPS", "risks": ["low"]},
+        {"service": "telegram", "chat": "-1001", "language": "zh-TW"},
+    ],
+    "slack_token": f"xoxb-{SECRET}",
+    "slack_signing_secret": SECRET,
+    "slack_workspace": "T0SPACE",
+    "discord_token": SECRET,
+    "discord_public_key": "0" * 64,
+    "discord_server": "290926798626357999",
+    "telegram_token": SECRET,
+}
 CHANNELS: dict[str, Any] = {
     "channels": [
         {

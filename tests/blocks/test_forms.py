@@ -7,9 +7,10 @@ from prefect.blocks.core import Block
 from pydantic import SecretStr, ValidationError
 
 import blocks
-from blocks import KubernetesCluster, NotificationChannels, SSHHosts
+from blocks import ChatApprovals, KubernetesCluster, NotificationChannels, SSHHosts
 from tests.blocks.examples import (
     CHANNELS,
+    CHATS,
     CLIENT_KEY,
     CLUSTER,
     HOST_KEY,
@@ -131,16 +132,43 @@ def test_a_fleet_gives_the_target_its_settings() -> None:
         (KubernetesCluster, CLUSTER, SECRET),
         (KubernetesCluster, {"kubeconfig": kubeconfig()}, SECRET),
         (NotificationChannels, CHANNELS, SECRET),
+        (ChatApprovals, CHATS, SECRET),
         (SSHHosts, hosts(), CLIENT_KEY.private.splitlines()[2]),
         (SSHHosts, hosts(private_keys={"web-1": OTHER_KEY.private}), OTHER_KEY.private.splitlines()[2]),
     ],
-    ids=["server", "kubeconfig", "channels", "hosts", "one-host"],
+    ids=["server", "kubeconfig", "channels", "chats", "hosts", "one-host"],
 )
 def test_no_secret_is_in_what_a_block_prints(kind: type[Block], fields: dict[str, Any], secret: str) -> None:
     block = kind(**fields)
     settings = block.settings()  # type: ignore[attr-defined]
     for shown in (repr(block), str(block), str(block.model_dump()), block.model_dump_json(), repr(settings)):
         assert secret not in shown
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"slack_token": SECRET}, "slack lacks a part"),
+        (CHATS | {"discord_server": " "}, "discord lacks a part"),
+        (CHATS | {"telegram_token": ""}, "is in telegram, which has no token"),
+        (CHATS | {"chats": [CHATS["chats"][0]] * 2}, "listed twice"),
+        (CHATS | {"slack_api": "slack.com"}, "slack_api is no address"),
+        (CHATS | {"discord_public_key": "0" * 63}, "discord_public_key"),
+    ],
+)
+def test_chats_that_cannot_be_right_are_refused(fields: dict[str, Any], said: str) -> None:
+    assert said in mistake(ChatApprovals, **fields)
+
+
+def test_chats_give_the_apps_their_settings() -> None:
+    settings = ChatApprovals(**CHATS).settings()
+    assert [(chat.service, chat.id, sorted(chat.risks)) for chat in settings.chats] == [
+        ("slack", "C0OPS", ["low"]),
+        ("telegram", "-1001", []),
+    ]
+    assert settings.slack is not None and settings.discord is not None and settings.telegram is not None
+    assert (settings.slack.workspace, settings.discord.workspace) == ("T0SPACE", "290926798626357999")
+    assert ChatApprovals().settings().slack is None
 
 
 @pytest.mark.parametrize(

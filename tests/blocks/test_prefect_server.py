@@ -14,7 +14,7 @@ from prefect.blocks.notifications import SlackWebhook
 from prefect.blocks.webhook import Webhook
 from pydantic import SecretStr
 
-from blocks import KubernetesCluster, NotificationChannels, SSHHosts
+from blocks import ChatApprovals, KubernetesCluster, NotificationChannels, SSHHosts
 from blocks.loading import load_block
 from blocks.notification_blocks import load_addresses
 from countersign.aftermath.notifications.apprise_channel import open_service
@@ -25,6 +25,7 @@ from tests.aftermath.notifications.conftest import receiver
 from tests.aftermath.notifications.receiver import Receiver, Reply
 from tests.blocks.examples import (
     CHANNELS,
+    CHATS,
     CLIENT_KEY,
     CLUSTER,
     HOST_KEY,
@@ -44,6 +45,7 @@ SAVED: dict[str, tuple[type[Block], dict[str, Any]]] = {
     "with-kubeconfig": (KubernetesCluster, {"kubeconfig": kubeconfig(), "context": "green"}),
     "in-cluster": (KubernetesCluster, {"in_cluster": True}),
     "channels": (NotificationChannels, CHANNELS),
+    "chats": (ChatApprovals, CHATS),
     "shared-key": (SSHHosts, hosts()),
     "own-key": (SSHHosts, hosts(private_keys={"web-1": OTHER_KEY.private}, passphrase=SECRET)),
 }
@@ -81,7 +83,7 @@ def documents(api: str) -> dict[str, dict[str, Any]]:
 
 
 def test_the_command_registers_every_block_type(api: str) -> None:
-    for kind in (KubernetesCluster, NotificationChannels, SSHHosts):
+    for kind in (ChatApprovals, KubernetesCluster, NotificationChannels, SSHHosts):
         url = f"{api}/block_types/slug/{kind.get_block_type_slug()}"
         answer = httpx.get(url, auth=login(api)).raise_for_status().json()
         assert answer["name"] == kind.get_block_type_name()

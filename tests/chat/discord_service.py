@@ -108,7 +108,7 @@ class DiscordService:
 
     def press(self, message: str, label: str, by: str, **changes: Any) -> tuple[bytes, dict[str, str]]:
         """Return the body and headers of the request that Discord sends when somebody presses a button."""
-        data = {"custom_id": self.buttons(message)[label], "component_type": 2}
+        data = changes.pop("data", {"custom_id": self.buttons(message)[label], "component_type": 2})
         return self.signed(self._interaction(3, message, by, data, **changes))
 
     def submit(self, message: str, form: Mapping[str, Any], by: str, reason: str) -> tuple[bytes, dict[str, str]]:

@@ -80,7 +80,7 @@ class Rooms:
         body, headers = request
         return self.client.post(f"/v1/chat/{name}", content=body, headers=dict(headers))
 
-    def approve(self, name: str, message: Any, by: Mapping[str, Any], **changes: Any) -> Response:
+    def approve(self, name: str, message: Any, by: Mapping[str, Any], /, **changes: Any) -> Response:
         """Press the button that approves."""
         return self.send(name, self.service(name).press(message, "Approve", by[name], **changes))
 

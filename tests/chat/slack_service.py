@@ -23,7 +23,7 @@ class SlackService:
     """One workspace with one app in it."""
 
     def __init__(
-        self, *, token: str, secret: str, team: str = "T0SPACE", channels: tuple[str, ...] = ("C0OPS",)
+        self, *, token: str, secret: str, team: str = "T0SPACE", channels: tuple[str, ...] = ("C0OPS", "C0OWN")
     ) -> None:
         self.token, self.secret, self.team, self.channels = token, secret, team, channels
         self.messages: dict[str, dict[str, Any]] = {}

@@ -130,8 +130,13 @@ TABLE: Mapping[str, Line] = {
     "GET /v1/webhooks/sources": Line(GOVERN, UNLIMITED),
     "POST /v1/webhooks/sources/{source_id}/end": Line(GOVERN, UNLIMITED),
 }
-BY_SIGNATURE = ("POST /v1/inbound/{source}",)
-"""No token opens these (tests/attacks/test_signed_requests.py)."""
+BY_SIGNATURE = (
+    "POST /v1/inbound/{source}",
+    "POST /v1/chat/slack",
+    "POST /v1/chat/discord",
+    "POST /v1/chat/telegram",
+)
+"""No token opens these (tests/attacks/test_signed_requests.py, test_chat_requests_forged.py)."""
 EMPTY_OUTSIDE = (
     "/v1/approvals",
     "/v1/dead-letters",
