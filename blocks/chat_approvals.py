@@ -27,7 +27,9 @@ class ApprovalChat(BaseModel):
 
     model_config = FORM
 
-    service: Literal["slack", "discord", "telegram"] = Field(title="Service")
+    service: Literal["slack", "discord", "telegram"] = Field(
+        title="Service", description="slack, discord or telegram."
+    )
     chat: str = Field(
         pattern=r"^[A-Za-z0-9_-]{1,64}$",
         title="Chat",
@@ -61,7 +63,9 @@ class ChatApprovals(Block):
     )
     slack_workspace: Text = Field(default=None, title="Slack workspace", description="Its team id, T….")
     slack_api: str = Field(default=SLACK_API, min_length=1, title="Slack API", description="Address of the Web API.")
-    discord_token: Secret = Field(default=None, title="Discord bot token")
+    discord_token: Secret = Field(
+        default=None, title="Discord bot token", description="Of the application's Bot page."
+    )
     discord_public_key: Text = Field(
         default=None,
         pattern=r"^[0-9a-fA-F]{64}$",
@@ -72,7 +76,7 @@ class ChatApprovals(Block):
     discord_api: str = Field(
         default=DISCORD_API, min_length=1, title="Discord API", description="Address of the API."
     )
-    telegram_token: Secret = Field(default=None, title="Telegram bot token")
+    telegram_token: Secret = Field(default=None, title="Telegram bot token", description="From @BotFather: 123456:….")
     telegram_api: str = Field(
         default=TELEGRAM_API, min_length=1, title="Telegram API", description="Address of the Bot API."
     )

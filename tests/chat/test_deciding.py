@@ -11,12 +11,15 @@ import pytest
 from rich.console import Console
 from sqlalchemy import text
 
+from countersign.audit.trail import row_of
+from countersign.audit.verifier import made_for_clicks
 from countersign.chat.buttons import seal_message
 from countersign.chat.showing import look
 from countersign.cli.signing import print_what_is_signed, signing_of
 from countersign.execution.checks import verified_signatures
 from countersign.policy.risk import RiskLevel
 from countersign.policy.signatures import Decision
+from countersign.records.audit_tree import chain_rows
 from countersign.records.chat import left_clicks, messages
 from countersign.records.database.engine import transaction
 from countersign.records.states import ApprovalStatus
@@ -65,6 +68,9 @@ def test_a_click_is_a_signature_of_the_one_whom_the_policy_names(rooms: Rooms, n
     assert verified.signers == ("alice",)
     assert "is on record, alice" in unescaped(rooms.told(name)[-1])
     assert audited(rooms.house.office, approval_id) == ["approval:request:filed", "approval:request:signed"]
+    with transaction(rooms.house.services.engine) as session:
+        proof = {"rows": [{"fields": row_of(each).fields} for each in chain_rows(session, str(approval_id))]}
+    assert made_for_clicks(proof) == [f"row 2: the server signed for a click of alice ({row.key_id})"]
     # All three messages follow.
     assert rooms.look() == 3
     for each in SERVICES:
