@@ -31,10 +31,9 @@ def create_app(open_services: Opener, settings: Settings) -> FastAPI:
     source = ServiceSource(open_services)
     changes = Changes(lambda: source.now().engine)
 
-    keeper = ChatKeeper(source.now)
-
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        keeper = ChatKeeper(source.now)
         keeper.start()
         yield
         changes.close()

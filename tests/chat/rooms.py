@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from httpx import Response
 from pydantic import SecretStr
@@ -39,6 +40,10 @@ STRANGER = {"slack": "U0EVIL", "discord": "80351110224678999", "telegram": 666}
 PEOPLE = {"alice": ALICE, "bob": BOB, "carol": CAROL}
 ADDRESS = "https://countersign.example"
 SERVICES = ("slack", "discord", "telegram")
+
+
+_apps: list[FastAPI] = []
+"""The application that was made by the first test."""
 
 
 @dataclass(frozen=True)
@@ -170,8 +175,10 @@ def rooms_of(office: Office, adapt: Callable[[Policy], Policy] = lambda policy: 
         key = public_text(make_chat_key(trust).public_key())
         signers = accounts({"slack": slack.team, "discord": discord.guild, "telegram": ""})
         office = office.with_policy(adapt(with_chats(office.services.policy, key, signers)))
-        house = house_of(replace(office, services=replace(office.services, chats=chats)), url=ADDRESS)
-        stack.callback(house.app.state.changes.close)
+        # Nothing here waits for changes, the one thing of an application that is bound to its records.
+        app = _apps[0] if _apps else None
+        house = house_of(replace(office, services=replace(office.services, chats=chats)), app=app, url=ADDRESS)
+        _apps[:] = [house.app]
         Telegram(chats.telegram).connect(  # type: ignore[arg-type]
             f"{ADDRESS}/v1/chat/telegram", plant(house.services.seal.chat_secret("telegram"))
         )

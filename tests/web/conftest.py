@@ -20,8 +20,10 @@ from countersign.policy.document import Policy
 from countersign.policy.roles import Role, RoleGrant
 from countersign.records.database.engine import transaction
 from countersign.settings import Settings
-from countersign.web.acting import COOKIE, csrf_of
+from countersign.web.acting import COOKIE, Doors, csrf_of
 from countersign.web.app import create_app
+from countersign.web.limits import Lockout, Pace
+from countersign.web.services import ServiceSource
 from tests.execution.conftest import Office, cluster, household, office, running_cluster
 from tests.planted import plant
 
@@ -97,8 +99,10 @@ def with_roles(policy: Policy, roles: tuple[RoleGrant, ...] = ROLES) -> Policy:
     return policy.model_copy(update={"roles": roles})
 
 
-def house_of(office: Office, roles: tuple[RoleGrant, ...] = ROLES, **settings: Any) -> House:
-    """Return the application over `office`."""
+def house_of(
+    office: Office, roles: tuple[RoleGrant, ...] = ROLES, *, app: FastAPI | None = None, **settings: Any
+) -> House:
+    """Return the application over `office`: a new one, or one that was made before, which takes a while."""
     policy = with_roles(office.services.policy, roles)
     office = office.with_policy(policy).with_settings(**settings)
     services = replace(office.services, mark_of=lambda _policy: None)
@@ -106,7 +110,12 @@ def house_of(office: Office, roles: tuple[RoleGrant, ...] = ROLES, **settings: A
     async def opened() -> Services:
         return services
 
-    return House(create_app(opened, services.settings), replace(office, services=services))
+    if app is None:
+        app = create_app(opened, services.settings)
+    else:
+        pace = Pace(services.settings.web_requests_per_minute)
+        app.state.doors = Doors(ServiceSource(opened), pace, Lockout())
+    return House(app, replace(office, services=services))
 
 
 @pytest.fixture
