@@ -3,7 +3,7 @@
 from countersign.records.migrations.running import run_file_beside
 
 revision = "0018"
-down_revision = "0017"
+down_revision = "0021"  # numbers are given out before their turn comes
 branch_labels = None
 depends_on = None
 
