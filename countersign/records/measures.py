@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from sqlalchemy import TextClause, text
 from sqlalchemy.engine import RowMapping
+from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session
 
 from countersign.errors import TookTooLong
@@ -195,7 +196,7 @@ QUESTIONS: Final = (
 def measured(session: Session) -> Measures:
     """Return every number. Nothing is locked.
 
-    Raises TookTooLong, DatabaseUnavailable, or the driver's error where one statement takes too long.
+    Raises TookTooLong, DatabaseUnavailable.
     """
     give_up = monotonic() + LONGEST_SECONDS
     known = {"most": MOST, "silent": SILENT_SECONDS}
@@ -205,5 +206,10 @@ def measured(session: Session) -> Measures:
         if monotonic() > give_up:
             raise TookTooLong(f"the records were not read within {LONGEST_SECONDS} s")
         asked = {name: known[name] for name in question.statement.compile().params}
-        found |= question.read(session.execute(question.statement, asked).mappings().all())
+        try:
+            found |= question.read(session.execute(question.statement, asked).mappings().all())
+        except DBAPIError as error:
+            if getattr(error.orig, "sqlstate", None) is None:
+                raise  # the connection's end, which `transaction` says
+            raise TookTooLong(f"the records were not read: {error.orig}") from None
     return found

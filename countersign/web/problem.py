@@ -111,7 +111,7 @@ def table() -> Iterator[tuple[int, str, str]]:
     seen = {code: (status, code, f"{HTTPStatus(status).description}.") for status, code in _PLAIN.items()}
     for kind in sorted(_all(CountersignError), key=lambda kind: kind.__qualname__):
         # The class that gives the code its name explains it.
-        if "code" in vars(kind) and kind.__module__ == errors.__name__:
+        if "code" in vars(kind) and kind.__module__.startswith(f"{errors.__name__}."):
             seen[kind.code] = (status_of(kind), kind.code, _title(kind))
     yield from sorted(seen.values())
 

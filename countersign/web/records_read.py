@@ -12,7 +12,6 @@ from typing import Final
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 from sqlalchemy import Engine
-from sqlalchemy.exc import SQLAlchemyError
 
 from countersign.errors import CountersignError
 from countersign.logging import get_logger
@@ -59,7 +58,7 @@ class RecordsRead(Collector):
         try:
             with transaction(self._engine()) as session:
                 return measured(session)
-        except (CountersignError, SQLAlchemyError) as error:
+        except CountersignError as error:
             _log.warning("the records are not measured", error=type(error).__name__)
             return None
 
