@@ -12,7 +12,7 @@ from uuid import UUID, uuid4
 from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.actions import FlowRunCreate
 from prefect.client.schemas.objects import FlowRun, State
-from prefect.context import FlowRunContext
+from prefect.context import FlowRunContext, TaskRunContext
 from prefect.flows import Flow
 from prefect.states import Pending, to_state_create
 from prefect.tasks import Task
@@ -53,8 +53,15 @@ class Subflow:
         if context is None or self._run is None:
             yield
             return
-        with context.model_copy(update={"flow": self._flow, "flow_run": self._run, "parameters": self._parameters}):
-            yield
+        # The task that makes it would have its log.
+        outside = TaskRunContext.__var__.set(None)
+        try:
+            with context.model_copy(
+                update={"flow": self._flow, "flow_run": self._run, "parameters": self._parameters}
+            ):
+                yield
+        finally:
+            TaskRunContext.__var__.reset(outside)
 
     async def _made(self, client: PrefectClient, parent: FlowRun, state: State[Any]) -> FlowRun:
         # What ties a run to the one above it is a task run there.

@@ -5,6 +5,7 @@ The statements are taken as they are sent (from the engine's events), not writte
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -29,6 +30,7 @@ from countersign.records.claims import claim, extend_lease, start_dry_run
 from countersign.records.database.engine import connect
 from countersign.records.dead_letters import replay_due
 from countersign.records.dispositions import dispositions_of
+from countersign.records.due import what_is_due
 from countersign.records.holds import acquire, holder_of
 from countersign.records.incidents import resolve_incident, stuck_incidents, version_of
 from countersign.records.journal import entries, record_answer, record_intent
@@ -202,6 +204,7 @@ QUESTIONS: dict[str, Callable[[Session], object]] = {
     "approvals of an incident": lambda s: approvals_of_incident(s, "INC-77"),
     "steps ready": lambda s: steps_ready(s, number(77)),
     "take a step": lambda s: take_step(s, number(15), StepName.NOTIFY, runner="r", lease_seconds=9),
+    "what is due": partial(what_is_due, start_seconds=60, step_seconds=30, lost_seconds=5, rollback_seconds=60),
     "steps of lost runners": lambda s: bury_exhausted(s, error="lost"),
     "dead letters due": replay_due,
     "stuck incidents": stuck_incidents,

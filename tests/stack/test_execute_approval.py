@@ -113,6 +113,14 @@ def fresh_log(office: Office) -> Iterator[None]:
     office.cluster.clear_faults()
 
 
+def log_of(office: Office, run: str) -> list[str]:
+    """Return what a run has logged, once it has."""
+    told, give_up = {"logs": {"flow_run_id": {"any_": [run]}}, "limit": 200}, time.monotonic() + PATIENCE
+    while not (lines := office.api.http.post("/logs/filter", json=told).json()) and time.monotonic() < give_up:
+        time.sleep(0.1)
+    return [str(line["message"]) for line in lines]
+
+
 def test_a_run_tells_its_story_and_what_followed_has_pages_of_its_own(office: Office) -> None:
     approval_id = office.approved("kubectl annotate deployment/api told=yes -n prod", risk="low")
     run = office.api.wait(office.trigger(approval_id))
@@ -137,6 +145,11 @@ def test_a_run_tells_its_story_and_what_followed_has_pages_of_its_own(office: Of
     assert {each["name"].partition(" 0")[0] for each in found} == {"verify", "extract playbook", "deposit knowledge"}
     states = {each["name"].partition(" 0")[0]: each["state_name"] for each in found}
     assert states["verify"] == "Effective"
+    assert {each["name"].partition(" 0")[0]: bool(log_of(office, each["id"])) for each in found} == {
+        "verify": True,
+        "extract playbook": True,
+        "deposit knowledge": True,
+    }
     execution = office.report(approval_id).execution_id
     shown = {"artifacts": {"key": {"any_": [f"verify-{execution}", f"deposit-knowledge-{execution}"]}}}
     pages = office.api.http.post("/artifacts/filter", json=shown).json()
