@@ -54,7 +54,7 @@ class Subflow:
             yield
             return
         # The task that makes it would have its log.
-        outside = TaskRunContext.__var__.set(None)
+        outside = TaskRunContext.__var__.set(None)  # type: ignore[arg-type]
         try:
             with context.model_copy(
                 update={"flow": self._flow, "flow_run": self._run, "parameters": self._parameters}
