@@ -88,7 +88,7 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResul
         """
         self._catch_signals()
         refuse_results()
-        async with self, shown(self._logger, printer, runs=lambda: len(self._active), limit=self._limit):
+        async with self, shown(self._logger, printer, runs=self._begun, limit=self._limit):
             await settle_orphans(self.client, pool=self._work_pool_name, me=self._identity)
             if run_once:
                 if await self.get_and_submit_flow_runs():
@@ -357,6 +357,10 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResul
             # Asked twice: leave now. What was running is reported by the next worker.
             os._exit(128 + number)
         self._stop.set()
+
+    def _begun(self) -> int:
+        """Return how many runs there are, without those that wait for their turn."""
+        return sum(run is not None for run in self._active.values())
 
     async def _drain(self, printer: Any) -> None:
         grace = settings().worker_grace_seconds
