@@ -60,7 +60,7 @@ def test_finishing_steps_does_what_is_left(office: Office) -> None:
 def test_a_round_has_steps_finished_by_one_run(office: Office) -> None:
     execution = execution_id_of(office.perform(NOTHING))
     with transaction(office.services.engine) as session:
-        session.execute(text("UPDATE ledger_step SET due_at = due_at - interval '20 s'"))
+        session.execute(text("UPDATE ledger_step SET due_at = due_at - interval '40 s'"))
 
     async def go() -> set[UUID]:
         async with get_client() as client:
