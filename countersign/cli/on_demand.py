@@ -81,7 +81,7 @@ COMMANDS = {
     "reconcile": Listed(
         "reconcile",
         "run",
-        "Reconcile once, now, as the schedule does every 15 s; exit 1 if something could not be looked at.",
+        "Reconcile once, now, as a worker does when something is due; exit 1 if something could not be looked at.",
         takes_output=True,
     ),
     "approvals": Listed("approvals", "approvals", "Requests to perform an action.", over_the_api=True),

@@ -26,7 +26,7 @@ def run(
         typer.Option("--here", help="Settle abandoned executions in this process, where no worker could do it."),
     ] = False,
 ) -> None:
-    """Reconcile once, now, as the schedule does every 15 s; exit 1 if something could not be looked at."""
+    """Reconcile once, now, as a worker does when something is due; exit 1 if something could not be looked at."""
     check_that_a_stack_is_named(load_settings())
     from flows.reconcile import counts, reconcile_once, rows  # noqa: PLC0415  (imports Prefect)
 

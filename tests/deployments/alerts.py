@@ -61,7 +61,7 @@ ALERTS: dict[str, Alert] = {
         also=[{'countersign_dead_letters{replay="by_itself"}': "3x30"}],
     ),
     "CountersignReconciliationStopped": _while(
-        "countersign_reconciliation_age_seconds", fires="0+60x30", quiet="15 290 15x30"
+        "countersign_reconciliation_age_seconds", fires="0+60x40", quiet="15 290 310 15x30"
     ),
     "CountersignAuditNotSealed": _while("countersign_audit_oldest_unsealed_seconds", fires="0+60x30", quiet="2x30"),
     "CountersignTampering": _while(
