@@ -1,4 +1,4 @@
-"""Can run statements as the runtime role: has the audit write into a table of its own, or writes rows itself."""
+"""Can run statements as the runtime role: has what runs as the owner write into its own tables, or writes rows itself."""
 
 from collections.abc import Iterator
 
@@ -39,6 +39,22 @@ def test_a_temporary_table_of_the_same_name_is_not_written_to(trail: Trail, mall
     mallory.execute(text("CREATE TEMPORARY TABLE audit_event (LIKE public.audit_event INCLUDING ALL)"))
     mallory.execute(APPEND)
     assert mallory.execute(ROWS).scalar_one() == 1
+
+
+def test_what_counts_as_the_owner_runs_no_trigger_of_its_callers(mallory: Connection, as_owner: Sql) -> None:
+    as_owner("GRANT EXECUTE ON FUNCTION trust_count_by(double precision) TO mallory")
+    as_owner("GRANT SELECT ON trust_half_life TO mallory")
+    for statement in (
+        "CREATE TEMPORARY TABLE trust_half_life (LIKE public.trust_half_life INCLUDING ALL)",
+        "GRANT ALL ON trust_half_life TO PUBLIC",
+        "CREATE FUNCTION pg_temp.mine() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$ BEGIN RAISE EXCEPTION 'runs as %', current_user; END $$",
+        "CREATE TRIGGER mine BEFORE INSERT ON trust_half_life FOR EACH ROW EXECUTE FUNCTION pg_temp.mine()",
+        "SELECT trust_count_by(12345)",
+    ):
+        mallory.execute(text(statement))
+    counted_by = text("SELECT seconds FROM public.trust_half_life")
+    assert 12345 in mallory.execute(counted_by).scalars().all()
 
 
 @pytest.mark.parametrize(

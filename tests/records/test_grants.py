@@ -23,6 +23,11 @@ HELD = text("""
     FROM pg_class WHERE oid = CAST(:name AS regclass)
 """)
 
+AS_OWNER = text("""
+    SELECT proname, coalesce(array_to_string(proconfig, ';'), '') FROM pg_proc
+    WHERE pronamespace = 'public'::regnamespace AND prosecdef
+""")
+
 
 def is_refused(engine: Engine, statement: str) -> bool:
     with engine.connect() as connection, pytest.raises(ProgrammingError) as refused:
@@ -37,6 +42,13 @@ def test_every_table_says_what_may_be_done_to_it_and_why(all_rights: Engine) -> 
         assert grant.why
         columns = {column.name for column in Record.metadata.tables[name].columns} if grant.update else set()
         assert set(grant.update) <= columns
+
+
+def test_what_runs_as_the_owner_finds_the_owners_tables(all_rights: Engine) -> None:
+    with all_rights.connect() as connection:
+        found = connection.execute(AS_OWNER).all()
+    assert found
+    assert {path for _name, path in found} == {"search_path=pg_catalog, public, pg_temp"}, found
 
 
 @pytest.mark.parametrize("name", GRANTS)
