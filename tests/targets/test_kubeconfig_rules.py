@@ -1,5 +1,6 @@
 """What a kubeconfig may do besides naming a server and credentials, and credentials from exec plugins."""
 
+import base64
 import json
 import os
 import stat
@@ -98,6 +99,24 @@ def test_a_token_file_is_read_anew_and_wins_over_the_token(tmp_path: Path) -> No
     for token in ("first", "second"):
         file.write_text(f"{token}\n")
         assert usable_document(given)["users"][0]["user"] == {"token": token}
+
+
+def test_a_certificate_in_a_file_is_read_anew(tmp_path: Path) -> None:
+    """What is kept for a cluster belongs to its credentials: another certificate is another connection."""
+    files = {name: tmp_path / name for name in ("certificate-authority", "client-certificate", "client-key")}
+    given = settings(
+        cluster={"certificate-authority": str(files["certificate-authority"])},
+        user={name: str(files[name]) for name in ("client-certificate", "client-key")},
+        token_file=True,
+    )
+    with pytest.raises(ConfigurationError, match="certificate-authority .* cannot be read here"):
+        usable_document(given)
+    for content in (b"first", b"second"):
+        for file in files.values():
+            file.write_bytes(content)
+        document, said = usable_document(given), base64.b64encode(content).decode()
+        assert document["clusters"][0]["cluster"].items() >= {("certificate-authority-data", said)}
+        assert document["users"][0]["user"] == {"client-certificate-data": said, "client-key-data": said}
 
 
 # --- exec plugins ---------------------------------------------------------------------------------------

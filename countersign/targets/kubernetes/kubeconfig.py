@@ -18,6 +18,7 @@ from pydantic import SecretStr
 from countersign.errors import ConfigurationError
 from countersign.targets.kubernetes.exec_plugin import credentials_of, forget_answer
 from countersign.targets.kubernetes.kubeconfig_rules import (
+    FILES,
     NOTHING_ALLOWED,
     Allowances,
     Reach,
@@ -94,7 +95,8 @@ def kubeconfig_document(settings: ClusterSettings) -> dict[str, Any]:
 def usable_document(settings: ClusterSettings) -> dict[str, Any]:
     """Return `kubeconfig_document` with the credentials themselves in place of whatever gives them.
 
-    Runs an exec plugin, reads a token's file. Raises ConfigurationError, TransientTargetError.
+    Runs an exec plugin, reads the files of a token, certificates and keys. Raises ConfigurationError,
+    TransientTargetError.
     """
     document = kubeconfig_document(settings)
     user, cluster = document["users"][0]["user"], document["clusters"][0]["cluster"]
@@ -102,6 +104,11 @@ def usable_document(settings: ClusterSettings) -> dict[str, Any]:
     # client-go: a token's file is read anew and wins over the token; a plugin's answer wins over both.
     if file := user.pop("tokenFile", None):
         user["token"] = _token_in(settings, str(file))
+    for entry in (cluster, user):
+        for name in FILES:
+            # client-go: what is written out wins over the file that is named.
+            if (file := entry.pop(name, None)) and not entry.get(f"{name}-data"):
+                entry[f"{name}-data"] = base64.b64encode(_content_of(settings, name, str(file))).decode("ascii")
     if plugin := user.pop("exec", None):
         user |= credentials_of(settings.name, plugin, cluster)
     return document
@@ -122,14 +129,25 @@ def require_nothing_elsewhere(settings: ClusterSettings) -> None:
 
 def _token_in(settings: ClusterSettings, file: str) -> str:
     try:
+        return _content_of(settings, "tokenFile", file).decode("utf-8").strip()
+    except UnicodeDecodeError:
+        raise _unreadable(settings, "tokenFile", file) from None
+
+
+def _content_of(settings: ClusterSettings, field: str, file: str) -> bytes:
+    try:
         if not Path(file).is_absolute():
             raise FileNotFoundError
-        return Path(file).read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError):
-        raise ConfigurationError(
-            f"cluster {settings.name!r}: the kubeconfig's tokenFile {file!r} cannot be read here",
-            hint="give an absolute path that exists where the worker runs",
-        ) from None
+        return Path(file).read_bytes()
+    except OSError:
+        raise _unreadable(settings, field, file) from None
+
+
+def _unreadable(settings: ClusterSettings, field: str, file: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"cluster {settings.name!r}: the kubeconfig's {field} {file!r} cannot be read here",
+        hint="give an absolute path that exists where the worker runs",
+    )
 
 
 def reaches_of_settings(settings: ClusterSettings) -> tuple[Reach, ...]:
