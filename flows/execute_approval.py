@@ -163,6 +163,9 @@ async def _execute(run: Run, story: Narration, *, wait: bool) -> Report:
 
 async def _perform_and_record(run: Run, story: Narration) -> Report:
     try:
+        # Whoever waited begins like anybody else, and keeps what is theirs until it is their turn.
+        await turn_of_run().again()
+        await in_thread(run.open_log)
         await _phases(run, story)
     except StaleFence:
         raise
@@ -226,9 +229,6 @@ async def _claim(run: Run, *, wait: bool) -> Report | None:
         answer = await in_thread_to_its_end(run.stop, run.claim)
         if answer is None:
             CLAIMS.count(result="taken_over" if run.known.taken_over else "claimed")
-            # Whoever waited begins like anybody else.
-            await turn_of_run().again()
-            await in_thread(run.open_log)
         if answer is None or isinstance(answer, Report):
             return answer
         if not wait or monotonic() >= deadline:

@@ -119,9 +119,10 @@ class Line:
     async def _answers(self, how: InTurn, subjects: Collection[str]) -> Mapping[str, Answer]:
         try:
             return await asyncio.to_thread(how.answers, subjects)
-        except CountersignError as error:
+        except Exception as error:  # noqa: BLE001 - a boundary: one record must not keep all runs from beginning
             # Then the runs begin, and find out themselves.
-            self._logger.warning("What is under way cannot be asked: %s", error.message)
+            reason = error.message if isinstance(error, CountersignError) else type(error).__name__
+            self._logger.warning("What is under way cannot be asked: %s", reason)
             return {}
 
     async def _tell(self, client: PrefectClient, flow_run: FlowRun, answer: Answer) -> None:

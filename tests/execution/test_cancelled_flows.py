@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from logging import getLogger
 from threading import Event
 
@@ -11,7 +12,9 @@ from countersign.errors import ConfigurationError
 from countersign.execution.run import Run
 from countersign.records.approvals import get_approval
 from countersign.records.database.engine import transaction
+from countersign.records.queries import execution_of
 from countersign.records.states import ApprovalStatus
+from countersign.worker.turns import TURN, Turns
 from flows import execute_approval as flow
 from flows.narration import Narration
 from tests.execution.conftest import Office
@@ -157,5 +160,36 @@ def test_a_run_that_is_cancelled_while_it_is_put_off_withdraws_the_approval(
     monkeypatch.setattr(flow, "_phases", phases)
     run = Run(office.services, office.approved(RESTART), worker="w1", flow_run_id="a run", at=settled)
     asyncio.run(cancelled())
+    with transaction(office.services.engine) as session:
+        assert get_approval(session, run.approval_id).status is ApprovalStatus.CANCELLED
+
+
+def test_who_took_it_over_keeps_it_while_others_have_the_turns(office: Office) -> None:
+    """It would be taken over by the next, and that one by the next again, for as long as the turns are others'."""
+    office = office.with_settings(lease_seconds=1.5)
+    run = Run(office.services, office.approved(RESTART), worker="w1")
+
+    def kept_until() -> datetime | None:
+        with transaction(office.services.engine) as session:
+            found = execution_of(session, run.approval_id)
+        return None if found is None else found.lease_until
+
+    async def waited() -> None:
+        turns = Turns(1)
+        turn = await turns.take((datetime.now(UTC), run.approval_id))
+        turn.leave()
+        await turns.take((datetime.now(UTC), run.approval_id))
+        TURN.set(turn)
+        running = asyncio.create_task(flow._execute(run, Narration(getLogger(__name__)), wait=True))
+        async with asyncio.timeout(60):
+            while (first := kept_until()) is None:
+                await asyncio.sleep(0.02)
+            while kept_until() == first:
+                await asyncio.sleep(0.1)
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+
+    asyncio.run(waited())
     with transaction(office.services.engine) as session:
         assert get_approval(session, run.approval_id).status is ApprovalStatus.CANCELLED

@@ -1,7 +1,7 @@
 """A bounded number of runs is on its way to an outcome, in the order in which they were scheduled."""
 
 import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime, timedelta
 from logging import getLogger
 from typing import Any
@@ -119,8 +119,12 @@ class Known:
     def __init__(self) -> None:
         self.answers: dict[str, Answer] = {}
         self.asked = 0
+        self.answer: Callable[[Collection[str]], Mapping[str, Answer]] = self.known
 
     def __call__(self, subjects: Collection[str]) -> Mapping[str, Answer]:
+        return self.answer(subjects)
+
+    def known(self, subjects: Collection[str]) -> Mapping[str, Answer]:
         self.asked += 1
         return {subject: self.answers[subject] for subject in subjects if subject in self.answers}
 
@@ -182,6 +186,15 @@ async def test_the_others_are_told_at_once_when_the_records_know(line: Line, cli
     assert await line.due(client, runs, begun=[runs[0].id]) == [runs[0]]
     assert set(client.states) == {each.id for each in runs[1:]}
     assert known.asked == 1
+
+
+async def test_what_cannot_be_told_keeps_nobody_from_beginning(line: Line, client: Any, known: Known) -> None:
+    def unreadable(_subjects: Collection[str]) -> Mapping[str, Answer]:
+        raise ValueError
+
+    known.answer = unreadable
+    mine = run("a")
+    assert await line.due(client, [mine], begun=[]) == [mine]
 
 
 async def test_a_run_that_the_records_tell_of_goes_on(line: Line, client: Any, known: Known) -> None:
