@@ -1,4 +1,4 @@
-"""Can run statements as the runtime role: has what runs as the owner write into its own tables, or writes rows itself."""
+"""Can run statements as the runtime role: has what runs as the owner use tables of its own, or writes rows itself."""
 
 from collections.abc import Iterator
 

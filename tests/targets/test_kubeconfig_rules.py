@@ -109,7 +109,7 @@ def test_a_certificate_in_a_file_is_read_anew(tmp_path: Path) -> None:
         user={name: str(files[name]) for name in ("client-certificate", "client-key")},
         token_file=True,
     )
-    with pytest.raises(ConfigurationError, match="certificate-authority .* cannot be read here"):
+    with pytest.raises(ConfigurationError, match=r"certificate-authority .* cannot be read here"):
         usable_document(given)
     for content in (b"first", b"second"):
         for file in files.values():
