@@ -16,11 +16,13 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
+from weakref import WeakKeyDictionary
 
 import urllib3
 from kubernetes.client import ApiClient, Configuration
 from kubernetes.config import ConfigException
 from kubernetes.config.kube_config import load_kube_config_from_dict
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from countersign.errors import ConfigurationError
 from countersign.private_files import write_private
@@ -67,10 +69,7 @@ class Transport:
 
         Raises urllib3's HTTPError, the client's ApiException, OSError.
         """
-        now = time.monotonic()
-        if now - self.used_at > IDLE_SECONDS:
-            self._client.rest_client.pool_manager.clear()
-        self.used_at = now
+        self.used_at = time.monotonic()
         request = self._client.param_serialize(
             method,
             path,
@@ -152,8 +151,36 @@ def _client(settings: ClusterSettings, document: Mapping[str, Any]) -> ApiClient
     configuration.retries = False
     configuration.ssl_ca_cert = configuration.cert_file = configuration.key_file = None
     client = ApiClient(configuration)
-    client.rest_client.pool_manager.connection_pool_kw["ssl_context"] = tls
+    pools = client.rest_client.pool_manager
+    pools.connection_pool_kw["ssl_context"] = tls
+    pools.pool_classes_by_scheme = {"http": _Fresh, "https": _FreshTls}
     return client
+
+
+class _Fresh(HTTPConnectionPool):
+    """A pool whose connections are each closed, and opened anew by the request, once they were idle for too long: the
+    one that was given back last is taken first, so those below it may be idle for as long as the process lives.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._idle_since: WeakKeyDictionary[object, float] = WeakKeyDictionary()
+
+    def _put_conn(self, conn: Any) -> None:
+        if conn is not None:
+            self._idle_since[conn] = time.monotonic()
+        super()._put_conn(conn)
+
+    def _get_conn(self, timeout: float | None = None) -> Any:
+        conn = super()._get_conn(timeout)
+        since = self._idle_since.pop(conn, None)
+        if since is not None and time.monotonic() - since > IDLE_SECONDS:
+            conn.close()
+        return conn
+
+
+class _FreshTls(_Fresh, HTTPSConnectionPool):
+    """The same, for TLS."""
 
 
 def _tls(configuration: Configuration) -> ssl.SSLContext:
