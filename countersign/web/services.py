@@ -27,6 +27,8 @@ def _the_better(found: Services | None, known: Services | None) -> Services | No
         found = replace(found, clusters=known.clusters)
     if isinstance(found.fleet, ConfigurationError) and known.fleet is not None:
         found = replace(found, fleet=known.fleet)
+    if isinstance(found.chats, ConfigurationError) and known.chats is not None:
+        found = replace(found, chats=known.chats)
     return found
 
 
