@@ -16,14 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from countersign.actions import describe, read_action
 from countersign.actions.operation import HostOperation, Investigation, KubernetesOperation, Observation
-from countersign.errors import (
-    CountersignError,
-    PlanOutdated,
-    StaleFence,
-    Stopped,
-    Tampered,
-    TargetHeld,
-)
+from countersign.errors import CountersignError, PlanOutdated, StaleFence, Stopped, Tampered, TargetHeld
 from countersign.execution import bystander, checks, plan_records
 from countersign.execution.bystander import RunningElsewhere
 from countersign.execution.conclusion import conclude

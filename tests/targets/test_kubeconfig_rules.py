@@ -13,9 +13,10 @@ import pytest
 import yaml
 from pydantic import SecretStr
 
-from countersign.errors import ConfigurationError, TransientTargetError
+from countersign.errors import ConfigurationError, PermanentTargetError, TransientTargetError
 from countersign.settings import load_settings
 from countersign.targets.kubernetes import exec_plugin
+from countersign.targets.kubernetes.connection import connect
 from countersign.targets.kubernetes.facts import check
 from countersign.targets.kubernetes.investigate import run_investigation
 from countersign.targets.kubernetes.kubeconfig import ClusterSettings, kubeconfig_document, usable_document
@@ -99,6 +100,18 @@ def test_a_token_file_is_read_anew_and_wins_over_the_token(tmp_path: Path) -> No
     for token in ("first", "second"):
         file.write_text(f"{token}\n")
         assert usable_document(given)["users"][0]["user"] == {"token": token}
+
+
+def test_a_refusal_stays_one_where_the_credentials_cannot_be_read_again(tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    file.write_text("of another cluster")
+    with SandboxCluster(manifests=[]) as cluster:
+        document = yaml.safe_load(cluster.kubeconfig)
+        given = settings(cluster=document["clusters"][0]["cluster"], user={"tokenFile": str(file)}, token_file=True)
+        with connect(given, request_timeout=30) as connection:
+            file.unlink()
+            with pytest.raises(PermanentTargetError):
+                connection.get("/version")
 
 
 def test_a_certificate_in_a_file_is_read_anew(tmp_path: Path) -> None:

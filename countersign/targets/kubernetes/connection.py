@@ -16,7 +16,7 @@ import urllib3
 from kubernetes.client.exceptions import ApiException
 
 from countersign.canonical import sha256_of
-from countersign.errors import TargetError, TargetNotFound
+from countersign.errors import CountersignError, TargetNotFound
 from countersign.metrics.targets import Asking
 from countersign.targets.kubernetes.answers import (
     date_in,
@@ -265,10 +265,10 @@ class Connection:
         """Read the credentials again after the server refused them; tell whether there are others by now."""
         refused = self._transport
         forget(refused)
-        forget_credentials(self.settings)
         try:
+            forget_credentials(self.settings)
             self._transport = transport_of(self.settings)
-        except TargetError:
+        except CountersignError:
             return False
         return self._transport.key != refused.key
 
