@@ -14,7 +14,13 @@ from countersign.errors import (
     TargetNotFound,
     TransientTargetError,
 )
-from countersign.targets.kubernetes.answers import JSON_PATCH, error_of_exception, error_of_status, warnings_in
+from countersign.targets.kubernetes.answers import (
+    JSON_PATCH,
+    date_in,
+    error_of_exception,
+    error_of_status,
+    warnings_in,
+)
 from countersign.targets.kubernetes.believing import asked_of
 
 ABOUT = asked_of("/apis/apps/v1/namespaces/prod/deployments/api")
@@ -136,3 +142,8 @@ def test_a_retry_after_that_nobody_can_wait_for_is_none(value: str) -> None:
     error = error_of_status(429, b"{}", headers, what="patch", mutation=True, content_type=None, about=ABOUT)
     assert isinstance(error, TransientTargetError)
     assert error.retry_after is None
+
+
+@pytest.mark.parametrize("value", ["", "yesterday", "Fri, 31 Dec 9999 23:59:59 -2359"])
+def test_a_date_that_is_none_takes_no_answer_away(value: str) -> None:
+    assert date_in({"Date": value}) is None

@@ -101,7 +101,7 @@ def date_in(headers: Mapping[str, str]) -> str | None:
     """Return when an answer was given, by its Date header; RFC 3339, UTC."""
     try:
         return parsedate_to_datetime(headers["Date"]).astimezone(UTC).isoformat(timespec="seconds")
-    except (KeyError, ValueError):
+    except (KeyError, ValueError, OverflowError):
         return None
 
 
