@@ -127,8 +127,8 @@ class Line:
 
     async def _tell(self, client: PrefectClient, flow_run: FlowRun, answer: Answer) -> None:
         try:
-            # Not forced: a run that has ended stays as it is. One that another worker has just claimed is told, too, and
-            # finds out by its own claim what is so.
+            # Not forced: a run that has ended stays as it is. One that another worker has just claimed is told, too,
+            # and finds out by its own claim what is so.
             await client.set_flow_run_state(flow_run.id, answer.state)
         except ObjectNotFound:
             return
