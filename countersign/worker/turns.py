@@ -14,6 +14,7 @@ from concurrent.futures import Future
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import count
 from threading import Lock
 from typing import Any, Final, TypeVar
 from uuid import UUID
@@ -70,7 +71,8 @@ class Turns:
         """At most `number` at the same time."""
         self._free = number
         self._lock = Lock()
-        self._line: list[tuple[Place, Future[None]]] = []
+        self._line: list[tuple[Place, int, Future[None]]] = []
+        self._came = count()  # one who gave up waiting is in line until their turn would come
 
     async def take(self, place: Place) -> "RunTurn":
         """Wait until it is the turn of whoever has `place`; those with an earlier one come first."""
@@ -85,7 +87,7 @@ class Turns:
                 self._free -= 1
                 return
             granted: Future[None] = Future()
-            heapq.heappush(self._line, (place, granted))
+            heapq.heappush(self._line, (place, next(self._came), granted))
         self._grant()
         try:
             await asyncio.wrap_future(granted)
@@ -106,7 +108,7 @@ class Turns:
     def _grant(self) -> None:
         with self._lock:
             while self._free and self._line:
-                _place, granted = heapq.heappop(self._line)
+                _place, _number, granted = heapq.heappop(self._line)
                 if granted.set_running_or_notify_cancel():
                     self._free -= 1
                     granted.set_result(None)

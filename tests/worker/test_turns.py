@@ -95,6 +95,18 @@ async def test_whoever_gives_up_waiting_keeps_no_turn() -> None:
     await waiting[1]
 
 
+async def test_whoever_gave_up_waiting_may_wait_again() -> None:
+    turns = Turns(1)
+    first = await turns.take(place(1))
+    waiting = asyncio.create_task(turns.take(place(2)))
+    await asyncio.sleep(0)
+    waiting.cancel()
+    again = asyncio.create_task(turns.take(place(2)))
+    await asyncio.sleep(0)
+    first.end()
+    await again
+
+
 # --- the line ---------------------------------------------------------------------------------------------
 
 
