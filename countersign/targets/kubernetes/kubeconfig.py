@@ -223,7 +223,8 @@ def _chosen(settings: ClusterSettings, text: str) -> tuple[str, dict[str, Any], 
     except yaml.YAMLError as error:
         # The error's own text quotes the document, which holds credentials: keep the position only.
         mark = getattr(error, "problem_mark", None)
-        where = f" (line {mark.line + 1})" if mark else ""
+        # libyaml places what is missing at the end on the line after the last.
+        where = f" (line {min(mark.line + 1, len(text.splitlines()))})" if mark else ""
         raise ConfigurationError(
             f"cluster {settings.name!r}: the kubeconfig is not readable YAML{where}",
             hint="paste the file's whole text",
