@@ -172,7 +172,7 @@ def _playbook_checks(services: Services, approval: Approval, *, automatic: bool)
         facts = replace(_facts_of(found), waiting_version=_waiting_version(found, says_it))
         checks.append(check_playbook(facts, automatic=automatic))
     elif named and automatic:
-        checks.append(check_playbook(PlaybookFacts(named[:NAME_LIMIT], "not on record"), automatic=True))
+        checks.append(check_playbook(PlaybookFacts(named[:NAME_LIMIT], None), automatic=True))
     for playbook in others:
         taken_away = playbook.people_only_reason is not None or playbook.status is PlaybookStatus.DEPRECATED
         if taken_away and (found is None or playbook.id != found.id):

@@ -88,8 +88,8 @@ class PlaybookFacts:
     """The playbook that a request says it comes from."""
 
     name: str
-    status: str
-    """draft, approved or deprecated."""
+    status: str | None
+    """draft, approved or deprecated; None where it is not on record."""
     people_only: str | None = None
     """Why it is left to people, None where it is not."""
     waiting_version: int | None = None
@@ -145,6 +145,13 @@ def check_playbook(facts: PlaybookFacts, *, automatic: bool) -> Check:
             False,
             text("policy_check.people_only", name=facts.name, why=facts.people_only),
             text("policy_check.people_only_hint", name=facts.name),
+        )
+    if automatic and facts.status is None:
+        return Check(
+            Question.PLAYBOOK,
+            False,
+            text("policy_check.playbook_unknown", name=facts.name),
+            text("policy_check.playbook_unknown_hint"),
         )
     if automatic and facts.status != "approved":
         return Check(

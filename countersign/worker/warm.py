@@ -269,8 +269,11 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResul
         self.get_flow_run_logger(flow_run).error("%s %s", refusal.message, refusal.hint)
         self._logger.warning("Flow run %s is refused: %s", flow_run.id, refusal.message)
         state: State[Any] = Failed(name="Refused", message=refusal.message)
-        # Forced: a deployment may say that failed runs are retried.
-        await self.client.set_flow_run_state(flow_run.id, state, force=True)
+        try:
+            # Forced: a deployment may say that failed runs are retried.
+            await self.client.set_flow_run_state(flow_run.id, state, force=True)
+        except Exception:
+            self._logger.warning("The end of flow run %s is reported later.", flow_run.id, exc_info=True)
         told = partial(tell_refused, worker=self.name, flow_run=str(flow_run.id))
         await asyncio.to_thread(told, refusal)
 
