@@ -17,6 +17,7 @@ from countersign.errors import TookTooLong
 from countersign.metrics import records as metric
 from countersign.metrics.family import Read
 from countersign.records.attention import SILENT_SECONDS
+from countersign.records.ledger import BEFORE_IT_OPEN
 
 MOST: Final = 10_000
 LONGEST_SECONDS: Final = 4
@@ -69,18 +70,14 @@ UNKNOWN = text("""
 """)
 
 # Steps that may begin (ix_ledger_step_open_due_at); what waits for an earlier step is not among them.
-STEPS_DUE = text("""
+STEPS_DUE = text(f"""
     SELECT count(*) AS value, extract(epoch FROM clock_timestamp() - min(due_at)) AS oldest
     FROM (
         SELECT execution_id, after, due_at FROM ledger_step
         WHERE status IN ('pending', 'running') AND due_at <= clock_timestamp() ORDER BY due_at LIMIT :most
     ) AS step
-    WHERE NOT EXISTS (
-        SELECT FROM ledger_step AS earlier
-        WHERE earlier.execution_id = step.execution_id AND earlier.name = ANY (step.after)
-          AND earlier.status IN ('pending', 'running')
-    )
-""")
+    WHERE NOT {BEFORE_IT_OPEN}
+""")  # noqa: S608 - a condition of our own
 
 # Open letters (ix_dead_letter_open_next_at).
 DEAD_LETTERS = text("""
