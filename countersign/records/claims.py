@@ -5,7 +5,6 @@ the fence: a number that rises with every takeover and that every write carries.
 longer than its lease loses the execution to whoever asks next.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -89,33 +88,6 @@ EXTEND = text("""
     UPDATE execution SET lease_until = clock_timestamp() + make_interval(secs => :lease_seconds)
     WHERE id = :execution_id AND fence = :fence AND settled_at IS NULL
     RETURNING lease_until
-""")
-
-# Keep everything that one process is at, executions and steps: what is still its own, by the same conditions as each
-# alone. Rows are locked in the order of their ids, so that two processes never wait for each other.
-EXTEND_ALL = text("""
-    WITH mine AS (
-        SELECT execution.id FROM execution
-        JOIN unnest(CAST(:executions AS uuid[]), CAST(:execution_fences AS bigint[])) AS held (id, fence)
-          ON held.id = execution.id AND held.fence = execution.fence
-        WHERE execution.settled_at IS NULL
-        ORDER BY execution.id FOR NO KEY UPDATE OF execution
-    ), at_work AS (
-        SELECT ledger_step.id FROM ledger_step
-        JOIN unnest(CAST(:steps AS uuid[]), CAST(:step_fences AS bigint[])) AS held (id, fence)
-          ON held.id = ledger_step.id AND held.fence = ledger_step.fence
-        WHERE ledger_step.status = 'running'
-        ORDER BY ledger_step.id FOR NO KEY UPDATE OF ledger_step
-    ), kept AS (
-        UPDATE execution SET lease_until = clock_timestamp() + make_interval(secs => :lease_seconds)
-        FROM mine WHERE execution.id = mine.id
-        RETURNING execution.id
-    ), kept_steps AS (
-        UPDATE ledger_step SET due_at = clock_timestamp() + make_interval(secs => :lease_seconds)
-        FROM at_work WHERE ledger_step.id = at_work.id
-        RETURNING ledger_step.id
-    )
-    SELECT id FROM kept UNION ALL SELECT id FROM kept_steps
 """)
 
 # The state can move on between two statements (an approval is signed, a lease runs out): look again then.
@@ -231,30 +203,6 @@ def extend_lease(session: Session, owned: Owned, lease_seconds: float) -> dateti
         raise refused_write(session, owned)
     lease_until: datetime = row.lease_until
     return lease_until
-
-
-def extend_leases(
-    session: Session, executions: Sequence[Owned], steps: Sequence[tuple[UUID, int]], lease_seconds: float
-) -> frozenset[UUID]:
-    """Keep all of them for `lease_seconds` from now, and return the ids of those that are lost.
-
-    `steps` are id and fence of ledger steps. Losing some is a normal answer: somebody took over, or they have ended.
-    """
-    if not executions and not steps:
-        return frozenset()
-    rows = session.execute(
-        EXTEND_ALL,
-        {
-            "executions": [owned.execution_id for owned in executions],
-            "execution_fences": [owned.fence for owned in executions],
-            "steps": [step for step, _fence in steps],
-            "step_fences": [fence for _step, fence in steps],
-            "lease_seconds": lease_seconds,
-        },
-    )
-    return frozenset({*(owned.execution_id for owned in executions), *(step for step, _ in steps)}) - {
-        row.id for row in rows
-    }
 
 
 def _won(result: ClaimResult, approval_id: UUID, flow_run_id: str | None, row: Row[tuple[object, ...]]) -> Claim:

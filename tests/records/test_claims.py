@@ -11,12 +11,10 @@ from sqlalchemy import Engine, text
 
 from countersign.errors import NotFound, StaleFence
 from countersign.records.approvals import cancel_approval, get_approval
-from countersign.records.claims import Claim, ClaimResult, claim, extend_lease, extend_leases, start_dry_run
-from countersign.records.database.engine import connect, statements, transaction
-from countersign.records.database.identifiers import new_id
+from countersign.records.claims import Claim, ClaimResult, claim, extend_lease, start_dry_run
+from countersign.records.database.engine import connect, transaction
 from countersign.records.outcomes import Outcome
-from countersign.records.owned import Owned
-from countersign.records.queries import execution_of, executions_of, get_execution
+from countersign.records.queries import execution_of, executions_of
 from countersign.records.settlement import settle
 from countersign.records.states import ApprovalStatus
 from tests.records.builders import approved, claims, end_lease, now, owned, pending, taken_over
@@ -152,19 +150,3 @@ def test_an_owner_who_was_replaced_cannot_extend(engine: Engine) -> None:
     taken_over(engine, mine, worker="w2")
     with pytest.raises(StaleFence, match=r"belongs to w2 now \(fence 2, ours: 1\)"), transaction(engine) as session:
         extend_lease(session, mine, 60)
-
-
-def test_everything_that_a_process_is_at_is_kept_in_one_statement_and_what_is_lost_is_told(engine: Engine) -> None:
-    kept, lost = owned(engine), owned(engine)
-    taken = Owned(lost.execution_id, lost.fence - 1)
-    with transaction(engine) as session:
-        before = get_execution(session, kept.execution_id).lease_until
-    with statements(engine) as session:
-        gone = extend_leases(session, [kept, taken], [(new_id(), 1)], 600)
-    with transaction(engine) as session:
-        after = get_execution(session, kept.execution_id).lease_until
-        unkept = get_execution(session, lost.execution_id).lease_until
-    assert before is not None and after is not None and unkept is not None
-    assert after > before > unkept - timedelta(seconds=300)
-    assert kept.execution_id not in gone
-    assert lost.execution_id in gone and len(gone) == 2
