@@ -224,7 +224,7 @@ def others() -> Iterator[Case]:
     yield Case(
         "delete-what-is-not-there",
         "kubectl delete pod NAME --ignore-not-found -n NS",
-        says="nothing of that name is there: pod NS/NAME",
+        says="Nothing to delete, not found: pod NS/NAME",
     )
     yield Case(
         "dry-run",
