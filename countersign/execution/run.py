@@ -5,7 +5,7 @@ countersign.errors, and `settle` turns what is known then into the outcome. Noth
 """
 
 from collections.abc import Iterable, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from threading import Event
@@ -47,6 +47,7 @@ from countersign.records.owned import Owned
 from countersign.records.queries import get_execution
 from countersign.records.states import ApprovalStatus, EventStatus
 from countersign.records.tables import Approval
+from countersign.targets.hosts.keeping import KeptSessions
 from countersign.targets.model import Plan, Resolution, Target
 from countersign.texts import text
 
@@ -78,6 +79,7 @@ class Run:
         self.stop = Event()
         """Set to keep the run from sending anything more."""
         self._planned_again = False
+        self._hosts = KeptSessions()
 
     def approval(self) -> Approval:
         """Return the approval as it is on record. Raises NotFound, DatabaseUnavailable."""
@@ -260,7 +262,7 @@ class Run:
         if not isinstance(known.reading, KubernetesOperation | HostOperation) or known.plan is None:
             return NOTHING
         self._require_own_plan()
-        with self._target(known.reading, known.plan) as target:
+        with closing(self._hosts), self._target(known.reading, known.plan) as target:
             return Performance(
                 journal=SealedJournal(self.services.engine, self.services.seal, known.owned),
                 owned=known.owned,
@@ -291,6 +293,7 @@ class Run:
 
         Raises StaleFence if another run has settled it or taken it over.
         """
+        self._hosts.close()
         tampered = error if isinstance(error, Tampered) else None
         try:
             if self.known.plan is None:
@@ -352,6 +355,7 @@ class Run:
             OnBehalfOf(self.known.approval, self.known.owned),
             planned_for=plan.system if plan else None,
             stop=self.stop,
+            kept=self._hosts,
         )
 
     def _note(self, answers: Iterable[Check]) -> None:

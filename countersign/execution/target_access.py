@@ -20,6 +20,7 @@ from countersign.records.tables import Approval
 from countersign.secret_files import make_key
 from countersign.targets.hosts.audit import Audit, AuditRecord
 from countersign.targets.hosts.gateway import Gateway
+from countersign.targets.hosts.keeping import KeptSessions
 from countersign.targets.hosts.keys import FORGED, SECRET_FILE, ApprovalKeys
 from countersign.targets.hosts.rules import AgentGrant, Caller, GatewayRules, ProjectGrant
 from countersign.targets.hosts.ssh import Sessions
@@ -49,8 +50,10 @@ def open_target(
     *,
     planned_for: str | None,
     stop: Event | None = None,
+    kept: KeptSessions | None = None,
 ) -> Iterator[Target]:
-    """Open the target of `operation` and close it afterwards. Nothing is sent by opening it; `stop` ends long waits.
+    """Open the target of `operation` and close it afterwards. Nothing is sent by opening it; `stop` ends long waits;
+    connections to hosts are `kept` for the run's next phase.
 
     A cluster is the one that the approval was signed for. Where there is a plan, `planned_for` is its system, and no
     other one is opened: there, an object that the plan deletes is "gone", and nothing would be known of the one that
@@ -68,7 +71,7 @@ def open_target(
         case HostOperation():
             _require_fleet(services, planned_for)
             with ExitStack() as closing:
-                yield _host_target(services, behalf, closing)
+                yield _host_target(services, behalf, closing, kept)
         case _:
             assert_never(operation)
 
@@ -122,11 +125,12 @@ def _require_fleet(services: Services, planned_for: str | None) -> None:
         )
 
 
-def _host_target(services: Services, behalf: OnBehalfOf, closing: ExitStack) -> HostTarget:
+def _host_target(services: Services, behalf: OnBehalfOf, closing: ExitStack, kept: KeptSessions | None) -> HostTarget:
     rules, approval, signed = services.policy.host_gateway, behalf.approval, behalf.approval.target or {}
     if (name := signed.get("host")) is not None:
         require_same(signed.get(HOST), host_identity(services.the_fleet(), name), name=name)
-    sessions = closing.enter_context(Sessions(services.the_fleet()))
+    fleet = services.the_fleet()
+    sessions = closing.enter_context(kept.open(fleet) if kept else Sessions(fleet))
     keys = None
     if services.settings.redis_url is not None:
         secret = make_key(services.settings.trust_dir, SECRET_FILE)

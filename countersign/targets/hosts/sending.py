@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from countersign.errors import AmbiguousTargetError, PermanentTargetError, TargetError, TransientTargetError
+from countersign.targets.hosts.batch import Batch, Condition
 from countersign.targets.hosts.fleet import HostSettings
 from countersign.targets.hosts.output import Output
-from countersign.targets.hosts.reading import HostReader, failure
-from countersign.targets.hosts.ssh import Sessions
+from countersign.targets.hosts.reading import READ_LIMIT, HostReader, failure
+from countersign.targets.hosts.recalling import line_of
+from countersign.targets.hosts.ssh import Sessions, command_line
 from countersign.targets.hosts.tools.model import Command, Facts, Tool
 from countersign.targets.model import Inspection, Landed, Receipt
 
@@ -80,9 +82,35 @@ def send(
     return Effect(host, tuple(commands[: len(outputs)]), tuple(outputs))
 
 
+def send_if_unchanged(
+    sessions: Sessions,
+    host: HostSettings,
+    commands: Sequence[Command],
+    conditions: tuple[Condition, ...],
+    *,
+    not_after: float,
+) -> Effect | None:
+    """Let the host run `commands` if it answers as the conditions say; None where it did not, and so ran nothing.
+
+    Nothing is sent after `not_after` (time.monotonic). Raises TransientTargetError, or AmbiguousTargetError when the
+    answer was lost: some of it may have been run.
+    """
+    lines = tuple(command_line(one.argv, limit=one.limit, root=one.root and host.escalates) for one in commands)
+    batch = Batch(lines, conditions)
+    limit = READ_LIMIT * len(conditions) + sum(one.limit for one in commands)
+    output = sessions.send(host, batch.line, limit=limit, not_after=not_after)
+    if batch.differs(output):
+        return None
+    answers = batch.answers(output)
+    if output.truncated and len(answers) < len(commands):
+        raise AmbiguousTargetError(f"The answer of {host.name} is too long to tell its commands apart.")
+    return Effect(host, tuple(commands[: len(answers)]), answers)
+
+
 def look_afterwards(tool: Tool, reader: HostReader, parameters: Mapping[str, str], before: Facts) -> Inspection:
     """Compare the host with the facts before, once. The command has answered, so a failed look is not its failure."""
     try:
+        reader.ask_at_once([line_of(each, reader.host) for each in tool.asks(parameters)])
         return tool.judge(before, tool.read(reader, parameters))
     except TargetError as error:
         return Inspection(Landed.UNCLEAR, f"the host could not be looked at afterwards: {error.message}", {})

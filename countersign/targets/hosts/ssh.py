@@ -11,7 +11,9 @@ import select
 import shlex
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
 
@@ -28,8 +30,8 @@ KILL_AFTER = 5
 """Seconds between the remote SIGTERM at the time limit and SIGKILL."""
 REPLY_MARGIN = 5
 """Seconds that the remote end has to report after the kill, before the reply counts as lost."""
-_TIMED_OUT = 124  # timeout(1): the command was ended at its time limit
-_KILLED = 137  # 128 + SIGKILL, what a shell between sshd and timeout(1) reports
+TIMED_OUT = 124  # timeout(1): the command was ended at its time limit
+KILLED = 137  # 128 + SIGKILL, what a shell between sshd and timeout(1) reports
 _NO_STATUS = -1  # paramiko: the server reported a signal, or closed without a status
 
 
@@ -42,6 +44,16 @@ def command_line(argv: Sequence[str], *, limit: int, root: bool = False) -> str:
     return shlex.join([*sudo, "timeout", f"--kill-after={KILL_AFTER}", str(limit), *argv])
 
 
+@dataclass
+class Answered:
+    """What a host has answered to readings over the connections of one run."""
+
+    by_line: dict[str, Output] = field(default_factory=dict)
+    """The newest answer to each command line."""
+    takes_batches: bool | None = None
+    """None: not tried yet."""
+
+
 class Sessions:
     """The open connections of one run: one per host, made when first needed, reused, closed at the end."""
 
@@ -50,6 +62,8 @@ class Sessions:
         self._connections: dict[str, Connection] = {}
         self._slots = {host.name: threading.BoundedSemaphore(fleet.per_host) for host in fleet.hosts}
         self._opening = {host.name: threading.Lock() for host in fleet.hosts}
+        self.answered: dict[str, Answered] = defaultdict(Answered)
+        """By the host's name."""
 
     def __enter__(self) -> Self:
         return self
@@ -65,6 +79,11 @@ class Sessions:
             _, connection = self._connections.popitem()
             disconnect(connection)
 
+    def is_open(self, host: HostSettings) -> bool:
+        """Tell whether there is a connection to `host` that is not known to have ended."""
+        connection = self._connections.get(host.name)
+        return connection is not None and connection.is_connected
+
     def run(
         self,
         host: HostSettings,
@@ -76,12 +95,18 @@ class Sessions:
     ) -> Output:
         """Run `argv` on `host` and return what it answered, whatever its exit code.
 
-        `root` runs it through sudo where the host's settings say so. After `not_after` (time.monotonic) it is not
-        sent any more. Raises TransientTargetError (nothing was sent), AmbiguousTargetError (sent, and no exit code
-        came back, or the time limit ended it), GateRefused (gate 3: the host showed a key that is not pinned),
-        PermanentTargetError (the host refuses this user).
+        `root` runs it through sudo where the host's settings say so. Raises what `send` raises.
         """
         line = command_line(argv, limit=limit, root=root and host.escalates)
+        return self.send(host, line, limit=limit, not_after=not_after)
+
+    def send(self, host: HostSettings, line: str, *, limit: int, not_after: float | None = None) -> Output:
+        """Run `line`, whose own limits are `limit` seconds together, and return what it answered.
+
+        After `not_after` (time.monotonic) it is not sent any more. Raises TransientTargetError (nothing was sent),
+        AmbiguousTargetError (sent, and no exit code came back, or the time limit ended it), GateRefused (gate 3: the
+        host showed a key that is not pinned), PermanentTargetError (the host refuses this user).
+        """
         with self._slots[host.name]:
             channel = self._session(host)
             with contextlib.closing(channel):
@@ -136,7 +161,7 @@ def _perform(channel: paramiko.Channel, line: str, *, host: str, seconds: int, k
         command_ended(host, time.monotonic() - began, exit_code=channel.exit_status)
     if not channel.status_event.is_set() or channel.exit_status == _NO_STATUS:
         raise AmbiguousTargetError(f"{host} gave no exit code for the command.")
-    if channel.exit_status in (_TIMED_OUT, _KILLED):
+    if channel.exit_status in (TIMED_OUT, KILLED):
         raise AmbiguousTargetError(f"The command on {host} was ended after its time limit of {seconds} s.")
     return Output(
         exit_code=channel.exit_status,

@@ -7,7 +7,7 @@ after a lost answer. docs/security.md says which window remains.
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -24,11 +24,13 @@ from countersign.targets.hosts.audit import Purpose, ToolCall
 from countersign.targets.hosts.fleet import FleetSettings, HostSettings, find_host
 from countersign.targets.hosts.gateway import Gateway
 from countersign.targets.hosts.keys import KeyBinding
+from countersign.targets.hosts.output import Output
 from countersign.targets.hosts.reading import HostReader
+from countersign.targets.hosts.recalling import line_of, recall
 from countersign.targets.hosts.rules import Caller
-from countersign.targets.hosts.sending import look_afterwards, send
+from countersign.targets.hosts.sending import Effect, look_afterwards, send, send_if_unchanged
 from countersign.targets.hosts.ssh import KILL_AFTER, Sessions, command_line
-from countersign.targets.hosts.sudo import sudo_findings
+from countersign.targets.hosts.sudo import sudo_findings, sudo_questions
 from countersign.targets.hosts.tools.model import Command, Facts, Scope, Tool
 from countersign.targets.hosts.watching import watch
 from countersign.targets.looking import Polled
@@ -73,6 +75,8 @@ class HostTarget:
         self._caller = caller
         self._issue = issue
         self._spent = Spent()
+        self._moment: dict[str, dict[str, Output]] | None = None
+        """What the hosts answered in the present moment, by their names."""
 
     def resolve(self, operation: Operation) -> Resolution:
         """Find the host. Raises TargetNotFound, or GateRefused where the text names another user or port."""
@@ -136,7 +140,8 @@ class HostTarget:
             tool = self._gateway.admit(call)
             findings += tool.against(call.parameters, self._read(tool, call))
             commands = tool.commands(call.parameters, step.before)
-            findings += sudo_findings(HostReader(self._sessions, call.host), commands)
+            with self._gateway.on_record(call):
+                findings += sudo_findings(self._reader(call.host), commands)
         return tuple(findings)
 
     def apply(self, plan: Plan, step: Step, intent: Intent) -> Receipt:
@@ -148,22 +153,21 @@ class HostTarget:
         self._spent.spend(intent, step)
         call = self._step_call(plan, step, Purpose.APPLY)
         tool = self._gateway.examine(call)
-        reader = HostReader(self._sessions, call.host)
         with self._gateway.on_record(call):
             commands = _planned_commands(tool, call, step)
             if self._issue is not None and tool.scope is not Scope.READ:
                 self._issue(call.binding)
         self._gateway.authorise(call, tuple(one.argv for one in commands))
+        not_after = time.monotonic() + FRESH_SECONDS
         try:
             with self._gateway.on_record(call):
-                # Last of all, so that as little as possible happens between comparing and sending.
-                if tool.scope is not Scope.READ:
-                    _require_unchanged(tool, call, step, tool.read(reader, call.parameters))
-                not_after = time.monotonic() + FRESH_SECONDS
-                effect = send(
-                    self._sessions, call.host, commands, read_only=tool.scope is Scope.READ, not_after=not_after
-                )
-            found = None if tool.scope is Scope.READ else look_afterwards(tool, reader, call.parameters, step.before)
+                effect = self._sent_as_recalled(tool, call, step, commands, not_after=not_after)
+                if effect is None:
+                    effect = self._sent_after_reading(tool, call, step, commands)
+            found = None
+            if tool.scope is not Scope.READ:
+                reader = HostReader(self._sessions, call.host)
+                found = look_afterwards(tool, reader, call.parameters, step.before)
             error = None if tool.scope is Scope.READ else effect.error(found)
         except TargetError as lost:
             self._gateway.completed(call, ok=False, detail=lost.message)
@@ -199,16 +203,23 @@ class HostTarget:
             call = self._step_call(plan, step, Purpose.OBSERVE)
             tool = self._gateway.admit(call)
             with self._gateway.on_record(call):
-                objects[step.ref.key] = _seen(tool, HostReader(self._sessions, call.host), call.parameters)
+                reader = self._reader(call.host)
+                reader.ask_at_once(_lines_asked(tool, reader, call.parameters))
+                objects[step.ref.key] = _seen(tool, reader, call.parameters)
         return Snapshot(at=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"), objects=objects)
 
     def looking(self, plan: Plan) -> Looking:
         """Look at the hosts again and again."""
         return Polled(self, plan)
 
-    def moment(self) -> AbstractContextManager[None]:
-        """Read everything as often as it is asked for: commands run on a host while it changes."""
-        return nullcontext()
+    @contextmanager
+    def moment(self) -> Iterator[None]:
+        """Let every reading until the end be of one moment: what was answered once is not asked again."""
+        self._moment = {}
+        try:
+            yield
+        finally:
+            self._moment = None
 
     def invert(self, plan: Plan, *, generations: Mapping[str, int] | None = None) -> Plan | None:
         """None: what a host tool does cannot be taken back."""
@@ -230,8 +241,54 @@ class HostTarget:
         return self._call(plan.verb, self._fleet.host(step.ref.name), parameters, purpose)
 
     def _read(self, tool: Tool, call: ToolCall) -> Facts:
+        reader = self._reader(call.host)
         with self._gateway.on_record(call):
-            return tool.read(HostReader(self._sessions, call.host), call.parameters)
+            if reader.moment:
+                # What preflight and the snapshot before the effect ask comes along.
+                commands = tool.commands(call.parameters, {}) if tool.foreseen else ()
+                lines = _lines_asked(tool, reader, call.parameters)
+                reader.ask_at_once([*lines, *sudo_questions(call.host, commands)])
+            return tool.read(reader, call.parameters)
+
+    def _reader(self, host: HostSettings) -> HostReader:
+        if self._moment is None:
+            return HostReader(self._sessions, host)
+        return HostReader(self._sessions, host, self._moment.setdefault(host.name, {}), moment=True)
+
+    def _sent_as_recalled(
+        self, tool: Tool, call: ToolCall, step: Step, commands: Sequence[Command], *, not_after: float
+    ) -> Effect | None:
+        """Send, if the host still answers as it did when this run read it last; None where nothing was run.
+
+        The host compares right before the effect, so less can happen in between than after a reading of our own.
+        """
+        recalled = None
+        if tool.scope is not Scope.READ:
+            recalled = recall(tool, self._sessions, call.host, call.parameters)
+        if recalled is None or tool.judge(step.before, recalled.facts).landed is not Landed.NO:
+            return None
+        return send_if_unchanged(self._sessions, call.host, commands, recalled.conditions, not_after=not_after)
+
+    def _sent_after_reading(self, tool: Tool, call: ToolCall, step: Step, commands: Sequence[Command]) -> Effect:
+        """Read the host, compare, and send. Raises PlanOutdated, PermanentTargetError where it has changed."""
+        reading = tool.scope is Scope.READ
+        if not reading:
+            # Last of all, so that as little as possible happens between comparing and sending.
+            reader = HostReader(self._sessions, call.host)
+            reader.ask_at_once(_lines_asked(tool, reader, call.parameters, with_load=False))
+            _require_unchanged(tool, call, step, tool.read(reader, call.parameters))
+        not_after = time.monotonic() + FRESH_SECONDS
+        return send(self._sessions, call.host, commands, read_only=reading, not_after=not_after)
+
+
+_LOAD = Command(("cat", "/proc/loadavg"), root=False, changes=False)
+
+
+def _lines_asked(
+    tool: Tool, reader: HostReader, parameters: Mapping[str, str], *, with_load: bool = True
+) -> list[str]:
+    asked = [*tool.asks(parameters), *((_LOAD,) if with_load else ())]
+    return [line_of(each, reader.host) for each in asked]
 
 
 def _is_so_already(tool: Tool, facts: Facts) -> bool:
@@ -286,7 +343,7 @@ def _require_configured(host: HostSettings, *, user: str | None, port: int | Non
 def _seen(tool: Tool, reader: HostReader, parameters: Mapping[str, str]) -> dict[str, Any]:
     seen: dict[str, Any] = {
         "tool": tool.name,
-        "load": reader("cat", "/proc/loadavg", root=False, ok=None).stdout.strip(),
+        "load": reader(*_LOAD.argv, root=_LOAD.root, ok=None).stdout.strip(),
     }
     try:
         facts = tool.read(reader, parameters)

@@ -4,10 +4,12 @@ A command outlives its connection, and docker and nginx go on after their comman
 command does not run any more, the host does not say that it is at work and, for tools that linger, after a while.
 """
 
+import shlex
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
-from countersign.targets.hosts.reading import HostReader
+from countersign.targets.hosts.reading import READ_LIMIT, HostReader
 from countersign.targets.hosts.ssh import KILL_AFTER, command_line
 from countersign.targets.hosts.tools.model import IN_PROGRESS, Command, Facts, Tool
 from countersign.targets.model import Inspection, Landed
@@ -24,7 +26,10 @@ def watch(
 
     Raises TransientTargetError, TargetNotFound, PermanentTargetError where the host cannot be read.
     """
-    over = _wait_until_over(reader, [one for one in tool.commands(parameters, before) if one.changes])
+    # A command that waits for its condition to be looked at is not seen itself; the readings are.
+    conditions = [replace(one, limit=READ_LIMIT) for one in tool.asks(parameters)] if tool.foreseen else []
+    changing = [one for one in tool.commands(parameters, before) if one.changes]
+    over = _wait_until_over(reader, [*conditions, *changing] if changing else [])
     began = time.monotonic()
     while True:
         now = tool.read(reader, parameters)
@@ -51,10 +56,12 @@ def _wait_until_over(reader: HostReader, commands: Sequence[Command]) -> bool:
         " ".join(("timeout", f"--kill-after={KILL_AFTER}", str(one.limit), *one.argv)) for one in commands
     )
     shells = tuple(command_line(one.argv, limit=one.limit) for one in commands)
-    deadline = time.monotonic() + max(one.limit for one in commands) + 2 * KILL_AFTER
+    # The last word of a batch, as a login shell has it: in quotes, or in quotes within quotes.
+    batches = tuple(f"{line}'" for line in shells) + tuple(f"{shlex.quote(line)[1:-1]}'" for line in shells)
+    deadline = time.monotonic() + sum(one.limit for one in commands) + 2 * KILL_AFTER
     while time.monotonic() < deadline:
         running = reader("ps", "-ww", "-eo", "args=").stdout.splitlines()
-        if not any(line.rstrip().endswith(endings + shells) for line in running):
+        if not any(line.rstrip().endswith(endings + shells + batches) for line in running):
             return True
         time.sleep(POLL_SECONDS)
     return False

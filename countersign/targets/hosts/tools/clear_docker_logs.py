@@ -3,7 +3,7 @@
 import re
 
 from countersign.errors import PermanentTargetError
-from countersign.targets.hosts.tools.containers import read_container
+from countersign.targets.hosts.tools.containers import inspection, read_container
 from countersign.targets.hosts.tools.docker_restart import CONTAINER
 from countersign.targets.hosts.tools.model import (
     Command,
@@ -58,5 +58,6 @@ TOOL = Tool(
     read=_read,
     commands=_commands,
     judge=_judge,
+    asks=lambda parameters: (inspection(parameters["container"]),),
     wanted={"size": "less than before, inode the same"},
 )

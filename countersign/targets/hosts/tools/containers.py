@@ -6,7 +6,15 @@ from typing import Any
 
 from countersign.errors import PermanentTargetError, TargetNotFound
 from countersign.targets.hosts.fleet import nearest
-from countersign.targets.hosts.tools.model import IN_PROGRESS, Facts, Reader, landed, not_landed, unclear
+from countersign.targets.hosts.tools.model import (
+    IN_PROGRESS,
+    Command,
+    Facts,
+    Reader,
+    landed,
+    not_landed,
+    unclear,
+)
 from countersign.targets.model import Inspection
 
 # Named fields only: a container's environment holds secrets, and its health log holds output of programs.
@@ -16,22 +24,31 @@ _TEMPLATE = (
 )
 
 
+def inspection(name: str) -> Command:
+    """Return the command whose answer `read_container` needs."""
+    return Command(("docker", "container", "inspect", f"--format={_TEMPLATE}", name), changes=False)
+
+
 def read_container(read: Reader, name: str) -> dict[str, Any]:
     """Return the facts of one container. Raises TargetNotFound with the nearest names."""
-    output = read(
-        "docker", "container", "inspect", f"--format={_TEMPLATE}", name, ok=(0, 1), saying="no such container"
-    )
+    output = read(*inspection(name).argv, ok=(0, 1), saying="no such container")
     if output.exit_code == 0:
         return _parse(output.stdout)[0]
     names = tuple(read("docker", "container", "ls", "--all", "--format={{.Names}}").stdout.split())
     raise TargetNotFound(f"There is no container named {name!r}.", candidates=nearest(name, names))
 
 
-def read_service(read: Reader, project: str, service: str) -> list[dict[str, Any]]:
-    """Return the facts of a compose service's containers, ordered by id. Raises TargetNotFound if there are none."""
+def listing(project: str, service: str) -> Command:
+    """Return the command whose answer `read_service` needs first."""
     labels = (f"com.docker.compose.project={project}", f"com.docker.compose.service={service}")
     filters = [f"--filter=label={label}" for label in labels]
-    ids = read("docker", "container", "ls", "--all", "--no-trunc", *filters, "--format={{.ID}}").stdout.split()
+    argv = ("docker", "container", "ls", "--all", "--no-trunc", *filters, "--format={{.ID}}")
+    return Command(argv, changes=False)
+
+
+def read_service(read: Reader, project: str, service: str) -> list[dict[str, Any]]:
+    """Return the facts of a compose service's containers, ordered by id. Raises TargetNotFound if there are none."""
+    ids = read(*listing(project, service).argv).stdout.split()
     if not ids:
         raise TargetNotFound(
             f"The compose project {project!r} has no container of a service {service!r}.",

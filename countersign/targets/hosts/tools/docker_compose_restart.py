@@ -2,7 +2,13 @@
 
 import re
 
-from countersign.targets.hosts.tools.containers import compare_starts, not_running, read_service, with_progress
+from countersign.targets.hosts.tools.containers import (
+    compare_starts,
+    listing,
+    not_running,
+    read_service,
+    with_progress,
+)
 from countersign.targets.hosts.tools.model import Command, Facts, Parameter, Parameters, Reader, Scope, Tool
 
 # The two patterns are the Compose specification's.
@@ -30,6 +36,7 @@ TOOL = Tool(
     title=lambda parameters: f"restart service {parameters['service']} of compose project {parameters['project']}",
     read=_read,
     commands=_commands,
+    asks=lambda parameters: (listing(parameters["project"], parameters["service"]),),
     judge=lambda before, now: compare_starts(before["containers"], now["containers"], now),
     wanted={"containers.started_at": "later than before, for each", "containers.status": "running"},
     unhealthy=lambda facts: not_running(facts["containers"]),

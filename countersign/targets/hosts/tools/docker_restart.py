@@ -2,7 +2,13 @@
 
 import re
 
-from countersign.targets.hosts.tools.containers import compare_starts, not_running, read_container, with_progress
+from countersign.targets.hosts.tools.containers import (
+    compare_starts,
+    inspection,
+    not_running,
+    read_container,
+    with_progress,
+)
 from countersign.targets.hosts.tools.model import Command, Facts, Parameter, Parameters, Reader, Scope, Tool
 
 CONTAINER = Parameter(re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}", re.ASCII), "a container's name")
@@ -31,6 +37,8 @@ TOOL = Tool(
     title=lambda parameters: f"restart container {parameters['container']}",
     read=_read,
     commands=_commands,
+    asks=lambda parameters: (inspection(parameters["container"]),),
+    foreseen=True,
     judge=lambda before, now: compare_starts([before["container"]], [now["container"]], now),
     wanted={"container.started_at": "later than before", "container.status": "running"},
     unhealthy=lambda facts: not_running([facts["container"]]),

@@ -71,6 +71,10 @@ def _nothing_against(parameters: Parameters, facts: Facts) -> tuple[Finding, ...
     return ()
 
 
+def _nothing_asked(parameters: Parameters) -> tuple[Command, ...]:
+    return ()
+
+
 def _healthy(facts: Facts) -> str | None:
     return None
 
@@ -93,6 +97,12 @@ class Tool:
     """From the parameters and the facts before to what is run, in order. Pure: the same plan gives the same lists."""
     judge: Callable[[Facts, Facts], Inspection]
     """From the facts before and the facts now to "did it land?"."""
+    asks: Callable[[Parameters], tuple[Command, ...]] = _nothing_asked
+    """The commands whose answers `read` needs in any case: they are run together."""
+    foreseen: bool = False
+    """`asks` is all that `read` asks of a host that has the thing to act on, and `commands` takes nothing from the
+    facts.
+    """
     wanted: Mapping[str, str] = field(default_factory=dict)
     """What the facts show after success, in words."""
     against: Callable[[Parameters, Facts], tuple[Finding, ...]] = _nothing_against

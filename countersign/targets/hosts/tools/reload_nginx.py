@@ -19,11 +19,12 @@ from countersign.texts import text
 
 # pid, parent, start (in whatever words the locale has; it is only compared), role.
 _PROCESS = re.compile(r"\s*(\d+)\s+(\d+)\s+(.+?)\s+nginx: (master|worker) process(.*)")
+_PROCESSES = Command(("ps", "-ww", "-C", "nginx", "-o", "pid=,ppid=,lstart=,args="), changes=False)
 _TEST = Command(("nginx", "-t"), changes=False)
 
 
 def _read(read: Reader, parameters: Parameters) -> Facts:
-    listed = read("ps", "-ww", "-C", "nginx", "-o", "pid=,ppid=,lstart=,args=", ok=(0, 1))
+    listed = read(*_PROCESSES.argv, ok=(0, 1))
     found = [match for line in listed.stdout.splitlines() if (match := _PROCESS.match(line))]
     masters = [match for match in found if match[4] == "master"]
     if len(masters) != 1:
@@ -70,6 +71,8 @@ TOOL = Tool(
     read=_read,
     commands=_commands,
     judge=_judge,
+    asks=lambda parameters: (_PROCESSES, _TEST),
+    foreseen=True,
     wanted={"workers": "all newer than before, under the same master"},
     against=_against,
     unhealthy=lambda facts: None if facts["workers"] else "nginx has no worker",

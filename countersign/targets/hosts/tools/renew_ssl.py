@@ -24,9 +24,14 @@ RENEWAL_DAYS = 30
 """certbot renews what has fewer days left (its default for 90-day certificates)."""
 
 
+def _asks(parameters: Parameters) -> tuple[Command, ...]:
+    return (Command(("certbot", "certificates", "--cert-name", parameters["cert_name"]), changes=False),)
+
+
 def _read(read: Reader, parameters: Parameters) -> Facts:
     name = parameters["cert_name"]
-    output = read("certbot", "certificates", "--cert-name", name, ok=None)
+    (certificates,) = _asks(parameters)
+    output = read(*certificates.argv, ok=None)
     if "Another instance of Certbot is already running" in output.stdout + output.stderr:
         raise TransientTargetError("Another certbot is at work on the host.")
     if output.exit_code != 0:
@@ -68,6 +73,7 @@ TOOL = Tool(
     read=_read,
     commands=_commands,
     judge=_judge,
+    asks=_asks,
     wanted={"serial": "another one than before, unless the certificate is not due"},
     against=_against,
     unhealthy=lambda facts: None if facts["days_left"] else f"the certificate {facts['name']} has expired",

@@ -40,9 +40,15 @@ def full_name(unit: str) -> str:
     return unit if unit.endswith((".service", ".socket", ".timer", ".path")) else f"{unit}.service"
 
 
+def _asks(parameters: Parameters) -> tuple[Command, ...]:
+    show = ("systemctl", "show", f"--property={','.join(_PROPERTIES)}", full_name(parameters["unit"]))
+    return (Command(show, root=False, changes=False),)
+
+
 def _read(read: Reader, parameters: Parameters) -> Facts:
     unit = full_name(parameters["unit"])
-    output = read("systemctl", "show", f"--property={','.join(_PROPERTIES)}", unit, root=False)
+    (show,) = _asks(parameters)
+    output = read(*show.argv, root=show.root)
     found = dict(line.split("=", 1) for line in output.stdout.splitlines() if "=" in line)
     shown = {name: found.get(name, "") for name in _PROPERTIES}
     if shown["LoadState"] == "not-found":
@@ -93,6 +99,8 @@ TOOL = Tool(
     read=_read,
     commands=_commands,
     judge=_judge,
+    asks=_asks,
+    foreseen=True,
     wanted={"InvocationID": "another one than before", "ActiveState": "active"},
     against=_against,
     unhealthy=_unhealthy,
