@@ -1,6 +1,7 @@
 """Approved actions on a host that can misbehave: one effect at most, the truth, and every call in the audit."""
 
 import pickle
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -135,6 +136,15 @@ def test_a_connection_cut_around_the_effect_is_a_success_with_one_effect(
     assert [step.attempts for step in report.steps] == [1]
     assert len(there.host.effects) == len(effects)
     assert all(seen.startswith(wanted) for seen, wanted in zip(there.host.effects, effects, strict=True))
+
+
+def test_a_run_makes_one_connection_and_leaves_none_open(there: HostOffice) -> None:
+    settled(there.perform(RESTART), "success")
+    assert (there.host.effects, there.host.wire.accepted) == (("restart nginx.service",), 1)
+    deadline = time.monotonic() + 60
+    while there.host.wire.open and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert there.host.wire.open == 0
 
 
 def test_a_truncated_log_is_truncated_once_though_its_answer_was_lost(there: HostOffice) -> None:
