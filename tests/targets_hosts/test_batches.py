@@ -235,7 +235,7 @@ def test_answers_are_told_apart_by_the_mark_alone() -> None:
     ("line", "at_work"),
     [
         ("/usr/bin/python3 /usr/local/bin/countersign-gate", True),
-        ("sh -c /usr/local/bin/countersign-gate", True),
+        ("sh -c /usr/local/bin/countersign-gate", False),
         ("vim /usr/local/bin/countersign-gate", False),
         ("/usr/bin/python3 /srv/countersign-gatekeeper", False),
         ("", False),

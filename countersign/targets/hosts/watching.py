@@ -17,7 +17,7 @@ from countersign.targets.model import Inspection, Landed
 
 POLL_SECONDS = 0.25
 GATE = "countersign-gate"
-_INTERPRETERS = ("python", "sh", "bash", "dash", GATE)
+_INTERPRETERS = ("python", GATE)
 PROGRESS_SECONDS = 30
 """How long a host that says it is at work is watched."""
 
@@ -73,7 +73,8 @@ def _wait_until_over(reader: HostReader, commands: Sequence[Command]) -> bool:
 def is_the_gate(line: str) -> bool:
     """Tell whether a line of ps is the program behind Countersign's key, at work on what it was sent.
 
-    It becomes the last command it runs, so the one that let this very look through is not seen.
+    It becomes the last command it runs, so the one that let this very look through is not seen; a shell that waits
+    for it may stay.
     """
     words = [PurePosixPath(word).name for word in line.split()]
     return GATE in words and words[0].startswith(_INTERPRETERS)
