@@ -132,7 +132,7 @@ def test_no_shell_reads_what_is_let_through(tmp_path: Path) -> None:
     environment = {**os.environ, "SSH_ORIGINAL_COMMAND": shlex.join(effect(text, "$(touch marker)", text))}
     gate = [sys.executable, str(SHIPPED / "countersign-gate"), "--allowed", str(tmp_path / "allowed")]
     ended = subprocess.run(gate, env=environment, capture_output=True, text=True, check=False, cwd=tmp_path)
-    assert (ended.returncode, ended.stdout, ended.stderr) == (75, "", f"{MARK}\n")
+    assert (ended.returncode, ended.stdout, ended.stderr) == (75, "", f"{MARK} differs\n")
     environment["SSH_ORIGINAL_COMMAND"] = shlex.join(effect(text, "a; touch marker$(touchmarker)0", text))
     ended = subprocess.run(gate, env=environment, capture_output=True, text=True, check=False, cwd=tmp_path)
     assert (ended.returncode, ended.stdout) == (0, "a; touch marker$(touchmarker)")

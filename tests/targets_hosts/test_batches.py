@@ -6,18 +6,22 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from countersign.errors import AmbiguousTargetError, GateRefused, PlanOutdated
+from countersign.targets.hosts import watching
 from countersign.targets.hosts.audit import AuditRecord, Decision
 from countersign.targets.hosts.batch import Batch, Condition
 from countersign.targets.hosts.fleet import FleetSettings
 from countersign.targets.hosts.gateway import Gateway
 from countersign.targets.hosts.keys import ApprovalKeys
 from countersign.targets.hosts.output import Output
+from countersign.targets.hosts.reading import HostReader
 from countersign.targets.hosts.ssh import Sessions
 from countersign.targets.hosts.target import HostTarget
+from countersign.targets.hosts.tools.model import Command
 from countersign.targets.hosts.watching import is_the_gate
 from countersign.targets.model import Landed, Plan
 from sandbox.hosts.host import SandboxHost
@@ -248,3 +252,24 @@ def test_a_gate_that_has_become_no_command_yet_is_waited_for(line: str, at_work:
 @pytest.mark.parametrize("answer", [Output(0, "\ufffd", "", False, 1), Output(0, "a", "", True, 1)])
 def test_what_is_not_known_to_the_last_byte_is_no_condition(answer: Output) -> None:
     assert not Condition("uptime", answer).can_be_sent
+
+
+@pytest.mark.parametrize("noise", ["", "bash: warning: setlocale: LC_ALL: cannot change locale\n"])
+def test_a_host_that_differs_is_heard_beside_what_its_shell_says(noise: str) -> None:
+    batch = Batch(("effect",), (Condition("uptime", Output(0, "a", "", False, 1)),))
+    assert batch.differs(Output(75, "", f"{noise}{batch.mark} differs\n", False, 1))
+    ran = Output(75, f"\n{batch.mark} 75\n", f"{noise}\n{batch.mark}\n", False, 1)
+    assert not batch.differs(ran), "a command that ended so was run"
+
+
+def test_a_list_of_processes_that_was_cut_off_shows_nothing_to_be_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = iter([Output(0, "init\n", "", True, 1), Output(0, "init\n", "", False, 1)])
+    asked = []
+
+    def ps(*argv: str) -> Output:
+        asked.append(argv)
+        return next(answers)
+
+    monkeypatch.setattr(watching, "POLL_SECONDS", 0.0)
+    assert watching._wait_until_over(cast(HostReader, ps), [Command(("true",), limit=5)])
+    assert len(asked) == 2

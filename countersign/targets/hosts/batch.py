@@ -15,14 +15,14 @@ READINGS = 'm=$1; shift; for c do eval "$c"; printf "\\n%s %s\\n" "$m" "$?"; pri
 """Runs every argument after the mark; after each, the mark and the exit code stand on stdout, the mark on stderr."""
 EFFECT = (
     'm=$1 n=$2; shift 2; while [ "$n" -gt 0 ]; do '
-    '[ "$(eval "$1" 2>/dev/null; echo "$?")" = "$2" ] || { echo "$m" >&2; exit 75; }; '
+    '[ "$(eval "$1" 2>/dev/null; echo "$?")" = "$2" ] || { echo "$m differs" >&2; exit 75; }; '
     "shift 2; n=$((n - 1)); done; "
     'while [ "$#" -gt 1 ]; do eval "$1"; s=$?; printf "\\n%s %s\\n" "$m" "$s"; printf "\\n%s\\n" "$m" >&2; '
     '[ "$s" = 0 ] || exit "$s"; shift; done; eval "exec $1"'
 )
 """Takes the mark, a number, so many pairs of a reading and its answer, and commands; the process becomes the last.
 
-Where a reading answers otherwise, the mark on stderr and the exit code 75 say that nothing was run.
+Where a reading answers otherwise, the mark with a word on stderr and the exit code 75 say that nothing was run.
 """
 DIFFERS = 75
 LONGEST_ANSWER = 16 * 1024
@@ -68,7 +68,7 @@ class Batch:
 
     def differs(self, output: Output) -> bool:
         """Tell whether the host found another answer than the condition's, and so ran nothing."""
-        return output.exit_code == DIFFERS and output.stderr.splitlines() == [self.mark]
+        return output.exit_code == DIFFERS and f"{self.mark} differs" in output.stderr.splitlines()
 
     def answers(self, output: Output) -> tuple[Output, ...]:
         """Return each command's answer, in order: of readings all that came whole, of an effect up to its last one.

@@ -63,8 +63,12 @@ def _wait_until_over(reader: HostReader, commands: Sequence[Command]) -> bool:
     batches = tuple(f"{line}'" for line in shells) + tuple(f"{shlex.quote(line)[1:-1]}'" for line in shells)
     deadline = time.monotonic() + sum(one.limit for one in commands) + 2 * KILL_AFTER
     while time.monotonic() < deadline:
-        running = reader("ps", "-ww", "-eo", "args=").stdout.splitlines()
-        if not any(line.rstrip().endswith(endings + shells + batches) or is_the_gate(line) for line in running):
+        listed = reader("ps", "-ww", "-eo", "args=")
+        running = listed.stdout.splitlines()
+        # Of a list that was cut off nobody knows what else is on it.
+        if not listed.truncated and not any(
+            line.rstrip().endswith(endings + shells + batches) or is_the_gate(line) for line in running
+        ):
             return True
         time.sleep(POLL_SECONDS)
     return False
