@@ -48,6 +48,9 @@ class Settings(BaseSettings):
     audit_head_webhook: SecretStr | None = Field(
         default=None, description="address that the audit's newest signed head is posted to, once a minute at most"
     )
+    audit_head_channel: SecretStr | None = Field(
+        default=None, description="channel (an Apprise address) that is told the newest signed head, hourly at most"
+    )
     secrets_dir: Path | None = Field(
         default=None, description="folder of mounted secrets; blocks may name files in it, and none elsewhere"
     )

@@ -10,28 +10,42 @@ from countersign.errors import DeliveryFailed
 
 SECONDS_BETWEEN = 60.0
 SECONDS_TO_ANSWER = 5.0
+Send = Callable[[str], None]
+"""Sends a signed note. Raises DeliveryFailed."""
 
 
 class Announcing:
-    """The webhook of `COUNTERSIGN_AUDIT_HEAD_WEBHOOK`. It gets the signed note as text, once a minute at most."""
+    """Sends each new head by `send`, once in `seconds_between` at most."""
 
-    def __init__(self, url: SecretStr, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self._url = url
+    def __init__(
+        self, send: Send, *, seconds_between: float = SECONDS_BETWEEN, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._send = send
+        self._seconds_between = seconds_between
         self._clock = clock
         self._told = ""
         self._next = clock()
 
     def tell(self, note: str) -> bool:
-        """Post the head if it is a new one and the last was told long enough ago; return whether it was posted.
+        """Send the head if it is a new one and the last was told long enough ago; return whether it was sent.
 
         Raises DeliveryFailed; the same head is tried again after the pause.
         """
         if note == self._told or self._clock() < self._next:
             return False
-        self._next = self._clock() + SECONDS_BETWEEN
+        self._next = self._clock() + self._seconds_between
+        self._send(note)
+        self._told = note
+        return True
+
+
+def to_webhook(url: SecretStr) -> Send:
+    """Return what posts a note as text to the webhook of `COUNTERSIGN_AUDIT_HEAD_WEBHOOK`."""
+
+    def send(note: str) -> None:
         try:
             answer = httpx.post(
-                self._url.get_secret_value(),
+                url.get_secret_value(),
                 content=note.encode("utf-8"),
                 headers={"content-type": "text/plain; charset=utf-8"},
                 timeout=SECONDS_TO_ANSWER,
@@ -45,5 +59,5 @@ class Announcing:
             ) from None
         if not answer.is_success:
             raise DeliveryFailed(f"the webhook for the audit's head answered {answer.status_code}")
-        self._told = note
-        return True
+
+    return send

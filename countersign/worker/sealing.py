@@ -4,16 +4,18 @@ Every worker tries; the database lets one of them seal at a time.
 """
 
 import asyncio
+from collections.abc import Sequence
 from logging import Logger, LoggerAdapter
 from typing import Any
 
-from countersign.audit.announcing import Announcing
+from countersign.audit.announcing import Announcing, to_webhook
 from countersign.audit.heads import head_path, sealer_of
 from countersign.audit.sealing import Sealing
 from countersign.errors import CountersignError, DeliveryFailed, Tampered
 from countersign.records import audit
 from countersign.records.database.engine import connect, transaction
-from countersign.settings import settings
+from countersign.settings import Settings, settings
+from countersign.worker import head_channel
 
 SECONDS_BETWEEN_ROUNDS = 1.0
 SECONDS_AFTER_A_FAILURE = 10.0
@@ -26,8 +28,7 @@ async def keep_sealing(logger: "Logger | LoggerAdapter[Any]") -> None:
     if settings().trust_dir is None:
         logger.warning("COUNTERSIGN_TRUST_DIR is not set, so the audit is not sealed: rows are chained, and no more.")
         return
-    webhook = settings().audit_head_webhook
-    announcing = None if webhook is None else Announcing(webhook)
+    announced = announcing_of(settings())
     sealing: Sealing | None = None
     said = ""
     try:
@@ -36,7 +37,7 @@ async def keep_sealing(logger: "Logger | LoggerAdapter[Any]") -> None:
             try:
                 if sealing is None:
                     sealing = await asyncio.to_thread(_opened)
-                await asyncio.to_thread(_round, sealing, announcing)
+                await asyncio.to_thread(_round, sealing, announced)
                 said = ""
             except Tampered as error:
                 logger.critical("The audit is not sealed any more: %s %s", error.message, error.hint or "")
@@ -55,10 +56,28 @@ async def keep_sealing(logger: "Logger | LoggerAdapter[Any]") -> None:
             sealing.engine.dispose()
 
 
-def _round(sealing: Sealing, announcing: Announcing | None) -> None:
+def announcing_of(found: Settings) -> tuple[Announcing, ...]:
+    """Return who is told of the newest head."""
+    webhook, channel = found.audit_head_webhook, found.audit_head_channel
+    told = [] if webhook is None else [Announcing(to_webhook(webhook))]
+    if channel is not None:
+        send = head_channel.to_channel(channel)
+        told.append(Announcing(send, seconds_between=head_channel.SECONDS_BETWEEN))
+    return tuple(told)
+
+
+def _round(sealing: Sealing, announced: Sequence[Announcing]) -> None:
     done = sealing.round()
-    if announcing is not None and done is not None and done.note is not None:
-        announcing.tell(done.note)
+    if done is None or done.note is None:
+        return
+    failed: DeliveryFailed | None = None
+    for each in announced:
+        try:
+            each.tell(done.note)
+        except DeliveryFailed as error:
+            failed = error
+    if failed is not None:
+        raise failed
 
 
 def _opened() -> Sealing:
