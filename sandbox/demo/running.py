@@ -27,6 +27,7 @@ from countersign.records.queries import execution_of, executions_of
 from countersign.records.states import Start, StepStatus
 from countersign.records.tables import Approval
 from countersign.secret_files import read_secret_file
+from countersign.texts import text as translated
 from countersign.worker.tokens import share_token
 from sandbox.demo.cases import Case, Twist
 from sandbox.demo.household import AUTO_APPROVER, AUTO_KEY, PEOPLE, Household
@@ -135,14 +136,17 @@ async def _execute(
     ]
     ended: list[FlowRun] = await asyncio.gather(*(wait_for_flow_run(run.id, timeout=RUN_SECONDS) for run in runs))
     report = await asyncio.to_thread(_report, services, approval_id)
-    state = ended[0].state
-    outcome = report.outcome if report else _outcome_of(ended[0])
+    # Of several triggers one performs; who is told that it is under way ends at once, and says so in its state's name.
+    elsewhere = translated("state.running_elsewhere")
+    own = [run for run in ended if run.state is None or run.state.name != elsewhere]
+    shown = own[0] if own else ended[0]
+    state = shown.state
+    outcome = report.outcome if report else _outcome_of(shown)
     message = report.message if report else (state.message or "" if state else "")
     # What made things worse and was taken back is no green run.
     good = case.expected in ("success", "dry_run", "investigated", "no_action") and not case.rolled_back
-    right = outcome == case.expected and all(
-        run.state is not None and run.state.is_completed() == good for run in ended
-    )
+    right = outcome == case.expected and bool(own)
+    right = right and all(run.state is not None and run.state.is_completed() == good for run in own)
     if len(runs) > 1:
         message = f"{len(runs)} runs, one effect: {message}"
         right = right and report is not None and all(step.attempts == 1 for step in report.steps)
@@ -151,7 +155,7 @@ async def _execute(
     back = followed.rollback
     rollback = f"{back.outcome}, {back.verdict}" if back else ""
     right = right and case.verdict in (None, verdict) and case.rolled_back == (rollback == "success, effective")
-    return Result(case, approval_id, ended[0], outcome, message, right, verdict, rollback)
+    return Result(case, approval_id, shown, outcome, message, right, verdict, rollback)
 
 
 async def _until_followed(services: Services, approval_id: UUID) -> FollowUp:
