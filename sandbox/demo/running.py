@@ -136,7 +136,7 @@ async def _execute(
     ]
     ended: list[FlowRun] = await asyncio.gather(*(wait_for_flow_run(run.id, timeout=RUN_SECONDS) for run in runs))
     report = await asyncio.to_thread(_report, services, approval_id)
-    # Of several triggers one performs; who is told that it is under way ends at once, and says so in its state's name.
+    # Of several triggers one performs; who is told that it is under way ends at once, with a state of that name.
     elsewhere = translated("state.running_elsewhere")
     own = [run for run in ended if run.state is None or run.state.name != elsewhere]
     shown = own[0] if own else ended[0]
