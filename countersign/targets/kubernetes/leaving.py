@@ -6,6 +6,7 @@ from time import monotonic
 from typing import Any, Final
 
 from countersign.errors import PermanentTargetError, TargetNotFound
+from countersign.targets.kubernetes.answers import foreign
 from countersign.targets.kubernetes.connection import Connection
 from countersign.targets.kubernetes.kinds import list_path
 from countersign.targets.kubernetes.watching import Watch
@@ -55,9 +56,20 @@ def _is_there(connection: Connection, pod: dict[str, Any]) -> bool:
 
 
 def still_there(connection: Connection, path: str, uid: str) -> Any | None:
-    """Return the object if it is there with this uid, else None: gone, or replaced by another of its name."""
+    """Return the object if it is there with this uid, else None: gone, or replaced by another of its name.
+
+    That another has its name is believed when it is said twice: the first answer may be to another's question.
+    Raises TransientTargetError where the two disagree.
+    """
     try:
         live = connection.get(path)
+        if live["metadata"]["uid"] == uid:
+            return live
+        again = connection.get(path)
     except TargetNotFound:
         return None
-    return live if live["metadata"]["uid"] == uid else None
+    if again["metadata"]["uid"] == uid:
+        return again
+    if again["metadata"]["uid"] != live["metadata"]["uid"]:
+        raise foreign(f"read {path}", "it is another object each time", mutation=False)
+    return None
