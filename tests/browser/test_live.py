@@ -1,9 +1,10 @@
 """Open pages stay true: what happens elsewhere is seen without a reload, and what the reader was doing is kept."""
 
 import re
+import time
 
 import httpx
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from countersign.policy.signatures import Decision
 from countersign.web.acting import COOKIE
@@ -71,6 +72,21 @@ def test_what_needs_a_person_comes_and_goes(house: House, visit: Visit) -> None:
     expect(page.locator("#now")).to_contain_text("Waiting for your signature")
     signed(house.office, approval, "alice", decision=Decision.REJECT)
     expect(page.locator("#now")).to_contain_text("Nothing needs a person now.")
+
+
+def test_a_page_is_live_however_far_apart_its_scripts_come(house: House, visit: Visit) -> None:
+    page = visit("alice")
+
+    def slow(route: Route) -> None:
+        time.sleep(0.3)
+        route.continue_()
+
+    # One after the other is let go, so the last comes long after the first.
+    page.route("**/*.js", slow)
+    page.goto("/")
+    expect(page.locator("#now")).to_contain_text("Nothing needs a person now.")
+    filed(house.office, SCALE)
+    expect(page.locator("#now")).to_contain_text("Waiting for your signature")
 
 
 def test_whoever_connects_again_is_sent_what_happened_meanwhile(house: House, address: str) -> None:

@@ -1,4 +1,4 @@
-"""The style sheet and the scripts: our own, and the three of htmx, from the package that ships them.
+"""The style sheet and the scripts: our own, and htmx with its extensions, from the package that ships them.
 
 Each file's address carries the hash of its content, so browsers keep it for good and a new version is another file.
 """
@@ -19,7 +19,10 @@ from countersign.web.content_security import HEADERS
 PATH: Final = "/static"
 KINDS: Final = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 OURS: Final = ("countersign.css", "trends.css", "countersign.js", "passkey.js", "mark.svg")
-HTMX: Final = ("htmx-4.min.js", "ext/hx-sse-4.min.js", "ext/hx-upsert-4.min.js")
+HTMX: Final = "htmx.js"
+SHIPPED: Final = ("htmx-4.min.js", "ext/hx-sse-4.min.js", "ext/hx-upsert-4.min.js")
+"""What is served as one file: htmx looks at the page one tick after its own script, and an extension whose file comes
+later than that never sees what it is for."""
 KEPT_FOR_GOOD: Final = {"Cache-Control": "public, max-age=31536000, immutable"}
 
 
@@ -39,7 +42,7 @@ def static_files() -> Mapping[str, StaticFile]:
     # Only its files are used: the package itself would want Django.
     shipped = files("django_htmx").joinpath("static", "django_htmx")
     found = {name: own.joinpath(name).read_bytes() for name in OURS}
-    found |= {name.rsplit("/", 1)[-1]: shipped.joinpath(*name.split("/")).read_bytes() for name in HTMX}
+    found[HTMX] = b";\n".join(shipped.joinpath(*name.split("/")).read_bytes() for name in SHIPPED)
     return {
         name: StaticFile(content, KINDS[name.rsplit(".", 1)[-1]], hashlib.sha256(content).hexdigest()[:16])
         for name, content in found.items()
