@@ -27,3 +27,12 @@ def test_a_zone_that_is_none_is_utc(house: House) -> None:
     victor = reader(house, "victor")
     victor.browser.client.cookies.set("countersign_zone", "../../etc/passwd", domain="countersign.example")
     assert 'data-zone="UTC"' in victor.get("/approvals")
+
+
+def test_a_refusal_says_in_the_readers_language_what_kind_it_is(house: House) -> None:
+    victor = reader(house, "victor")
+    chinese = victor.get("/approvals/00000000", language="zh-TW", status=404)
+    assert "找不到</h1>" in chinese
+    # The detail is the one of the log and the API, and is said to be English.
+    assert '<p lang="en">no approval is called' in chinese
+    assert "Not found</h1>" in victor.get("/approvals/00000000", status=404)
