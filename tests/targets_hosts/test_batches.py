@@ -9,16 +9,18 @@ from pathlib import Path
 from typing import cast
 
 import pytest
+from pydantic import SecretStr
 
 from countersign.errors import AmbiguousTargetError, GateRefused, PlanOutdated
 from countersign.targets.hosts import watching
 from countersign.targets.hosts.audit import AuditRecord, Decision
 from countersign.targets.hosts.batch import Batch, Condition
-from countersign.targets.hosts.fleet import FleetSettings
+from countersign.targets.hosts.fleet import FleetSettings, HostSettings
 from countersign.targets.hosts.gateway import Gateway
 from countersign.targets.hosts.keys import ApprovalKeys
 from countersign.targets.hosts.output import Output
 from countersign.targets.hosts.reading import HostReader
+from countersign.targets.hosts.sending import Effect, send_if_unchanged
 from countersign.targets.hosts.ssh import Sessions
 from countersign.targets.hosts.target import HostTarget
 from countersign.targets.hosts.tools.model import Command
@@ -252,6 +254,35 @@ def test_a_gate_that_has_become_no_command_yet_is_waited_for(line: str, at_work:
 @pytest.mark.parametrize("answer", [Output(0, "\ufffd", "", False, 1), Output(0, "a", "", True, 1)])
 def test_what_is_not_known_to_the_last_byte_is_no_condition(answer: Output) -> None:
     assert not Condition("uptime", answer).can_be_sent
+
+
+class Answers:
+    """Sessions of which each answer is known; how the host came to it does not matter here."""
+
+    def __init__(self, *outputs: Output) -> None:
+        self.left = list(outputs)
+
+    def send(self, *_: object, **__: object) -> Output:
+        return self.left.pop(0)
+
+
+PAIR = (Command(("nginx", "-t"), root=False), Command(("nginx", "-s", "reload"), root=False))
+
+
+def sent_if_unchanged(sessions: Answers, answer: str = "up") -> Effect | None:
+    conditions = (Condition("uptime", Output(0, answer, "", False, 1)),) * 8
+    host = HostSettings("web-1", "10.0.0.1", "root", SecretStr(""), ())
+    return send_if_unchanged(cast(Sessions, sessions), host, PAIR, conditions, not_after=0)
+
+
+def test_a_success_without_the_frame_of_each_command_is_none() -> None:
+    """Something on the host swallowed the frame: which of the two commands the answer is about is not known."""
+    with pytest.raises(AmbiguousTargetError, match="tell its commands apart"):
+        sent_if_unchanged(Answers(Output(0, "signal process started", "", False, 1)))
+
+
+def test_what_is_too_long_for_one_command_is_not_sent_as_one() -> None:
+    assert sent_if_unchanged(Answers(), "'" * 10_000) is None
 
 
 @pytest.mark.parametrize("noise", ["", "bash: warning: setlocale: LC_ALL: cannot change locale\n"])

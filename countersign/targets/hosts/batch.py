@@ -27,6 +27,8 @@ Where a reading answers otherwise, the mark with a word on stderr and the exit c
 DIFFERS = 75
 LONGEST_ANSWER = 16 * 1024
 """Characters of an answer that may be a condition: it is an argument on the host."""
+LONGEST_LINE = 100_000
+"""Bytes of what is sent: the host hands it to a shell as one argument, and Linux takes 128 KiB for one (execve(2))."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,11 @@ class Batch:
             return shlex.join(["sh", "-c", READINGS, "sh", self.mark, *self.lines])
         pairs = [word for each in self.conditions for word in (each.line, each.wanted)]
         return shlex.join(["sh", "-c", EFFECT, "sh", self.mark, str(len(self.conditions)), *pairs, *self.lines])
+
+    @property
+    def can_be_sent(self) -> bool:
+        """False where the host could not take it as one command."""
+        return len(self.line.encode()) <= LONGEST_LINE
 
     def differs(self, output: Output) -> bool:
         """Tell whether the host found another answer than the condition's, and so ran nothing."""

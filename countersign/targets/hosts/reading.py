@@ -55,6 +55,8 @@ class HostReader:
         if len(missing) < 2 or answered.takes_batches is False:
             return
         batch = Batch(missing)
+        if not batch.can_be_sent:
+            return
         answers = batch.answers(self._sent(batch.line, limit=READ_LIMIT * len(missing)))
         # A host that lets through what it knows, and knows no batches, runs none of it.
         answered.takes_batches = bool(answers)

@@ -90,20 +90,24 @@ def send_if_unchanged(
     *,
     not_after: float,
 ) -> Effect | None:
-    """Let the host run `commands` if it answers as the conditions say; None where it did not, and so ran nothing.
+    """Let the host run `commands` if it answers as the conditions say; None where it ran nothing.
+
+    That is where it answered otherwise, or could not take all of it as one command.
 
     Nothing is sent after `not_after` (time.monotonic). Raises TransientTargetError, or AmbiguousTargetError when the
     answer was lost: some of it may have been run.
     """
     lines = tuple(command_line(one.argv, limit=one.limit, root=one.root and host.escalates) for one in commands)
     batch = Batch(lines, conditions)
+    if not batch.can_be_sent:
+        return None
     limit = READ_LIMIT * len(conditions) + sum(one.limit for one in commands)
     output = sessions.send(host, batch.line, limit=limit, not_after=not_after)
     if batch.differs(output):
         return None
     answers = batch.answers(output)
-    if output.truncated and len(answers) < len(commands):
-        raise AmbiguousTargetError(f"The answer of {host.name} is too long to tell its commands apart.")
+    if len(answers) < len(commands) and (output.truncated or answers[-1].exit_code == 0):
+        raise AmbiguousTargetError(f"What {host.name} answered does not tell its commands apart.")
     return Effect(host, tuple(commands[: len(answers)]), answers)
 
 
