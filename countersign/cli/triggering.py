@@ -4,9 +4,7 @@ import asyncio
 from uuid import UUID
 
 import httpx
-from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import FlowRun
-from prefect.exceptions import ObjectNotFound
 from prefect.flow_runs import wait_for_flow_run
 from sqlalchemy import Engine
 
@@ -18,9 +16,10 @@ from countersign.execution.run_report import report_of_run, require_report
 from countersign.records.database.engine import transaction
 from countersign.texts import text
 from countersign.worker.availability import takers_of
-from countersign.worker.run_starter import EXECUTE_APPROVAL
+from countersign.worker.run_starter import EXECUTE_APPROVAL, start_by_hand
 
 LOOK_SECONDS = 2.0
+WITHOUT_AN_API = "set PREFECT_API_URL, or start everything here with `countersign up`"
 
 
 def trigger(engine: Engine, approval_id: UUID, *, dry_run: bool, wait: bool) -> Report | UUID:
@@ -29,42 +28,31 @@ def trigger(engine: Engine, approval_id: UUID, *, dry_run: bool, wait: bool) -> 
     Raises ConfigurationError where Prefect's API or the deployment is missing, NotApproved where nothing was to be
     started.
     """
-    try:
-        flow_run_id, state, message = asyncio.run(_run(engine, approval_id, dry_run=dry_run, wait=wait))
-    except httpx.HTTPError as error:
-        raise ConfigurationError(
-            f"Prefect's API does not answer ({type(error).__name__})",
-            hint="set PREFECT_API_URL, or start everything here with `countersign up`",
-        ) from None
-    except ObjectNotFound:
-        raise ConfigurationError(
-            f"the deployment {EXECUTE_APPROVAL} does not exist",
-            hint="`prefect deploy --all` in the project's folder makes it",
-        ) from None
+    flow_run_id = asyncio.run(start_by_hand(approval_id, dry_run=dry_run, hint=WITHOUT_AN_API))
     if not wait:
         return flow_run_id
+    try:
+        state, message = asyncio.run(_end_of(engine, approval_id, flow_run_id))
+    except httpx.HTTPError as error:
+        raise ConfigurationError(
+            f"Prefect's API does not tell how run {flow_run_id} ends ({type(error).__name__})",
+            hint=f"`countersign approvals show {approval_id}` tells what became of it",
+        ) from None
     with transaction(engine) as session:
         report = report_of_run(session, approval_id, flow_run_id, dry_run=dry_run)
     started = state != text("state.not_started")
     return require_report(report, flow_run_id=flow_run_id, state=state, message=message, started=started)
 
 
-async def _run(engine: Engine, approval_id: UUID, *, dry_run: bool, wait: bool) -> tuple[UUID, str, str]:
-    async with get_client() as client:
-        deployment = await client.read_deployment_by_name(EXECUTE_APPROVAL)
-        flow_run = await client.create_flow_run_from_deployment(
-            deployment.id, parameters={"approval_id": str(approval_id), "dry_run": dry_run}
-        )
-    if not wait:
-        return flow_run.id, "scheduled", ""
+async def _end_of(engine: Engine, approval_id: UUID, flow_run_id: UUID) -> tuple[str, str]:
     say_what_it_waits_for(await _obstacle())
     telling = asyncio.create_task(_tell(engine, approval_id))
     try:
-        ended: FlowRun = await wait_for_flow_run(flow_run.id)
+        ended: FlowRun = await wait_for_flow_run(flow_run_id)
     finally:
         telling.cancel()
         await asyncio.gather(telling, return_exceptions=True)
-    return flow_run.id, ended.state_name or "unknown", (ended.state.message or "") if ended.state else ""
+    return ended.state_name or "unknown", (ended.state.message or "") if ended.state else ""
 
 
 async def _tell(engine: Engine, approval_id: UUID) -> None:

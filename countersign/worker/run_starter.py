@@ -33,6 +33,7 @@ logger = get_logger(__name__)
 EXECUTE_APPROVAL = "execute-approval/execute-approval"
 FINISH_STEPS = "finish-steps/finish-steps"
 RECONCILE = "reconcile/reconcile"
+LATER = "what is approved is started once it is there again, unless it is started by hand"
 RUNS_PER_TRY = 5
 """A run that crashed began nothing, or left what it had begun: another one starts at once. One that crashes whatever
 happens (its code cannot be imported) comes back with the next try only."""
@@ -69,13 +70,12 @@ def in_time(due: Sequence[T], *, seconds: float = STARTING_SECONDS) -> Iterator[
             return
 
 
-async def start_by_hand(approval_id: UUID, *, dry_run: bool, key: str | None = None) -> UUID:
+async def start_by_hand(approval_id: UUID, *, dry_run: bool, key: str | None = None, hint: str = LATER) -> UUID:
     """Start a run of `execute-approval` for whoever asks, and return its id; the same `key` starts one.
 
-    Raises ConfigurationError where Prefect's API or the deployment is missing.
+    Raises ConfigurationError where Prefect's API or the deployment is missing; `hint` is what to do without the API.
     """
     parameters = {"approval_id": str(approval_id), "dry_run": dry_run}
-    hint = "what is approved is started once it is there again, unless it is started by hand"
     return await _started(EXECUTE_APPROVAL, parameters, key=key, hint=hint)
 
 
