@@ -81,7 +81,8 @@ class NotificationChannels(Block):
     telegram_chat: Text = Field(
         default=None,
         title="Telegram chat",
-        description="Where the cards are whose id in Redis names no chat; else the one Telegram channel's.",
+        description="Chats where alerts' cards are, separated by commas: numbers or @names. Beside those of the "
+        "Telegram channels, the bot replies nowhere else. A card whose id in Redis names none is in the first.",
     )
     telegram_api: str = Field(
         default=TELEGRAM_API, min_length=1, title="Telegram API", description="Address of the Bot API."
@@ -117,10 +118,11 @@ class NotificationChannels(Block):
             channels=tuple(self._channel(channel, addresses or {}) for channel in self.channels),
             bot=None
             if self.telegram_token is None
-            else TelegramBot(
-                self.telegram_token, bot_address(self.telegram_api), self.telegram_chat, self.card_language
-            ),
+            else TelegramBot(self.telegram_token, bot_address(self.telegram_api), self._chats(), self.card_language),
         )
+
+    def _chats(self) -> tuple[str, ...]:
+        return tuple(chat for each in (self.telegram_chat or "").split(",") if (chat := each.strip()))
 
     def prefect_blocks(self) -> list[str]:
         """Return the names of Prefect's notification blocks that channels use."""

@@ -18,7 +18,8 @@ CARD = "card"
 """The name under which the reply on the card is on record; no channel is called so."""
 TELEGRAM_API = "https://api.telegram.org"
 PORTS = range(1, 65_536)
-_TELEGRAM_CHAT = re.compile(r"tgram://[^/]+/(-?[0-9]+|@[A-Za-z0-9_]+)/?(?:\?.*)?$")
+_TELEGRAM = re.compile(r"tgram://[^/]+/([^?]*)(?:\?.*)?$")
+_CHAT = re.compile(r"-?[0-9]+|@[A-Za-z0-9_]+")
 
 
 class Format(StrEnum):
@@ -56,8 +57,8 @@ class TelegramBot:
 
     token: SecretStr
     api: str = TELEGRAM_API
-    chat: str | None = None
-    """Where the cards are whose id does not name a chat."""
+    chats: tuple[str, ...] = ()
+    """Where the cards are; the first one is the chat of cards whose id names none."""
     language: str = "en"
 
 
@@ -74,11 +75,23 @@ class Channels:
     @property
     def card_chat(self) -> str | None:
         """Return the chat of cards that are known by number alone: the bot's, else the one Telegram channel's."""
-        if self.bot is not None and self.bot.chat:
-            return self.bot.chat
+        if self.bot is not None and self.bot.chats:
+            return self.bot.chats[0]
+        chats = self._channels_chats()
+        return next(iter(chats)) if len(chats) == 1 else None
+
+    def may_reply_in(self, chat: str) -> bool:
+        """Return whether cards may be in `chat`: it is configured as the bot's, or a Telegram channel's.
+
+        Where a card is stands in Redis, where more than Countersign write: an address there is not one to trust.
+        """
+        known = {*(self.bot.chats if self.bot is not None else ()), *self._channels_chats()}
+        return chat.lower() in {each.lower() for each in known}
+
+    def _channels_chats(self) -> frozenset[str]:
         urls = [one.url.get_secret_value() for one in self.channels if isinstance(one.url, SecretStr)]
-        chats = {found[1] for url in urls if (found := _TELEGRAM_CHAT.match(url)) is not None}
-        return chats.pop() if len(chats) == 1 else None
+        named = [name for url in urls if (found := _TELEGRAM.match(url)) for name in found[1].split("/")]
+        return frozenset(name for name in named if _CHAT.fullmatch(name))
 
 
 def bot_address(api: str) -> str:

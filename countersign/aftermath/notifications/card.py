@@ -109,6 +109,8 @@ def _find(subject: Subject) -> tuple[TelegramBot, CardMessage] | Skipped:
     card = read_card(kept, chat=configured.card_chat)
     if card is None:
         return Skipped(text("card.unreadable", incident=incident_id))
+    if not configured.may_reply_in(card.chat):
+        return Skipped(text("card.foreign_chat", incident=incident_id, chat=card.chat))
     return configured.bot, card
 
 

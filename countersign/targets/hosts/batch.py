@@ -28,7 +28,7 @@ DIFFERS = 75
 LONGEST_ANSWER = 16 * 1024
 """Characters of an answer that may be a condition: it is an argument on the host."""
 LONGEST_LINE = 100_000
-"""Bytes of what is sent: the host hands it to a shell as one argument, and Linux takes 128 KiB for one (execve(2))."""
+"""Bytes of what is sent: the host hands it to a shell as one argument, of which Linux takes 128 KiB (execve(2))."""
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,7 @@ def webhook(receiver: Receiver) -> Callable[..., Channel]:
 
 @pytest.fixture
 def bot(receiver: Receiver) -> TelegramBot:
-    return TelegramBot(SecretStr(TOKEN), f"http://{receiver.address}")
+    return TelegramBot(SecretStr(TOKEN), f"http://{receiver.address}", ("-100",))
 
 
 def telling(office: Office, *channels: Channel, bot: TelegramBot | None = None, **settings: object) -> Office:

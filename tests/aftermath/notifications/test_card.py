@@ -178,6 +178,7 @@ def test_the_reply_waits_for_what_it_tells(desk: Office) -> None:
         (("tgram://1:abc/@alerts/",), None, "@alerts"),
         (("tgram://1:abc/-200", "tgram://1:abc/-300"), None, None),
         (("tgram://1:abc/-200/-300",), None, None),
+        ((), "@alerts", "@alerts"),
         (("slack://a/b/c",), None, None),
         ((), None, None),
     ],
@@ -187,7 +188,7 @@ def test_a_plain_number_is_a_message_of_the_configured_chat(
 ) -> None:
     configured = Channels(
         channels=tuple(Channel(f"c{number}", SecretStr(url)) for number, url in enumerate(channels)),
-        bot=TelegramBot(SecretStr(TOKEN), chat=bot_chat),
+        bot=TelegramBot(SecretStr(TOKEN), chats=(bot_chat,) if bot_chat else ()),
     )
     assert configured.card_chat == chat
     assert read_card("42", chat=configured.card_chat) == (CardMessage(chat, 42) if chat else None)
@@ -270,7 +271,7 @@ def test_where_there_is_nobody_to_reply_to_the_step_is_skipped(
 def test_an_address_of_the_bot_that_cannot_be_right_is_named(
     desk: Office, receiver: Receiver, api: str, valkey_url: str
 ) -> None:
-    desk = telling(desk, bot=TelegramBot(SecretStr(TOKEN), api), redis_url=SecretStr(valkey_url))
+    desk = telling(desk, bot=TelegramBot(SecretStr(TOKEN), api, ("-100",)), redis_url=SecretStr(valkey_url))
     execution_id = execution_id_of(desk.perform(QUIET, incident_id="INC-1"))
     assert (reply(desk, execution_id).error or "").startswith("configuration: telegram_api ")
     with pytest.raises(ConfigurationError, match="telegram_api"):

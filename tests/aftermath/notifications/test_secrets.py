@@ -40,7 +40,7 @@ def office_that_fails(office: Office, receiver: Receiver, valkey_url: str, monke
         redis.set("tg_msg:INC-1", "-100:7")
     channels = Channels(
         channels=tuple(Channel(f"channel-{number}", SecretStr(url)) for number, url in enumerate(urls)),
-        bot=TelegramBot(SecretStr(BOT), f"http://{receiver.address}"),
+        bot=TelegramBot(SecretStr(BOT), f"http://{receiver.address}", ("-100",)),
     )
     failing = replace(office, services=replace(office.services, channels=channels))
     return failing.with_settings(redis_url=SecretStr(valkey_url))

@@ -44,7 +44,7 @@ def desk(
     lost: Cell, database_url: str, household: Household, identity: Identity, receiver: Receiver, valkey_url: str
 ) -> Iterator[Desk]:
     channel = Channel("team", SecretStr(f"json://{receiver.address}{HOOK}"), outcomes=OUTCOMES)
-    bot = TelegramBot(SecretStr(TOKEN), f"http://{receiver.address}")
+    bot = TelegramBot(SecretStr(TOKEN), f"http://{receiver.address}", ("-100",))
     channels = Channels(channels=(channel,), bot=bot)
     made: Ground
     if lost.scenario.on_host:
