@@ -21,6 +21,14 @@ ADD = text("""
     RETURNING seq
 """)
 
+# Which approvals the newest events are about; `seq` is the order of the table itself.
+NEWEST = text("SELECT coalesce(max(seq), 0) FROM timeline_event")
+APPROVALS_SINCE = text("""
+    SELECT DISTINCT approval_id FROM (
+        SELECT approval_id FROM timeline_event WHERE seq > :after ORDER BY seq DESC LIMIT :limit
+    ) AS newest WHERE approval_id IS NOT NULL
+""")
+
 
 def add_event(
     session: Session,
@@ -75,3 +83,17 @@ def events_of(
     else:
         query = query.where(col(TimelineEvent.incident_id) == incident_id)
     return session.exec(query.order_by(col(TimelineEvent.seq)).limit(limit)).all()
+
+
+def newest_event(session: Session) -> int:
+    """Return the `seq` of the newest event, 0 where nothing was told yet."""
+    return int(session.execute(NEWEST).scalar_one())
+
+
+def approvals_told_of(session: Session, *, after: int, limit: int = 500) -> Sequence[UUID]:
+    """Return which approvals the events after a `seq` are about, the newest `limit` of these events.
+
+    Events become visible in the order of their commits, which is roughly that of `seq`: who must miss none asks from
+    a little earlier on.
+    """
+    return list(session.execute(APPROVALS_SINCE, {"after": after, "limit": limit}).scalars())

@@ -4,11 +4,15 @@ import re
 import time
 
 import httpx
+import pytest
 from playwright.sync_api import Route, expect
 
 from countersign.policy.signatures import Decision
+from countersign.records.access import end_sessions_of
+from countersign.records.database.engine import transaction
 from countersign.web.acting import COOKIE
 from tests.browser.conftest import Visit
+from tests.browser.line import Line
 from tests.web.conftest import House
 from tests.web.scene import filed, signed
 
@@ -106,3 +110,73 @@ def test_whoever_connects_again_is_sent_what_happened_meanwhile(house: House, ad
                     break
     assert f"row-{approval}" in said
     assert "approved" in said
+
+
+@pytest.mark.parametrize("refused", ["answered 503", "not answered"])
+def test_a_page_whose_first_connection_fails_is_live_later_and_says_so_until_then(
+    house: House, visit: Visit, refused: str
+) -> None:
+    page = visit("alice", cut=True)
+    away = True
+
+    def door(route: Route) -> None:
+        if not away:
+            route.continue_()
+        elif refused == "not answered":
+            route.abort("connectionrefused")
+        else:
+            route.fulfill(status=503, content_type="text/html", body="<p>restarting</p>")
+
+    page.route("**/live/**", door)
+    page.goto("/")
+    expect(page.locator("#stale")).to_have_text(re.compile(r"^Not live since \d\d:\d\d:\d\d: trying again\.$"))
+    # An answer that is no stream is put nowhere.
+    expect(page.locator("#now")).to_contain_text("Nothing needs a person now.")
+    filed(house.office, SCALE)
+    away = False
+    expect(page.locator("#now")).to_contain_text("Waiting for your signature")
+    expect(page.locator("#stale")).to_have_text("")
+
+
+def test_whoever_is_logged_out_meanwhile_is_told_to_reload(house: House, visit: Visit) -> None:
+    page = visit("alice", cut=True)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url) if "/live/" in request.url else None)
+    page.goto("/")
+    expect(page.locator("#now")).to_contain_text("Nothing needs a person now.")
+    with transaction(house.services.engine) as session:
+        end_sessions_of(session, "alice")
+    approval = filed(house.office, SCALE)  # the stream looks, and ends
+    expect(page.locator("#stale")).to_have_text(re.compile("reload the page"))
+    assert page.locator(f"a[href$='{approval}']").count() == 0
+    once = len(asked)
+    page.wait_for_timeout(1_500)  # what nobody asks for can only be waited for
+    assert len(asked) == once
+    page.reload()
+    expect(page).to_have_url(re.compile("/login"))
+
+
+def test_a_list_that_was_away_shows_what_left_it_meanwhile(house: House, line: Line, visit: Visit) -> None:
+    first, second = filed(house.office, SCALE), filed(house.office, RESTART.format("web"))
+    page = visit("victor", cut=True)
+    page.goto("/approvals?status=pending")
+    signed(house.office, second, "alice")
+    expect(page.locator(f"#row-{second}")).to_contain_text("approved")
+    line.cut()
+    expect(page.locator("#stale")).to_contain_text("Not live since")
+    signed(house.office, first, "alice")
+    line.mend()
+    expect(page.locator(f"#row-{first}")).to_contain_text("approved")
+    assert page.locator(".row.fresh").count() <= 1
+
+
+def test_what_came_back_to_where_it_was_while_a_page_was_away_is_seen(house: House, line: Line, visit: Visit) -> None:
+    page = visit("alice", cut=True)
+    page.goto("/")
+    approval = filed(house.office, SCALE)
+    expect(page.locator("#now")).to_contain_text("Waiting for your signature")
+    line.cut()
+    expect(page.locator("#stale")).to_contain_text("Not live since")
+    signed(house.office, approval, "alice", decision=Decision.REJECT)
+    line.mend()
+    expect(page.locator("#now")).to_contain_text("Nothing needs a person now.")

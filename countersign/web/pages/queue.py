@@ -9,7 +9,6 @@ from uuid import UUID
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
-from countersign.canonical import sha256_of
 from countersign.errors import InvalidInput
 from countersign.execution.filing import placed, reading_of
 from countersign.execution.scope import scope_of
@@ -20,6 +19,7 @@ from countersign.records.approvals import Position
 from countersign.records.outcomes import Outcome
 from countersign.records.states import ApprovalStatus, Verdict
 from countersign.records.tables import Approval
+from countersign.records.timeline import newest_event
 from countersign.web.acting import Acting, Person
 from countersign.web.pages.rendering import page
 from countersign.web.pages.routing import PageRoute, approval_named
@@ -52,6 +52,7 @@ def queue(
     with acting.records() as session:
         if id.strip():
             return RedirectResponse(f"/approvals/{approval_named(session, acting, id)}", status_code=303)
+        newest = newest_event(session)
         found = approval_rows(session, only, before=position(before), limit=ON_A_PAGE + 1)
     items, more = found[:ON_A_PAGE], len(found) > ON_A_PAGE
     return page(
@@ -61,7 +62,7 @@ def queue(
         may_file=acting.may(Permission.REQUEST),
         rows=rows_shown(acting, items, language=viewer_of(request).language),
         chosen={"status": status, "outcome": outcome, "verdict": verdict, "by": by},
-        state=state_of_list(items),
+        newest=newest,
         filters=_filters(acting.identity.name),
         before=before,
         next=_written(items[-1].approval) if more else "",
@@ -91,11 +92,6 @@ def fingerprint(row: ApprovalRow) -> str:
         approval.waiting_until,
     )
     return "|".join(map(str, said))
-
-
-def state_of_list(rows: Iterable[ApprovalRow]) -> str:
-    """Return a text that is another one whenever one of the rows is."""
-    return sha256_of([fingerprint(row) for row in rows])[:16]
 
 
 def rows_shown(acting: Acting, rows: Iterable[ApprovalRow], *, language: str) -> list[dict[str, Any]]:

@@ -57,9 +57,10 @@ def _to_login(request: Request) -> Response:
     """Lead to the login page, and from there back to what was asked for."""
     back = request.url.path if request.method == "GET" else "/"
     address = with_query("/login", back="" if back == "/" else back)
-    # htmx would put the login page into the place of a part.
-    headers = {"HX-Redirect": address} if is_partial(request) else {}
-    return RedirectResponse(address, status_code=303, headers={**headers, **NOT_KEPT})
+    if is_partial(request):
+        # A redirection is followed before htmx sees it, and the login page would be put into the place of a part.
+        return Response(status_code=401, headers={"HX-Redirect": address, **NOT_KEPT})
+    return RedirectResponse(address, status_code=303, headers=NOT_KEPT)
 
 
 def reachable(session: Session, acting: Acting, name: str, permission: Permission) -> Approval:

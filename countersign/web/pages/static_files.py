@@ -1,13 +1,16 @@
-"""The style sheet and the scripts: our own, and htmx with its extensions, from the package that ships them.
+"""The style sheet, the script and the mark: our own, and htmx with its extensions, from the package that ships them.
 
 Each file's address carries the hash of its content, so browsers keep it for good and a new version is another file.
+What is sent is compressed, once: it holds nothing that its length tells of, as a page with a token would.
 """
 
+import gzip
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from typing import Final
 
 from starlette.requests import Request
@@ -18,12 +21,15 @@ from countersign.web.content_security import HEADERS
 
 PATH: Final = "/static"
 KINDS: Final = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
-OURS: Final = ("countersign.css", "trends.css", "countersign.js", "passkey.js", "mark.svg")
-HTMX: Final = "htmx.js"
 SHIPPED: Final = ("htmx-4.min.js", "ext/hx-sse-4.min.js", "ext/hx-upsert-4.min.js")
-"""What is served as one file: htmx looks at the page one tick after its own script, and an extension whose file comes
-later than that never sees what it is for."""
-KEPT_FOR_GOOD: Final = {"Cache-Control": "public, max-age=31536000, immutable"}
+OURS: Final = {
+    "pages.css": ("countersign.css", "trends.css"),
+    "pages.js": ("countersign.js", "live.js", "passkey.js"),
+    "mark.svg": ("mark.svg",),
+}
+"""Scripts are served as one file: htmx looks at the page one tick after its own script, and an extension that comes
+later never sees what it is for."""
+KEPT_FOR_GOOD: Final = {"Cache-Control": "public, max-age=31536000, immutable", "Vary": "Accept-Encoding"}
 
 
 @dataclass(frozen=True)
@@ -31,6 +37,8 @@ class StaticFile:
     """One file, read once."""
 
     content: bytes
+    compressed: bytes
+    """By gzip."""
     media_type: str
     hash: str
 
@@ -41,12 +49,24 @@ def static_files() -> Mapping[str, StaticFile]:
     own = files("countersign.web.pages").joinpath("static")
     # Only its files are used: the package itself would want Django.
     shipped = files("django_htmx").joinpath("static", "django_htmx")
-    found = {name: own.joinpath(name).read_bytes() for name in OURS}
-    found[HTMX] = b";\n".join(shipped.joinpath(*name.split("/")).read_bytes() for name in SHIPPED)
-    return {
-        name: StaticFile(content, KINDS[name.rsplit(".", 1)[-1]], hashlib.sha256(content).hexdigest()[:16])
-        for name, content in found.items()
-    }
+    parts = {name: [_read(own, part) for part in ours] for name, ours in OURS.items()}
+    parts["pages.js"][:0] = [_read(shipped, part) for part in SHIPPED]
+    return {name: _file(name, found) for name, found in parts.items()}
+
+
+def _read(folder: Traversable, name: str) -> bytes:
+    return folder.joinpath(*name.split("/")).read_bytes()
+
+
+def _file(name: str, parts: list[bytes]) -> StaticFile:
+    kind = name.rsplit(".", 1)[-1]
+    content = (b";\n" if kind == "js" else b"\n").join(parts)
+    return StaticFile(
+        content=content,
+        compressed=gzip.compress(content, mtime=0),
+        media_type=KINDS[kind],
+        hash=hashlib.sha256(content).hexdigest()[:16],
+    )
 
 
 def address_of(name: str) -> str:
@@ -58,7 +78,10 @@ def _answer(request: Request) -> Response:
     found = static_files().get(request.path_params["name"])
     if found is None or found.hash != request.path_params["hash"]:
         return PlainTextResponse("there is no such file", status_code=404, headers=HEADERS)
-    return Response(found.content, media_type=found.media_type, headers={**HEADERS, **KEPT_FOR_GOOD})
+    headers = {**HEADERS, **KEPT_FOR_GOOD}
+    if "gzip" not in request.headers.get("accept-encoding", ""):
+        return Response(found.content, media_type=found.media_type, headers=headers)
+    return Response(found.compressed, media_type=found.media_type, headers={**headers, "Content-Encoding": "gzip"})
 
 
 STATIC: Final = Mount(PATH, routes=[Route("/{hash}/{name}", _answer, methods=["GET"])], name="static")

@@ -54,10 +54,19 @@ def test_files_are_kept_for_good_under_the_hash_of_their_content(house: House) -
     assert client.get("/static/0000000000000000/../app.py").status_code == 404
 
 
-def test_a_first_visit_takes_few_bytes_and_requests() -> None:
-    # Only a page on which a passkey can be used asks for its script, and only trends for what charts look like.
-    elsewhere = {"passkey.js", "trends.css"}
-    sizes = {name: len(found.content) for name, found in static_files().items() if name not in elsewhere}
-    # And the page itself.
-    assert len(sizes) <= 6
-    assert sum(sizes.values()) <= 120 * 1024
+def test_files_are_sent_compressed_to_those_who_read_that(house: House) -> None:
+    client = house.client()
+    for name, found in static_files().items():
+        plain = client.get(address_of(name), headers={"Accept-Encoding": "identity"})
+        short = client.get(address_of(name), headers={"Accept-Encoding": "gzip, deflate, br"})
+        assert plain.content == short.content == found.content  # the client unpacks it
+        assert "content-encoding" not in plain.headers
+        assert short.headers["content-encoding"] == "gzip"
+        assert int(short.headers["content-length"]) < int(plain.headers["content-length"])
+        assert plain.headers["vary"] == short.headers["vary"] == "Accept-Encoding"
+
+
+def test_a_page_is_not_compressed(house: House) -> None:
+    # Its length would tell of the session's token what somebody else's words are compared with.
+    answer = reader(house, "victor").browser.client.get("/approvals", headers={"Accept-Encoding": "gzip"})
+    assert "content-encoding" not in answer.headers

@@ -10,7 +10,7 @@ from countersign.policy.roles import Permission
 from countersign.records.database.engine import transaction
 from countersign.web.acting import Acting, Person
 from countersign.web.pages.live.shared import Shared, shared_of
-from countersign.web.pages.live.stream import stream
+from countersign.web.pages.live.stream import Part, mark_of, stream
 from countersign.web.pages.now import Gathered, gather, shown_to
 from countersign.web.pages.rendering import part_of
 from countersign.web.pages.routing import PageRoute
@@ -25,7 +25,7 @@ GATHER_SECONDS: Final = 1.0
 async def live_now(request: Request, acting: Person, state: str = "") -> Response:
     """Send what needs a person as it changes. `state` is that of the page."""
     acting.require(Permission.READ, None)
-    found = _Now(acting, viewer_of(request), shared_of(request.app), state)
+    found = _Now(acting, viewer_of(request), shared_of(request.app), mark_of(request, state))
     return stream(request, acting, found.render, gather_seconds=GATHER_SECONDS)
 
 
@@ -38,15 +38,15 @@ class _Now:
     shared: Shared[Gathered]
     state: str
 
-    async def render(self, acting: Acting, _heard: tuple[str, ...], since: float) -> str:
+    async def render(self, acting: Acting, _heard: tuple[str, ...], since: float) -> Part:
         """Return the page's part where it is another one."""
         self.acting = acting
         found = await self.shared.get(("now", self.viewer.language), self._read, since=since)
         if found.state == self.state:
-            return ""
+            return Part("", self.state)
         self.state = found.state
         shown = shown_to(self.acting, found, language=self.viewer.language)
-        return part_of("now/body.html", self.viewer, acting=self.acting, **shown)
+        return Part(part_of("now/body.html", self.viewer, acting=self.acting, **shown), self.state)
 
     def _read(self) -> Gathered:
         with transaction(self.acting.engine) as session:

@@ -1,8 +1,9 @@
 """The queue while it is open: rows that changed, and new ones on its newest page."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from functools import partial
+from typing import Any, Final
 from uuid import UUID
 
 from fastapi import APIRouter, Request
@@ -12,10 +13,11 @@ from countersign.execution.scope import scope_of
 from countersign.policy.roles import Permission
 from countersign.records.approval_list import ApprovalRow, Only, approval_rows, rows_with
 from countersign.records.database.engine import transaction
+from countersign.records.timeline import approvals_told_of, newest_event
 from countersign.web.acting import Acting, Person
 from countersign.web.pages.live.shared import Shared, shared_of
-from countersign.web.pages.live.stream import stream
-from countersign.web.pages.queue import ON_A_PAGE, fingerprint, only_those, position, row_shown, state_of_list
+from countersign.web.pages.live.stream import Part, mark_of, stream
+from countersign.web.pages.queue import ON_A_PAGE, fingerprint, only_those, position, row_shown
 from countersign.web.pages.rendering import part_of
 from countersign.web.pages.routing import PageRoute
 from countersign.web.pages.viewer import Viewer, viewer_of
@@ -23,7 +25,27 @@ from countersign.web.pages.viewer import Viewer, viewer_of
 router = APIRouter(route_class=PageRoute)
 MOST_ROWS: Final = 20
 """More that changed at once are read as the list."""
+LONGEST_NUMBER: Final = 19
+OVERLAP: Final = 50
+"""Events before the one that the list was read after: what was not committed by then has a lower number."""
 Rendered = tuple[ApprovalRow, str]
+
+
+@dataclass(frozen=True)
+class _Read:
+    """Rows, and the newest event before they were read."""
+
+    rows: Sequence[Rendered]
+    newest: int
+
+
+@dataclass(frozen=True)
+class _Meanwhile:
+    """What became of a list that nobody sent anything to for a while."""
+
+    listed: Sequence[Rendered]
+    changed: Sequence[Rendered]
+    newest: int
 
 
 @router.get("/live/approvals")
@@ -36,12 +58,12 @@ async def live_queue(
     verdict: str = "",
     by: str = "",
     before: str = "",
-    state: str = "",
+    since: str = "",
 ) -> Response:
-    """Send rows of the queue as they change. `state` is that of the list as the page has it."""
+    """Send rows of the queue as they change. `since` is the newest event when the page was made."""
     acting.require(Permission.READ, None)
     only = only_those(status=status, outcome=outcome, verdict=verdict, by=by)
-    found = _Rows(acting, viewer_of(request), shared_of(request.app), only, before, state)
+    found = _Rows(acting, viewer_of(request), shared_of(request.app), only, before, _event(mark_of(request, since)))
     return stream(request, acting, found.render)
 
 
@@ -51,49 +73,80 @@ class _Rows:
 
     acting: Acting
     viewer: Viewer
-    shared: Shared[Sequence[Rendered]]
+    shared: Shared[Any]
     only: Only
     before: str
     """Where the page above ended, empty on the newest page."""
-    state: str
-    """Of the list that the browser has, until it was looked at."""
+    after: int | None
+    """The newest event when the browser got what it has; None once it was sent what happened since."""
     sent: dict[UUID, str] = field(default_factory=dict)
     """What of each row the browser has."""
 
-    async def render(self, acting: Acting, heard: tuple[str, ...], since: float) -> str:
+    async def render(self, acting: Acting, heard: tuple[str, ...], since: float) -> Part:
         """Return the rows that the browser does not have yet as they are."""
         self.acting = acting
+        if self.after is not None:
+            return await self._catch_up(self.after, since)
         if 0 < len(heard) <= MOST_ROWS:
-            found = [rendered for each in heard for rendered in await self._one(each, since)]
+            found: list[_Read] = [await self._get(("row", each), partial(self._one, each), since) for each in heard]
         else:
-            key = ("list", self.only, self.before, self.viewer)
-            found = list(await self.shared.get(key, self._listed, since=since))
-            if state_of_list(row for row, _ in found) == self.state:
-                self.sent.update((row.approval.id, fingerprint(row)) for row, _ in found)
-            self.state = ""
-        return "".join(self._new(found))
+            found = [await self._get(("list", self.only, self.before), self._listed, since)]
+        html = "".join(self._new(rendered for each in found for rendered in each.rows))
+        return Part(html, str(min(each.newest for each in found)))
 
-    async def _one(self, approval_id: str, since: float) -> Sequence[Rendered]:
-        key = ("row", approval_id, self.viewer)
-        return await self.shared.get(key, lambda: self._read(approval_id), since=since)
+    async def _get(self, key: tuple[Hashable, ...], read: Callable[[], Any], since: float) -> Any:
+        return await self.shared.get((*key, self.viewer), read, since=since)
 
-    def _read(self, approval_id: str) -> Sequence[Rendered]:
+    async def _catch_up(self, after: int, since: float) -> Part:
+        key = ("meanwhile", after, self.only, self.before)
+        found: _Meanwhile = await self._get(key, partial(self._meanwhile, after), since)
+        self.after = None
+        listed, changed = {row.approval.id for row, _ in found.listed}, {row.approval.id for row, _ in found.changed}
+        # Rows about which nothing was told are as the browser has them.
+        self.sent.update(
+            (row.approval.id, fingerprint(row)) for row, _ in found.listed if row.approval.id not in changed
+        )
+        html = "".join(
+            html if row.approval.id in listed else _in_place(html)
+            for row, html in found.changed
+            if self._may_see(row)
+        )
+        self.sent.update((row.approval.id, fingerprint(row)) for row, _ in found.changed)
+        return Part(html, str(found.newest))
+
+    def _one(self, approval_id: str) -> _Read:
         with transaction(self.acting.engine) as session:
-            found = rows_with(session, [UUID(approval_id)])
-        return [(row, self._html(row)) for row in found.values()]
+            newest = newest_event(session)
+            rows = rows_with(session, [UUID(approval_id)])
+        return _Read(self._rendered(rows.values()), newest)
 
-    def _listed(self) -> Sequence[Rendered]:
+    def _listed(self) -> _Read:
         with transaction(self.acting.engine) as session:
+            newest = newest_event(session)
             rows = approval_rows(session, self.only, before=position(self.before), limit=ON_A_PAGE)
-        return [(row, self._html(row)) for row in rows]
+        return _Read(self._rendered(rows), newest)
 
-    def _html(self, row: ApprovalRow) -> str:
-        return part_of("queue/row.html", self.viewer, row=row_shown(row, language=self.viewer.language), live=True)
+    def _meanwhile(self, after: int) -> _Meanwhile:
+        with transaction(self.acting.engine) as session:
+            newest = newest_event(session)
+            changed = rows_with(session, approvals_told_of(session, after=after - OVERLAP))
+            listed = approval_rows(session, self.only, before=position(self.before), limit=ON_A_PAGE)
+        return _Meanwhile(self._rendered(listed, fresh=False), self._rendered(changed.values(), fresh=False), newest)
+
+    def _rendered(self, rows: Iterable[ApprovalRow], *, fresh: bool = True) -> Sequence[Rendered]:
+        return [(row, self._html(row, fresh=fresh)) for row in rows]
+
+    def _html(self, row: ApprovalRow, *, fresh: bool) -> str:
+        shown = row_shown(row, language=self.viewer.language)
+        return part_of("queue/row.html", self.viewer, row=shown, fresh=fresh)
+
+    def _may_see(self, row: ApprovalRow) -> bool:
+        return self.acting.may(Permission.READ, scope_of(row.approval))
 
     def _new(self, found: Iterable[Rendered]) -> Iterable[str]:
         for row, html in found:
             state = fingerprint(row)
-            if self.sent.get(row.approval.id) != state and self.acting.may(Permission.READ, scope_of(row.approval)):
+            if self.sent.get(row.approval.id) != state and self._may_see(row):
                 self.sent[row.approval.id] = state
                 yield html if not self.before and _fits(row, self.only) else _in_place(html)
 
@@ -101,6 +154,11 @@ class _Rows:
 def _in_place(html: str) -> str:
     """Return a row that is put only where it is shown already."""
     return html.replace("<li ", '<li hx-swap-oob="true" ', 1)
+
+
+def _event(mark: str) -> int:
+    """Return the event that a mark names; with any other mark the browser is sent all that was told of."""
+    return int(mark) if mark.isdecimal() and len(mark) < LONGEST_NUMBER else 0
 
 
 def _fits(row: ApprovalRow, only: Only) -> bool:

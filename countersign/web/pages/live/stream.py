@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import Final
 
 from starlette.requests import Request
@@ -24,9 +25,28 @@ LOOK_SECONDS: Final = 15.0
 LONGEST_SECONDS: Final = 300.0
 """Then the browser comes again."""
 _log = get_logger(__name__)
-Render = Callable[[Acting, tuple[str, ...], float], Awaitable[str]]
+HERE: Final = "event: here\ndata:\n\n"
+"""Says that the line is open: a comment would be kept from the page's script."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """What is sent at once."""
+
+    html: str
+    """Empty where there is nothing new."""
+    mark: str
+    """What the page has from then on. Whoever connects again shows the last one that came (`mark_of`)."""
+
+
+Render = Callable[[Acting, tuple[str, ...], float], Awaitable[Part]]
 """Given who looks, with the policy as it is now, the approvals that something changed about (none: look in any case)
-and the moment from which on what is read counts as new, return what is sent; empty where there is nothing new."""
+and the moment from which on what is read counts as new, return what is sent."""
+
+
+def mark_of(request: Request, first: str) -> str:
+    """Return what the page has: the mark of the last part that came, `first` where none has."""
+    return request.headers.get("last-event-id", first)
 
 
 def stream(
@@ -68,12 +88,12 @@ async def _events(
             except CountersignError as error:
                 # The database is away: the line stays open, and the next look makes it good.
                 _log.warning("a live part was not rendered", error=error.message)
-                part = ""
-            yield event(part) if part else ": here\n\n"
+                part = None
+            yield event(part) if part is not None and part.html else HERE
             heard = await watch.wait(LOOK_SECONDS)
 
 
-def event(part: str) -> str:
+def event(part: Part) -> str:
     """Return one event that carries `part`."""
-    lines = "".join(f"data: {line}\n" for line in part.splitlines())
-    return f"id: {time.time_ns()}\n{lines}\n"
+    lines = "".join(f"data: {line}\n" for line in part.html.splitlines())
+    return f"id: {part.mark}\n{lines}\n"

@@ -1,8 +1,8 @@
 // What pages do beyond links and forms: the reader's zone, keys, copying, and what a screen reader is told.
 // Everything here is a convenience: without it each page shows and does the same.
-"use strict";
-
 (() => {
+  "use strict";
+
   const root = document.documentElement;
   root.classList.add("scripts");
 

@@ -1,7 +1,7 @@
 // Passkeys: a form asks the browser for one, and sends its answer as the field `credential`.
-"use strict";
-
 (() => {
+  "use strict";
+
   const bytes = (text) => Uint8Array.from(atob(text.replace(/-/g, "+").replace(/_/g, "/")), (char) => char.charCodeAt(0));
   const text = (buffer) =>
     btoa(String.fromCharCode(...new Uint8Array(buffer))).replace(/\+/g, "-").replace(/\//g, "_").replace(/=+$/, "");
