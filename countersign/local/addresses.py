@@ -23,6 +23,14 @@ RETENTION = {
     "PREFECT_SERVER_EVENTS_RETENTION_PERIOD": "P7D",
 }
 """How long Prefect keeps what it shows: seconds for runs, for events a duration of ISO 8601, as its settings ask."""
+BATCHES = {
+    # What workers tell of tasks is written once a second. Prefect's default is a transaction for each state.
+    "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_BATCH_SIZE": "100",
+    "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_FLUSH_INTERVAL": "1",
+    # Or every five seconds, which is Prefect's default.
+    "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_BATCH_SIZE": "100",
+}
+"""How many states of tasks, and events, Prefect's server writes at once."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,6 +104,7 @@ class Addresses:
             "PREFECT_SERVER_API_CSRF_PROTECTION_ENABLED": "true",
             "PREFECT_SERVER_UI_API_URL": self.api_url,
             **RETENTION,
+            **BATCHES,
             # A connection beyond the pool is opened for one request, and asks PostgreSQL for its types each time.
             "PREFECT_SERVER_DATABASE_SQLALCHEMY_POOL_SIZE": "20",
             # Prefect prepares its pages in a folder; its own package may be read-only or shared by two stacks.
@@ -124,5 +133,7 @@ def child_environment(addresses: Addresses, inherited: Mapping[str, str] = os.en
         "PATH": kept.get("PATH", os.defpath),
         "LC_ALL": "C.UTF-8",
         "PYTHONUNBUFFERED": "1",
+        # What they print is kept in files; colours take as long as all the rest of a line.
+        "PREFECT_LOGGING_COLORS": "false",
         **addresses.environment(),
     }

@@ -4,13 +4,16 @@ Prefect's own client does both by itself (prefect/client/base.py). A token is on
 """
 
 import base64
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
+from time import monotonic
 from uuid import uuid4
 
 import httpx
 from pydantic import SecretStr
 
 _CHANGES = ("POST", "PUT", "PATCH", "DELETE")
+KEPT_SECONDS = 1800.0
+"""For how long a token is shown again."""
 
 
 class Login(httpx.Auth):
@@ -21,16 +24,26 @@ class Login(httpx.Auth):
     def __init__(self, api_url: str, auth: SecretStr) -> None:
         self._api_url = api_url
         self._basic = "Basic " + base64.b64encode(auth.get_secret_value().encode()).decode("ascii")
+        self._client = str(uuid4())
+        self._kept: tuple[str, float] | None = None
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         """Add what the API asks for; httpx sends what is yielded."""
         request.headers["Authorization"] = self._basic
-        if request.method in _CHANGES:
-            client = str(uuid4())
-            asked = httpx.Request("GET", f"{self._api_url}/csrf-token", params={"client": client})
+        if request.method not in _CHANGES:
+            yield request
+            return
+        kept = self._kept
+        if kept is None or monotonic() >= kept[1]:
+            asked = httpx.Request("GET", f"{self._api_url}/csrf-token", params={"client": self._client})
             asked.headers["Authorization"] = self._basic
             answer = yield asked
-            if answer.is_success:
-                request.headers["Prefect-Csrf-Client"] = client
-                request.headers["Prefect-Csrf-Token"] = answer.json()["token"]
-        yield request
+            kept = self._kept = (answer.json()["token"], monotonic() + KEPT_SECONDS) if answer.is_success else None
+        request.headers.update(self._shown(kept))
+        answer = yield request
+        if answer.status_code == httpx.codes.FORBIDDEN and kept is not None:
+            # Of a server whose database is another one by now.
+            self._kept = None
+
+    def _shown(self, kept: tuple[str, float] | None) -> Mapping[str, str]:
+        return {} if kept is None else {"Prefect-Csrf-Client": self._client, "Prefect-Csrf-Token": kept[0]}

@@ -8,7 +8,13 @@ import socket
 import sys
 
 import uvicorn
+from prefect.server.api import middleware
 from prefect.server.api.server import create_app
+from prefect.server.database.dependencies import set_database_config
+from prefect.settings import PREFECT_API_DATABASE_CONNECTION_URL
+
+from countersign.local.csrf import RememberingCsrf
+from countersign.local.server_connections import LookedAt
 
 # As `prefect server start` sets them.
 KEEP_ALIVE_SECONDS = 5
@@ -17,6 +23,9 @@ WEBSOCKET_PING_SECONDS = 20.0
 
 def serve(descriptor: int) -> None:
     """Serve until SIGTERM."""
+    set_database_config(LookedAt(PREFECT_API_DATABASE_CONNECTION_URL.value()))
+    # `create_app` takes the check of tokens from there.
+    middleware.CsrfMiddleware = RememberingCsrf  # type: ignore[misc, assignment]
     config = uvicorn.Config(
         create_app(final=True),
         log_level="warning",

@@ -34,3 +34,20 @@ def test_a_token_of_another_client_does_not_count(stack: Stack, api: Api) -> Non
     headers = {"Authorization": login, "Prefect-Csrf-Client": "another", "Prefect-Csrf-Token": token}
     answer = httpx.post(f"{stack.addresses.api_url}/variables/", json={"name": "forged"}, headers=headers)
     assert answer.status_code == 403
+
+
+def test_a_token_that_is_known_lets_no_other_pass(stack: Stack, api: Api) -> None:
+    """The server remembers for a while which tokens were right."""
+    login = api.http.get("/health").request.headers["Authorization"]
+    token = api.http.get("/csrf-token", params={"client": "known"}).json()["token"]
+
+    def asked(client: str, token: str, method: str = "POST", path: str = "/variables/filter") -> int:
+        headers = {"Authorization": login, "Prefect-Csrf-Client": client, "Prefect-Csrf-Token": token}
+        return httpx.request(method, f"{stack.addresses.api_url}{path}", headers=headers).status_code
+
+    assert [asked("known", token) for _ in range(3)] == [200] * 3
+    assert asked("another", token) == 403
+    assert asked("known", "0" * len(token)) == 403
+    # What reads shows nothing that anybody has looked at.
+    assert asked("stranger", "made-up", "GET", "/variables/name/none") == 404
+    assert asked("stranger", "made-up") == 403
