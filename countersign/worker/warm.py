@@ -12,6 +12,7 @@ import signal
 from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
 from functools import partial
+from time import monotonic
 from typing import Any
 from uuid import UUID
 
@@ -47,6 +48,8 @@ from countersign.worker.wakeup import Wakeup
 
 # Runs announced by an event start at once; the poll finds those whose time comes without one.
 POLL_SECONDS = 2
+BETWEEN_SECONDS = 0.2
+"""From one look for work to the next at least."""
 CANCELLATION_POLL_SECONDS = 5.0
 # How long runs that were cut off may take to report that.
 REPORT_SECONDS = 10.0
@@ -149,8 +152,11 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResul
         while True:
             self._work.clear()
             await critical_service_loop(workload=self.get_and_submit_flow_runs, interval=POLL_SECONDS, run_once=True)
+            asked = monotonic()
             with anyio.move_on_after(POLL_SECONDS):
                 await self._work.wait()
+            # Of many that come at once, and of many that end, one look finds all.
+            await asyncio.sleep(max(0.0, BETWEEN_SECONDS - (monotonic() - asked)))
 
     async def _heartbeats(self) -> None:
         await critical_service_loop(
