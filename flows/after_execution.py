@@ -23,8 +23,8 @@ from countersign.execution.follow_up import FollowUp, follow_up_of
 from countersign.execution.services import Services
 from countersign.logging import get_logger
 from countersign.masking import masked
-from countersign.records.database.engine import transaction
-from countersign.records.ledger import steps_of, steps_ready
+from countersign.records.database.engine import statements
+from countersign.records.ledger import step_of, steps_ready
 from countersign.records.queries import execution_to_follow
 from countersign.records.rollbacks import rollback_of
 from countersign.records.states import StepName, StepStatus
@@ -85,7 +85,7 @@ async def _run(services: Services, execution_id: UUID, name: StepName) -> Ledger
             row = await _run_step(services, execution_id, name)
         await subflow.show(_state(row, name))
         with subflow.inside():
-            await _show(services, execution_id, name, row)
+            await _show(services, name, row)
     except asyncio.CancelledError:
         if subflow is not None and name is StepName.VERIFY:
             await asyncio.shield(subflow.show(Cancelled(message=text("state.ended_with_run"))))
@@ -97,10 +97,10 @@ async def _run(services: Services, execution_id: UUID, name: StepName) -> Ledger
     return row
 
 
-async def _show(services: Services, execution_id: UUID, name: StepName, row: LedgerStep | None) -> None:
+async def _show(services: Services, name: StepName, row: LedgerStep | None) -> None:
     get_run_logger().info("%s", masked(_state(row, name).message or name.value))
-    if row is not None and row.status is StepStatus.DONE:
-        await show_step(name, execution_id, await in_thread(shown_of_step, services, execution_id, name))
+    if row is not None:
+        await show_step(name, row.execution_id, await in_thread(shown_of_step, services, row))
 
 
 @flow(name="verify-execution", flow_run_name="verify {execution_id}", persist_result=False)
@@ -139,7 +139,8 @@ async def _alone(given: str, name: StepName) -> State[Any]:
     services = await open_services()
     execution_id = await in_thread(execution_named, services, given)
     row = await _run_step(services, execution_id, name)
-    await show_step(name, execution_id, await in_thread(shown_of_step, services, execution_id, name))
+    if row is not None:
+        await show_step(name, execution_id, await in_thread(shown_of_step, services, row))
     return _state(row, name)
 
 
@@ -182,25 +183,25 @@ def _summary(row: LedgerStep) -> str:
 
 
 def _ready(services: Services, execution_id: UUID) -> tuple[StepName, ...]:
-    with transaction(services.engine) as session:
+    with statements(services.engine) as session:
         return steps_ready(session, execution_id)
 
 
 def _rollback(services: Services, execution_id: UUID) -> UUID | None:
-    with transaction(services.engine) as session:
+    with statements(services.engine) as session:
         found = rollback_of(session, execution_id)
     return None if found is None else found.id
 
 
 def what_followed(services: Services, execution_id: UUID) -> FollowUp:
     """Return what has followed the execution so far, for its page."""
-    with transaction(services.engine) as session:
+    with statements(services.engine) as session:
         return follow_up_of(session, execution_id)
 
 
 def _row(services: Services, execution_id: UUID, name: StepName) -> LedgerStep | None:
-    with transaction(services.engine) as session:
-        return next((one for one in steps_of(session, execution_id) if one.name is name), None)
+    with statements(services.engine) as session:
+        return step_of(session, execution_id, name)
 
 
 def execution_named(services: Services, given: str) -> UUID:
@@ -211,7 +212,7 @@ def execution_named(services: Services, given: str) -> UUID:
         raise InvalidInput(
             f"execution_id {given!r} is not an identifier.", hint="`countersign approvals list` shows them"
         ) from None
-    with transaction(services.engine) as session:
+    with statements(services.engine) as session:
         return execution_to_follow(session, identifier)
 
 

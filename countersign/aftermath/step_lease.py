@@ -9,7 +9,7 @@ from sqlalchemy.exc import DBAPIError
 
 from countersign.errors import DatabaseUnavailable
 from countersign.logging import get_logger
-from countersign.records.database.engine import transaction
+from countersign.records.database.engine import statements
 from countersign.records.ledger import TakenStep, keep_queued, keep_step
 from countersign.settings import Settings
 
@@ -29,7 +29,7 @@ def keep_queued_steps(engine: Engine, execution_ids: Sequence[UUID]) -> None:
     if not execution_ids:
         return
     try:
-        with transaction(engine) as session:
+        with statements(engine) as session:
             keep_queued(session, execution_ids, older_than_seconds=QUEUED_SECONDS / 2)
     except (DatabaseUnavailable, DBAPIError) as error:
         logger.warning("queued steps are not told of", error=type(error).__name__)
@@ -58,7 +58,7 @@ class Keeper:
         if began < self._due:
             return
         try:
-            with transaction(self._engine) as session:
+            with statements(self._engine) as session:
                 keep_step(session, self._step, self._lease)
         except (DatabaseUnavailable, DBAPIError) as error:
             logger.warning("the step's lease was not renewed", step=self._step.name, error=type(error).__name__)

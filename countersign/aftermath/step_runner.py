@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from threading import Event, Thread
 from time import monotonic
+from typing import assert_never
 from uuid import UUID
 
 from sqlalchemy import text as sql
@@ -32,8 +33,8 @@ from countersign.logging import get_logger
 from countersign.masking import masked
 from countersign.metrics.worker import LEASES_LOST, STEP_SECONDS, STEPS_ENDED
 from countersign.records import refusals
-from countersign.records.database.engine import transaction
-from countersign.records.dead_letters import bury, resolve_letter
+from countersign.records.database.engine import statements, transaction
+from countersign.records.dead_letters import bury
 from countersign.records.ledger import TakenStep, end_step, fail_step, steps_ready, take_step
 from countersign.records.rollbacks import rollback_of
 from countersign.records.states import StepName, StepStatus
@@ -61,7 +62,7 @@ def run_step(
     """
     limit, lease = STEPS[name].limit_seconds(services.settings), lease_seconds(services.settings)
     asked = monotonic()
-    with transaction(services.engine) as session:
+    with statements(services.engine) as session:
         step = take_step(session, execution_id, name, runner=runner, lease_seconds=lease)
     if step is None:
         return None
@@ -98,7 +99,7 @@ def run_steps(
     """
     with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="steps") as pool:
         while True:
-            with transaction(services.engine) as session:
+            with statements(services.engine) as session:
                 ready = steps_ready(session, execution_id)
             if not ready or (stop is not None and stop.is_set()):
                 break
@@ -106,7 +107,7 @@ def run_steps(
             runs = [pool.submit(run, name) for name in ready]
             for one in runs:
                 one.result()
-    with transaction(services.engine) as session:
+    with statements(services.engine) as session:
         rollback = rollback_of(session, execution_id)
     if rollback is not None and not (stop is not None and stop.is_set()):
         run_steps(services, rollback.id, runner=runner, stop=stop, at=at)
@@ -144,17 +145,22 @@ def _within(limit: float, function: StepFunction, subject: Subject, keeper: Keep
 
 def _end(subject: Subject, end: StepEnd) -> StepStatus:
     """Put the end on record together with what the step writes. Raises StaleFence, DatabaseUnavailable."""
-    with transaction(subject.engine) as session:
-        match end:
-            case Skipped(reason=reason):
+    match end:
+        case Skipped(reason=reason):
+            with statements(subject.engine) as session:
                 end_step(session, subject.step, skipped=reason)
-                status = StepStatus.SKIPPED
-            case Done(result=result, write=write):
-                session.execute(sql("SELECT set_config('lock_timeout', '5s', true)"))
-                more = write(session) if write is not None else None
-                end_step(session, subject.step, result={**result, **(more or {})})
-                status = StepStatus.DONE
-        resolve_letter(session, subject.step.id)
+            status = StepStatus.SKIPPED
+        case Done(result=result, write=write):
+            if write is None:
+                with statements(subject.engine) as session:
+                    end_step(session, subject.step, result=result)
+            else:
+                with transaction(subject.engine) as session:
+                    session.execute(sql("SELECT set_config('lock_timeout', '5s', true)"))
+                    end_step(session, subject.step, result={**result, **(write(session) or {})})
+            status = StepStatus.DONE
+        case _:
+            assert_never(end)
     STEPS_ENDED.count(step=subject.step.name, result=status)
     return status
 

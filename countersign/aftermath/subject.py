@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from threading import Event
 from time import monotonic
 from typing import Any
@@ -18,6 +19,7 @@ from countersign.execution.services import Services
 from countersign.records.database.engine import statements
 from countersign.records.ledger import TakenStep, steps_of
 from countersign.records.plans import StoredPlan
+from countersign.records.queries import execution_with_approval
 from countersign.records.states import StepName, StepStatus
 from countersign.records.tables import Approval, Execution, LedgerStep
 from countersign.targets.model import Plan
@@ -54,9 +56,6 @@ class Subject:
     step: TakenStep
     execution: Execution
     approval: Approval
-    report: Report
-    earlier: Mapping[StepName, LedgerStep]
-    """The execution's steps as they were when this one began."""
     deadline: float
     """monotonic(); the step counts as failed when it takes longer."""
     stop: Event
@@ -71,6 +70,20 @@ class Subject:
     def seal(self) -> Seal:
         """The seal of plans and journals."""
         return self.services.seal
+
+    @cached_property
+    def report(self) -> Report:
+        """The report of the execution."""
+        return Report.model_validate(self.execution.report or {})
+
+    @cached_property
+    def earlier(self) -> Mapping[StepName, LedgerStep]:
+        """The execution's steps as they are when one is first asked about. Raises DatabaseUnavailable.
+
+        Those that this one waits for have ended.
+        """
+        with statements(self.engine) as session:
+            return {one.name: one for one in steps_of(session, self.execution_id)}
 
     @property
     def execution_id(self) -> UUID:
@@ -109,16 +122,7 @@ StepFunction = Callable[[Subject], StepEnd]
 
 
 def subject_of(services: Services, step: TakenStep, *, deadline: float, stop: Event) -> Subject:
-    """Read what the step works on. Raises NotFound, DatabaseUnavailable."""
+    """Read what the step works on. Raises DatabaseUnavailable."""
     with statements(services.engine) as session:
-        execution = session.get_one(Execution, step.execution_id)
-        return Subject(
-            services=services,
-            step=step,
-            execution=execution,
-            approval=session.get_one(Approval, execution.approval_id),
-            report=Report.model_validate(execution.report or {}),
-            earlier={one.name: one for one in steps_of(session, step.execution_id)},
-            deadline=deadline,
-            stop=stop,
-        )
+        execution, approval = execution_with_approval(session, step.execution_id)
+    return Subject(services=services, step=step, execution=execution, approval=approval, deadline=deadline, stop=stop)

@@ -66,7 +66,7 @@ def follow_up_of(session: Session, execution_id: UUID) -> FollowUp:
     back = rollback_of(session, execution_id)
     rolled_back = None
     if back is not None:
-        checked = _verification(evidence_of(session, back.id).get(EvidencePhase.AFTER))
+        checked = verification_of(session, back.id)
         rolled_back = RolledBack(
             execution_id=str(back.id),
             outcome=back.outcome.value if back.outcome else None,
@@ -75,9 +75,14 @@ def follow_up_of(session: Session, execution_id: UUID) -> FollowUp:
         )
     return FollowUp(
         steps=tuple(_step(row) for row in steps_of(session, execution_id)),
-        verification=_verification(evidence_of(session, execution_id).get(EvidencePhase.AFTER)),
+        verification=verification_of(session, execution_id),
         rollback=rolled_back,
     )
+
+
+def verification_of(session: Session, execution_id: UUID) -> Verification | None:
+    """Return the verdict on an execution with what speaks for it, None where there is none."""
+    return _verification(evidence_of(session, execution_id).get(EvidencePhase.AFTER))
 
 
 def _step(row: LedgerStep) -> StepShown:

@@ -19,7 +19,7 @@ from countersign.targets.model import Resolution, Snapshot
 
 def note_decided_by(services: Services, owned: Owned) -> PolicyMark | None:
     """Put on record by which policy the execution is decided, and return it. Raises StaleFence."""
-    with transaction(services.engine) as session:
+    with statements(services.engine) as session:
         note_policy(session, owned, services.policy_mark)
     return services.policy_mark
 
@@ -29,7 +29,7 @@ def note_changed(services: Services, owned: Owned, noted: PolicyMark | None) -> 
     mark = services.mark_of(services.policy)
     if mark is None or mark == noted:
         return noted
-    with transaction(services.engine) as session:
+    with statements(services.engine) as session:
         note_policy(session, owned, mark)
     return mark
 

@@ -31,12 +31,6 @@ BURY = text("""
             THEN clock_timestamp() + make_interval(secs => :pause_seconds * power(2, letter.replays)) END
 """).bindparams(bindparam("payload", type_=JSONB))
 
-# The letter of a step that was done after all.
-RESOLVE = text("""
-    UPDATE dead_letter SET resolved_at = clock_timestamp(), next_replay_at = NULL
-    WHERE step_id = :step_id AND resolved_at IS NULL
-""")
-
 # Letters whose time for another replay has come (ix_dead_letter_open_next_at).
 DUE = text("""
     SELECT id FROM dead_letter WHERE resolved_at IS NULL AND next_replay_at <= clock_timestamp()
@@ -62,11 +56,6 @@ def bury(session: Session, step_id: UUID, *, payload: Mapping[str, Any], pause_s
     """Keep the dead step; it is replayed by itself `replays` times, first after `pause_seconds`, then ever later."""
     asked = {"payload": told_json(payload), "pause_seconds": pause_seconds, "replays": replays}
     session.execute(BURY, {"id": new_id(), "step_id": step_id, **asked})
-
-
-def resolve_letter(session: Session, step_id: UUID) -> None:
-    """Put away the letter of a step that was done after all; harmless where there is none."""
-    session.execute(RESOLVE, {"step_id": step_id})
 
 
 def replay_due(session: Session, *, limit: int = 100) -> tuple[tuple[UUID, StepName], ...]:

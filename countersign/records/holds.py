@@ -69,13 +69,15 @@ def acquire(session: Session, owned: Owned, keys: Iterable[str]) -> HeldBy | Non
     if session.execute(OWN, {"execution_id": owned.execution_id, "fence": owned.fence}).one_or_none() is None:
         raise refused_write(session, owned)
     while True:
-        attempt = session.begin_nested()
+        # Of several, some may be free: those are given back. One alone is taken or not.
+        attempt = session.begin_nested() if len(wanted) > 1 else None
         session.execute(ACQUIRE, asked)
         if set(wanted) <= set(session.execute(HELD, asked).scalars()):
-            attempt.commit()
+            if attempt is not None:
+                attempt.commit()
             return None
-        # Not all: give back those that were free.
-        attempt.rollback()
+        if attempt is not None:
+            attempt.rollback()
         if (holder := holder_of(session, wanted, except_for=owned.execution_id)) is not None:
             return holder
         # The holder let go between the two statements; nobody is in the way now.

@@ -88,18 +88,26 @@ OURS = text("""
     FOR SHARE
 """)
 
-# What an attempt sees on its way. Its end takes the place of it.
+# What an attempt sees on its way, by the database's clock. Its end takes the place of it.
 SEE = text("""
-    UPDATE ledger_step SET result = jsonb_build_object('so_far', CAST(:so_far AS jsonb))
-    WHERE id = :id AND fence = :fence AND status = 'running'
-""").bindparams(bindparam("so_far", type_=JSONB))
-
-# End an attempt well, if it is still ours.
-END = text("""
     UPDATE ledger_step
-    SET status = :status, reason = :reason, result = :result, error = NULL, ended_at = clock_timestamp()
+    SET result = jsonb_build_object('so_far', jsonb_build_object(
+        'waiting_for', CAST(:waiting_for AS jsonb), 'until', clock_timestamp() + make_interval(secs => :seconds)))
     WHERE id = :id AND fence = :fence AND status = 'running'
-    RETURNING id
+""").bindparams(bindparam("waiting_for", type_=JSONB))
+
+# End an attempt well, if it is still ours, and put away the letter of a step that was dead before.
+END = text("""
+    WITH ended AS (
+        UPDATE ledger_step
+        SET status = :status, reason = :reason, result = :result, error = NULL, ended_at = clock_timestamp()
+        WHERE id = :id AND fence = :fence AND status = 'running'
+        RETURNING id
+    ), letter AS (
+        UPDATE dead_letter SET resolved_at = clock_timestamp(), next_replay_at = NULL
+        FROM ended WHERE dead_letter.step_id = ended.id AND dead_letter.resolved_at IS NULL
+    )
+    SELECT id FROM ended
 """).bindparams(bindparam("result", type_=JSONB))
 
 # End an attempt badly: tried again later, or dead once every attempt is used up.
@@ -235,10 +243,12 @@ def require_step(session: Session, step: TakenStep) -> None:
         raise _not_ours(step)
 
 
-def note_so_far(session: Session, step: TakenStep, so_far: SoFar) -> None:
-    """Put on record what the step sees on its way; nothing where it is not ours any more."""
-    seen = {"waiting_for": list(so_far.waiting_for), "until": so_far.until.isoformat()}
-    session.execute(SEE, {"id": step.id, "fence": step.fence, "so_far": told_json(seen)})
+def note_so_far(session: Session, step: TakenStep, waiting_for: Sequence[str], *, seconds: float) -> None:
+    """Put on record what the step waits for, and that it looks for `seconds` more at most; nothing where it is not
+    ours any more.
+    """
+    seen = {"waiting_for": told_json(list(waiting_for)), "seconds": seconds}
+    session.execute(SEE, {"id": step.id, "fence": step.fence, **seen})
 
 
 def so_far_of(row: LedgerStep) -> SoFar | None:
@@ -252,7 +262,10 @@ def so_far_of(row: LedgerStep) -> SoFar | None:
 def end_step(
     session: Session, step: TakenStep, *, result: Mapping[str, Any] | None = None, skipped: str | None = None
 ) -> None:
-    """End the step as done with `result`, or as skipped for the reason `skipped`. Raises StaleFence."""
+    """End the step as done with `result`, or as skipped for the reason `skipped`; a letter of it is put away.
+
+    Raises StaleFence.
+    """
     status = StepStatus.DONE if skipped is None else StepStatus.SKIPPED
     row = session.execute(
         END,
@@ -290,6 +303,12 @@ def steps_due(session: Session, *, older_than_seconds: float = 0, limit: int = 1
     asked = {"older_than": older_than_seconds, "lost_for": LOST_FOR_SECONDS, "limit": limit, "looked_at": limit * 20}
     rows = session.execute(DUE, asked)
     return tuple(DueSteps(row.execution_id, tuple(map(StepName, row.names)), row.since) for row in rows)
+
+
+def step_of(session: Session, execution_id: UUID, name: StepName) -> LedgerStep | None:
+    """Return one step of an execution, None where it has no such step."""
+    query = select(LedgerStep).where(col(LedgerStep.execution_id) == execution_id, col(LedgerStep.name) == name)
+    return session.exec(query).one_or_none()
 
 
 def steps_of(session: Session, execution_id: UUID) -> Sequence[LedgerStep]:

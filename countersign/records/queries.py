@@ -130,6 +130,14 @@ def get_execution(session: Session, execution_id: UUID) -> Execution:
     return found
 
 
+def execution_with_approval(session: Session, execution_id: UUID) -> tuple[Execution, Approval]:
+    """Return an execution and its approval as they are now."""
+    query = select(Execution, Approval).join(Approval, col(Approval.id) == col(Execution.approval_id))
+    query = query.where(col(Execution.id) == execution_id).execution_options(populate_existing=True)
+    execution, approval = session.exec(query).one()
+    return execution, approval
+
+
 def execution_of(session: Session, approval_id: UUID) -> Execution | None:
     """Return the approval's one execution that can have an effect, None before it is claimed and while it waits."""
     effective = text("NOT dry_run AND rolls_back IS NULL AND outcome IS DISTINCT FROM 'postponed'")

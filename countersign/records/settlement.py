@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import Row, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.sql.expression import bindparam
 from sqlmodel import Session
@@ -31,7 +31,7 @@ SETTLE = text("""
         look_again_until = CASE WHEN :look_again
             THEN clock_timestamp() + make_interval(secs => :look_again_seconds) END
     WHERE id = :execution_id AND fence = :fence AND settled_at IS NULL
-    RETURNING id
+    RETURNING id, approval_id, dry_run, rolls_back, settled_at
 """).bindparams(bindparam("report", type_=JSONB))
 
 # The approval follows its execution.
@@ -97,7 +97,8 @@ def settle(
     execution, or when it is settled differently. Too long an `error` or `stderr` is shortened.
     """
     error, stderr = clipped(error, ERROR_LIMIT), clipped(stderr, STDERR_LIMIT)
-    row = session.execute(
+    kept = told_json(report)
+    execution = session.execute(
         SETTLE,
         {
             "execution_id": owned.execution_id,
@@ -105,17 +106,13 @@ def settle(
             "outcome": outcome.value,
             "error": error,
             "stderr": stderr,
-            "report": told_json(report),
+            "report": kept,
             "look_again": look_again,
             "look_again_seconds": LOOK_AGAIN_SECONDS,
         },
     ).one_or_none()
-    execution = session.get(Execution, owned.execution_id, populate_existing=True)
-    if row is None:
-        if execution is None or execution.fence != owned.fence or execution.outcome is not outcome:
-            raise refused_write(session, owned)
-        return _settled(execution, first=False)
-    assert execution is not None
+    if execution is None:
+        return _settled_before(session, owned, outcome)
     effective = not execution.dry_run and execution.rolls_back is None
     if outcome is Outcome.POSTPONED:
         waits = {"first": FIRST_WAIT_SECONDS, "longest": LONGEST_WAIT_SECONDS, "soonest": soonest}
@@ -152,17 +149,20 @@ def settle(
     )
     add_steps(session, execution.id, steps)
     tell(session, Event.OUTCOME_SETTLED, OUTCOME, execution.id)
-    return _settled(execution, first=True)
+    return Settled(execution.id, execution.approval_id, outcome, execution.settled_at, error, kept, first=True)
 
 
-def _event_type(execution: Execution) -> str:
+def _event_type(execution: Row[Any]) -> str:
     if execution.rolls_back is not None:
         return "rollback_settled"
     return "dry_run_settled" if execution.dry_run else "execution_settled"
 
 
-def _settled(execution: Execution, *, first: bool) -> Settled:
-    assert execution.outcome is not None
+def _settled_before(session: Session, owned: Owned, outcome: Outcome) -> Settled:
+    """Return the first settlement with this outcome. Raises StaleFence where it is another one or not ours."""
+    execution = session.get(Execution, owned.execution_id, populate_existing=True)
+    if execution is None or execution.fence != owned.fence or execution.outcome is not outcome:
+        raise refused_write(session, owned)
     assert execution.settled_at is not None
     return Settled(
         execution_id=execution.id,
@@ -171,5 +171,5 @@ def _settled(execution: Execution, *, first: bool) -> Settled:
         settled_at=execution.settled_at,
         error=execution.error,
         report=execution.report or {},
-        first=first,
+        first=False,
     )

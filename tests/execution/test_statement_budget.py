@@ -8,7 +8,7 @@ from sqlalchemy import Engine, event
 
 from tests.execution.conftest import Office
 
-BUDGET = 56
+BUDGET = 53
 """BEGIN and COMMIT among them, and no other round trips."""
 
 

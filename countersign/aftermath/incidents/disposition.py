@@ -14,7 +14,7 @@ from countersign.logging import get_logger
 from countersign.memory.connection import open_memory
 from countersign.memory.counters import Counters
 from countersign.records import dispositions
-from countersign.records.database.engine import transaction
+from countersign.records.database.engine import statements, transaction
 from countersign.records.states import DispositionKind
 from countersign.texts import text
 
@@ -30,7 +30,7 @@ def record_disposition(subject: Subject) -> StepEnd:
     execution, approval = subject.execution, subject.approval
     assert execution.outcome is not None, "steps exist once there is an outcome"
     outcome = execution.outcome
-    with transaction(subject.engine) as session:
+    with statements(subject.engine) as session:
         key = anomaly_key_of(approval, incident_of(session, approval))
     if key is None:
         return Skipped(text("disposition.nothing_known"))

@@ -9,7 +9,7 @@ from sqlmodel import Session
 from countersign.aftermath.subject import Done, Skipped, StepEnd, Subject
 from countersign.aftermath.verification.recorded_verdict import verdict_of
 from countersign.masking import masked
-from countersign.records.database.engine import transaction
+from countersign.records.database.engine import statements
 from countersign.records.incidents import complete_outcome, find_incident
 from countersign.records.incidents import resolve_incident as resolve
 from countersign.records.outcomes import Outcome
@@ -27,7 +27,7 @@ def resolve_incident(subject: Subject) -> StepEnd:
     """Resolve the incident and complete its outcome."""
     outcome, approval = subject.execution.outcome, subject.approval
     assert outcome is not None, "steps exist once there is an outcome"
-    with transaction(subject.engine) as session:
+    with statements(subject.engine) as session:
         verdict = verdict_of(session, subject.execution_id) or _told(subject)
         incident = find_incident(session, subject.incident_id)
     rolled_back = bool((subject.result_of(StepName.ROLL_BACK) or {}).get("rolled_back"))

@@ -26,7 +26,7 @@ from countersign.aftermath.learning.subjects import playbook_subject, steps_subj
 from countersign.aftermath.learning.symptoms import ALERT, CATEGORY, symptom_from
 from countersign.aftermath.subject import Done, Skipped, StepEnd, Subject
 from countersign.masking import masked
-from countersign.records.database.engine import transaction
+from countersign.records.database.engine import statements
 from countersign.records.incidents import complete_outcome
 from countersign.records.outcomes import Outcome
 from countersign.records.playbooks import lock_playbook
@@ -50,7 +50,7 @@ def extract_playbook(subject: Subject) -> StepEnd:
     named = subject.incident_id
     if named is None:
         return Skipped(text("learning.no_incident"))
-    with transaction(subject.engine) as session:
+    with statements(subject.engine) as session:
         count_by(session, subject.services.settings.trust_half_life_seconds)
         incident = incident_of(session, subject.approval)
     if incident is None:

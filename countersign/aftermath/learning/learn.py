@@ -15,7 +15,7 @@ from countersign.aftermath.learning.trust import kept_since, read_trust
 from countersign.aftermath.subject import Done, Skipped, StepEnd, Subject
 from countersign.errors import NotSent, TransientTargetError
 from countersign.execution.playbook_steps import steps_hashes_of
-from countersign.records.database.engine import transaction
+from countersign.records.database.engine import statements
 from countersign.records.outcomes import Outcome
 from countersign.records.playbooks import (
     demote,
@@ -52,7 +52,7 @@ def learn(subject: Subject) -> StepEnd:
     why_not = nothing_repaired(subject)
     if why_not is not None:
         return Skipped(why_not)
-    with transaction(subject.engine) as session:
+    with statements(subject.engine) as session:
         count_by(session, subject.services.settings.trust_half_life_seconds)
         alert = alert_of(incident_of(session, subject.approval), subject.approval)
         matched = subject.approval.matched_playbook_id

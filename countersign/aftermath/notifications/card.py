@@ -21,7 +21,7 @@ from countersign.memory.cards import card_of
 from countersign.memory.connection import open_memory
 from countersign.metrics.worker import NOTIFICATIONS
 from countersign.records import refusals
-from countersign.records.database.engine import transaction
+from countersign.records.database.engine import statements, transaction
 from countersign.records.deliveries import Postponed, record_failed, record_sent
 from countersign.records.states import StepName
 from countersign.texts import text
@@ -147,7 +147,7 @@ def _reply(subject: Subject, service: CardReplies, card: CardMessage, html: str)
                 raise
             if subject.stop.wait(pause):
                 raise Stopped("The run ended before the card had its reply.") from None
-    with transaction(subject.engine) as session:
+    with statements(subject.engine) as session:
         record_sent(session, subject.execution_id, CARD)
     NOTIFICATIONS.count(channel=CARD, result="sent")
     return Replied(kept)

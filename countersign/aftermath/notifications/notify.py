@@ -19,7 +19,7 @@ from countersign.execution.channels import ROLLED_BACK, Channel, Channels
 from countersign.metrics.worker import NOTIFICATIONS
 from countersign.records import refusals
 from countersign.records.approvals import signatures_of
-from countersign.records.database.engine import transaction
+from countersign.records.database.engine import statements, transaction
 from countersign.records.deliveries import Postponed, record_failed, record_sent
 from countersign.records.operation_log import log_of
 from countersign.texts import text
@@ -68,7 +68,7 @@ def _word(outcome: str) -> str:
 
 def _told(subject: Subject, configured: Channels) -> Told:
     run, page_of_run = subject.execution.flow_run_id, configured.page_of_run
-    with transaction(subject.engine) as session:
+    with statements(subject.engine) as session:
         return Told(
             approval=subject.approval,
             execution=subject.execution,
@@ -145,7 +145,7 @@ def _send(subject: Subject, told: Told, channel: Channel) -> Missed | None:
             refusals.note(session, error, approval_id=told.approval.id, details={"channel": channel.name})
         NOTIFICATIONS.count(channel=channel.name, result="failed")
         return Missed(channel.name, error)
-    with transaction(subject.engine) as session:
+    with statements(subject.engine) as session:
         record_sent(session, execution_id, channel.name)
     NOTIFICATIONS.count(channel=channel.name, result="sent")
     return None

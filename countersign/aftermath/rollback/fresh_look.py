@@ -19,7 +19,7 @@ from countersign.execution.performance import progress_of
 from countersign.execution.probes import ask_all, names_in, probes_for
 from countersign.execution.scope import policy_for
 from countersign.policy.probes import Probe
-from countersign.records.database.engine import transaction
+from countersign.records.database.engine import statements
 from countersign.records.evidence import evidence_of
 from countersign.records.states import EvidencePhase, Verdict
 from countersign.targets.criteria import Criterion
@@ -34,7 +34,7 @@ def has_recovered(subject: Subject, target: Target, plan: Plan, seen: Mapping[st
 
     `seen` is what the target says of each step. Raises TransientTargetError, PermanentTargetError, Stopped.
     """
-    with transaction(subject.engine) as session:
+    with statements(subject.engine) as session:
         baseline = evidence_of(session, subject.execution_id).get(EvidencePhase.BEFORE)
     policy = policy_for(subject.services, subject.approval, subject.services.reread_policy())
     probes, _unknown = probes_for(policy, plan, names_in(subject.approval.details))

@@ -15,7 +15,7 @@ from countersign.errors import StaleFence, Stopped, TookTooLong
 from countersign.execution.fault_points import At, unnoticed
 from countersign.execution.plan_records import held
 from countersign.masking import masked
-from countersign.records.database.engine import transaction
+from countersign.records.database.engine import statements, transaction
 from countersign.records.evidence import Seen
 from countersign.records.holds import HeldBy
 from countersign.records.ledger import require_step
@@ -58,7 +58,7 @@ def roll_back(subject: Subject, *, at: At = unnoticed) -> StepEnd:
 
 
 def _begun(subject: Subject) -> Execution | None:
-    with transaction(subject.engine) as session:
+    with statements(subject.engine) as session:
         return rollback_of(session, subject.execution_id)
 
 

@@ -8,7 +8,7 @@ handed to the steps that learn, roll back and tell.
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlmodel import Session
@@ -31,9 +31,9 @@ from countersign.logging import get_logger
 from countersign.masking import masked, masked_values
 from countersign.metrics.worker import VERDICTS
 from countersign.records.counting import count_when_committed
-from countersign.records.database.engine import clock, statements, transaction
+from countersign.records.database.engine import statements
 from countersign.records.evidence import Seen, evidence_of, store_after
-from countersign.records.ledger import SoFar, note_so_far
+from countersign.records.ledger import note_so_far
 from countersign.records.outcomes import Outcome
 from countersign.records.states import EventStatus, EvidencePhase, Verdict
 from countersign.records.tables import Approval, EvidenceSnapshot, Execution
@@ -96,9 +96,8 @@ class _Telling:
         if waiting_for == self._told:
             return
         try:
-            with transaction(self._subject.engine) as session:
-                until = clock(session) + timedelta(seconds=seconds)
-                note_so_far(session, self._subject.step, SoFar(waiting_for, until))
+            with statements(self._subject.engine) as session:
+                note_so_far(session, self._subject.step, waiting_for, seconds=seconds)
         except DatabaseUnavailable as error:
             # What people see meanwhile must not end what they wait for.
             logger.warning("what is seen so far is not on record", error=error.message)

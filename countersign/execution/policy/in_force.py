@@ -30,7 +30,7 @@ from countersign.policy.versions import (
     verify_version,
 )
 from countersign.records import audit
-from countersign.records.database.engine import transaction
+from countersign.records.database.engine import statements, transaction
 from countersign.records.policy_versions import PolicyMark, get_version, in_force, signatures_on
 from countersign.records.tables import PolicyVersionRow
 from countersign.secret_files import read_secret_file
@@ -87,7 +87,7 @@ class PolicyOnRecord:
     def read(self) -> InForce:
         """Return the policy in force. Raises what PolicySource.read raises."""
         try:
-            with transaction(self._engine) as session:
+            with statements(self._engine) as session:
                 mark = in_force(session)
                 with self._lock:
                     return self._believed(session, mark)

@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 
 from countersign.errors import NotFound, StaleFence
 from countersign.records.database.engine import transaction
-from countersign.records.dead_letters import bury, open_letters, replay_due, replay_letters, resolve_letter
+from countersign.records.dead_letters import bury, open_letters, replay_due, replay_letters
 from countersign.records.ledger import (
     NewStep,
     TakenStep,
@@ -261,7 +261,6 @@ def test_a_letter_of_a_step_that_was_done_after_all_is_put_away(engine: Engine) 
     step = taken(engine, execution_id)
     with transaction(engine) as session:
         end_step(session, step, result={})
-        resolve_letter(session, step.id)
         assert open_letters(session) == []
     with pytest.raises(NotFound), transaction(engine) as session:
         replay_letters(session, [letter.id])
