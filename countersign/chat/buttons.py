@@ -1,12 +1,14 @@
 """What a button carries, and the seals of messages and clicks.
 
 A button carries 33 bytes, 44 characters: what it says, the random id of its message's row, and what only this
-installation makes of that id. Nothing of the request is in it: that stands on the row, with a MAC.
+installation makes of both, of the request's id and of the hash of what was shown. So no button is good for another
+choice, another request or another content. Those stand on the row, with a MAC.
 """
 
 import base64
 import binascii
 import hmac
+from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
@@ -22,21 +24,36 @@ _LETTERS: Final = {ChatChoice.APPROVE: b"a", ChatChoice.REJECT: b"r", ChatChoice
 _CHOICES: Final = {letter: choice for choice, letter in _LETTERS.items()}
 
 
-def button_value(seal: Seal, message_id: UUID, choice: ChatChoice) -> str:
-    """Return what a button of this message carries."""
-    return base64.urlsafe_b64encode(_LETTERS[choice] + message_id.bytes + seal.chat_token(message_id)).decode("ascii")
+@dataclass(frozen=True)
+class Pressed:
+    """What a button says that was pressed, before it is known whether it was made here."""
+
+    message_id: UUID
+    choice: ChatChoice
+    token: bytes
 
 
-def read_button(seal: Seal, value: str) -> tuple[UUID, ChatChoice]:
-    """Return the message's row and what the button says. Raises InvalidInput for what was not made here."""
+def button_value(seal: Seal, row: ChatMessage, choice: ChatChoice) -> str:
+    """Return what the button of this message for this choice carries."""
+    value = _LETTERS[choice] + row.id.bytes + _token(seal, row, choice)
+    return base64.urlsafe_b64encode(value).decode("ascii")
+
+
+def read_button(value: str) -> Pressed:
+    """Return what a button says. Raises InvalidInput for what has another form."""
     try:
         raw = base64.b64decode(value.encode("ascii"), altchars=b"-_", validate=True)
-        message_id, choice = UUID(bytes=raw[1:17]), _CHOICES[raw[:1]]
+        return Pressed(UUID(bytes=raw[1:17]), _CHOICES[raw[:1]], raw[17:])
     except (binascii.Error, UnicodeEncodeError, ValueError, KeyError):
         raise _foreign() from None
-    if not hmac.compare_digest(raw[17:], seal.chat_token(message_id)):
+
+
+def require_own_button(seal: Seal, row: ChatMessage, pressed: Pressed) -> None:
+    """Raise InvalidInput unless the button was made here for this message, for this choice, and for the request that
+    the row names as it was shown then.
+    """
+    if not hmac.compare_digest(pressed.token, _token(seal, row, pressed.choice)):
         raise _foreign()
-    return message_id, choice
 
 
 def seal_message(seal: Seal, row: ChatMessage) -> str:
@@ -79,6 +96,17 @@ def require_genuine(mac: str, expected: str, *, of: str) -> None:
             hint="nobody signs by it; find out who writes to the database",
             of="chat",
         )
+
+
+def _token(seal: Seal, row: ChatMessage, choice: ChatChoice) -> bytes:
+    return seal.chat_token(
+        {
+            "message_row": str(row.id),
+            "choice": choice.value,
+            "approval": str(row.approval_id),
+            "hash": row.content_hash,
+        }
+    )
 
 
 def _foreign() -> InvalidInput:

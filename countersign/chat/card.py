@@ -120,7 +120,7 @@ def _with_buttons(services: Services, card: Card, row: ChatMessage, risk: RiskLe
 
     def button(choice: ChatChoice) -> Button:
         label = "approve" if choice is ChatChoice.APPROVE else "reject"
-        return Button(card.say(f"button_{label}"), button_value(services.seal, row.id, choice))
+        return Button(card.say(f"button_{label}"), button_value(services.seal, row, choice))
 
     # Telegram has neither forms nor fields in messages: it is asked for the reason in the chat.
     reject = button(ChatChoice.ASK if row.service is ChatService.TELEGRAM else ChatChoice.REJECT)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from sqlmodel import Session
 
 from countersign.chat.app import Heard
-from countersign.chat.buttons import read_button, require_genuine, seal_click, seal_message
+from countersign.chat.buttons import read_button, require_genuine, require_own_button, seal_click, seal_message
 from countersign.errors import CountersignError, InvalidInput, SignatureRefused
 from countersign.execution.plan_seal import Seal
 from countersign.execution.services import Services
@@ -63,14 +63,17 @@ def opens_form(services: Services, heard: Heard) -> str | None:
     if heard.is_form or heard.button is None:
         return None
     try:
-        message_id, choice = read_button(services.seal, heard.button)
+        pressed = read_button(heard.button)
+        if pressed.choice is not ChatChoice.REJECT:
+            return None
+        with transaction(services.engine) as session:
+            row = chat.message_with(session, pressed.message_id)
+        if row is None:
+            return None
+        require_own_button(services.seal, row, pressed)
     except InvalidInput:
         return None
-    if choice is not ChatChoice.REJECT:
-        return None
-    with transaction(services.engine) as session:
-        row = chat.message_with(session, message_id)
-    return None if row is None else row.language
+    return row.language
 
 
 def tell_refused(services: Services, heard: Heard, error: CountersignError) -> None:
@@ -84,17 +87,20 @@ def tell_refused(services: Services, heard: Heard, error: CountersignError) -> N
 
 
 def _message_of(session: Session, seal: Seal, heard: Heard) -> tuple[ChatMessage, ChatChoice] | None:
+    pressed = None
     if heard.button is None:
         row = chat.reason_at(session, heard.service, heard.chat, heard.message)
         choice = ChatChoice.REJECT
         if row is None:
             return None
     else:
-        message_id, choice = read_button(seal, heard.button)
-        row = chat.message_with(session, message_id)
+        pressed = read_button(heard.button)
+        row, choice = chat.message_with(session, pressed.message_id), pressed.choice
         if row is None or row.purpose is not ChatPurpose.APPROVAL:
             raise InvalidInput("button: its message is not on record")
     require_genuine(row.mac, seal_message(seal, row), of=f"message {row.id}")
+    if pressed is not None:
+        require_own_button(seal, row, pressed)
     return row, choice
 
 

@@ -14,6 +14,7 @@ from countersign.cli.exit_codes import CONFIGURATION
 from countersign.cli.screen import say
 from countersign.errors import ConfigurationError, CountersignError, TargetNotFound
 from countersign.execution.clusters import ADD
+from countersign.policy.document import Policy
 from countersign.settings import Settings, load_settings
 from countersign.targets.kubernetes.kubeconfig import ClusterSettings
 from countersign.targets.kubernetes.kubeconfig_rules import allowances_of
@@ -70,6 +71,7 @@ def examine(settings: Settings) -> list[Answer]:
         *_clusters(settings),
         _asked("hosts", partial(_hosts, settings)),
         *_channels(settings),
+        *_chats(settings),
     ]
 
 
@@ -263,6 +265,31 @@ def _channels(settings: Settings) -> list[Answer]:
     elif told.enabled and settings.notify:
         answers.append(Answer("channels", True, "the block names none, so nobody is told how executions end"))
     return answers
+
+
+def _chats(settings: Settings) -> list[Answer]:
+    """Look at the chats in which people sign, without sending anything there."""
+    from blocks.loading import BlockMissing  # noqa: PLC0415
+    from countersign.cli.chat import load_chats  # noqa: PLC0415
+    from countersign.cli.doctor_chats import looks_at  # noqa: PLC0415
+
+    try:
+        looks = looks_at(settings, load_chats(settings.chats_block), read_policy(settings))
+    except BlockMissing:
+        said = f"no ChatApprovals block {settings.chats_block!r}, so nobody signs in a chat"
+        return [Answer("chats", True, said)]
+    except CountersignError as error:
+        return [Answer("chats", False, error.message, error.hint)]
+    return [_asked("chats", look) for look in looks] or [Answer("chats", True, "the block names no app")]
+
+
+def read_policy(settings: Settings) -> Policy:
+    """Return the policy in force. Raises ConfigurationError, PolicyNotTrusted, DatabaseUnavailable."""
+    from countersign.cli.opened import records  # noqa: PLC0415
+    from countersign.execution.policy.in_force import policy_source  # noqa: PLC0415
+
+    with records(settings) as engine:
+        return policy_source(settings, engine).read().policy
 
 
 def _about(name: str, answer: Answer) -> Answer:

@@ -187,6 +187,28 @@ def channels(settings: Settings) -> str:
     return f"{len(hosts)} are told, by TLS"
 
 
+def chats(settings: Settings) -> str:
+    """Clicks in chats come by TLS, and are signed for by a key that the policy names."""
+    from blocks.loading import BlockMissing  # noqa: PLC0415
+    from countersign.chat.services import services_of  # noqa: PLC0415
+    from countersign.cli.chat import load_chats  # noqa: PLC0415
+    from countersign.cli.doctor import read_policy  # noqa: PLC0415
+    from countersign.cli.doctor_chats import address, key, plain_services  # noqa: PLC0415
+
+    try:
+        found = load_chats(settings.chats_block)
+    except BlockMissing:
+        return "nobody signs in a chat"
+    apps = services_of(found)
+    if not apps:
+        return "nobody signs in a chat"
+    if plain := plain_services(found):
+        raise ConfigurationError(
+            f"{', '.join(plain)}: asked without TLS", hint="correct the API's address in the ChatApprovals block"
+        )
+    return f"{'; '.join((address(settings), key(settings, read_policy(settings))))} ({', '.join(apps)})"
+
+
 def hosts(settings: Settings) -> str:
     """Approval keys in Redis count only with a secret that Redis does not have."""
     from blocks import SSHHosts  # noqa: PLC0415
@@ -217,6 +239,7 @@ CHECKS: Final[tuple[tuple[str, Check], ...]] = (
     ("kubeconfigs", kubeconfigs),
     ("addresses", addresses),
     ("channels", channels),
+    ("chats", chats),
     ("hosts", hosts),
 )
 

@@ -38,7 +38,7 @@ _ACCESS: Final = "countersign/access/v1"
 _WEBHOOK: Final = "countersign/webhook/v1"
 _WEBHOOK_SECRET: Final = "countersign/webhook-secret/v1"  # noqa: S105  (what it is made for)
 _CHAT: Final = "countersign/chat/v1"
-_CHAT_TOKEN: Final = "countersign/chat-token/v1"  # noqa: S105  (what it is made for)
+_CHAT_TOKEN: Final = "countersign/chat-token/v2"  # noqa: S105  (what it is made for)
 _CHAT_SECRET: Final = "countersign/chat-secret/v1"  # noqa: S105
 _FIRST: Final = ""
 _HINT: Final = "nothing is sent; find out who writes to the database, and look at the target"
@@ -79,9 +79,12 @@ class Seal:
         """Return the seal of a message in a chat or of a click: of what was shown where, of who clicked on what."""
         return self._mac([_CHAT, with_decimals(facts)])
 
-    def chat_token(self, message_id: UUID) -> bytes:
-        """Return what shows that a button is one of this message's. It is made anew each time, and kept nowhere."""
-        return bytes.fromhex(self._mac([_CHAT_TOKEN, str(message_id)]))[:16]
+    def chat_token(self, facts: Mapping[str, Any]) -> bytes:
+        """Return what shows that a button was made for this: which message, which choice, which request as shown.
+
+        It is made anew each time, and kept nowhere.
+        """
+        return bytes.fromhex(self._mac([_CHAT_TOKEN, with_decimals(facts)]))[:16]
 
     def chat_secret(self, service: str) -> str:
         """Return what a service that signs nothing shows with its requests."""

@@ -60,16 +60,21 @@ def test_the_same_id_in_another_workspace_is_another_account(rooms: Rooms) -> No
 def test_a_button_is_good_in_its_message_alone(rooms: Rooms, name: str) -> None:
     other, message = rooms.shown(name), rooms.shown(name)
     foreign = rooms.service(name).buttons(other)["Approve"]
-    seal, nobody = rooms.house.services.seal, uuid4()
-    row = row_of(rooms, name)
+    seal, row = rooms.house.services.seal, row_of(rooms, name)
+    nobodys = row.model_copy(update={"id": uuid4()})
     raw = base64.urlsafe_b64decode(rooms.service(name).buttons(message)["Approve"])
     guesses = [
         foreign,
         base64.urlsafe_b64encode(raw[:17] + os.urandom(16)).decode(),
         base64.urlsafe_b64encode(raw[:17]).decode(),
         base64.urlsafe_b64encode(b"x" + raw[1:]).decode(),
-        button_value(seal, nobody, ChatChoice.APPROVE),
-        button_value(Seal(b"1" * 64), row.id, ChatChoice.APPROVE),
+        # Its own, for the other choice, and for what was shown otherwise.
+        base64.urlsafe_b64encode(b"r" + raw[1:]).decode(),
+        base64.urlsafe_b64encode(b"q" + raw[1:]).decode(),
+        button_value(seal, row.model_copy(update={"approval_id": uuid4()}), ChatChoice.APPROVE),
+        button_value(seal, row.model_copy(update={"content_hash": "0" * 64}), ChatChoice.APPROVE),
+        button_value(seal, nobodys, ChatChoice.APPROVE),
+        button_value(Seal(b"1" * 64), row, ChatChoice.APPROVE),
         row.content_hash[:LONGEST],
         "é",
         "approve",
