@@ -102,6 +102,9 @@ COMMANDS = {
     "steps": Listed("steps", "commands", "What follows an execution."),
     "dead-letters": Listed("dead_letters", "commands", "Steps that have used up their attempts."),
     "kill-switch": Listed("switch", "switch", "While it is on, nothing is performed.", over_the_api=True),
+    "break-glass": Listed(
+        "break_glass", "commands", "Limits that two people lift for some minutes.", over_the_api=True
+    ),
     "trust": Listed("trust", "commands", "The keys that no database may hold."),
     "audit": Listed("audit", "commands", "The trail that shows when it was tampered with."),
 }

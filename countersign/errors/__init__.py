@@ -19,6 +19,7 @@ from countersign.errors.given import Disguised, ForeignKey, InvalidInput, KeyReu
 from countersign.errors.reading import ForbiddenAction, HiddenCharacters, ParseFailure
 from countersign.errors.refusals import (
     ApprovalExpired,
+    BreakGlassRefused,
     ForbiddenReading,
     GateRefused,
     KillSwitchOn,
@@ -62,6 +63,7 @@ __all__ = [
     "AmbiguousTargetError",
     "ApprovalExpired",
     "BlockRefused",
+    "BreakGlassRefused",
     "ChangedSince",
     "ConfigurationError",
     "CountersignError",

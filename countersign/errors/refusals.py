@@ -49,7 +49,9 @@ class Tampered(Refused):
     def __init__(self, message: str | None = None, *, hint: str | None = None, of: str = "request") -> None:
         super().__init__(message, hint=hint)
         self.of = of
-        """What was changed: "request", "signature", "plan", "journal", "policy", "result", "access" or "webhook"."""
+        """What was changed: "request", "signature", "plan", "journal", "policy", "result", "access", "webhook",
+        "chat" or "break_glass".
+        """
 
 
 class PolicyRefused(Refused):
@@ -74,6 +76,12 @@ class PolicyRefused(Refused):
 
 class ForbiddenReading(PolicyRefused):
     """The investigation would show secrets, or read what is not the cluster's or not its block's."""
+
+
+class BreakGlassRefused(Refused):
+    """Somebody may have no part in lifting limits, or it is not what was begun."""
+
+    code = "break_glass"
 
 
 class KillSwitchOn(PolicyRefused):

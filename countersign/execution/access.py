@@ -212,6 +212,16 @@ def by_session(session: Session, seal: Seal, shown: SecretStr) -> Authenticated:
     return Authenticated(who, session_id=found.id)
 
 
+def shown_by(session: Session, by: Authenticated) -> str | None:
+    """Return who made what somebody has shown, their token or the link of their session; None where they have shown
+    by themselves who they are.
+    """
+    if by.token_id is not None:
+        found = access.token_with(session, by.token_id)
+        return None if found is None else found.created_by
+    return None if by.session_id is None else access.link_maker(session, by.session_id)
+
+
 def end_session(session: Session, session_id: UUID, *, by: str) -> None:
     """End a session. Harmless for one that has ended."""
     if access.end_session(session, session_id):

@@ -91,6 +91,9 @@ def _what(need: Need, found: Needed, say: Say) -> str:
     match need:
         case Need.KILL_SWITCH:
             return say("attention.nothing_starts")
+        case Need.BREAK_GLASS:
+            # Two people lift it, one only wants to.
+            return say("attention.lifted" if found.given == found.needed else "attention.to_lift", what=found.action)
         case Need.POLICY:
             return say("attention.policy_version", number=found.subject)
         case _:
@@ -106,6 +109,11 @@ def _why(need: Need, found: Needed, say: Say) -> str:
             return say("attention.signed_by_administrators", given=found.given, reason=masked(found.why))
         case Need.SILENT:
             return say("attention.worker", worker=found.why)
+        case Need.BREAK_GLASS:
+            seconds, begun, confirmed, reason = found.why.split("\n", 3)
+            left = max(1, -(-int(seconds) // 60))
+            who = f"{begun}, {confirmed}" if confirmed else begun
+            return say("attention.minutes_left", minutes=left, who=masked(who), reason=masked(reason))
         case Need.OVERDUE_STEPS:
             return _listed(found.why.splitlines(), say)
         case Need.DEAD_LETTER:
@@ -124,6 +132,10 @@ def _command(need: Need, found: Needed) -> str:
     match need:
         case Need.KILL_SWITCH:
             return "countersign kill-switch off --reason WHY"
+        case Need.BREAK_GLASS if found.given == found.needed:
+            return f"countersign break-glass end {found.subject} --reason WHY"
+        case Need.BREAK_GLASS:
+            return f"countersign break-glass confirm {found.subject}"
         case Need.UNKNOWN:
             # The approval names the execution that was approved; a rollback has to be named itself.
             named = found.subject if found.is_rollback else approval

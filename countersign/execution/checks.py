@@ -18,6 +18,7 @@ from countersign.actions.operation import (
     Reading,
 )
 from countersign.errors import ApprovalExpired, NotApproved, NotTrusted, Tampered
+from countersign.execution.break_glass import lifted
 from countersign.execution.filing import parameters_of, signed_content, target_of
 from countersign.execution.place_identity import CLUSTER, HOST, require_same
 from countersign.execution.plan_seal import require_nothing_sent_before
@@ -155,7 +156,8 @@ def request_checks(
     if facts is None:
         return ()
     policy = policy_for(services, approval)
-    return (*check_request(policy, facts, now), *_playbook_checks(services, approval, automatic=automatic))
+    answers = (*check_request(policy, facts, now), *_playbook_checks(services, approval, automatic=automatic))
+    return lifted(services, approval, answers)
 
 
 def _playbook_checks(services: Services, approval: Approval, *, automatic: bool) -> tuple[Check, ...]:
@@ -254,7 +256,8 @@ def target_checks(
     facts, policy = _facts(services, approval, operation), policy_for(services, approval)
     assert facts is not None
     places = _places(services, approval, operation, resolution.refs, now=now)
-    return (*places, _rate_check(services, policy, facts.operation, resolution, owned, now=now))
+    answers = (*places, _rate_check(services, policy, facts.operation, resolution, owned, now=now))
+    return lifted(services, approval, answers)
 
 
 def _rate_check(
@@ -305,21 +308,28 @@ def plan_checks(services: Services, approval: Approval, plan: Plan, *, now: date
     own = {ref.namespace for ref in plan.refs}
     reached = {step.ref.namespace for step in plan.steps if step.ref.namespace and step.ref.namespace not in own}
     policy = policy_for(services, approval)
-    return (*check_plan(policy, facts), *check_disturbed(policy, reached, now))
+    return lifted(services, approval, (*check_plan(policy, facts), *check_disturbed(policy, reached, now)))
 
 
-def require_still_allowed(current: Services, approval: Approval, reading: Reading, refs: Sequence[ObjectRef]) -> None:
+def require_still_allowed(
+    current: Services, approval: Approval, reading: Reading, refs: Sequence[ObjectRef]
+) -> tuple[Check, ...]:
     """Ask everything again that may have changed since the run began, from the policy and the clock of this moment:
     the kill switch, the signers and whether their signatures still suffice, the policy's rules, freezes that began.
 
-    `current` has the policy as it was just read. Raises KillSwitchOn, NotApproved, Tampered, PolicyRefused.
+    `current` has the policy as it was just read. Returns what break-glass alone lets pass. Raises KillSwitchOn,
+    NotApproved, Tampered, PolicyRefused.
     """
     now = datetime.now(UTC)
     enforce([check_kill_switch(current.policy, _recorded_kill_switch(current))])
     verified = verified_signatures(current, approval)
-    enforce(request_checks(current, approval, reading, automatic=verified.automatic, now=now))
+    answers = request_checks(current, approval, reading, automatic=verified.automatic, now=now)
+    enforce(answers)
     if isinstance(reading, KubernetesOperation | HostOperation):
-        enforce(_places(current, approval, reading, refs, now=now))
+        places = lifted(current, approval, _places(current, approval, reading, refs, now=now))
+        enforce(places)
+        answers = (*answers, *places)
+    return tuple(each for each in answers if each.lifted_by is not None)
 
 
 def kill_switch_check(services: Services) -> Check:

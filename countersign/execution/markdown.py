@@ -80,6 +80,7 @@ def _first_facts(report: Report, outcome: str, say: Say, *, language: str | None
         (say("report.targets"), ", ".join(report.targets)),
         (say("report.as_written"), ", ".join(report.requested_names)),
         (say("report.signers"), ", ".join(report.signers)),
+        (say("break_glass.uses"), "; ".join(report.break_glass)),
         (say("report.attempts"), str(report.attempts) if report.attempts else ""),
         (say("report.duration"), took),
     ]

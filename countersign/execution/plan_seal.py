@@ -40,6 +40,7 @@ _WEBHOOK_SECRET: Final = "countersign/webhook-secret/v1"  # noqa: S105  (what it
 _CHAT: Final = "countersign/chat/v1"
 _CHAT_TOKEN: Final = "countersign/chat-token/v2"  # noqa: S105  (what it is made for)
 _CHAT_SECRET: Final = "countersign/chat-secret/v1"  # noqa: S105
+_BREAK_GLASS: Final = "countersign/break-glass/v1"
 _FIRST: Final = ""
 _HINT: Final = "nothing is sent; find out who writes to the database, and look at the target"
 
@@ -89,6 +90,10 @@ class Seal:
     def chat_secret(self, service: str) -> str:
         """Return what a service that signs nothing shows with its requests."""
         return self._mac([_CHAT_SECRET, service])
+
+    def of_break_glass(self, facts: Mapping[str, Any]) -> str:
+        """Return the seal of a break-glass: of what is lifted where, for how long, and by whom."""
+        return self._mac([_BREAK_GLASS, with_decimals(facts)])
 
     def plan(self, execution_id: UUID, stored: StoredPlan) -> Plan:
         """Return the plan, if this is what was sealed. Raises Tampered."""

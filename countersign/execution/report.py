@@ -89,6 +89,8 @@ class Report(_Part):
     policy_hash: str | None = None
     signers: tuple[str, ...] = ()
     checks: tuple[CheckReport, ...] = ()
+    break_glass: tuple[str, ...] = ()
+    """A sentence for each limit that two people had lifted for it."""
     findings: tuple[FindingReport, ...] = ()
     steps: tuple[StepReport, ...] = ()
     evidence: EvidenceReport | None = None

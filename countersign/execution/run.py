@@ -17,7 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from countersign.actions import describe, read_action
 from countersign.actions.operation import HostOperation, Investigation, KubernetesOperation, Observation
 from countersign.errors import CountersignError, PlanOutdated, StaleFence, Stopped, Tampered, TargetHeld
-from countersign.execution import bystander, checks, plan_records
+from countersign.execution import break_glass, bystander, checks, plan_records
 from countersign.execution.bystander import RunningElsewhere
 from countersign.execution.conclusion import conclude
 from countersign.execution.fault_points import At, unnoticed
@@ -339,7 +339,8 @@ class Run:
         refs = known.plan.refs if known.plan else ()
         current = replace(self.services, policy=self.services.reread_policy())
         known.policy = plan_records.note_changed(current, known.owned, known.policy)
-        checks.require_still_allowed(current, known.approval, known.reading, refs)
+        lifted = checks.require_still_allowed(current, known.approval, known.reading, refs)
+        break_glass.note_uses(self.services.engine, known, lifted)
 
     def _require_own_plan(self) -> None:
         known = self.known
@@ -364,6 +365,7 @@ class Run:
         asked = {answer.name for answer in answers}
         self.known.checks = [*(check for check in self.known.checks if check.name not in asked), *answers]
         enforce(answers)
+        break_glass.note_uses(self.services.engine, self.known, answers)
 
     def _begun(self) -> bool:
         """Tell whether a request may have been sent, by this run or by one before it."""

@@ -29,6 +29,8 @@ class Known:
     """By which policy it was decided."""
     signers: tuple[str, ...] = ()
     checks: list[Check] = field(default_factory=list)
+    break_glass: tuple[str, ...] = ()
+    """A sentence for each limit that it got past by break-glass."""
     resolution: Resolution | None = None
     plan: Plan | None = None
     findings: tuple[Finding, ...] = ()

@@ -16,6 +16,7 @@ from countersign.execution.run_state import Known
 from countersign.execution.wording import named_in
 from countersign.masking import masked_values
 from countersign.metrics.worker import RUNS
+from countersign.records.break_glass import uses_of
 from countersign.records.database.engine import transaction
 from countersign.records.operation_log import UNPARSED, LogFacts
 from countersign.records.outcomes import Outcome
@@ -54,6 +55,10 @@ def settle_as(
     rolls_back: UUID | None = None,
 ) -> Report:
     """Do what `put_on_record` does, in the caller's transaction."""
+    if known.taken_over:
+        # What an earlier owner got past stands on record alone.
+        before = (use.said for use in uses_of(session, known.owned.execution_id))
+        known.break_glass = tuple(dict.fromkeys((*before, *known.break_glass)))
     report = build_report(known, conclusion, progress, dry_run=dry_run, rolls_back=rolls_back, now=datetime.now(UTC))
     facts = log_facts(known, report)
     settled = settle(
@@ -139,6 +144,7 @@ def build_report(
         policy_hash=known.policy.hash if known.policy else None,
         signers=known.signers,
         checks=tuple(CheckReport(name=c.name, passed=c.passed, reason=c.reason) for c in known.checks),
+        break_glass=known.break_glass,
         findings=tuple(FindingReport(severity=f.severity, code=f.code, message=f.message) for f in known.findings),
         steps=tuple(
             StepReport(

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from uuid import UUID
 
 from countersign.errors import KillSwitchOn, PolicyRefused, PreflightRefused
 from countersign.policy.document import Policy
@@ -48,6 +49,8 @@ class Check:
     """Whether the refusal ends without anybody changing the request: a freeze, a rate, the kill switch."""
     passes_at: datetime | None = None
     """The moment that `until` tells, where there is one."""
+    lifted_by: UUID | None = None
+    """The break-glass without which it would not have passed."""
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from countersign.policy.break_glass_rule import BreakGlassRule
 from countersign.policy.chat import ChatRule
 from countersign.policy.clusters import ClusterRule
 from countersign.policy.custom import CustomResource
@@ -61,6 +62,8 @@ class Policy(BaseModel):
     """Where a click in a chat counts as a signature. null is nowhere."""
     roles: tuple[RoleGrant, ...] = ()
     """Who may do what through the API and the pages."""
+    break_glass: BreakGlassRule | None = None
+    """What two people with the role break_glass may lift for some minutes. null is nothing."""
     auto_approver: AutoApprover = AutoApprover()
     host_gateway: HostGateway = HostGateway()
     rollback: RollbackRule = RollbackRule()

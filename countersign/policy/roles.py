@@ -26,6 +26,7 @@ class Role(StrEnum):
     EXECUTOR = "executor"
     POLICY_ADMIN = "policy_admin"
     AUDITOR = "auditor"
+    BREAK_GLASS = "break_glass"
 
 
 class Permission(StrEnum):
@@ -45,6 +46,8 @@ class Permission(StrEnum):
     """Propose, sign and activate the policy, allow actions again, give out tokens and webhooks."""
     AUDIT = "audit"
     """Read the audit and take proofs of it."""
+    BREAK_GLASS = "break_glass"
+    """Be one of the two people who lift limits for some minutes."""
 
 
 PERMISSIONS: Mapping[Role, frozenset[Permission]] = {
@@ -54,6 +57,7 @@ PERMISSIONS: Mapping[Role, frozenset[Permission]] = {
     Role.EXECUTOR: frozenset({Permission.READ, Permission.EXECUTE, Permission.OPERATE}),
     Role.POLICY_ADMIN: frozenset({Permission.READ, Permission.GOVERN}),
     Role.AUDITOR: frozenset({Permission.READ, Permission.AUDIT}),
+    Role.BREAK_GLASS: frozenset({Permission.READ, Permission.BREAK_GLASS}),
 }
 """What each role may do, wherever its grant holds."""
 

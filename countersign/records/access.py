@@ -42,6 +42,13 @@ USE_CODES_OF = text("""
 # Use a code, if nobody has.
 USE_CODE = text("UPDATE login_code SET used_at = clock_timestamp() WHERE id = :id AND used_at IS NULL RETURNING id")
 
+# Who made the link that a session was begun with, in the transaction that used it.
+LINK_MAKER = text("""
+    SELECT code.created_by FROM web_session AS mine JOIN login_code AS code ON code.subject = mine.subject
+    WHERE mine.id = :id AND mine.method = 'code'
+    ORDER BY abs(extract(epoch FROM code.used_at - mine.created_at)) NULLS LAST LIMIT 1
+""")
+
 SESSION_SEEN = text("""
     UPDATE web_session SET seen_at = clock_timestamp()
     WHERE id = :id AND ended_at IS NULL AND seen_at < clock_timestamp() - interval '1 minute'
@@ -123,6 +130,12 @@ def use_code(session: Session, code_id: UUID) -> bool:
 def session_with(session: Session, session_id: UUID) -> WebSession | None:
     """Return a session's row, None where there is none."""
     return session.get(WebSession, session_id)
+
+
+def link_maker(session: Session, session_id: UUID) -> str | None:
+    """Return who made the link that a session was begun with; None for one that was begun otherwise."""
+    found = session.execute(LINK_MAKER, {"id": session_id}).scalar_one_or_none()
+    return None if found is None else str(found)
 
 
 def session_seen(session: Session, session_id: UUID) -> None:

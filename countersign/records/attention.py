@@ -23,6 +23,7 @@ class Need(StrEnum):
     """Why a person is needed, the most urgent first."""
 
     KILL_SWITCH = "kill_switch"
+    BREAK_GLASS = "break_glass"
     UNKNOWN = "unknown"
     WORSE = "worse"
     SILENT = "silent"
@@ -55,6 +56,19 @@ class Needed:
 KILL_SWITCH = text("""
     SELECT name AS subject, CAST(NULL AS uuid) AS approval_id, changed_at AS since, '' AS action, reason AS why
     FROM control WHERE name = 'kill_switch' AND is_on LIMIT :limit
+""")
+
+# Limits that two people have lifted, or that one of them is about to (ix_break_glass_not_ended). Why is a line each:
+# seconds left, who has begun it, who has confirmed it, and the reason.
+BREAK_GLASS = text("""
+    SELECT id AS subject, CAST(NULL AS uuid) AS approval_id, begun_at AS since,
+           cluster || '/' || coalesce(namespace, '*') || ': ' || array_to_string(lifts, ', ') AS action,
+           concat_ws(E'\n', extract(epoch FROM coalesce(ends_at, confirm_until) - clock_timestamp())::bigint::text,
+                     begun_by, coalesce(confirmed_by, ''), reason) AS why,
+           CASE WHEN confirmed_at IS NULL THEN 1 ELSE 2 END AS given, 2 AS needed
+    FROM break_glass
+    WHERE ended_at IS NULL AND coalesce(ends_at, confirm_until) > clock_timestamp()
+    ORDER BY begun_at LIMIT :limit
 """)
 
 # Nobody can tell whether they took effect (ix_execution_unknown_settled_at).
@@ -180,6 +194,7 @@ POLICY = text("""
 
 STATEMENTS: Mapping[Need, TextClause] = {
     Need.KILL_SWITCH: KILL_SWITCH,
+    Need.BREAK_GLASS: BREAK_GLASS,
     Need.UNKNOWN: UNKNOWN,
     Need.WORSE: WORSE,
     Need.SILENT: SILENT,

@@ -265,6 +265,81 @@ POLICY_SIGNATURE = Source(
     facts=("'version', record.number", "'hash', record.hash", "'key_id', record.key_id"),
 )
 
+BREAK_GLASS_BEGUN = Source(
+    name="break_glass",
+    events=(Event.BREAK_GLASS_BEGUN,),
+    rows="break_glass AS record",
+    key="record.id",
+    chain="'break_glass'",
+    actor="record.begun_by",
+    told=(
+        *_columns(
+            "cluster namespace operation up_to lifts minutes reason begun_by begun_key begun_groups begun_shown_by"
+        ),
+        *_columns("mac"),
+        _moment("record.begun_at"),
+        _moment("record.confirm_until"),
+    ),
+    facts=(
+        "'cluster', record.cluster",
+        "'namespace', record.namespace",
+        "'operation', record.operation",
+        "'risk_level', record.up_to",
+        "'lifts', record.lifts",
+        "'minutes', record.minutes",
+        "'reason', record.reason",
+    ),
+)
+
+BREAK_GLASS_CONFIRMED = Source(
+    name="break_glass_confirmation",
+    events=(Event.BREAK_GLASS_CONFIRMED,),
+    rows="break_glass AS record",
+    key="record.id",
+    chain="'break_glass'",
+    actor="record.confirmed_by",
+    told=(
+        *_columns("id confirmed_by confirmed_key confirmed_groups confirmed_mac"),
+        _moment("record.confirmed_at"),
+        _moment("record.ends_at"),
+    ),
+    facts=(
+        "'cluster', record.cluster",
+        "'lifts', record.lifts",
+        "'minutes', record.minutes",
+        "'reason', record.reason",
+    ),
+    must="record.confirmed_at IS NOT NULL",
+)
+
+BREAK_GLASS_ENDED = Source(
+    name="break_glass_end",
+    events=(Event.BREAK_GLASS_ENDED,),
+    rows="break_glass AS record",
+    key="record.id",
+    chain="'break_glass'",
+    actor="record.ended_by",
+    told=("record.id", "record.ended_by", "record.end_reason", _moment("record.ended_at")),
+    facts=("'reason', record.end_reason",),
+    must="record.ended_at IS NOT NULL",
+)
+
+USE = Source(
+    name="break_glass_use",
+    events=(Event.BREAK_GLASS_USED,),
+    rows="break_glass_use AS record JOIN break_glass ON break_glass.id = record.break_glass_id",
+    key="record.seq",
+    chain="record.approval_id",
+    actor="break_glass.confirmed_by",
+    told=(*_columns("break_glass_id approval_id execution_id lift said"), _moment("record.at")),
+    facts=(
+        "'execution', record.execution_id",
+        "'break_glass', record.break_glass_id",
+        "'lift', record.lift",
+        "'reason', record.said",
+    ),
+)
+
 SOURCES = (
     APPROVAL,
     STATUS,
@@ -280,6 +355,10 @@ SOURCES = (
     POLICY_VERSION,
     POLICY_ACTIVATION,
     POLICY_SIGNATURE,
+    BREAK_GLASS_BEGUN,
+    BREAK_GLASS_CONFIRMED,
+    BREAK_GLASS_ENDED,
+    USE,
 )
 
 

@@ -30,6 +30,9 @@ STARTING: Final = Duty("to start approvals", 0x6373746172746572, "countersign_ap
 CHATTING: Final = Duty("to write to chats", 0x6373636861747321, "countersign_changed")  # "cschats!" in ASCII
 DELIVERING: Final = Duty("to send to webhooks", 0x6373776562686F6F)  # "cswebhoo" in ASCII
 
+BREAKING_GLASS: Final = Duty("to tell of break-glass", 0x6373676C61737321, "countersign_break_glass")
+# "csglass!" in ASCII
+
 
 class Leadership:
     """A connection of its own. The lock of the one who leads ends with it, however its process ends."""

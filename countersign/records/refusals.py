@@ -16,6 +16,7 @@ from sqlmodel import Session
 from countersign.errors import (
     AddressForbidden,
     BlockRefused,
+    BreakGlassRefused,
     CountersignError,
     Disguised,
     Forbidden,
@@ -55,6 +56,8 @@ def event_of(error: BaseException | None) -> Event | None:
             return Event(f"tampering:{error.of}:refused")
         case ForeignCode():
             return _FOREIGN_CODE[error.of]
+        case BreakGlassRefused():
+            return Event.BREAK_GLASS_REFUSED
         case BlockRefused():
             return Event.BLOCK_REFUSED
         case SignatureRefused() | ForeignKey():

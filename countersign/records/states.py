@@ -253,3 +253,11 @@ class ClickResult(StrEnum):
     REFUSED = "refused"
     ASKED = "asked"
     """The reason is being asked for."""
+
+
+class BreakGlassNews(StrEnum):
+    """What channels are told of a break-glass."""
+
+    BEGUN = "begun"
+    CONFIRMED = "confirmed"
+    ENDED = "ended"

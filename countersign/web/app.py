@@ -12,6 +12,7 @@ from countersign.settings import Settings
 from countersign.web import health
 from countersign.web.acting import Doors
 from countersign.web.api import router as api
+from countersign.web.break_glass_keeper import BreakGlassKeeper
 from countersign.web.changes import Changes
 from countersign.web.limits import BodyLimit, Lockout, Pace
 from countersign.web.measured import Measured, metrics_of
@@ -33,11 +34,13 @@ def create_app(open_services: Opener, settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        keeper = ChatKeeper(source.now)
-        keeper.start()
+        keepers = (ChatKeeper(source.now), BreakGlassKeeper(source.now))
+        for each in keepers:
+            each.start()
         yield
         changes.close()
-        await asyncio.to_thread(keeper.close)
+        for each in keepers:
+            await asyncio.to_thread(each.close)
 
     app = FastAPI(
         title=TITLE,

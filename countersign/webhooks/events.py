@@ -42,6 +42,10 @@ NAMES: Final[Mapping[Event, str]] = {
     Event.INCIDENT_RESOLVED: "incident.resolved",
     Event.KILL_SWITCH_ON: "kill_switch.on",
     Event.KILL_SWITCH_OFF: "kill_switch.off",
+    Event.BREAK_GLASS_BEGUN: "break_glass.begun",
+    Event.BREAK_GLASS_CONFIRMED: "break_glass.confirmed",
+    Event.BREAK_GLASS_ENDED: "break_glass.ended",
+    Event.BREAK_GLASS_USED: "break_glass.used",
     Event.POLICY_PROPOSED: "policy.proposed",
     Event.POLICY_SIGNED: "policy.signed",
     Event.POLICY_ACTIVATED: "policy.activated",
@@ -55,6 +59,7 @@ OWN: Final = (Event.WEBHOOK_TESTED, Event.WEBHOOK_REPLAYED)
 _FACTS: Final = (
     *("status", "risk_level", "decision", "key_id", "outcome", "rolls_back", "incident", "description"),
     *("is_on", "reason", "version", "hash", "found"),
+    *("break_glass", "cluster", "namespace", "operation", "lifts", "lift", "minutes"),
 )
 """What of a row's details is told."""
 _ROOMS: Final = (2_000, 400, 80)

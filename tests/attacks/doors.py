@@ -24,6 +24,7 @@ STATE = {
     "incidents": "SELECT id, status, version FROM incident ORDER BY id",
     "playbooks": "SELECT id, status, version FROM playbook ORDER BY id",
     "policy": "SELECT number, hash, activated_at FROM policy_version ORDER BY number",
+    "break_glass": "SELECT id, confirmed_by, ended_at FROM break_glass ORDER BY id",
     "answers": "SELECT subject, key FROM answered_request ORDER BY 1, 2",
 }
 

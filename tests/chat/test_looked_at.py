@@ -59,7 +59,9 @@ def test_chats_that_work_and_what_is_wrong_with_others(rooms: Rooms) -> None:
         assert fine[7] == f"telegram: {url}/v1/chat/telegram answers, and refuses what it has not signed"
         # An address that leads to a service that takes whatever comes is not this installation's.
         astray = said(at(services, rooms.slack.address.removesuffix("/api")))
-        assert [line for line in astray if "not as Countersign does" in line or "does not answer" in line] == [ANY] * 3
+        assert [line for line in astray if "not as Countersign does" in line or "does not answer" in line] == [
+            ANY
+        ] * 3
     away = said(at(services, url))
     assert sum("does not answer" in line for line in away) == 3
     nowhere = said(at(services, None))

@@ -29,6 +29,7 @@ from countersign.records.rounds import note_round
 from countersign.records.settlement import settle
 from countersign.records.states import StepName
 from tests.execution.conftest import Office
+from tests.execution.glass import begun, letting
 from tests.policy.board import Board, board
 from tests.web.conftest import ROLES, House, house_of
 
@@ -72,6 +73,12 @@ class Furnished:
             cancel_approval(session, found, by="carol", reason="not needed")
         return found
 
+    @cached_property
+    def break_glass(self) -> UUID:
+        """One that waits for a second person, and is about the namespace of all of them."""
+        office = self.house.office
+        return begun(office.with_policy(letting(office.services.policy))).id
+
     @property
     def names(self) -> dict[str, str]:
         """What stands for each parameter of an address."""
@@ -79,6 +86,7 @@ class Furnished:
             "approval_id": str(self.pending),
             "execution_id": str(self.execution),
             "letter_id": str(self.letter),
+            "break_glass_id": str(self.break_glass),
             "incident_id": self.incident,
             "entry_id": str(self.entry),
             "number": str(self.version),

@@ -20,7 +20,7 @@ from tests.execution.conftest import Office
 from tests.web.records import ACTION, ALERTS, Furnished, furnished
 
 WHERE = {"everywhere": ("*",), "inside": ("prod",), "outside": ("elsewhere",)}
-READ, REQUEST, DECIDE, EXECUTE, OPERATE, GOVERN, AUDIT = Permission
+READ, REQUEST, DECIDE, EXECUTE, OPERATE, GOVERN, AUDIT, BREAK_GLASS = Permission
 
 
 class Reach(Enum):
@@ -39,6 +39,8 @@ class Line:
     permission: Permission | None
     reach: Reach
     body: Any = None
+    other: Permission | None = None
+    """One that will do, too."""
 
 
 KNOWN, ANYWHERE, THERE, UNLIMITED = Reach
@@ -50,6 +52,7 @@ SIGNATURE = {
     "value": "",
     "hash": "0" * 64,
 }
+BREAKING = {"cluster": "sandbox", "namespace": "prod", "lifts": ["rate"], "minutes": 1, "reason": "a test"}
 TABLE: Mapping[str, Line] = {
     "GET /v1/me": Line(None, KNOWN),
     "GET /v1/tokens": Line(None, KNOWN),
@@ -110,6 +113,11 @@ TABLE: Mapping[str, Line] = {
     "POST /v1/policy/versions/{number}/activate": Line(GOVERN, UNLIMITED),
     "GET /v1/kill-switch": Line(READ, ANYWHERE),
     "POST /v1/kill-switch": Line(OPERATE, UNLIMITED, {"on": True, "reason": "a test"}),
+    "GET /v1/break-glass": Line(READ, ANYWHERE),
+    "POST /v1/break-glass": Line(BREAK_GLASS, THERE, BREAKING),
+    "GET /v1/break-glass/{break_glass_id}": Line(READ, ANYWHERE),
+    "POST /v1/break-glass/{break_glass_id}/confirm": Line(BREAK_GLASS, THERE, {"seen": "0" * 64}),
+    "POST /v1/break-glass/{break_glass_id}/end": Line(OPERATE, THERE, {"reason": "over"}, other=BREAK_GLASS),
     "GET /v1/reconciliation": Line(READ, UNLIMITED),
     "GET /v1/trends": Line(READ, UNLIMITED),
     "POST /v1/reconciliation/rounds": Line(OPERATE, UNLIMITED),
@@ -223,7 +231,7 @@ def may(role: Role, where: str, line: Line) -> bool:
     if line.permission is None:
         return True
     holds = {ANYWHERE: True, THERE: where != "outside", UNLIMITED: where == "everywhere"}[line.reach]
-    return line.permission in PERMISSIONS[role] and holds
+    return bool({line.permission, line.other} & PERMISSIONS[role]) and holds
 
 
 def refused(answer: Response) -> bool:

@@ -67,6 +67,7 @@ def message_of(told: Told, language: str) -> Message:
         (say("report.outcome"), status),
         (say("report.message" if report.success else "telling.error"), report.message),
         (say("report.hint"), report.hint),
+        (say("break_glass.uses"), "; ".join(report.break_glass)),
         (say("report.action"), approval.action),
         (say("telling.execution"), short_id(told.execution)),
         (say("telling.risk"), say(f"risk.{approval.risk_level}")),

@@ -19,6 +19,7 @@ from countersign.aftermath.verification.collection import inspect_all
 from countersign.aftermath.verification.criteria import generations_made
 from countersign.errors import Refused
 from countersign.execution import checks
+from countersign.execution.break_glass import put_uses_on_record
 from countersign.execution.performance import progress_of
 from countersign.execution.scope import policy_for
 from countersign.execution.target_access import OnBehalfOf, is_known, open_target
@@ -90,7 +91,9 @@ def _not_allowed(subject: Subject) -> str | None:
         verified = checks.verified_signatures(services, approval)
         reading = read_action(approval.action)
         now = datetime.now(UTC)
-        enforce(checks.request_checks(services, approval, reading, automatic=verified.automatic, now=now))
+        answers = checks.request_checks(services, approval, reading, automatic=verified.automatic, now=now)
+        enforce(answers)
+        put_uses_on_record(subject.engine, approval, subject.execution_id, answers)
     except Refused as error:
         return text("rollback.refused", reason=error.message)
     return None

@@ -56,6 +56,17 @@ GRANTS: Mapping[str, Grant] = {
             *("tags", "attempts", "duration_ms", "closed_at"),
         ),
     ),
+    "break_glass": Grant(
+        "is confirmed, and ended; what is lifted where, and by whom it was begun, stays",
+        update=(
+            *("confirmed_by", "confirmed_key", "confirmed_groups", "confirmed_at", "ends_at", "confirmed_mac"),
+            *("ended_at", "ended_by", "end_reason"),
+        ),
+    ),
+    "break_glass_notice": Grant(
+        "channels are told of it", update=("told", "attempts", "next_try_at", "error", "done_at")
+    ),
+    "break_glass_use": Grant(_TRAIL),
     "chat_click": Grant("is settled, once", update=("settled_at", "result", "said")),
     "chat_message": Grant(
         "is sent, changed as its request goes on, and closed; what it is about and where it is stays",

@@ -3,6 +3,7 @@
 from countersign.records.tables.access import AccessToken, AnsweredRequest, LoginCode, WebSession
 from countersign.records.tables.approval import Approval, Signature
 from countersign.records.tables.audit import AuditCheckpoint, AuditEvent, AuditLeaf, AuditTile
+from countersign.records.tables.break_glass import BreakGlass, BreakGlassNotice, BreakGlassUse
 from countersign.records.tables.chat import ChatClick, ChatMessage
 from countersign.records.tables.columns import Record
 from countersign.records.tables.delivery import Delivery
@@ -40,6 +41,9 @@ __all__ = [
     "AuditLeaf",
     "AuditTile",
     "AutoRepair",
+    "BreakGlass",
+    "BreakGlassNotice",
+    "BreakGlassUse",
     "ChatClick",
     "ChatMessage",
     "ControlChange",

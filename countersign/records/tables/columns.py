@@ -60,8 +60,8 @@ def words(*, null: bool = False, default: str | None = None) -> Column[str]:
     return Column(Text(), nullable=null, server_default=default)
 
 
-def word_list() -> Column[Any]:
-    return Column(ARRAY(Text()), nullable=False, server_default=EMPTY_LIST)
+def word_list(*, null: bool = False) -> Column[Any]:
+    return Column(ARRAY(Text()), nullable=null, server_default=None if null else EMPTY_LIST)
 
 
 def moment(*, null: bool = False, clock: bool = False) -> Column[Any]:

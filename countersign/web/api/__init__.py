@@ -5,6 +5,7 @@ from fastapi import APIRouter
 from countersign.web.api import (
     approvals,
     audit,
+    break_glass,
     chat,
     dead_letters,
     events,
@@ -38,6 +39,7 @@ GROUPS = (
     knowledge,
     policy,
     kill_switch,
+    break_glass,
     reconciliation,
     audit,
     trends,

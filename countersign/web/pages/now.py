@@ -29,6 +29,7 @@ router = APIRouter(route_class=PageRoute)
 RUNNING_SHOWN: Final = 10
 TONES: Final = {
     Need.KILL_SWITCH: "stop",
+    Need.BREAK_GLASS: "bad",
     Need.UNKNOWN: "unknown",
     Need.WORSE: "bad",
     Need.SILENT: "warn",
@@ -41,7 +42,7 @@ TONES: Final = {
     Need.SIGNATURES: "todo",
     Need.POLICY: "todo",
 }
-PLACES: Final = {Need.KILL_SWITCH: "/kill-switch", Need.POLICY: "/policy"}
+PLACES: Final = {Need.KILL_SWITCH: "/kill-switch", Need.BREAK_GLASS: "/break-glass", Need.POLICY: "/policy"}
 """Where the things are that are about no approval."""
 
 

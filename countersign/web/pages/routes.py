@@ -5,6 +5,7 @@ from fastapi import APIRouter
 from countersign.web.pages import (
     approval,
     audit,
+    break_glass,
     filing,
     incidents,
     kill_switch,
@@ -38,6 +39,7 @@ PAGES = (
     trends,
     system,
     kill_switch,
+    break_glass,
     login,
     passkeys,
     preferences,
