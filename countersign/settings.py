@@ -33,7 +33,8 @@ class Settings(BaseSettings):
     )
     database_owner_url: SecretStr | None = Field(
         default=None,
-        description="the same database as the role that its tables belong to; only `countersign migrate` uses it",
+        description="the same database as the role that its tables belong to, for `countersign migrate` and "
+        "`countersign archive`",
     )
     redis_url: SecretStr | None = Field(
         default=None, description="Redis or Valkey, redis://host:port/0 or unix:///path/to/socket"
@@ -50,6 +51,9 @@ class Settings(BaseSettings):
     )
     audit_head_channel: SecretStr | None = Field(
         default=None, description="channel (an Apprise address) that is told the newest signed head, hourly at most"
+    )
+    archive_dir: Path | None = Field(
+        default=None, description="where `countersign archive` keeps its files; else `archive` in the state folder"
     )
     secrets_dir: Path | None = Field(
         default=None, description="folder of mounted secrets; blocks may name files in it, and none elsewhere"

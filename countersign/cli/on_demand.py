@@ -107,6 +107,7 @@ COMMANDS = {
     ),
     "trust": Listed("trust", "commands", "The keys that no database may hold."),
     "audit": Listed("audit", "commands", "The trail that shows when it was tampered with."),
+    "archive": Listed("archive", "commands", "Closed months, in files beside the database."),
 }
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import Engine, text
 from sqlalchemy.sql.elements import TextClause
 from sqlmodel import Session
 
-from countersign.records.audit_sources import Source
+from countersign.records.audit_source import Source
 
 # The last row that tells of a record against the record. What was adopted has no digest to compare.
 _COMPARE = """

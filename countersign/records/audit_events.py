@@ -131,6 +131,8 @@ class Event(StrEnum):
     # The audit and the installation itself.
     RECORD_ADOPTED = "audit:record:adopted"
     """The record is older than the audit."""
+    ARCHIVE_WRITTEN = "archive:file:written"
+    """Rows of a closed month are in the file that it names, with its hash, and leave the tables."""
     SEAL_RESUMED = "audit:seal:resumed"
     """The sealer goes on after the records were restored from a copy older than the saved head."""
     SECURITY_CHECKED = "doctor:security:checked"

@@ -5,7 +5,6 @@ names the records that differ, that no row tells of, and those that are told of 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
 from uuid import UUID
@@ -18,53 +17,9 @@ from sqlmodel import Session
 
 from countersign.metrics.audit import EVENTS
 from countersign.records.audit_events import Event
+from countersign.records.audit_source import Source, columns, moment, status
 from countersign.records.counting import count_when_committed
 from countersign.records.database.storable import clean, told_json
-
-
-@dataclass(frozen=True)
-class Source:
-    """A kind of record. All but `name` and `events` are SQL over `rows`, of which `record` is the record itself."""
-
-    name: str
-    """The part of `about` before the colon."""
-    events: tuple[Event, ...]
-    """Those that tell of it; where there are several rows, the last one's digest counts."""
-    rows: str
-    key: str
-    chain: str
-    actor: str
-    told: tuple[str, ...]
-    """What the digest is over."""
-    facts: tuple[str, ...]
-    """What can be read in the row: pairs of name and value."""
-    must: str = "true"
-    """Which records have to be told of."""
-
-    @property
-    def about(self) -> str:
-        """The record's name as SQL."""
-        return f"'{self.name}:' || {self.key}"
-
-    @property
-    def digest(self) -> str:
-        """SHA-256 as hexadecimal digits, as SQL."""
-        return f"encode(sha256(convert_to(jsonb_build_array({', '.join(self.told)})::text, 'UTF8')), 'hex')"
-
-
-def _columns(names: str) -> tuple[str, ...]:
-    return tuple(f"record.{name}" for name in names.split())
-
-
-def _moment(column: str) -> str:
-    """Microseconds: the text of a time would have the session's zone."""
-    return f"(extract(epoch FROM {column}) * 1000000)::bigint"
-
-
-def _status(*, of: str, when: str = "true") -> str:
-    """The approval's status, told by who has just changed it and so has its row locked."""
-    return f"'status', CASE WHEN {when} THEN (SELECT status FROM approval WHERE id = {of}) END"  # noqa: S608
-
 
 _EFFECTIVE = "NOT record.dry_run AND record.rolls_back IS NULL"
 
@@ -78,13 +33,13 @@ APPROVAL = Source(
     actor="record.requested_by",
     # An incident may be linked later.
     told=(
-        *_columns("action description risk_level requested_by required_signatures blast_radius"),
-        *_columns("matched_playbook_id details target parameters start when_blocked"),
-        _moment("record.expires_at"),
-        _moment("record.not_before"),
-        _moment("record.created_at"),
+        *columns("action description risk_level requested_by required_signatures blast_radius"),
+        *columns("matched_playbook_id details target parameters start when_blocked"),
+        moment("record.expires_at"),
+        moment("record.not_before"),
+        moment("record.created_at"),
     ),
-    facts=("'risk_level', record.risk_level", _status(of="record.id")),
+    facts=("'risk_level', record.risk_level", status(of="record.id")),
 )
 
 STATUS = Source(
@@ -95,7 +50,7 @@ STATUS = Source(
     chain="record.id",
     actor="record.requested_by",
     told=("record.status",),
-    facts=(_status(of="record.id"),),
+    facts=(status(of="record.id"),),
     must="record.status = 'expired' OR (record.status = 'cancelled' AND NOT EXISTS"
     " (SELECT FROM execution WHERE approval_id = record.id AND NOT dry_run AND rolls_back IS NULL"
     " AND outcome IS DISTINCT FROM 'postponed'))",
@@ -108,7 +63,7 @@ INCIDENT_LINK = Source(
     key="record.id",
     chain="record.id",
     actor="record.incident_linked_by",
-    told=_columns("incident_id incident_linked_by"),
+    told=columns("incident_id incident_linked_by"),
     facts=("'incident', record.incident_id",),
     must="record.incident_linked_by IS NOT NULL",
 )
@@ -121,10 +76,10 @@ SIGNATURE = Source(
     chain="record.approval_id",
     actor="record.signer",
     told=(
-        *_columns("approval_id signer decision comment algorithm key_id value form"),
-        _moment("record.created_at"),
+        *columns("approval_id signer decision comment algorithm key_id value form"),
+        moment("record.created_at"),
     ),
-    facts=("'decision', record.decision", "'key_id', record.key_id", _status(of="record.approval_id")),
+    facts=("'decision', record.decision", "'key_id', record.key_id", status(of="record.approval_id")),
 )
 
 EXECUTION = Source(
@@ -134,11 +89,11 @@ EXECUTION = Source(
     key="record.id",
     chain="record.approval_id",
     actor="record.worker",
-    told=("record.approval_id", "record.dry_run", "record.rolls_back", _moment("record.started_at")),
+    told=("record.approval_id", "record.dry_run", "record.rolls_back", moment("record.started_at")),
     facts=(
         "'fence', record.fence",
         "'rolls_back', record.rolls_back",
-        _status(of="record.approval_id", when=_EFFECTIVE),
+        status(of="record.approval_id", when=_EFFECTIVE),
     ),
 )
 
@@ -173,8 +128,8 @@ OUTCOME = Source(
     key="record.id",
     chain="record.approval_id",
     actor="record.worker",
-    told=("record.outcome", "record.error", "record.stderr", "record.report", _moment("record.settled_at")),
-    facts=("'outcome', record.outcome", _status(of="record.approval_id", when=_EFFECTIVE)),
+    told=("record.outcome", "record.error", "record.stderr", "record.report", moment("record.settled_at")),
+    facts=("'outcome', record.outcome", status(of="record.approval_id", when=_EFFECTIVE)),
     must="record.settled_at IS NOT NULL",
 )
 
@@ -186,8 +141,8 @@ JOURNAL_ENTRY = Source(
     chain="execution.approval_id",
     actor="execution.worker",
     told=(
-        *_columns("execution_id fence kind step attempt answer payload mac"),
-        _moment("record.at"),
+        *columns("execution_id fence kind step attempt answer payload mac"),
+        moment("record.at"),
     ),
     facts=(
         "'execution', record.execution_id",
@@ -205,7 +160,7 @@ CONTROL_CHANGE = Source(
     key="record.seq",
     chain="'control'",
     actor="record.changed_by",
-    told=("record.name", "record.is_on", "record.changed_by", "record.reason", _moment("record.at")),
+    told=("record.name", "record.is_on", "record.changed_by", "record.reason", moment("record.at")),
     facts=("'is_on', record.is_on", "'reason', record.reason"),
 )
 
@@ -217,9 +172,9 @@ GATEWAY_CALL = Source(
     chain="coalesce(record.approval_id::text, 'gateway')",
     actor="record.agent",
     told=(
-        *_columns("session_id agent agent_role approval_id execution_id project host tool parameters purpose"),
-        *_columns("decision argv gate gate_code exit_code duration_ms error"),
-        _moment("record.at"),
+        *columns("session_id agent agent_role approval_id execution_id project host tool parameters purpose"),
+        *columns("decision argv gate gate_code exit_code duration_ms error"),
+        moment("record.at"),
     ),
     facts=(
         "'host', record.host",
@@ -238,7 +193,7 @@ POLICY_VERSION = Source(
     key="record.number",
     chain="'policy'",
     actor="record.author",
-    told=(*_columns("number document hash previous_hash author reason"), _moment("record.proposed_at")),
+    told=(*columns("number document hash previous_hash author reason"), moment("record.proposed_at")),
     facts=("'version', record.number", "'hash', record.hash", "'reason', record.reason"),
 )
 
@@ -249,7 +204,7 @@ POLICY_ACTIVATION = Source(
     key="record.number",
     chain="'policy'",
     actor="record.activated_by",
-    told=("record.number", "record.hash", "record.activated_by", _moment("record.activated_at")),
+    told=("record.number", "record.hash", "record.activated_by", moment("record.activated_at")),
     facts=("'version', record.number", "'hash', record.hash"),
     must="record.activated_at IS NOT NULL",
 )
@@ -261,7 +216,7 @@ POLICY_SIGNATURE = Source(
     key="record.seq",
     chain="'policy'",
     actor="record.administrator",
-    told=(*_columns("number hash administrator key_id value"), _moment("record.created_at")),
+    told=(*columns("number hash administrator key_id value"), moment("record.created_at")),
     facts=("'version', record.number", "'hash', record.hash", "'key_id', record.key_id"),
 )
 
@@ -273,12 +228,12 @@ BREAK_GLASS_BEGUN = Source(
     chain="'break_glass'",
     actor="record.begun_by",
     told=(
-        *_columns(
+        *columns(
             "cluster namespace operation up_to lifts minutes reason begun_by begun_key begun_groups begun_shown_by"
         ),
-        *_columns("mac"),
-        _moment("record.begun_at"),
-        _moment("record.confirm_until"),
+        *columns("mac"),
+        moment("record.begun_at"),
+        moment("record.confirm_until"),
     ),
     facts=(
         "'cluster', record.cluster",
@@ -299,9 +254,9 @@ BREAK_GLASS_CONFIRMED = Source(
     chain="'break_glass'",
     actor="record.confirmed_by",
     told=(
-        *_columns("id confirmed_by confirmed_key confirmed_groups confirmed_mac"),
-        _moment("record.confirmed_at"),
-        _moment("record.ends_at"),
+        *columns("id confirmed_by confirmed_key confirmed_groups confirmed_mac"),
+        moment("record.confirmed_at"),
+        moment("record.ends_at"),
     ),
     facts=(
         "'cluster', record.cluster",
@@ -319,7 +274,7 @@ BREAK_GLASS_ENDED = Source(
     key="record.id",
     chain="'break_glass'",
     actor="record.ended_by",
-    told=("record.id", "record.ended_by", "record.end_reason", _moment("record.ended_at")),
+    told=("record.id", "record.ended_by", "record.end_reason", moment("record.ended_at")),
     facts=("'reason', record.end_reason",),
     must="record.ended_at IS NOT NULL",
 )
@@ -331,13 +286,24 @@ USE = Source(
     key="record.seq",
     chain="record.approval_id",
     actor="break_glass.confirmed_by",
-    told=(*_columns("break_glass_id approval_id execution_id lift said"), _moment("record.at")),
+    told=(*columns("break_glass_id approval_id execution_id lift said"), moment("record.at")),
     facts=(
         "'execution', record.execution_id",
         "'break_glass', record.break_glass_id",
         "'lift', record.lift",
         "'reason', record.said",
     ),
+)
+
+ARCHIVE_FILE = Source(
+    name="archive_file",
+    events=(Event.ARCHIVE_WRITTEN,),
+    rows="archive_file AS record",
+    key="record.id",
+    chain="'archive'",
+    actor="record.written_by",
+    told=(*columns("name month sha256 bytes approvals rows written_by"), moment("record.written_at")),
+    facts=("'name', record.name", "'sha256', record.sha256", "'bytes', record.bytes", "'rows', record.rows"),
 )
 
 SOURCES = (
@@ -359,6 +325,7 @@ SOURCES = (
     BREAK_GLASS_CONFIRMED,
     BREAK_GLASS_ENDED,
     USE,
+    ARCHIVE_FILE,
 )
 
 

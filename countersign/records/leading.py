@@ -28,6 +28,7 @@ class Duty:
 
 STARTING: Final = Duty("to start approvals", 0x6373746172746572, "countersign_approved")  # "cstarter" in ASCII
 CHATTING: Final = Duty("to write to chats", 0x6373636861747321, "countersign_changed")  # "cschats!" in ASCII
+ARCHIVING: Final = Duty("to archive", 0x6373617263686976)  # "csarchiv" in ASCII
 DELIVERING: Final = Duty("to send to webhooks", 0x6373776562686F6F)  # "cswebhoo" in ASCII
 
 BREAKING_GLASS: Final = Duty("to tell of break-glass", 0x6373676C61737321, "countersign_break_glass")

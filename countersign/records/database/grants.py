@@ -41,6 +41,7 @@ GRANTS: Mapping[str, Grant] = {
             *("tries", "waiting_until", "waiting_reason"),
         ),
     ),
+    "archive_file": Grant("is written and emptied as the owner", insert=False),
     "audit_checkpoint": Grant(_TRAIL),
     "audit_event": Grant("rows are added by audit_append, which hashes them itself", insert=False),
     "audit_leaf": Grant(_TRAIL),

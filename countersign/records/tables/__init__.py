@@ -2,6 +2,7 @@
 
 from countersign.records.tables.access import AccessToken, AnsweredRequest, LoginCode, WebSession
 from countersign.records.tables.approval import Approval, Signature
+from countersign.records.tables.archive import ArchiveFile
 from countersign.records.tables.audit import AuditCheckpoint, AuditEvent, AuditLeaf, AuditTile
 from countersign.records.tables.break_glass import BreakGlass, BreakGlassNotice, BreakGlassUse
 from countersign.records.tables.chat import ChatClick, ChatMessage
@@ -36,6 +37,7 @@ __all__ = [
     "AccessToken",
     "AnsweredRequest",
     "Approval",
+    "ArchiveFile",
     "AuditCheckpoint",
     "AuditEvent",
     "AuditLeaf",

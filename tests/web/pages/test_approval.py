@@ -2,11 +2,13 @@
 
 import re
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from uuid import UUID
 
 import pytest
 from sqlalchemy import Engine, text
 
+from countersign.archive.moving import Archiving, month_of, next_month
 from countersign.records.approvals import get_approval
 from countersign.records.database.engine import transaction
 from countersign.records.outcomes import Outcome
@@ -226,3 +228,24 @@ def test_nobody_who_is_not_logged_in_sees_a_page(house: House) -> None:
 def test_an_id_that_is_none_is_a_page_that_says_so(house: House) -> None:
     page = reader(house, "victor").get("/approvals/nonsense", status=404)
     assert "no approval is called" in page
+
+
+def test_what_has_moved_to_the_archive_is_said_where_it_was(house: House, all_rights: Engine, tmp_path: Path) -> None:
+    office = house.office
+    approval = filed(office, SCALE.format(4), incident_id="INC-7")
+    signed(office, approval, "alice")
+    report = office.run(approval)
+    follow(office, report)
+    until = next_month(month_of(datetime.now(UTC) + timedelta(days=1)))
+    (moved,) = Archiving(all_rights, tmp_path / "archive", by="alice").run(until)
+    alice = reader(house, "alice")
+    page = alice.get(f"/approvals/{approval}")
+    assert "What was told until then is in the archive" in page
+    assert moved.name in page
+    assert "Succeeded" in page
+    program = house.client("alice")
+    assert [each["description"] for each in program.get(f"/v1/approvals/{approval}/timeline").json()] == [moved.name]
+    shown = program.get(f"/v1/approvals/{approval}").json()
+    assert (shown["outcome"], shown["verdict"]) == ("success", "effective")
+    for what in ("steps", "evidence", "journal"):
+        assert program.get(f"/v1/executions/{report.execution_id}/{what}").status_code == 200
