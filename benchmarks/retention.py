@@ -104,7 +104,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--executions", type=int, default=200)
     count = parser.parse_args().executions
-    with tempfile.TemporaryDirectory() as name, SandboxCluster(manifests=manifests(count)) as cluster:
+    with tempfile.TemporaryDirectory() as name, SandboxCluster(manifests=manifests(count), speed=50) as cluster:
         folder = Path(name)
         folder.chmod(0o755)
         server = EmbeddedPostgres(folder / "postgres")

@@ -7,6 +7,7 @@ in both. The next one goes on with what is on record and not emptied. Nobody els
 the same, a name is on record once, and a row leaves once.
 """
 
+import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -79,8 +80,10 @@ def next_month(month: datetime) -> datetime:
 class Archiving:
     """One archive: a database, as the role that owns its tables, and the folder of its files."""
 
-    def __init__(self, engine: Engine, folder: Path, *, by: str) -> None:
+    def __init__(self, engine: Engine, folder: Path, *, by: str, patience: float = 5.0) -> None:
+        """`patience`: seconds to wait for another one to end, since a killed one's connection lasts a moment."""
         self._engine = engine
+        self._patience = patience
         self._folder = folder
         self._by = by
 
@@ -147,7 +150,11 @@ class Archiving:
     def _alone(self) -> Iterator[None]:
         leadership = Leadership(self._engine, ARCHIVING)
         try:
-            if not leadership.lead():
+            give_up = time.monotonic() + self._patience
+            while not leadership.lead():
+                if time.monotonic() < give_up:
+                    time.sleep(0.1)
+                    continue
                 raise DatabaseUnavailable("another process archives at this moment", hint="let it end")
             yield
         finally:

@@ -31,4 +31,4 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def archiving(owner: Engine, folder: Path) -> Archiving:
-    return Archiving(owner, folder, by="alice")
+    return Archiving(owner, folder, by="alice", patience=60)

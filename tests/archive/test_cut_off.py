@@ -91,7 +91,7 @@ def dying_at(moment: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]
         patched.setattr(moving, "transaction", watched)
         patched.setattr(moving, "ROWS_AT_A_TIME", 3)
         patched.setattr(Path, "replace", replaced)
-        patched.setattr(file_form.os, "fsync", synced)
+        patched.setattr(os, "fsync", synced)
         # A process that died removes no draft.
         patched.setattr(file_form.Draft, "drop", lambda self: self._raw.close())
         yield passed

@@ -133,12 +133,12 @@ def test_a_row_that_changed_after_it_was_read_stays_as_it_is(
     assert stored(engine) == {"delivery": 1}
 
 
-def test_two_do_not_archive_at_once(engine: Engine, archiving: Archiving) -> None:
+def test_two_do_not_archive_at_once(engine: Engine, owner: Engine, archiving: Archiving, folder: Path) -> None:
     executed(engine)
     other = Leadership(engine, ARCHIVING)
     assert other.lead()
     with pytest.raises(DatabaseUnavailable, match="another process archives"):
-        list(archiving.run(AFTER_IT))
+        list(Archiving(owner, folder, by="bob", patience=0).run(AFTER_IT))
     other.close()
     assert len(list(archiving.run(AFTER_IT))) == 1
 

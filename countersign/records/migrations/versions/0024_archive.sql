@@ -43,8 +43,8 @@ BEGIN
     ) THEN
         RETURN OLD;
     END IF;
-    RAISE EXCEPTION '% refused: a row of % leaves only while the file that holds it is being emptied',
-        TG_OP, TG_TABLE_NAME USING ERRCODE = 'integrity_constraint_violation';
+    RAISE EXCEPTION '% is append-only: % refused, a row leaves only while the file that holds it is being emptied',
+        TG_TABLE_NAME, TG_OP USING ERRCODE = 'integrity_constraint_violation';
 END $$;
 
 DROP TRIGGER timeline_event_append_only ON timeline_event;
