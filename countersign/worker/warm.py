@@ -29,6 +29,7 @@ from prefect.workers.base import BaseJobConfiguration, BaseVariables, BaseWorker
 
 from countersign.errors import ConfigurationError, ForeignCode
 from countersign.settings import settings
+from countersign.worker import stops
 from countersign.worker.contact import CONTACT
 from countersign.worker.delivering import keep_delivering
 from countersign.worker.engine import FlowLoop, Run
@@ -50,7 +51,6 @@ from countersign.worker.wakeup import Wakeup
 POLL_SECONDS = 2
 BETWEEN_SECONDS = 0.2
 """From one look for work to the next at least."""
-CANCELLATION_POLL_SECONDS = 5.0
 # How long runs that were cut off may take to report that.
 REPORT_SECONDS = 10.0
 
@@ -71,6 +71,7 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResul
         self._flows = FlowLoop()
         self._active: dict[UUID, Run | None] = {}
         self._cancelled: set[UUID] = set()
+        self._suspended: set[UUID] = set()
         self._work = asyncio.Event()
         self._stop = asyncio.Event()
         self._idle = asyncio.Event()
@@ -102,7 +103,7 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResul
             async with anyio.create_task_group() as services:
                 services.start_soon(self._heartbeats)
                 services.start_soon(self._listen)
-                services.start_soon(self._watch_cancellations)
+                services.start_soon(self._watch_for_stops)
                 services.start_soon(self._poll)
                 services.start_soon(keep_sealing, self._logger)
                 services.start_soon(keep_starting, self._logger)
@@ -201,6 +202,7 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResul
             self._line.left(flow_run)
             del self._active[flow_run.id]
             self._cancelled.discard(flow_run.id)
+            self._suspended.discard(flow_run.id)
             self._submitting_flow_run_ids.discard(flow_run.id)
             self._release_limit_slot(flow_run.id)
             if not self._active:
@@ -328,28 +330,34 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResul
 
     async def _suspend_run(self, flow_run_id: UUID) -> None:
         """Tell a run of this worker to stop at its next task."""
-        if flow_run_id in self._active:
-            flow_run = await self.client.read_flow_run(flow_run_id)
-            if is_suspended_flow_run_state(flow_run.state) and flow_run.state is not None:
+        if flow_run_id in self._active and flow_run_id not in self._suspended:
+            state = (await self.client.read_flow_run(flow_run_id)).state
+            if state is None or not is_suspended_flow_run_state(state):
+                return
+            if mark_flow_run_suspension_requested(flow_run_id, state):
+                self._suspended.add(flow_run_id)
                 self._logger.info("Suspending flow run %s at its next task.", flow_run_id)
-                mark_flow_run_suspension_requested(flow_run_id, flow_run.state)
 
     def _is_unowned(self, flow_run: FlowRun) -> bool:
         # This process was its owner and no longer runs it.
         return flow_run.infrastructure_pid == str(self._identity)
 
-    async def _watch_cancellations(self) -> None:
+    async def _watch_for_stops(self) -> None:
+        asked = monotonic()
         while True:
-            await asyncio.sleep(CANCELLATION_POLL_SECONDS)
-            if self._wakeup is not None and self._wakeup.connected:
+            await asyncio.sleep(stops.POLL_SECONDS)
+            if self._wakeup is not None and self._wakeup.connected and monotonic() - asked < stops.HEARD_POLL_SECONDS:
                 continue
-            for flow_run_id in [known for known, run in self._active.items() if run is not None]:
-                await self._guarded(self._cancel_if_asked, flow_run_id)
-
-    async def _cancel_if_asked(self, flow_run_id: UUID) -> None:
-        flow_run = await self.client.read_flow_run(flow_run_id)
-        if flow_run.state is not None and flow_run.state.is_cancelling():
-            await self._cancel_run(flow_run_id)
+            asked = monotonic()
+            begun = [known for known, run in self._active.items() if run is not None]
+            try:
+                found = await stops.asked_to_stop(self.client, begun)
+            except Exception as error:  # noqa: BLE001 - a boundary: the server is away in whatever way
+                self._logger.warning("Who wants a run to stop is asked again (%s).", type(error).__name__)
+                continue
+            for flow_run in found:
+                cancelled = flow_run.state is not None and flow_run.state.is_cancelling()
+                await self._guarded(self._cancel_run if cancelled else self._suspend_run, flow_run.id)
 
     async def _setup_cancellation_observer(self) -> None:
         """Prefect's own observer cancels pending runs only; `_listen` cancels them all."""
@@ -377,7 +385,7 @@ class WarmWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResul
             printer(f"Finishing {len(self._active)} flow run(s), for at most {grace:g} s.")
         async with anyio.create_task_group() as services:
             services.start_soon(self._listen)
-            services.start_soon(self._watch_cancellations)
+            services.start_soon(self._watch_for_stops)
             with anyio.move_on_after(grace):
                 await self._idle.wait()
             services.cancel_scope.cancel()
