@@ -6,7 +6,7 @@ from uuid import UUID
 
 from countersign.execution.bystander import under_way
 from countersign.execution.report import Report
-from countersign.records.database.engine import transaction
+from countersign.records.database.engine import statements
 from countersign.records.queries import Taken, taken
 from countersign.settings import settings
 from countersign.texts import text
@@ -33,7 +33,7 @@ def answers(approval_ids: Collection[str]) -> Mapping[str, Answer]:
     """
     if not approval_ids:
         return {}
-    with transaction(records(settings())) as session:
+    with statements(records(settings())) as session:
         found = taken(session, [UUID(each) for each in approval_ids])
     return {str(each.approval_id): _answer(each) for each in found}
 

@@ -11,7 +11,7 @@ from countersign.errors import DatabaseUnavailable
 from countersign.execution.run_progress import RunProgress, run_progress
 from countersign.execution.services import Services
 from countersign.logging import get_logger
-from countersign.records.database.engine import transaction
+from countersign.records.database.engine import statements
 from countersign.texts import text
 from flows.threads import in_thread
 
@@ -75,7 +75,7 @@ class _Page:
 
 def _progress(services: Services, approval_id: UUID) -> RunProgress | None:
     try:
-        with transaction(services.engine) as session:
+        with statements(services.engine) as session:
             return run_progress(session, approval_id)
     except DatabaseUnavailable:
         return None  # the run itself says so

@@ -26,7 +26,7 @@ from countersign.masking import masked
 from countersign.records.approvals import cancel_approval, expire_due, get_approval
 from countersign.records.claims import ClaimResult, claim, take_over_dry_run
 from countersign.records.control import kill_switch
-from countersign.records.database.engine import transaction
+from countersign.records.database.engine import statements, transaction
 from countersign.records.findings import Finding
 from countersign.records.operation_log import close_settled
 from countersign.records.outcomes import Outcome
@@ -82,7 +82,7 @@ def fair_share(found: Sequence[T]) -> Sequence[T]:
 
 def kept_alive(services: Services, approval_ids: Iterable[UUID]) -> frozenset[str]:
     """Return the flow runs that perform one of these approvals and renew their lease."""
-    with transaction(services.engine) as session:
+    with statements(services.engine) as session:
         found = [execution_of(session, approval_id) for approval_id in set(approval_ids)]
     now = datetime.now(UTC)
     return frozenset(
@@ -115,7 +115,7 @@ def just_due(engine: Engine) -> list[ToStart]:
 
 def due_to_start(engine: Engine, *, older_than_seconds: float, younger_than_seconds: float = EVER) -> list[ToStart]:
     """Return approvals that are due for so long and no longer. None while the kill switch is on."""
-    with transaction(engine) as session:
+    with statements(engine) as session:
         if kill_switch(session).is_on:
             return []
         found = waiting(

@@ -21,7 +21,7 @@ from countersign.logging import get_logger
 from countersign.metrics.worker import WEBHOOKS
 from countersign.records import audit, refusals, webhooks
 from countersign.records.audit_events import Event
-from countersign.records.database.engine import transaction
+from countersign.records.database.engine import statements, transaction
 from countersign.records.states import WebhookResult
 from countersign.records.tables import Webhook
 from countersign.records.webhooks import Attempt, Stand
@@ -59,7 +59,7 @@ class Delivering:
 
     def look(self) -> int:
         """Begin a turn of every webhook that has something before it, and return how many there are."""
-        with transaction(self._engine) as session:
+        with statements(self._engine) as session:
             due = webhooks.webhooks_due(session)
         with self._lock:
             fresh = [each for each in due if each not in self._busy]

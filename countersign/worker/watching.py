@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 from countersign.aftermath.reconciliation import OPEN_FOR_SECONDS
 from countersign.aftermath.rollback.abandonment import quiet_seconds
 from countersign.execution.reconciliation import STARTED_WITHIN_SECONDS, round_of
-from countersign.records.database.engine import transaction
+from countersign.records.database.engine import statements
 from countersign.records.due import Due, what_is_due
 from countersign.records.ledger import LOST_FOR_SECONDS
 from countersign.settings import Settings
@@ -35,7 +35,7 @@ class Watch:
 
         The key is the same for whoever finds the same, so that one round comes of it.
         """
-        with transaction(self._engine) as session:
+        with statements(self._engine) as session:
             found = what_is_due(
                 session,
                 start_seconds=STARTED_WITHIN_SECONDS,
