@@ -116,7 +116,7 @@ def test_a_database_that_keeps_one_waiting_is_unavailable_and_nothing_else(ann: 
 
         @event.listens_for(ann.engine, "begin")
         def _impatient(connection: object) -> None:
-            connection.exec_driver_sql("SET LOCAL lock_timeout = '50ms'")  # type: ignore[attr-defined]
+            connection.exec_driver_sql("SET lock_timeout = '50ms'")  # type: ignore[attr-defined]
 
         with pytest.raises(DatabaseUnavailable):
             source.read()
