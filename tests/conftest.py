@@ -57,6 +57,8 @@ AMBIENT = (
     "PGSERVICE",
     "SSH_AUTH",
 )
+PATIENCE = 60
+"""Seconds for a connection to PostgreSQL: the machine may have other things to do."""
 LEFT_BEHIND_SECONDS = 1800
 TESTS = Path(__file__).parent
 AS_THE_RUNNING_ROLE = (
@@ -207,7 +209,7 @@ def database_url(databases: Databases, request: pytest.FixtureRequest) -> Iterat
 @pytest.fixture
 def engine(database_url: str) -> Iterator[Engine]:
     """The test's own database. Every connection has to be given back by the end of the test."""
-    engine = connect(database_url, timeout=5)
+    engine = connect(database_url, timeout=PATIENCE)
     yield engine
     left_open = engine.pool.checkedout()  # type: ignore[attr-defined]
     engine.dispose()
@@ -217,7 +219,7 @@ def engine(database_url: str) -> Iterator[Engine]:
 @pytest.fixture
 def all_rights(database_url: str) -> Iterator[Engine]:
     """The test's own database as its server's superuser: for what the running role cannot do to its records."""
-    engine = connect(as_superuser(database_url), timeout=5)
+    engine = connect(as_superuser(database_url), timeout=PATIENCE)
     yield engine
     engine.dispose()
 

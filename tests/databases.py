@@ -57,7 +57,7 @@ class Databases:
         postgres.make_role(RUNNING)
         postgres.create_database(TEMPLATE)
         postgres.hand_over(TEMPLATE, OWNER)
-        engine = connect(postgres.url(TEMPLATE, OWNER), timeout=5)
+        engine = connect(postgres.url(TEMPLATE, OWNER), timeout=60)
         upgrade(engine, running=make_url(postgres.url(TEMPLATE, RUNNING)))
         engine.dispose()
         with self._connected(TEMPLATE) as connection:
