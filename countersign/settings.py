@@ -165,6 +165,14 @@ class Settings(BaseSettings):
     web_proxies: Listed = Field(
         default=(), description="addresses of proxies whose X-Forwarded-For is believed, e.g. 127.0.0.1"
     )
+    tls_certificate: Path | None = Field(
+        default=None, description="certificate of `countersign web`, with its chain (PEM); unset, it has no TLS"
+    )
+    tls_key: Path | None = Field(default=None, description="the private key of that certificate (PEM)")
+    tls_client_ca: Path | None = Field(
+        default=None,
+        description="authorities (PEM) whose certificates machines may show instead of a token; unset, nobody's",
+    )
     webhook_timeout_seconds: Seconds = Field(default=10, description="telling a webhook of one event")
     webhook_retry_seconds: Seconds = Field(
         default=5, description="pause before a webhook is told of an event again; triples, up to 720 times this"

@@ -67,8 +67,10 @@ class Authenticated:
     identity: Identity
     token_id: UUID | None = None
     session_id: UUID | None = None
+    good_until: datetime | None = None
+    """The end of the certificate that was shown; None for what is none."""
     expires_in: timedelta | None = None
-    """For how long a token is still good; None for what is no token."""
+    """For how long a token or a certificate is still good; None for what is neither."""
 
 
 def make_token(

@@ -1,7 +1,8 @@
 """Who is asking, what they may, and doing it once: what every handler of the API and the pages is given.
 
-A program shows a token (`Authorization: Bearer …`), a browser its session's cookie; what changes something in a
-session also shows that session's CSRF token. Who it is comes from nothing else in the request.
+A program shows a token (`Authorization: Bearer …`) or a certificate that TLS has verified, a browser its session's
+cookie; what changes something in a session also shows that session's CSRF token. Who it is comes from nothing else in
+the request.
 """
 
 import hashlib
@@ -10,6 +11,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
 from fastapi import Depends, Request
@@ -22,20 +24,23 @@ from starlette.responses import JSONResponse, Response
 from countersign.errors import CountersignError, Forbidden, InvalidInput, KeyReused, StillRunning, Unauthenticated
 from countersign.execution.access import Authenticated, by_session, by_token, tell_refusal
 from countersign.execution.services import Services
-from countersign.policy.access import EVERYTHING, Identity, Scope, may
+from countersign.policy.access import EVERYTHING, Identity, Kind, Scope, may
 from countersign.policy.names import require_seen
 from countersign.policy.roles import Permission
 from countersign.records import refusals
 from countersign.records.access import KeptAnswer, keep_answer, kept_answer, lock_key
 from countersign.records.database.engine import transaction
 from countersign.records.tables.access import KEY_LIMIT
+from countersign.web.certificates import Certificate, name_of
 from countersign.web.limits import Lockout, Pace, is_form
+from countersign.web.peers import certificate_shown
 from countersign.web.services import ServiceSource
 
 COOKIE: Final = "__Host-countersign"
 CSRF_HEADER: Final = "x-csrf-token"
 CSRF_FIELD: Final = "csrf"
 SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+_OF_BROWSERS: Final = frozenset({"origin", "cookie", "sec-fetch-site", "sec-fetch-mode"})
 REPEATED: Final = "Idempotent-Replayed"
 
 
@@ -171,6 +176,10 @@ def caller(
         shown, find = SecretStr(value.strip()), by_token
     elif cookie and not scheme:
         shown, find = SecretStr(cookie), by_session
+    elif not scheme and (certificate := certificate_shown(request)) is not None:
+        by = by_certificate(certificate, request.headers, now=datetime.now(UTC))
+        doors.pace.take(by.identity.key)
+        return Acting(by.identity, doors.source.now(), by, "", asked, _key(request))
     else:
         raise Unauthenticated(
             "Show a token: Authorization: Bearer cst_….", hint="`countersign tokens new SUBJECT` makes one"
@@ -194,6 +203,17 @@ def person(
         return caller(request, asked, csrf)
     except Unauthenticated as error:
         raise NoSession(error.message) from None
+
+
+def by_certificate(certificate: Certificate, headers: Mapping[str, str], *, now: datetime) -> Authenticated:
+    """Return the machine that has shown `certificate`. Raises Unauthenticated: expired, unclear, from a browser."""
+    if not _OF_BROWSERS.isdisjoint(name.lower() for name in headers):
+        # A browser shows a certificate with whatever any page has it send.
+        raise Unauthenticated("A certificate is a machine's, and this was sent by a browser.", hint="log in")
+    name = name_of(certificate, now=now)
+    return Authenticated(
+        Identity(name, Kind.MACHINE), good_until=certificate.good_until, expires_in=certificate.good_until - now
+    )
 
 
 Caller = Annotated[Acting, Depends(caller)]

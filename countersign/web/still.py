@@ -5,6 +5,7 @@ asks before each look, and looks with what is returned.
 """
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Final
 
 from fastapi import Request
@@ -33,6 +34,8 @@ def still(request: Request, acting: Acting) -> Acting:
 
 def _is_let_in(acting: Acting) -> bool:
     """Ask the record of what was believed at the start; looking does not keep a session alive."""
+    if acting.by.good_until is not None:
+        return datetime.now(UTC) < acting.by.good_until
     with acting.records() as session:
         now = clock(session)
         if acting.by.token_id is not None:
