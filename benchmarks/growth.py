@@ -2,7 +2,7 @@
 
 Databases of one PostgreSQL, filled in SQL; every question is asked of each, turn by turn.
 
-    .venv/bin/python benchmarks/growth.py [--sizes 1000,100000] [--turns 15] [--backlog 0]
+    .venv/bin/python -m benchmarks.growth [--sizes 1000,100000] [--turns 15] [--backlog 0]
 
 `--backlog` leaves the steps of so many executions open in each.
 """
@@ -16,11 +16,11 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from reconcile_scale import QUESTIONS as OF_A_ROUND
-from reconcile_scale import filled
 from sqlalchemy import Engine, text
 from sqlmodel import Session
 
+from benchmarks.reconcile_scale import QUESTIONS as OF_A_ROUND
+from benchmarks.reconcile_scale import filled
 from countersign.aftermath.learning.trust import first_period, read_trust
 from countersign.execution.attention import needs_attention
 from countersign.execution.standing import standing
@@ -71,7 +71,9 @@ MORE = f"""
     WHERE settled_at IS NOT NULL;
     INSERT INTO disposition_tally (anomaly_key, kind, outcome, total)
     SELECT anomaly_key, kind, outcome, count(*) FROM disposition GROUP BY 1, 2, 3;
-    UPDATE execution SET report = jsonb_build_object('targets', jsonb_build_array('Deployment/prod/api-' || n % 200))
+    UPDATE execution SET report = jsonb_build_object(
+        'approval_id', approval_id, 'action', 'kubectl rollout restart deployment/api', 'outcome', 'success',
+        'success', true, 'message', 'Restarted.', 'targets', jsonb_build_array('Deployment/prod/api-' || n % 200))
     FROM (SELECT id AS one, row_number() OVER () AS n FROM execution) AS numbered WHERE one = id;
     UPDATE ledger_step SET status = 'pending', ended_at = NULL, after = CASE name WHEN 'notify' THEN '{{}}'
         ELSE '{{notify}}'::text[] END

@@ -4,7 +4,8 @@
     administrators:
       - name: alice@example.com
         ed25519: 6kqTrWzDyKbzXhRqg0xbyRR0nVL3QYyPJpX2rGgn8nk=
-      - …
+      - name: ben@example.com
+        passkey: {site: countersign.example.com, key: pQECAyYgASFYI…}
 
 The file is the root of what is believed about the policy, so everything ambiguous in it is refused: a key that is
 listed twice, a name whose letters come from two alphabets, a quorum that nobody could reach.
@@ -18,6 +19,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from countersign.errors import ConfigurationError, InvalidInput
 from countersign.policy.keys import key_id_of, load_public_key
 from countersign.policy.names import identity, require_name
+from countersign.policy.passkeys import Passkey
 from countersign.policy.problem import problem
 from countersign.policy.signers import Name, PublicKey
 from countersign.policy.yaml_text import read_yaml
@@ -40,12 +42,26 @@ class Administrator(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     name: Annotated[Name, AfterValidator(_told_apart)]
-    ed25519: PublicKey
+    ed25519: PublicKey | None = None
     """The public key, kept as base64 of its 32 bytes."""
+    passkey: Passkey | None = None
+    """The public key of a passkey, with which a browser signs."""
+
+    @model_validator(mode="after")
+    def _one_key(self) -> Self:
+        if (self.ed25519 is None) == (self.passkey is None):
+            raise problem(
+                f"administrator {self.name!r} needs exactly one key",
+                "give either ed25519 (a public key) or passkey (site and key)",
+            )
+        return self
 
     @property
     def key_id(self) -> str:
         """The name under which a signature refers to this key."""
+        if self.passkey is not None:
+            return self.passkey.key_id
+        assert self.ed25519 is not None
         return key_id_of(load_public_key(self.ed25519))
 
 
@@ -81,6 +97,14 @@ class Administrators(BaseModel):
         """Return everybody once, in the file's order."""
         return tuple({identity(one.name): one.name for one in reversed(self.administrators)}.values())[::-1]
 
+    def passkeys_of(self, name: str, site: str | None) -> tuple[Administrator, ...]:
+        """Return the entries of `name` whose passkeys are good on `site`."""
+        return tuple(
+            one
+            for one in self.administrators
+            if one.passkey is not None and one.passkey.site == site and identity(one.name) == identity(name)
+        )
+
     def with_key(self, key_id: str) -> Administrator | None:
         """Return the entry whose key has this id."""
         return next((one for one in self.administrators if one.key_id == key_id), None)
@@ -107,4 +131,6 @@ def load_administrators(text: str, *, source: str) -> Administrators:
 
 def administrators_text(administrators: Administrators) -> str:
     """Return the file's text."""
-    return yaml.safe_dump(administrators.model_dump(mode="json"), allow_unicode=True, sort_keys=False)
+    return yaml.safe_dump(
+        administrators.model_dump(mode="json", exclude_none=True), allow_unicode=True, sort_keys=False
+    )

@@ -22,10 +22,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from countersign.canonical import sha256_of
 from countersign.errors import ConfigurationError, InvalidInput, NotApproved, PolicyNotTrusted
-from countersign.policy.administrators import Administrators
+from countersign.policy.administrators import Administrator, Administrators
 from countersign.policy.document import Policy
 from countersign.policy.keys import key_id_of
 from countersign.policy.names import identity
+from countersign.policy.passkeys import verify_passkey
 from countersign.policy.signatures import Algorithm, utc_text, verify
 
 DOMAIN = "countersign/policy/v1"
@@ -68,7 +69,7 @@ class VersionSignature:
     administrator: str
     key_id: str
     value: str
-    """base64."""
+    """base64; of a passkey what countersign.policy.passkeys keeps of its answer."""
 
 
 @dataclass(frozen=True)
@@ -117,16 +118,18 @@ def verify_version(
             not_counted.add(f"{signature.administrator}: key {signature.key_id} is not a pinned administrator's")
         elif signature.administrator != pinned.name:
             not_counted.add(f"{signature.administrator}: key {signature.key_id} is {pinned.name}'s")
-        elif not verify(
-            signed_bytes(version, administrator=pinned.name),
-            signature.value,
-            algorithm=Algorithm.ED25519,
-            public_key=pinned.ed25519,
-        ):
+        elif not _is_made_by(pinned, signed_bytes(version, administrator=pinned.name), signature.value):
             not_counted.add(f"{pinned.name}: it is not over this text")
         else:
             counted.setdefault(identity(pinned.name), pinned.name)
     return Verified(tuple(sorted(counted.values())), administrators.quorum, tuple(sorted(not_counted)))
+
+
+def _is_made_by(pinned: Administrator, message: bytes, value: str) -> bool:
+    """Tell whether `value` is the administrator's signature of `message`."""
+    if pinned.passkey is not None:
+        return verify_passkey(message, value, pinned.passkey)
+    return verify(message, value, algorithm=Algorithm.ED25519, public_key=str(pinned.ed25519))
 
 
 def require_quorum(number: int, verified: Verified) -> None:

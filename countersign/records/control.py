@@ -20,7 +20,7 @@ SET = text("""
     WITH changed AS (
         UPDATE control
         SET is_on = :is_on, changed_by = :changed_by, reason = :reason, changed_at = clock_timestamp()
-        WHERE name = 'kill_switch'
+        WHERE name = 'kill_switch' AND NOT (:if_it_is_not AND is_on = :is_on)
         RETURNING name, is_on, changed_by, reason, changed_at
     )
     INSERT INTO control_change (name, is_on, changed_by, reason, at)
@@ -57,14 +57,18 @@ def switch_changes(session: Session, *, limit: int = 20) -> Sequence[Switch]:
     return [Switch(row.is_on, row.changed_by, row.reason, row.changed_at) for row in rows]
 
 
-def set_kill_switch(session: Session, on: bool, *, by: str, reason: str) -> Switch:
+def set_kill_switch(session: Session, on: bool, *, by: str, reason: str, if_it_is_not: bool = False) -> Switch:
     """Turn the kill switch on or off; once committed, no further intent is written while it is on.
 
-    Every change is kept in control_change. Raises InvalidInput without a name or a reason.
+    With `if_it_is_not`, what comes twice is one turn: where it stands so already, it stays as it was turned. Every
+    change is kept in control_change. Raises InvalidInput without a name or a reason.
     """
     for field, value in (("by", by), ("reason", reason)):
         if not value.strip():
             raise InvalidInput(f"{field}: must not be empty")
-    row = session.execute(SET, {"is_on": on, "changed_by": clean(by), "reason": told(reason)}).one()
+    given = {"is_on": on, "changed_by": clean(by), "reason": told(reason), "if_it_is_not": if_it_is_not}
+    row = session.execute(SET, given).one_or_none()
+    if row is None:
+        return kill_switch(session)
     tell(session, Event.KILL_SWITCH_ON if row.is_on else Event.KILL_SWITCH_OFF, CONTROL_CHANGE, row.seq)
     return Switch(row.is_on, row.changed_by, row.reason, row.changed_at)

@@ -18,6 +18,7 @@ Reports = Sequence[tuple[Mapping[str, Any], bool]]
 
 def tables(reports: Reports) -> Iterator[str]:
     """Yield the lines of every table that has a cell."""
+    yield from pages(reports)
     told = [(given, passed) for given, passed in reports if "row" in given]
     if not told:
         return
@@ -30,6 +31,17 @@ def tables(reports: Reports) -> Iterator[str]:
         yield from table(told, "process", [moment.name for moment in moments], [job.name for job in jobs])
     yield from table(told, "proxy", PROXY_ROWS, PROXY_COLUMNS)
     yield from wrong_cells(told)
+
+
+def pages(reports: Reports) -> Iterator[str]:
+    """Yield what was measured of pages under which the web process was killed."""
+    for given, passed in reports:
+        if "right_again" in given:
+            yield (
+                f"{given['kills']} kills of the web process under {given['pages']} pages: "
+                f"{'all right again' if passed else 'wrong'}, {given['right_again']:.1f} s after it was back at the "
+                f"latest; {given['counted_at_once']} clicks counted at once, the others when they were made again"
+            )
 
 
 def wrong_cells(reports: Reports) -> Iterator[str]:

@@ -5,9 +5,11 @@ import pytest
 from countersign.errors import ConfigurationError
 from countersign.policy.administrators import administrators_text, load_administrators
 from countersign.policy.keys import public_text
+from tests.policy.authenticator import Authenticator
 from tests.policy.board import KEYS, pinned
 
 ANN, BEN = (public_text(key.public_key()) for key in KEYS.values())
+PASSKEY = Authenticator().passkey.key
 
 
 def listed(*entries: tuple[str, str], quorum: object = 1) -> str:
@@ -29,6 +31,8 @@ def test_what_is_written_is_read_again() -> None:
         (listed(("ann", ANN), quorum="'1'"), "file, line 1: quorum"),
         (listed(("ann", ANN), ("ben", BEN), quorum=3), "the quorum is 3, and there are 2 administrators"),
         (listed(("ann", ANN), ("ben", ANN)), "'ann' and 'ben' have the same key"),
+        ("administrators:\n  - name: ann\n", "administrator 'ann' needs exactly one key"),
+        (listed(("ann", ANN)) + f"    passkey: {{site: a.example, key: {PASSKEY}}}\n", "needs exactly one key"),
         (listed(("ann", "AAAA")), "this key is 3 bytes long"),
         (listed(("аnn", ANN)), "mixes Cyrillic and Latin letters"),
         (listed(('"an\\u200bn"', ANN)), "administrators.0.name: has control characters"),

@@ -50,5 +50,6 @@ def turn(
     if not understood:
         raise InvalidInput(text("kill_switch_page.not_confirmed", language=viewer_of(request).language))
     with acting.records() as session:
-        set_kill_switch(session, on, by=acting.identity.name, reason=reason)
+        # A browser that lost the answer sends a form again.
+        set_kill_switch(session, on, by=acting.identity.name, reason=reason, if_it_is_not=True)
     return RedirectResponse("/kill-switch", status_code=303)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from countersign.records.control import kill_switch
+from countersign.records.control import kill_switch, switch_changes
 from countersign.records.database.engine import transaction
 from tests.web.conftest import House
 from tests.web.pages.conftest import reader
@@ -30,6 +30,14 @@ def test_an_executor_stops_everything_and_an_administrator_allows_it_again(house
     assert ann.send("/kill-switch", on="false", reason="over", understood="yes").status_code == 303
     assert not is_on(house)
     assert "wrong region" in eve.get("/kill-switch")
+
+
+def test_a_click_that_comes_twice_is_one_turn(house: House) -> None:
+    eve, ann = reader(house, "eve"), reader(house, "ann")
+    for who, on in ((eve, "true"), (eve, "true"), (ann, "false"), (ann, "false"), (eve, "true")):
+        assert who.send("/kill-switch", on=on, reason="wrong region", understood="yes").status_code == 303
+    with transaction(house.services.engine) as session:
+        assert [each.is_on for each in switch_changes(session)] == [True, False, True]
 
 
 @pytest.mark.parametrize(

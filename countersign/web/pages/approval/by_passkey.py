@@ -10,6 +10,7 @@ from countersign.execution.decisions import record_signature
 from countersign.execution.filing import signed_content
 from countersign.policy.passkeys import challenge_of, kept_assertion, verify_passkey
 from countersign.policy.signatures import Algorithm, Decision, SignatureValue, signed_bytes
+from countersign.records.approvals import signatures_of
 from countersign.records.tables import Approval
 from countersign.texts import text
 from countersign.web.acting import Acting
@@ -34,11 +35,11 @@ def sign_by_passkey(
     comment: str,
     language: str,
 ) -> None:
-    """Record the answer of one of their passkeys. Raises SignatureRefused, InvalidInput."""
-    try:
-        value = kept_assertion(json.loads(credential))
-    except (ValueError, AttributeError, RecursionError):
-        raise InvalidInput("credential: is not what a passkey answers") from None
+    """Record the answer of one of their passkeys, once. Raises SignatureRefused, InvalidInput."""
+    value = assertion_of(credential)
+    if any(row.value == value for row in signatures_of(session, approval.id)):
+        # On record already: a browser that lost the answer sends a form again.
+        return
     message, policy = _message(acting, approval, decision), acting.services.policy
     entry = next(
         (
@@ -60,6 +61,14 @@ def sign_by_passkey(
         decision=decision,
         comment=comment,
     )
+
+
+def assertion_of(credential: str) -> str:
+    """Return what is kept of what a browser sends of its passkey's answer. Raises InvalidInput."""
+    try:
+        return kept_assertion(json.loads(credential))
+    except (ValueError, AttributeError, RecursionError):
+        raise InvalidInput("credential: is not what a passkey answers") from None
 
 
 def _message(acting: Acting, approval: Approval, decision: Decision) -> bytes:

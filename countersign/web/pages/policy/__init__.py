@@ -15,14 +15,18 @@ from countersign.policy.roles import Permission
 from countersign.records.policy_versions import get_version, in_force, signatures_on, versions
 from countersign.records.tables import PolicyVersionRow
 from countersign.web.acting import Person
+from countersign.web.pages.passkeys_of import site_of
+from countersign.web.pages.policy import proposing, signing
 from countersign.web.pages.rendering import page
 from countersign.web.pages.routing import PageRoute
 
-router = APIRouter(prefix="/policy", route_class=PageRoute)
+router = APIRouter(route_class=PageRoute)
+router.include_router(proposing.router)
+router.include_router(signing.router)
 VERSIONS_SHOWN: Final = 50
 
 
-@router.get("")
+@router.get("/policy")
 def show(request: Request, acting: Person) -> Response:
     """Show the policy that is in force, and its versions."""
     acting.require(Permission.READ)
@@ -47,11 +51,12 @@ def show(request: Request, acting: Person) -> Response:
             document=document,
             administrators=administrators,
             problem=problem,
+            may_propose=acting.may(Permission.GOVERN) and acting.services.settings.policy_file is None,
             versions=[_version(session, row, mark.number if mark else None) for row in rows],
         )
 
 
-@router.get("/{number}")
+@router.get("/policy/{number}")
 def version(request: Request, acting: Person, number: int) -> Response:
     """Show a version: what it changes, who signed it, its text."""
     acting.require(Permission.READ)
@@ -63,11 +68,15 @@ def version(request: Request, acting: Person, number: int) -> Response:
         before = None if first else version_named(session, number - 1)
         now = text_in_force(session)
         mine = version_named(session, number)
+        found = _version(session, row, mark.number if mark else None)
         return page(
             request,
             acting,
             "policy/version.html",
-            version=_version(session, row, mark.number if mark else None),
+            version=found,
+            signing=signing.signing(session, acting, row, waits=found["state"] == "waiting"),
+            site=site_of(acting.services.settings),
+            may_propose=acting.may(Permission.GOVERN) and acting.services.settings.policy_file is None,
             against_before=difference(before, mine) if before is not None else "",
             against_now=difference(now, mine) if mark is not None and mark.number != number else "",
         )
