@@ -20,7 +20,7 @@ from tests.web.conftest import House, cluster, house, household, running_cluster
 
 __all__ = ["cluster", "house", "household", "plain_office", "running_cluster"]
 CHROMIUM = shutil.which("chromium")
-OF_A_STREAM = re.compile(r"/live/|htmx:(sse:)?error")
+OF_A_CUT = re.compile(r"/live/|htmx:(sse:)?error|net::ERR_")
 Visit = Callable[..., Page]
 expect.set_options(timeout=60_000)  # milliseconds; patience costs nothing where it comes at once
 
@@ -86,7 +86,7 @@ def visit(chromium: Browser, house: House, address: str) -> Iterator[Visit]:
 
     def heard(message: ConsoleMessage, *, cut: bool) -> None:
         said = f"{message.location.get('url')}: {message.text}"
-        if message.type in ("error", "warning") and not (cut and OF_A_STREAM.search(said)):
+        if message.type in ("error", "warning") and not (cut and OF_A_CUT.search(said)):
             complaints.append(said)
 
     def open_for(who: str, *, cut: bool = False, **options: Any) -> Page:
