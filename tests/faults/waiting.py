@@ -7,9 +7,11 @@ from collections.abc import Callable
 PATIENCE_SECONDS = 120.0
 
 
-def until(condition: Callable[[], bool], what: str, *, seconds: float = PATIENCE_SECONDS) -> None:
+def until(
+    condition: Callable[[], bool], what: str, *, seconds: float = PATIENCE_SECONDS, pause: float = 0.02
+) -> None:
     """Wait until `condition` holds."""
     give_up = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < give_up, f"it never came true that {what}"
-        time.sleep(0.02)
+        time.sleep(pause)
