@@ -9,8 +9,10 @@ is packed (VACUUM FULL) before it is measured, and what it had while empty is ta
 import argparse
 import tempfile
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +41,8 @@ from sandbox.cluster import SandboxCluster
 from sandbox.demo.household import PEOPLE, Household, make_household
 
 NAMESPACE = "bench"
+AT_ONCE = 24
+"""Verifications mostly wait."""
 TABLES = text("SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' ORDER BY 1")
 
 
@@ -130,10 +134,9 @@ def main() -> None:
                 clusters=only(ClusterSettings(name="sandbox", kubeconfig=SecretStr(cluster.kubeconfig))),
             )
             empty = measured(engine)
-            for number in range(count):
-                executed(
-                    services, policy, household, f"kubectl rollout restart deployment/app-{number} -n {NAMESPACE}"
-                )
+            actions = [f"kubectl rollout restart deployment/app-{number} -n {NAMESPACE}" for number in range(count)]
+            with ThreadPoolExecutor(AT_ONCE) as pool:
+                list(pool.map(partial(executed, services, policy, household), actions))
             before = measured(engine)
             until = next_month(month_of(datetime.now(UTC) + timedelta(days=1)))
             files = list(Archiving(engine, folder / "archive", by="bench").run(until))

@@ -5,7 +5,8 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-from countersign.audit.notes import Checkpoint, Verifier
+from countersign.audit.heads import with_predecessors
+from countersign.audit.notes import Checkpoint, Verifier, signer_of
 from countersign.audit.tiles import StoredHashes
 from countersign.audit.trail import row_of
 from countersign.audit.tree import consistency_proof, inclusion_proof
@@ -27,6 +28,8 @@ def proof_of(engine: Engine, chain: str, *, verifier: Verifier, since: Checkpoin
             raise NotFound(
                 "nothing is sealed yet", hint="run `countersign audit seal`, or wait for the worker to do it"
             )
+        signer = signer_of(head.note, verifier)
+        earlier = with_predecessors(session, signer).earlier
         hashes = StoredHashes(session)
         try:
             rows = [
@@ -47,11 +50,12 @@ def proof_of(engine: Engine, chain: str, *, verifier: Verifier, since: Checkpoin
     return {
         "form": 1,
         "chain": chain,
-        "key": str(verifier),
+        "key": str(signer),
         "head": head.note,
         "rows": rows,
         "since": None if since is None else since.size,
         "grown": grown,
+        "rotations": [each.note for each in earlier],
     }
 
 

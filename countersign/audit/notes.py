@@ -10,7 +10,8 @@ qINS1GRF…                    the root, base64
 import base64
 import binascii
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -19,6 +20,7 @@ from countersign.errors import Tampered
 
 ED25519 = b"\x01"
 """The signature type's byte (C2SP signed-note, signature types)."""
+ROTATION = "countersign-audit-rotation"
 _MARK = "\u2014 "
 
 
@@ -42,6 +44,10 @@ class Verifier:
 
     name: str
     key: bytes
+    successor: "Verifier | None" = field(default=None, compare=False)
+    """The key beside it that is about to take its place."""
+    earlier: "tuple[Rotation, ...]" = field(default=(), compare=False)
+    """How its predecessors handed over, the latest first: what each signed up to then still counts."""
 
     @property
     def id(self) -> bytes:
@@ -52,20 +58,96 @@ class Verifier:
         return f"{self.name}+{self.id.hex()}+{base64.b64encode(ED25519 + self.key).decode('ascii')}"
 
 
+@dataclass(frozen=True)
+class Rotation:
+    """One key took the place of another, when the tree had `size` leaves and this root. Both have signed it."""
+
+    old: Verifier
+    new: Verifier
+    size: int
+    root: bytes
+    note: str
+
+    @property
+    def head(self) -> Checkpoint:
+        """The tree as it was then."""
+        return Checkpoint(self.new.name, self.size, self.root)
+
+
 class Sealer:
     """The private key that signs checkpoints."""
 
-    def __init__(self, seed: bytes) -> None:
+    def __init__(self, seed: bytes, *, successor: Verifier | None = None, past: Sequence[str] = ()) -> None:
+        """`past` are notes of rotations; those that do not lead to this key are passed by."""
         self._key = Ed25519PrivateKey.from_private_bytes(seed)
         public = self._key.public_key().public_bytes_raw()
         # An origin is unique to a log; the key's own fingerprint is, and needs no setting.
-        self.verifier = Verifier(f"countersign-audit/{hashlib.sha256(public).hexdigest()[:16]}", public)
+        name = f"countersign-audit/{hashlib.sha256(public).hexdigest()[:16]}"
+        self.verifier = preceded(Verifier(name, public, successor), past)
 
     def sign(self, size: int, root: bytes) -> str:
         """Return the signed note of a head."""
         body = Checkpoint(self.verifier.name, size, root).body
+        return f"{body}\n{self.signature(body)}"
+
+    def signature(self, body: str) -> str:
+        """Return the line with this key's signature of a note's text."""
         signature = self.verifier.id + self._key.sign(body.encode("utf-8"))
-        return f"{body}\n{_MARK}{self.verifier.name} {base64.b64encode(signature).decode('ascii')}\n"
+        return f"{_MARK}{self.verifier.name} {base64.b64encode(signature).decode('ascii')}\n"
+
+
+def hand_over(old: Sealer, new: Sealer, *, size: int, root: bytes) -> str:
+    """Return the note that both keys sign when one takes the other's place."""
+    lines = (ROTATION, str(old.verifier), str(new.verifier), str(size), base64.b64encode(root).decode("ascii"))
+    body = "".join(f"{line}\n" for line in lines)
+    return f"{body}\n{old.signature(body)}{new.signature(body)}"
+
+
+def read_rotation(note: str) -> Rotation:
+    """Return what a note of a rotation says, once both signatures hold. Raises Tampered."""
+    lines = note.split("\n")
+    try:
+        old, new, size = read_verifier(lines[1]), read_verifier(lines[2]), int(lines[3])
+        found = Rotation(old, new, size, base64.b64decode(lines[4], validate=True), note)
+    except (IndexError, ValueError):
+        raise Tampered("the note is none of a rotation of keys") from None
+    if lines[0] != ROTATION or open_note(note, old) != open_note(note, new):
+        raise Tampered("the note is none of a rotation of keys")
+    return found
+
+
+def preceded(verifier: Verifier, past: Sequence[str]) -> Verifier:
+    """Return the key with its predecessors, as far as notes among `past` lead to them. Pure.
+
+    A predecessor counts up to where it handed over, and never for more than the one that it handed over to.
+    """
+    rotations = []
+    for note in past:
+        try:
+            rotations.append(read_rotation(note))
+        except Tampered:
+            continue
+    limits: dict[Verifier, int | None] = {verifier: None}
+    found: list[Rotation] = []
+    for rotation in sorted(rotations, key=lambda each: each.size, reverse=True):
+        limit = limits.get(rotation.new, -1)
+        if rotation.old != verifier and (limit is None or rotation.size <= limit):
+            found.append(rotation)
+            limits[rotation.old] = max(rotation.size, limits.get(rotation.old) or 0)
+    return replace(verifier, earlier=tuple(found))
+
+
+def signer_of(note: str, verifier: Verifier) -> Verifier:
+    """Return who has signed the note: `verifier`, or the key that is about to take its place. Raises Tampered."""
+    if verifier.successor is not None:
+        try:
+            open_note(note, verifier.successor)
+        except Tampered:
+            pass
+        else:
+            return verifier.successor
+    open_note(note, verifier)
+    return verifier
 
 
 def read_verifier(text: str) -> Verifier:
@@ -102,7 +184,20 @@ def open_note(note: str, verifier: Verifier) -> str:
 
 
 def open_checkpoint(note: str, verifier: Verifier) -> Checkpoint:
-    """Return what the checkpoint says, once its signature by `verifier` holds. Raises Tampered."""
+    """Return what the checkpoint says, once its signature holds: by `verifier`, by the key that is about to take its
+    place, or, up to where it handed over, by one before it. Raises Tampered.
+    """
+    for rotation in verifier.earlier:
+        try:
+            found = _checkpoint(note, rotation.old)
+        except Tampered:
+            continue
+        if found.size <= rotation.size and (found.size < rotation.size or found.root == rotation.root):
+            return found
+    return _checkpoint(note, signer_of(note, verifier))
+
+
+def _checkpoint(note: str, verifier: Verifier) -> Checkpoint:
     body = open_note(note, verifier)
     lines = body.split("\n")
     try:

@@ -6,15 +6,15 @@ left out. Only to not ask this of all rows for ever, rows up to `settled` are kn
 transaction that had a number when row N was seen has ended, no row up to N can still appear.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sqlalchemy import Engine
 from sqlmodel import Session
 
 from countersign.audit.heads import put_aside, read_head, read_note, write_head
-from countersign.audit.notes import Checkpoint, Sealer, open_note
+from countersign.audit.notes import Checkpoint, Sealer, Verifier, hand_over, open_checkpoint, open_note
 from countersign.audit.tiles import StoredHashes, tiles_among
 from countersign.audit.tree import EMPTY_ROOT, Growing, root
 from countersign.errors import Tampered
@@ -59,9 +59,13 @@ class _Watched:
 class Sealing:
     """The sealer of one process. What it keeps in memory can be lost."""
 
-    def __init__(self, engine: Engine, sealer: Sealer, head_file: Path) -> None:
+    def __init__(
+        self, engine: Engine, sealer: Sealer, head_file: Path, *, reread: Callable[[str], Sealer] | None = None
+    ) -> None:
+        """`reread` looks again for the key that has signed a head: it may have been rotated meanwhile."""
         self.engine = engine
         self._sealer = sealer
+        self._reread = reread
         self._head_file = head_file
         self._tree: Growing | None = None
         self._root = EMPTY_ROOT
@@ -101,13 +105,39 @@ class Sealing:
             audit.record(session, audit.Event.SEAL_RESUMED, actor=by, details={"reason": reason, "head": saved})
         return None if saved is None else put_aside(self._head_file)
 
+    def hand_over(self, to: Sealer, *, by: str, reason: str, keep: Callable[[str], None]) -> Head | None:
+        """Have `to` seal from here on, beginning with the row that says so; return its first head, None where another
+        process is the sealer at this moment.
+
+        `keep` keeps the note that both keys have signed outside the database, before it is on record. Raises what
+        `round` raises.
+        """
+        with transaction(self.engine) as session:
+            if not become_sealer(session):
+                return None
+            head = self._current(session)
+            size, root_then = (head.size, head.root) if head else (0, EMPTY_ROOT)
+            note = hand_over(self._sealer, to, size=size, root=root_then)
+            keep(note)
+            details = {"note": note, "reason": reason, "old": str(self._sealer.verifier), "new": str(to.verifier)}
+            audit.record(session, audit.Event.KEY_ROTATED, actor=by, details=details)
+            self._sealer = to
+            found: Sequence[tuple[int, bytes]] = ()
+            while not found or len(found) == BATCH:
+                found = unsealed(session, settled=self._settled, limit=BATCH)
+                if found:
+                    head = self._seal(session, found)
+        assert head is not None
+        write_head(self._head_file, head.note)
+        return head
+
     def _current(self, session: Session) -> Head | None:
         """Return the newest head, with its tree in memory."""
         head = last_head(session)
         size, wanted = (head.size, head.root) if head else (0, EMPTY_ROOT)
         if head is not None:
             # Who holds the records can add a head of her own, which must not become the saved one.
-            open_note(head.note, self._sealer.verifier)
+            self._require_ours(head.note)
         if self._tree is None or (self._tree.size, self._root) != (size, wanted):
             self._tree = Growing(size, StoredHashes(session))
             self._root = self._tree.root
@@ -119,6 +149,17 @@ class Sealing:
                 )
         self._refuse_older(session, head)
         return head
+
+    def _require_ours(self, note: str) -> None:
+        try:
+            open_note(note, self._sealer.verifier)
+        except Tampered:
+            if _signed_before(note, self._sealer.verifier):
+                return  # as in a copy from before the key was rotated
+            if self._reread is None:
+                raise
+            self._sealer = self._reread(note)
+            open_note(note, self._sealer.verifier)
 
     def _refuse_older(self, session: Session, head: Head | None) -> None:
         saved = read_head(self._head_file, self._sealer.verifier)
@@ -150,6 +191,13 @@ class Sealing:
         elif own_number(session) < self._watched.number:
             self._watched = None  # another server, whose numbers are its own
         return self._settled
+
+
+def _signed_before(note: str, verifier: Verifier) -> bool:
+    try:
+        return open_checkpoint(note, replace(verifier, successor=None)).origin != verifier.name
+    except Tampered:
+        return False
 
 
 def check_grown(session: Session, saved: Checkpoint, size: int) -> None:

@@ -39,6 +39,7 @@ class Trail:
         self._last_good = 0
         self._verifier = verifier
         self._saved = saved
+        self._handed_over = {} if verifier is None else {each.size: each.root for each in verifier.earlier}
         self._stored = heads
         self._next = next(heads, None)
         self._newest: Record[Any] | None = None
@@ -108,6 +109,9 @@ class Trail:
         saved = self._saved
         if saved is not None and saved.size == self.tree.size and saved.root != self.tree.root:
             sentence = f"the first {saved.size} rows are not those that the saved head was signed for"
+            self.findings.add(Kind.HEAD, sentence)
+        if self._handed_over.get(self.tree.size, self.tree.root) != self.tree.root:
+            sentence = f"the first {self.tree.size} rows are not those that a replaced sealing key handed over"
             self.findings.add(Kind.HEAD, sentence)
         while self._next is not None and self._next.size <= self.tree.size:
             self._check_head(self._next)

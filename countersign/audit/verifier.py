@@ -126,8 +126,8 @@ def has_grown(old: int, old_root: bytes, new: int, new_root: bytes, path: Sequen
     return last == 0 and one == old_root and other == new_root
 
 
-def open_head(note: str, key: str) -> Tuple[int, bytes]:
-    """Return size and root of a checkpoint (C2SP tlog-checkpoint) signed by name+id+key. Raises ValueError."""
+def open_note(note: str, key: str) -> str:
+    """Return the text of a note (C2SP signed-note) signed by name+id+key. Raises ValueError."""
     name, key_id, encoded = key.strip().split("+", 2)
     raw = base64.b64decode(encoded)
     if raw[:1] != b"\x01" or hashlib.sha256(name.encode() + b"\n" + raw).digest()[:4].hex() != key_id:
@@ -138,10 +138,38 @@ def open_head(note: str, key: str) -> Tuple[int, bytes]:
         mark, _, signature = line[len(MARK) :].partition(" ")
         sealed = base64.b64decode(signature) if line.startswith(MARK) and mark == name else b""
         if sealed[:4].hex() == key_id and is_signed(raw[1:], body.encode(), sealed[4:]):
-            origin, size, root = body.split("\n")[:3]
-            if origin != name:
-                raise ValueError("the head is another log's")
-            return int(size), base64.b64decode(root)
+            return body
+    raise ValueError("the head is not signed by this key")
+
+
+def open_head(note: str, key: str) -> Tuple[int, bytes]:
+    """Return size and root of a checkpoint (C2SP tlog-checkpoint) signed by name+id+key. Raises ValueError."""
+    origin, size, root = open_note(note, key).split("\n")[:3]
+    if origin != key.split("+", 1)[0]:
+        raise ValueError("the head is another log's")
+    return int(size), base64.b64decode(root)
+
+
+def open_older_head(note: str, key: str, rotations: Sequence[str]) -> Tuple[int, bytes]:
+    """Return size and root of a checkpoint that `key` signed, or one that was the sealing key before it, up to where
+    it handed over. `rotations` are notes that the old key and the new one have signed, the latest first. Raises
+    ValueError.
+    """
+    trusted = {key.strip(): -1}
+    for rotation in rotations:
+        _, old, new, size, _ = rotation.split("\n")[:5]
+        limit = trusted.get(new)
+        if limit is not None and (limit < 0 or int(size) <= limit) and old not in trusted:
+            if open_note(rotation, old) != open_note(rotation, new):
+                continue
+            trusted[old] = int(size)
+    for one, limit in trusted.items():
+        try:
+            size_then, root = open_head(note, one)
+        except ValueError:
+            continue
+        if limit < 0 or size_then <= limit:
+            return size_then, root
     raise ValueError("the head is not signed by this key")
 
 
@@ -174,7 +202,7 @@ def check(proof: Any, key: str, saved: Optional[str]) -> list[str]:
             wrong.append(f"{name} is not in the tree that was signed")
     if saved is not None:
         try:
-            old, old_root = open_head(saved, key)
+            old, old_root = open_older_head(saved, key, proof.get("rotations", []))
         except ValueError as error:
             return [*wrong, f"the kept head: {error}"]
         path = [bytes.fromhex(step) for step in proof["grown"]]

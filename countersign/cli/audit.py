@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,8 +11,18 @@ import typer
 from sqlalchemy import Row as Record
 
 from countersign.audit.exporting import proof_of, verifier_program
-from countersign.audit.heads import head_path, read_head, read_note, sealer_of
+from countersign.audit.heads import (
+    NEXT_FILE,
+    head_path,
+    read_head,
+    read_note,
+    sealer_of,
+    sealer_of_head,
+    with_predecessors,
+)
 from countersign.audit.notes import Verifier, open_checkpoint, read_verifier
+from countersign.audit.rotating import prepare as prepare_key
+from countersign.audit.rotating import rotate
 from countersign.audit.sealing import Sealed, Sealing
 from countersign.audit.verifying import tell_found
 from countersign.audit.verifying import verify as verify_all
@@ -26,7 +37,7 @@ from countersign.private_files import write_private
 from countersign.records.audit_events import Event
 from countersign.records.audit_tree import beginning_with, chain_rows, newest_rows, waiting_rows
 from countersign.records.database.engine import transaction
-from countersign.settings import load_settings
+from countersign.settings import Settings, load_settings
 from countersign.texts import text
 
 commands = typer.Typer(name="audit", help="The trail that shows when it was tampered with.", no_args_is_help=True)
@@ -50,8 +61,10 @@ def verify(since_head: SinceHead = None, key: Key = None, output: Output = Forma
     path = since_head or head_path(settings)
     if since_head is not None and not since_head.exists():
         raise InvalidInput(f"--since-head: {since_head} does not exist")
-    saved = read_head(path, verifier)
     engine = open_records()
+    with transaction(engine) as session:
+        verifier = with_predecessors(session, verifier)
+    saved = read_head(path, verifier)
     found = verify_all(engine, verifier=verifier, saved=saved)
     if not found.holds:
         tell_found(engine, found, by=acting(None))
@@ -79,7 +92,7 @@ def seal(
 ) -> None:
     """Take what is committed into the tree and sign its head. The worker does this by itself."""
     settings = load_settings()
-    sealing = Sealing(open_records(), sealer_of(settings), head_path(settings))
+    sealing = _sealing(settings)
     while True:
         done = sealing.round()
         if not follow:
@@ -96,11 +109,30 @@ def resume(
     settings = load_settings()
     if not reason.strip():
         raise InvalidInput("--reason: must not be empty")
-    sealing = Sealing(open_records(), sealer_of(settings), head_path(settings))
+    sealing = _sealing(settings)
     kept = sealing.resume(by=acting(by), reason=reason)
     if kept is not None:
         say(text("audit.kept_head", path=kept))
     say(_done(sealing.round()))
+
+
+@commands.command("rotate-key")
+def rotate_key(
+    reason: Annotated[str, typer.Option(help="Why; kept on record.")] = "",
+    prepare: Annotated[
+        bool, typer.Option("--prepare", help="Make the new key beside the old one, and change nothing yet.")
+    ] = False,
+    by: By = None,
+) -> None:
+    """Have a new key sign the audit's heads from here on. What the old one signed still verifies."""
+    settings = load_settings()
+    if prepare:
+        say(text("audit.prepared", public=prepare_key(settings).verifier, file=NEXT_FILE))
+        return
+    if not reason.strip():
+        raise InvalidInput("--reason: must not be empty")
+    public = rotate(open_records(), settings, by=acting(by), reason=reason)
+    say(text("audit.rotated", public=public))
 
 
 @commands.command()
@@ -160,6 +192,10 @@ def show(
     if not found:
         raise NotFound(f"the audit has no rows of {chain}", hint="`countersign audit list` shows the newest")
     _print(found, output)
+
+
+def _sealing(settings: Settings) -> Sealing:
+    return Sealing(open_records(), sealer_of(settings), head_path(settings), reread=partial(sealer_of_head, settings))
 
 
 def _verifier(key: str | None) -> Verifier:

@@ -133,6 +133,8 @@ class Event(StrEnum):
     """The record is older than the audit."""
     ARCHIVE_WRITTEN = "archive:file:written"
     """Rows of a closed month are in the file that it names, with its hash, and leave the tables."""
+    KEY_ROTATED = "audit:key:rotated"
+    """Another key seals from here on; the note that both have signed is in the row."""
     SEAL_RESUMED = "audit:seal:resumed"
     """The sealer goes on after the records were restored from a copy older than the saved head."""
     SECURITY_CHECKED = "doctor:security:checked"

@@ -87,6 +87,12 @@ NEWEST_ROWS = text(f"""
 # Heads in their order.
 CHECKPOINTS = text("SELECT size, root, note, settled, at FROM audit_checkpoint ORDER BY size")
 
+# What both keys have signed where one took the other's place.
+ROTATIONS = text(r"""
+    SELECT details ->> 'note' AS note FROM audit_event
+    WHERE chain = 'audit' AND event = 'audit\:key\:rotated' ORDER BY position
+""")
+
 # How many rows wait for the sealer, and since when the oldest of them does.
 WAITING = text("""
     SELECT count(*) AS rows, extract(epoch FROM clock_timestamp() - min(at))::float AS seconds
@@ -175,6 +181,11 @@ def heads(session: Session) -> Iterator[Row[Any]]:
 def chain_rows(session: Session, chain: str) -> Sequence[Row[Any]]:
     """Return the rows of a chain in their order."""
     return session.execute(CHAIN, {"chain": chain}).all()
+
+
+def rotation_notes(session: Session) -> Sequence[str]:
+    """Return the notes of all rotations of the sealing key, the oldest first."""
+    return [note for note in session.execute(ROTATIONS).scalars() if note is not None]
 
 
 def newest_rows(

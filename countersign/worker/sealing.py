@@ -5,11 +5,12 @@ Every worker tries; the database lets one of them seal at a time.
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 from logging import Logger, LoggerAdapter
 from typing import Any
 
 from countersign.audit.announcing import Announcing, to_webhook
-from countersign.audit.heads import head_path, sealer_of
+from countersign.audit.heads import head_path, sealer_of, sealer_of_head
 from countersign.audit.sealing import Sealing
 from countersign.errors import CountersignError, DeliveryFailed, Tampered
 from countersign.records import audit
@@ -83,7 +84,7 @@ def _round(sealing: Sealing, announced: Sequence[Announcing]) -> None:
 def _opened() -> Sealing:
     found = settings()
     engine = connect(found.database_url, timeout=found.database_timeout_seconds)
-    return Sealing(engine, sealer_of(found), head_path(found))
+    return Sealing(engine, sealer_of(found), head_path(found), reread=partial(sealer_of_head, found))
 
 
 def _tell(sealing: Sealing, error: Tampered) -> None:
