@@ -68,6 +68,7 @@ class ProofView(BaseModel):
     rows: list[dict[str, Any]]
     since: int | None
     grown: list[str]
+    rotations: list[str] = Field(description="notes of keys that took each other's place, the latest first")
 
 
 @router.get("/events", responses=problems())
