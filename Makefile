@@ -21,7 +21,7 @@ STATE_DIR ?= .countersign
 CONTROL_PLANE_DIR ?= .countersign-control-plane
 
 .DEFAULT_GOAL := help
-.PHONY: help install lock lint types imports check test sshd prometheus control-plane contract faults drill image-test model fuzz soak demo up bench register clean
+.PHONY: help install lock lint types imports check test sshd prometheus control-plane contract faults drill image-test model fuzz soak soak-api demo up bench register clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -89,6 +89,11 @@ faults: install ## lose processes and servers at every point, lie about every re
 MINUTES ?= 10
 soak: install ## hundreds of approvals while everything is killed at random; MINUTES=20 SEED=1
 	$(BIN)/python -m tests.soak --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
+
+CLIENTS ?= 100
+SECONDS ?= 300
+soak-api: install ## clients of the API, while what answers and executes is killed at random; CLIENTS=20 SECONDS=60 SEED=1
+	$(BIN)/python -m tests.soak.over_api --clients $(CLIENTS) --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
 
 drill: install ## stop Prefect for two minutes, then lose its database: all approvals execute once
 	$(BIN)/python -m tests.drills.prefect_away

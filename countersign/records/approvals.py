@@ -48,6 +48,19 @@ CANCEL = text("""
     RETURNING incident_id
 """)
 
+# Somebody has had a run started: it is started again, as one that nobody starts by hand, if no run claims it. One
+# that was put off is tried again anyway.
+ASKED = text("""
+    UPDATE approval SET waiting_until = clock_timestamp(), waiting_reason = :reason
+    WHERE id = :approval_id AND status = 'approved' AND waiting_until IS NULL
+""")
+
+# No run comes of it: whoever asked was told so. One that was put off is tried again all the same.
+NOT_ASKED = text("""
+    UPDATE approval SET waiting_until = NULL, waiting_reason = NULL
+    WHERE id = :approval_id AND status = 'approved' AND tries = 0 AND waiting_until IS NOT NULL
+""")
+
 # By the end of the id, which is its random part (ix_approval_end_of_id).
 ENDING_IN = text("SELECT id FROM approval WHERE right(id::text, 8) = :end ORDER BY id LIMIT 5")
 
@@ -215,6 +228,16 @@ def add_signature(session: Session, approval_id: UUID, new: NewSignature, *, now
     event = Event.REQUEST_REJECTED if new.decision is Decision.REJECT else Event.REQUEST_SIGNED
     tell(session, event, SIGNATURE, signature.seq)
     return get_approval(session, approval_id)
+
+
+def note_asked(session: Session, approval_id: UUID, *, by: str) -> None:
+    """Put on record that `by` has had a run started, so that one which dies before it claims is made good."""
+    session.execute(ASKED, {"approval_id": approval_id, "reason": clean(said("message.asked_for", who=by))})
+
+
+def forget_asked(session: Session, approval_id: UUID) -> None:
+    """Put on record that no run comes of it, which whoever asked is told: it does not start by itself later."""
+    session.execute(NOT_ASKED, {"approval_id": approval_id})
 
 
 def cancel_approval(

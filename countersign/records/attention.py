@@ -136,7 +136,7 @@ WAITING = text(f"""
     SELECT id AS subject, id AS approval_id, updated_at AS since, action, waiting_reason AS why
     FROM approval
     WHERE status = 'approved' AND {_CURRENT}
-      AND waiting_until > clock_timestamp() - make_interval(secs => :silent)
+      AND tries > 0 AND waiting_until > clock_timestamp() - make_interval(secs => :silent)
     ORDER BY updated_at LIMIT :limit
 """)  # noqa: S608 - a constant of this module
 

@@ -14,6 +14,7 @@ from sqlalchemy import Row, text
 from sqlmodel import Session
 
 from countersign.errors import NotFound
+from countersign.records.approvals import forget_asked
 from countersign.records.audit_events import Event
 from countersign.records.audit_sources import EXECUTION, OWNER, tell
 from countersign.records.database.identifiers import new_id
@@ -154,6 +155,8 @@ def claim(
         if state is None:
             raise NotFound(f"approval {approval_id} does not exist", hint="`countersign approvals list` shows all")
         if (lost := _lost(approval_id, state)) is not None:
+            if lost.result is ClaimResult.NOT_CLAIMABLE:
+                forget_asked(session, approval_id)
             return lost
         status = ApprovalStatus(state.status)
     return Claim(

@@ -33,7 +33,9 @@ WHAT_IS_DUE = text("""
         (SELECT 'never_started', id, greatest(updated_at, waiting_until, not_before) FROM approval
          WHERE status = 'approved' AND (expires_at IS NULL OR expires_at > clock_timestamp())
            AND (not_before IS NULL OR not_before <= clock_timestamp())
-           AND CASE WHEN waiting_until IS NOT NULL THEN waiting_until <= clock_timestamp()
+           AND CASE WHEN tries > 0 AND waiting_until IS NOT NULL THEN waiting_until <= clock_timestamp()
+                    WHEN waiting_until IS NOT NULL
+                    THEN waiting_until < clock_timestamp() - make_interval(secs => :start_seconds)
                     ELSE start = 'when_approved'
                      AND updated_at < clock_timestamp() - make_interval(secs => :start_seconds) END
          ORDER BY updated_at DESC LIMIT :limit)

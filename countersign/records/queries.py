@@ -40,6 +40,9 @@ RECENT_TIMES = text("""
     GROUP BY target_hold.execution_id ORDER BY 1
 """)
 
+ASKED_SECONDS = 60.0
+"""For so long the run of somebody who started it has to claim it."""
+
 # Approved, due, and nobody has started them (ix_approval_waiting_updated_at). What waits after a run that was put off
 # is due at its time, whoever had started that.
 NEVER_STARTED = text("""
@@ -47,7 +50,10 @@ NEVER_STARTED = text("""
     WHERE status = 'approved'
       AND greatest(updated_at, waiting_until, not_before)
           > clock_timestamp() - make_interval(secs => :younger_than_seconds)
-      AND CASE WHEN waiting_until IS NOT NULL THEN :by_hand OR waiting_until <= clock_timestamp()
+      AND CASE WHEN tries > 0 AND waiting_until IS NOT NULL THEN :by_hand OR waiting_until <= clock_timestamp()
+               -- A run was asked for, and has a while to claim it.
+               WHEN waiting_until IS NOT NULL THEN :by_hand OR greatest(updated_at, waiting_until)
+                    < clock_timestamp() - make_interval(secs => :asked_seconds)
                ELSE (:by_hand OR start = 'when_approved')
                 AND updated_at < clock_timestamp() - make_interval(secs => :older_than_seconds) END
       AND (not_before IS NULL OR not_before <= clock_timestamp())
@@ -209,6 +215,7 @@ def waiting(
         "younger_than_seconds": younger_than_seconds,
         "limit": limit,
         "by_hand": by_hand,
+        "asked_seconds": ASKED_SECONDS,
     }
     return [Waiting(row.id, row.since, row.updated_at) for row in session.execute(NEVER_STARTED, asked)]
 

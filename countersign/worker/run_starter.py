@@ -1,5 +1,6 @@
 """Start runs for what reconciliation found, one at a time for each, however many rounds find it."""
 
+import asyncio
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,10 +23,13 @@ from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.exceptions import ObjectNotFound, PrefectException
+from sqlalchemy import Engine
 
 from countersign.errors import ConfigurationError
 from countersign.execution.reconciliation import ToStart
 from countersign.logging import get_logger
+from countersign.records.approvals import forget_asked, note_asked
+from countersign.records.database.engine import transaction
 from countersign.records.findings import Finding
 from countersign.texts import text
 
@@ -70,13 +74,26 @@ def in_time(due: Sequence[T], *, seconds: float = STARTING_SECONDS) -> Iterator[
             return
 
 
-async def start_by_hand(approval_id: UUID, *, dry_run: bool, key: str | None = None, hint: str = LATER) -> UUID:
-    """Start a run of `execute-approval` for whoever asks, and return its id; the same `key` starts one.
+def start_by_hand(
+    engine: Engine, approval_id: UUID, *, dry_run: bool, by: str, key: str | None = None, hint: str = LATER
+) -> UUID:
+    """Start a run of `execute-approval` for `by`, and return its id; the same `key` starts one.
 
-    Raises ConfigurationError where Prefect's API or the deployment is missing; `hint` is what to do without the API.
+    That it was asked for is on record before: a run that dies with its worker before it claims the approval is made
+    good, as where nobody has to start it. Raises ConfigurationError where Prefect's API or the deployment is missing,
+    DatabaseUnavailable; `hint` is what to do without the API.
     """
     parameters = {"approval_id": str(approval_id), "dry_run": dry_run}
-    return await _started(EXECUTE_APPROVAL, parameters, key=key, hint=hint)
+    if not dry_run:
+        with transaction(engine) as session:
+            note_asked(session, approval_id, by=by)
+    try:
+        return asyncio.run(_started(EXECUTE_APPROVAL, parameters, key=key, hint=hint))
+    except ConfigurationError:
+        if not dry_run:
+            with transaction(engine) as session:
+                forget_asked(session, approval_id)
+        raise
 
 
 async def start_steps(execution_id: UUID, *, key: str | None = None) -> UUID:

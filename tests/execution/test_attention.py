@@ -179,7 +179,8 @@ def test_what_waits_says_what_for(engine: Engine) -> None:
     approval = approved(engine)
     run(
         engine,
-        "UPDATE approval SET waiting_until = clock_timestamp() + interval '1 h', waiting_reason = 'frozen' "
+        "UPDATE approval SET waiting_until = clock_timestamp() + interval '1 h', waiting_reason = 'frozen', "
+        "tries = 1 "
         "WHERE id = :id",
         id=approval,
     )

@@ -15,9 +15,10 @@ from countersign.errors import (
     KillSwitchOn,
     PolicyNotTrusted,
 )
+from countersign.execution.attention import needs_attention
 from countersign.execution.reconciliation import approvals_to_start, just_due
 from countersign.policy.freeze import FreezeWindow
-from countersign.records.approvals import cancel_approval, get_approval
+from countersign.records.approvals import cancel_approval, get_approval, note_asked
 from countersign.records.control import set_kill_switch
 from countersign.records.database.engine import transaction
 from countersign.records.queries import executions_of
@@ -29,6 +30,11 @@ RESTART = "kubectl rollout restart deployment/api -n prod"
 EVENTS = text("SELECT event FROM audit_event WHERE chain = :chain ORDER BY id")
 LONG_AGO = text("""
     UPDATE approval SET waiting_until = clock_timestamp() - make_interval(secs => 1) WHERE id = :approval_id
+""")
+ASKED_LONG_AGO = text("""
+    UPDATE approval
+    SET waiting_until = waiting_until - interval '2 minutes', updated_at = updated_at - interval '2 minutes'
+    WHERE id = :approval_id AND waiting_until IS NOT NULL
 """)
 
 
@@ -186,3 +192,33 @@ def test_what_is_withdrawn_or_rejected_waits_for_nothing_more(office: Office) ->
         cancel_approval(session, approval_id, by="carol")
     ended = found(office, approval_id)
     assert (ended.status, ended.waiting_until, ended.waiting_reason) == ("cancelled", None, None)
+
+
+def test_a_run_that_was_asked_for_and_died_is_made_good_after_a_while(office: Office) -> None:
+    engine = office.services.engine
+    approval_id = office.approved(RESTART, start="by_hand")
+    with transaction(engine) as session:
+        note_asked(session, approval_id, by="eve")
+    # It has a while to claim it, and waits for nobody meanwhile.
+    assert just_due(engine) == [] and approvals_to_start(office.services) == []
+    with transaction(engine) as session:
+        assert [each.need for each in needs_attention(session).items if each.approval_id == approval_id] == []
+        session.execute(ASKED_LONG_AGO, {"approval_id": approval_id})
+    assert just_due(engine) == []
+    assert [each.approval_id for each in approvals_to_start(office.services)] == [approval_id]
+    assert office.run(approval_id).success
+    assert approvals_to_start(office.services) == [] and found(office, approval_id).waiting_until is None
+
+
+def test_whoever_was_told_that_it_cannot_start_has_it_not_start_later(office: Office) -> None:
+    engine = office.services.engine
+    approval_id = office.approved(RESTART, start="by_hand")
+    with transaction(engine) as session:
+        note_asked(session, approval_id, by="eve")
+        set_kill_switch(session, True, by="eve", reason="stop")
+    assert office.run(approval_id).code == "kill_switch"
+    with transaction(engine) as session:
+        set_kill_switch(session, False, by="ann", reason="over")
+        session.execute(ASKED_LONG_AGO, {"approval_id": approval_id})
+    assert approvals_to_start(office.services) == []
+    assert found(office, approval_id).waiting_until is None

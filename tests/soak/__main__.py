@@ -20,7 +20,12 @@ from tests.soak.trouble import Trouble
 from tests.soak.work import Work
 
 WORKERS = 3
-SETTINGS = {"COUNTERSIGN_LEASE_SECONDS": "10", "COUNTERSIGN_RETRY_DELAY_SECONDS": "5"}
+SETTINGS = {
+    "COUNTERSIGN_LEASE_SECONDS": "10",
+    "COUNTERSIGN_RETRY_DELAY_SECONDS": "5",
+    # The channel that is told of everything.
+    "COUNTERSIGN_ALLOWED_LOCAL_ADDRESSES": "127.0.0.1",
+}
 """The rest is as it comes, reconciliation every 15 seconds included."""
 PACE_SECONDS, TROUBLE_SECONDS = 2.0, 6.0
 """On average, between two approvals and between two troubles."""

@@ -4,6 +4,7 @@ from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
+from sqlalchemy import Engine
 
 from countersign.web.api import approvals as of_api
 from countersign.web.pages import approval as of_page
@@ -20,7 +21,8 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[UUID]:
     """What Prefect was asked to start."""
     found: list[UUID] = []
 
-    async def start(approval_id: UUID, *, dry_run: bool, key: str | None = None) -> UUID:
+    def start(_engine: Engine, approval_id: UUID, *, dry_run: bool, by: str, key: str | None = None) -> UUID:
+        assert by == "eve"
         found.append(approval_id)
         return uuid4()
 

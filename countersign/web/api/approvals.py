@@ -232,7 +232,8 @@ def execute(approval_id: UUID, body: Execute, acting: Caller) -> Response:
         require_startable(approval, dry_run=body.dry_run, confirmed=body.confirm)
 
     def work(_session: Session) -> Started:
-        run = asyncio.run(start_by_hand(approval_id, dry_run=body.dry_run, key=acting.run_key))
+        by = acting.identity.name
+        run = start_by_hand(acting.engine, approval_id, dry_run=body.dry_run, by=by, key=acting.run_key)
         return Started(approval_id=approval_id, flow_run_id=run, dry_run=body.dry_run)
 
     return acting.once(work, status=202)

@@ -218,18 +218,20 @@ def open_place(
     project: Path = ROOT,
     workers: int = 1,
     postgres_options: Mapping[str, str] = SURVIVES_A_KILL,
+    web_port: int | None = None,
+    household: Household | None = None,
 ) -> Iterator[Place]:
-    """Start a stack and give it blocks and people."""
+    """Start a stack and give it blocks and people; with a `web_port` (0: any) the API, too."""
     stack = Stack(
         state_dir,
-        web_port=None,
+        web_port=web_port,
         project=project,
         workers=workers,
         postgres_options=postgres_options,
         environment={"PYTHONPATH": module_path(project), **environment},
     )
     with stack, closing(Receiver()) as receiver:
-        household = _without_rate_limit(make_household())
+        household = _without_rate_limit(household or make_household())
         kubeconfig = stack.addresses.kubeconfig
         assert kubeconfig is not None
         moved_in(stack, household, kubeconfig.read_text())

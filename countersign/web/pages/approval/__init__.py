@@ -1,6 +1,5 @@
 """One approval on one page: what exactly, why, who else, until when, what if it goes wrong, what happened."""
 
-import asyncio
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -108,7 +107,7 @@ def start(
     require_startable(approval, dry_run=dry_run, confirmed=confirmed, language=language)
     # Pressed twice it starts one run; put off meanwhile, it has another state and may be started again.
     key = None if dry_run else f"page:{acting.identity.key}:{approval.id}:{approval.updated_at.isoformat()}"
-    asyncio.run(start_by_hand(approval.id, dry_run=dry_run, key=key))
+    start_by_hand(acting.engine, approval.id, dry_run=dry_run, by=acting.identity.name, key=key)
     return RedirectResponse(f"/approvals/{approval.id}", status_code=303)
 
 

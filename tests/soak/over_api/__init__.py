@@ -1,0 +1,1 @@
+"""Clients of the HTTP API, many at once, while the processes that answer and execute are killed at random."""
