@@ -155,8 +155,9 @@ SUBFLOWS: Mapping[StepName, Flow[..., Any]] = {
 async def _run_step(services: Services, execution_id: UUID, name: StepName) -> LedgerStep | None:
     stop = Event()
     in_its_thread = verification_in_thread if name is StepName.VERIFY else step_in_thread
-    await in_its_thread(stop, run_step, services, execution_id, name, runner=_runner(), stop=stop)
-    return await in_thread(_row, services, execution_id, name)
+    rows: list[LedgerStep] = []
+    await in_its_thread(stop, run_step, services, execution_id, name, runner=_runner(), stop=stop, ended=rows.append)
+    return rows[0] if rows else await in_thread(_row, services, execution_id, name)
 
 
 def _state(row: LedgerStep | None, name: StepName) -> State[Any]:

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from threading import Event, Thread
 from time import monotonic
-from typing import assert_never
+from typing import TypeVar, assert_never
 from uuid import UUID
 
 from sqlalchemy import text as sql
@@ -38,12 +38,17 @@ from countersign.records.dead_letters import bury
 from countersign.records.ledger import TakenStep, end_step, fail_step, steps_ready, take_step
 from countersign.records.rollbacks import rollback_of
 from countersign.records.states import StepName, StepStatus
-from countersign.records.tables import Approval, Execution
+from countersign.records.tables import Approval, Execution, LedgerStep
 
+T = TypeVar("T")
 logger = get_logger(__name__)
 AT_ONCE = 6
 POINTS = ("taken", "done", "recorded")
 """What `run_step` passes, each after the step's name: the step is ours, has done its work, has its end on record."""
+
+
+def _of_no_interest(_row: LedgerStep) -> None:
+    """Let it go."""
 
 
 def run_step(
@@ -54,11 +59,12 @@ def run_step(
     runner: str,
     stop: Event | None = None,
     at: At = unnoticed,
+    ended: Callable[[LedgerStep], None] = _of_no_interest,
 ) -> StepStatus | None:
     """Run one step of an execution if it may begin; return where it stands then, None if it may not.
 
     A step that fails is on record as tried again later or as dead; nothing is raised for it. `at` is told the named
-    points that are passed. Raises DatabaseUnavailable.
+    points that are passed, `ended` the row of a step that has ended well. Raises DatabaseUnavailable.
     """
     limit, lease = STEPS[name].limit_seconds(services.settings), lease_seconds(services.settings)
     asked = monotonic()
@@ -72,7 +78,7 @@ def run_step(
         subject = subject_of(services, step, deadline=monotonic() + limit, stop=stop or Event())
         end = _within(limit, STEPS[name].run, subject, Keeper(services.engine, step, lease, since=asked))
         at(f"{name} done")
-        status = _patiently(lease, partial(_end, subject, end), subject.stop)
+        row = _patiently(lease, partial(_end, subject, end), subject.stop)
         at(f"{name} recorded")
         STEP_SECONDS.took(monotonic() - asked, step=name)
     except StaleFence as error:
@@ -87,7 +93,8 @@ def run_step(
         # The boundary: whatever goes wrong in a step, the ledger says so and the other steps go on.
         logger.exception("unexpected error in a step", step=name, execution_id=str(execution_id))
         return _fail(services, step, subject, InternalError(f"{type(error).__name__} stopped the step unexpectedly."))
-    return status
+    ended(row)
+    return row.status
 
 
 def run_steps(
@@ -143,26 +150,24 @@ def _within(limit: float, function: StepFunction, subject: Subject, keeper: Keep
     return ends[0]
 
 
-def _end(subject: Subject, end: StepEnd) -> StepStatus:
+def _end(subject: Subject, end: StepEnd) -> LedgerStep:
     """Put the end on record together with what the step writes. Raises StaleFence, DatabaseUnavailable."""
     match end:
         case Skipped(reason=reason):
             with statements(subject.engine) as session:
-                end_step(session, subject.step, skipped=reason)
-            status = StepStatus.SKIPPED
+                row = end_step(session, subject.step, skipped=reason)
         case Done(result=result, write=write):
             if write is None:
                 with statements(subject.engine) as session:
-                    end_step(session, subject.step, result=result)
+                    row = end_step(session, subject.step, result=result)
             else:
                 with transaction(subject.engine) as session:
                     session.execute(sql("SELECT set_config('lock_timeout', '5s', true)"))
-                    end_step(session, subject.step, result={**result, **(write(session) or {})})
-            status = StepStatus.DONE
+                    row = end_step(session, subject.step, result={**result, **(write(session) or {})})
         case _:
             assert_never(end)
-    STEPS_ENDED.count(step=subject.step.name, result=status)
-    return status
+    STEPS_ENDED.count(step=subject.step.name, result=row.status)
+    return row
 
 
 def _fail(services: Services, step: TakenStep, subject: Subject | None, error: CountersignError) -> StepStatus | None:
@@ -194,7 +199,7 @@ def _fail(services: Services, step: TakenStep, subject: Subject | None, error: C
         return None
 
 
-def _patiently(seconds: float, put_on_record: Callable[[], StepStatus], stop: Event) -> StepStatus:
+def _patiently(seconds: float, put_on_record: Callable[[], T], stop: Event) -> T:
     """Put an end on record, asking again while the database is away, for `seconds`: as long as the lease may last.
 
     Otherwise an outage of seconds would have the step done again, once its lease is over. Raises DatabaseUnavailable.

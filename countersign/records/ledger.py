@@ -102,12 +102,12 @@ END = text("""
         UPDATE ledger_step
         SET status = :status, reason = :reason, result = :result, error = NULL, ended_at = clock_timestamp()
         WHERE id = :id AND fence = :fence AND status = 'running'
-        RETURNING id
+        RETURNING *
     ), letter AS (
         UPDATE dead_letter SET resolved_at = clock_timestamp(), next_replay_at = NULL
         FROM ended WHERE dead_letter.step_id = ended.id AND dead_letter.resolved_at IS NULL
     )
-    SELECT id FROM ended
+    SELECT * FROM ended
 """).bindparams(bindparam("result", type_=JSONB))
 
 # End an attempt badly: tried again later, or dead once every attempt is used up.
@@ -261,24 +261,24 @@ def so_far_of(row: LedgerStep) -> SoFar | None:
 
 def end_step(
     session: Session, step: TakenStep, *, result: Mapping[str, Any] | None = None, skipped: str | None = None
-) -> None:
+) -> LedgerStep:
     """End the step as done with `result`, or as skipped for the reason `skipped`; a letter of it is put away.
 
-    Raises StaleFence.
+    Returns its row. Raises StaleFence.
     """
     status = StepStatus.DONE if skipped is None else StepStatus.SKIPPED
-    row = session.execute(
-        END,
-        {
-            "id": step.id,
-            "fence": step.fence,
-            "status": status.value,
-            "reason": None if skipped is None else told(skipped),
-            "result": None if result is None else told_json(result),
-        },
-    ).one_or_none()
+    asked = {
+        "id": step.id,
+        "fence": step.fence,
+        "status": status.value,
+        "reason": None if skipped is None else told(skipped),
+        "result": None if result is None else told_json(result),
+    }
+    ended = select(LedgerStep).from_statement(END).execution_options(populate_existing=True)
+    row: LedgerStep | None = session.scalars(ended, asked).one_or_none()
     if row is None:
         raise _not_ours(step)
+    return row
 
 
 def fail_step(session: Session, step: TakenStep, *, error: str, pause_seconds: float) -> StepStatus:

@@ -18,7 +18,7 @@ from typing import Any, cast
 from prefect._flow_run_suspension import FlowRunSuspensionRequest, register_flow_run_suspension_request
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import FlowRun, State
-from prefect.context import AsyncClientContext
+from prefect.context import AsyncClientContext, SyncClientContext
 from prefect.filesystems import WritableFileSystem
 from prefect.flow_engine import AsyncFlowRunEngine, run_flow_sync
 from prefect.flows import Flow
@@ -144,6 +144,7 @@ class Run:
         try:
             if not self._flow.isasync:
                 return await self._execute_sync()
+            self._loop.share_sync_client()
             async with self._engine.start():
                 while self._engine.is_running():
                     async with self._engine.run_context():
@@ -172,6 +173,7 @@ class FlowLoop:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="flows", daemon=True)
         self._clients: AsyncClientContext | None = None
+        self._sync_clients: SyncClientContext | None = None
         self._storage: asyncio.Task[WritableFileSystem] | None = None
         self._alive: dict[int, Engine] = {}
         self._heart: asyncio.Task[None] | None = None
@@ -204,6 +206,13 @@ class FlowLoop:
             self._storage = asyncio.ensure_future(aget_default_result_storage())
         return await asyncio.shield(self._storage)
 
+    def share_sync_client(self) -> None:
+        """Have the run that asks share one synchronous client: Prefect makes one for each flow that it begins, asks
+        it nothing, and sets up TLS for it. Not for flows in threads, whose requests would void each other's tokens.
+        """
+        assert self._sync_clients is not None
+        SyncClientContext.__var__.set(self._sync_clients)
+
     def alive(self, engine: Engine) -> None:
         """Have the server told from time to time that the run is alive."""
         self._alive[id(engine)] = engine
@@ -215,6 +224,8 @@ class FlowLoop:
     async def _connect(self) -> None:
         self._clients = AsyncClientContext()
         share_token(await self._clients.client.__aenter__())
+        self._sync_clients = SyncClientContext()
+        self._sync_clients.client.__enter__()
         self._heart = asyncio.create_task(self._beat())
 
     async def _beat(self) -> None:
@@ -228,6 +239,8 @@ class FlowLoop:
             self._heart.cancel()
         if self._clients is not None:
             await self._clients.client.__aexit__(None, None, None)
+        if self._sync_clients is not None:
+            self._sync_clients.client.__exit__(None, None, None)
 
     async def _with_client(self, work: Coroutine[Any, Any, Any]) -> Any:
         # Prefect looks the client up in a context variable; each task has a context of its own.

@@ -10,6 +10,7 @@ PROJECT = Path(__file__).parent.parent.parent
 PROBES = "tests.stack.probes"
 FLOWS = (
     "adding",
+    "telling_its_client",
     "failing",
     "waiting",
     "with_child",

@@ -3,8 +3,10 @@
 import asyncio
 import os
 from pathlib import Path
+from typing import Any
 
 from prefect import flow, task
+from prefect.client.orchestration import get_client
 
 
 @task
@@ -50,6 +52,15 @@ async def stepping(folder: str) -> None:
     """Like waiting, then one task that can be counted."""
     await waiting.fn(folder)
     await count(f"{folder}/counted")
+
+
+@flow
+async def telling_its_client(folder: str) -> None:
+    """Note how many runs had the synchronous client that Prefect's engine gets."""
+    client: Any = get_client(sync_client=True)
+    client.had_by = getattr(client, "had_by", 0) + 1
+    with (Path(folder) / "clients").open("a") as noted:
+        noted.write(f"{client.had_by}\n")
 
 
 @flow

@@ -46,6 +46,15 @@ def test_a_flow_that_is_not_async_runs_too(api: Api) -> None:
     assert api.wait(api.run(api.deploy(PROBES, "blocking"), number=1))["state_type"] == "COMPLETED"
 
 
+def test_runs_share_one_synchronous_client(api: Api, tmp_path: Path) -> None:
+    # Made anew, each takes as long as TLS takes to be set up, and the flows' loop with it.
+    telling = api.deploy(PROBES, "telling_its_client")
+    for run in [api.run(telling, folder=str(tmp_path)) for _ in range(3)]:
+        assert api.wait(run)["state_type"] == "COMPLETED"
+    first, *others = map(int, (tmp_path / "clients").read_text().split())
+    assert others == [first + 1, first + 2]
+
+
 def test_a_flow_that_raises_fails_with_its_own_words(api: Api) -> None:
     run = api.wait(api.run(api.deploy(PROBES, "failing")))
     assert run["state_type"] == "FAILED"
