@@ -2,7 +2,8 @@
 
 Runs that all begin at once all end last. So a worker lets a bounded number begin, in the order in which they were
 scheduled; the others stay scheduled, for any worker. What a run waits for (a held target, another attempt's time) and
-what follows its outcome needs no turn. A turn bounds work; it never decides who may act: that is the claim.
+what follows its outcome needs no turn; what follows lets those in line go first for a while. A turn bounds work; it
+never decides who may act: that is the claim.
 
 A flow asks for turns by the decorator `in_turn`, and says whose turn it is by `turn_of_run`.
 """
@@ -11,6 +12,7 @@ import asyncio
 import heapq
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Future
+from contextlib import suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
@@ -72,6 +74,7 @@ class Turns:
         self._free = number
         self._lock = Lock()
         self._line: list[tuple[Place, int, Future[None]]] = []
+        self._last: list[Future[None]] = []
         self._came = count()  # one who gave up waiting is in line until their turn would come
 
     async def take(self, place: Place) -> "RunTurn":
@@ -99,6 +102,17 @@ class Turns:
                 self.give()
             raise
 
+    async def others_first(self, seconds: float) -> None:
+        """Wait until nobody is in line, for so long at most."""
+        with self._lock:
+            if not self._line:
+                return
+            nobody: Future[None] = Future()
+            self._last.append(nobody)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await asyncio.wrap_future(nobody)
+
     def give(self) -> None:
         """Give one turn back: the next in line has it."""
         with self._lock:
@@ -112,6 +126,10 @@ class Turns:
                 if granted.set_running_or_notify_cancel():
                     self._free -= 1
                     granted.set_result(None)
+            last, self._last = (self._last, []) if not self._line else ([], self._last)
+        for each in last:
+            if each.set_running_or_notify_cancel():
+                each.set_result(None)
 
 
 class RunTurn:
@@ -140,6 +158,11 @@ class RunTurn:
             await self._turns.take_again(self._place)
             self._has = True
 
+    async def others_first(self, seconds: float) -> None:
+        """Wait, once it has ended, until nobody is in line, for so long at most."""
+        if self.over:
+            await self._turns.others_first(seconds)
+
 
 class NoTurn:
     """The turn of a run that needs none, and of runs where nobody counts turns."""
@@ -151,6 +174,9 @@ class NoTurn:
         """Do nothing."""
 
     async def again(self) -> None:
+        """Do nothing."""
+
+    async def others_first(self, _seconds: float) -> None:
         """Do nothing."""
 
 

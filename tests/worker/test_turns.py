@@ -57,6 +57,38 @@ def test_whoever_was_scheduled_first_has_the_first_turn(arrivals: list[int], num
     assert most <= number
 
 
+async def test_what_follows_an_outcome_waits_until_nobody_is_in_line() -> None:
+    turns = Turns(1)
+    first = await turns.take(place(0))
+    second, third = (asyncio.create_task(turns.take(place(number))) for number in (1, 2))
+    await asyncio.sleep(0.01)
+    first.end()
+    follows = asyncio.create_task(first.others_first(600))
+    turn = await second
+    await asyncio.sleep(0.01)
+    assert not follows.done()
+    turn.end()
+    await asyncio.wait_for(follows, 60)
+    (await third).end()
+    # Nobody is in line.
+    await asyncio.wait_for(first.others_first(600), 60)
+
+
+async def test_what_follows_an_outcome_waits_for_others_no_longer_than_it_may() -> None:
+    turns = Turns(1)
+    first = await turns.take(place(0))
+    second, third = (asyncio.create_task(turns.take(place(number))) for number in (1, 2))
+    await asyncio.sleep(0.01)
+    # A run that has its turn waits for nobody.
+    await asyncio.wait_for(first.others_first(600), 60)
+    first.end()
+    await asyncio.wait_for(first.others_first(0.01), 60)
+    assert second.done()
+    assert not third.done()
+    (await second).end()
+    (await third).end()
+
+
 async def test_whoever_waits_lets_others_go_on_and_comes_before_those_who_came_later() -> None:
     turns = Turns(1)
     first = await turns.take(place(1))
