@@ -30,6 +30,7 @@ from countersign.records.rollbacks import rollback_of
 from countersign.records.states import StepName, StepStatus
 from countersign.records.tables import LedgerStep
 from countersign.texts import text
+from countersign.worker.turns import turn_of_run
 from flows.queued import queued
 from flows.showing import show_step
 from flows.step_pages import shown_of_step
@@ -38,6 +39,8 @@ from flows.threads import in_thread, step_in_thread, verification_in_thread
 from flows.wiring import open_services, worker_name
 
 logger = get_logger(__name__)
+OTHERS_FIRST_SECONDS = 10.0
+"""For so long at most, what follows an outcome waits for others' outcomes."""
 
 
 def unnoticed(_row: LedgerStep) -> None:
@@ -53,6 +56,7 @@ async def after_execution(
     """
     try:
         with queued(services, execution_id):
+            await turn_of_run().others_first(OTHERS_FIRST_SECONDS)
             await _steps(services, execution_id, ended)
         rollback = await in_thread(_rollback, services, execution_id)
         if rollback is not None:

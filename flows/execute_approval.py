@@ -54,9 +54,6 @@ logger = get_logger(__name__)
 HOLD_POLL_SECONDS = 0.5
 FOLLOW_POLL_SECONDS = 0.5
 LONGEST_RETRY_AFTER_SECONDS = 300.0
-OTHERS_FIRST_SECONDS = 10.0
-"""For so long at most, what follows an outcome waits for others' outcomes: well below the time after which somebody
-else would see to it (countersign.aftermath.reconciliation.OPEN_FOR_SECONDS)."""
 
 
 @flow(name="execute-approval", flow_run_name="execute {approval_id}", persist_result=True, result_serializer="json")
@@ -124,7 +121,6 @@ async def _execute_and_follow(run: Run, story: Narration, *, wait: bool) -> Any:
 async def _follow(run: Run, report: Report, execution_id: UUID, story: Narration) -> FollowUp | None:
     """Run what follows the execution; show it on its page, and return it where it can be read."""
     async with shown_meanwhile(report):
-        await turn_of_run().others_first(OTHERS_FIRST_SECONDS)
         await follow_up(run.services, execution_id, story.step_ended)
     try:
         followed = await in_thread(what_followed, run.services, execution_id)
