@@ -152,7 +152,7 @@ def _until(before: str | None, keep_days: int | None, *, now: datetime) -> datet
 
 @contextmanager
 def _as_owner(settings: Settings) -> Iterator[Engine]:
-    engine = connect(_owner_url(settings), timeout=settings.database_timeout_seconds)
+    engine = connect(owner_url_of(settings), timeout=settings.database_timeout_seconds)
     try:
         check_schema(engine)
         yield engine
@@ -160,7 +160,7 @@ def _as_owner(settings: Settings) -> Iterator[Engine]:
         engine.dispose()
 
 
-def _owner_url(settings: Settings) -> SecretStr | None:
+def owner_url_of(settings: Settings) -> SecretStr | None:
     """Return the database's address as its owner, whose password a stack of this folder has in its trust folder."""
     from countersign.local.databases import OWNER, password_file  # noqa: PLC0415 - brings the embedded servers
 

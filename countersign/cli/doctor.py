@@ -5,11 +5,12 @@ import base64
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from countersign.cli.clusters_saved import saved_clusters
+from countersign.cli.doctor_retention import archive, prefect_keeps
 from countersign.cli.exit_codes import CONFIGURATION
 from countersign.cli.screen import say
 from countersign.errors import ConfigurationError, CountersignError, TargetNotFound
@@ -65,6 +66,8 @@ def examine(settings: Settings) -> list[Answer]:
         ("prefect", _prefect),
         ("workers", _workers),
         ("policy", policy),
+        ("archive", archive),
+        ("retention", prefect_keeps),
     ]
     return [
         *(_asked(name, partial(check, settings)) for name, check in checks),
@@ -136,6 +139,13 @@ def _redis(settings: Settings) -> str:
 
 
 def _prefect(_settings: Settings) -> str:
+    from prefect.settings import PREFECT_API_URL  # noqa: PLC0415
+
+    return f"Prefect {ask_prefect('/admin/version')} answers at {PREFECT_API_URL.value()}"
+
+
+def ask_prefect(what: str) -> Any:
+    """Return what Prefect's API answers to a question. Raises ConfigurationError where it does not."""
     import httpx  # noqa: PLC0415
     from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL  # noqa: PLC0415
 
@@ -144,7 +154,7 @@ def _prefect(_settings: Settings) -> str:
         raise ConfigurationError("PREFECT_API_URL is not set", hint="`countersign up` starts a Prefect server here")
     try:
         known = _authorization(PREFECT_API_AUTH_STRING.value())
-        answer = httpx.get(f"{address}/admin/version", timeout=5, headers=known)
+        answer = httpx.get(f"{address}{what}", timeout=5, headers=known)
         if answer.status_code == httpx.codes.UNAUTHORIZED:
             raise ConfigurationError(
                 f"Prefect's API at {address} does not know this user",
@@ -156,7 +166,7 @@ def _prefect(_settings: Settings) -> str:
             f"Prefect's API at {address} does not answer ({type(error).__name__})",
             hint="check PREFECT_API_URL; it ends in /api, for example http://127.0.0.1:4200/api",
         ) from None
-    return f"Prefect {answer.json()} answers at {address}"
+    return answer.json()
 
 
 def _authorization(known: str | None) -> dict[str, str]:

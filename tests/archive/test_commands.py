@@ -5,13 +5,20 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, text
+from pydantic import SecretStr
+from sqlalchemy import Engine, make_url, text
 
 from countersign.archive.moving import Archiving
+from countersign.cli.archive import owner_url_of
+from countersign.local.databases import OWNER as DATABASE_OWNER
+from countersign.local.databases import password_file
+from countersign.secret_files import write_secret_file
+from countersign.settings import Settings
 from tests.archive.history import AFTER_IT, executed
 from tests.archive.test_cut_off import rejected_long_ago
 from tests.cli.conftest import Run, run
 from tests.databases import RUNNING
+from tests.planted import plant
 
 __all__ = ["run"]
 
@@ -85,3 +92,16 @@ def test_the_running_role_is_told_what_is_missing(
     monkeypatch.setenv("COUNTERSIGN_DATABASE_URL", url.render_as_string(hide_password=False))
     code, _, said = archive.refused("archive")
     assert code == 3 and "COUNTERSIGN_DATABASE_OWNER_URL" in said
+
+
+def test_a_stack_of_this_folder_has_its_owners_password_in_the_trust_folder(tmp_path: Path) -> None:
+    password = plant("hunter2-of-the-owner")
+    write_secret_file(tmp_path, password_file(DATABASE_OWNER), password.encode())
+    running = SecretStr("postgresql+psycopg://countersign:other@/countersign?host=%2Frun%2Fpg")
+    found = owner_url_of(Settings(database_url=running, trust_dir=tmp_path))
+    assert found is not None
+    url = make_url(found.get_secret_value())
+    assert (url.username, url.password, url.database) == ("countersign_owner", password, "countersign")
+    given = SecretStr("postgresql+psycopg://me@elsewhere/countersign")
+    assert owner_url_of(Settings(database_url=running, database_owner_url=given, trust_dir=tmp_path)) == given
+    assert owner_url_of(Settings(database_url=running)) == running

@@ -123,9 +123,9 @@ def test_at_any_moment_no_row_is_nowhere(
     assert verify(engine, verifier=None, saved=None).findings == ()
 
 
-def rejected_long_ago(engine: Engine, count: int) -> None:
-    """File and reject so many requests, a hundred days ago."""
-    then = datetime.now(UTC) - timedelta(days=100)
+def rejected_long_ago(engine: Engine, count: int, *, days: int = 100) -> None:
+    """File and reject so many requests, so many days ago."""
+    then = datetime.now(UTC) - timedelta(days=days)
     for _ in range(count):
         with transaction(engine) as session:
             filed = file_approval(session, replace(REQUEST), now=then)
