@@ -84,7 +84,7 @@ contract: install ## the contract tests, and every operation through the deploym
 	@$(BIN)/python -m tests.contract.control_plane run -- $(BIN)/pytest -q $(CONTRACT)
 
 faults: install ## lose processes and servers at every point, lie about every request; prints docs/reliability.md's tables
-	$(BIN)/pytest -q -n 2 tests/faults --whole-matrix
+	$(BIN)/pytest -q -n 2 tests/faults tests/archive/test_cut_off.py tests/audit/test_rotating.py --whole-matrix
 
 MINUTES ?= 10
 soak: install ## hundreds of approvals while everything is killed at random; MINUTES=20 SEED=1
