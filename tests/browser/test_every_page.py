@@ -49,6 +49,8 @@ def addresses(scene: dict[str, object], shelf: Furnished) -> dict[str, str]:
         "file": "/file?action=kubectl%20get%20pods",
         "login": "/login",
         "kill-switch": "/kill-switch",
+        # One waits there for a second person.
+        "break-glass": f"/break-glass#glass-{shelf.break_glass}",
         **approvals,
     }
 
