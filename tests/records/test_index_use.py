@@ -223,15 +223,15 @@ QUESTIONS: dict[str, Callable[[Session], object]] = {
     "similar requests": lambda s: similar_executed(s, number(77)),
     "trends": lambda s: (counts_since(s, Grain.DAY, NOW), top_since(s, Grain.DAY, NOW, Subject.TARGET)),
     "trust": lambda s: tallies_of(s, ["repair:x"], half_life_seconds=2_592_000.0, first=0),
-    "measure for metrics": measured,
     "count an anomaly": lambda s: dispositions_of(s, f"A|n|{number(77)}"),
 }
 
 EACH_OPEN: dict[str, Callable[[Session], object]] = {
     "steps due": steps_due,
     "overdue steps": lambda s: needed(s, Need.OVERDUE_STEPS, form=2, limit=21),
+    "measure for metrics": measured,
 }
-"""An access by an index for each open step: for those before it."""
+"""An access by an index for each open step: for those before it. How many the planner expects is a matter of samples."""
 
 SOME_ROWS: dict[str, Callable[[Session], object]] = {
     "rows by outcome": lambda s: approval_rows(s, Only(outcome=Outcome.UNKNOWN)),
