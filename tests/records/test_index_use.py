@@ -231,7 +231,7 @@ EACH_OPEN: dict[str, Callable[[Session], object]] = {
     "overdue steps": lambda s: needed(s, Need.OVERDUE_STEPS, form=2, limit=21),
     "measure for metrics": measured,
 }
-"""An access by an index for each open step: for those before it. How many the planner expects is a matter of samples."""
+"""An access by an index for each open step: for those before it. How many are expected is a matter of samples."""
 
 SOME_ROWS: dict[str, Callable[[Session], object]] = {
     "rows by outcome": lambda s: approval_rows(s, Only(outcome=Outcome.UNKNOWN)),
