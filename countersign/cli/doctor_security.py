@@ -5,7 +5,6 @@ is a function and its line there.
 """
 
 import asyncio
-import getpass
 import os
 import stat
 from collections.abc import Callable
@@ -18,6 +17,7 @@ from rich.table import Table
 from sqlalchemy.exc import SQLAlchemyError
 
 from countersign.cli.console import screen
+from countersign.cli.options import user_here
 from countersign.errors import ConfigurationError, CountersignError
 from countersign.escaping import visible
 from countersign.execution.outward import SETTING, why_address
@@ -262,13 +262,6 @@ def show_security(settings: Settings) -> bool:
     return fine
 
 
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container whose user has no name
-        return f"uid {os.geteuid()}"
-
-
 def _tell_checked(settings: Settings, missing: list[str]) -> None:
     """Put on the audit what did not hold at this moment. Records that cannot be reached have their line above."""
     from countersign.cli.opened import records  # noqa: PLC0415
@@ -276,4 +269,4 @@ def _tell_checked(settings: Settings, missing: list[str]) -> None:
     from countersign.records.database.engine import transaction  # noqa: PLC0415
 
     with suppress(CountersignError, SQLAlchemyError), records(settings) as engine, transaction(engine) as session:
-        record(session, Event.SECURITY_CHECKED, actor=_user(), details={"does_not_hold": missing})
+        record(session, Event.SECURITY_CHECKED, actor=user_here(), details={"does_not_hold": missing})

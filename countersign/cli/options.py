@@ -1,6 +1,7 @@
 """Options that several commands have, each with one name and one meaning."""
 
 import getpass
+import os
 import re
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
@@ -31,6 +32,14 @@ def moment(given: str, *, now: datetime, option: str) -> datetime:
         ) from None
     # A day alone, or a time without a zone, is meant as the lists show times.
     return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
+
+
+def user_here() -> str:
+    """Return who is at this machine: the login name, or the number of a user that has none."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container whose user has no name
+        return f"uid {os.geteuid()}"
 
 
 def acting(by: str | None) -> str:

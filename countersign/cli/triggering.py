@@ -8,7 +8,7 @@ from prefect.client.schemas.objects import FlowRun
 from prefect.flow_runs import wait_for_flow_run
 from sqlalchemy import Engine
 
-from countersign.cli.options import acting
+from countersign.cli.options import user_here
 from countersign.cli.progress_lines import ProgressLines, say_what_it_waits_for
 from countersign.errors import ConfigurationError, DatabaseUnavailable
 from countersign.execution.report import Report
@@ -29,7 +29,7 @@ def trigger(engine: Engine, approval_id: UUID, *, dry_run: bool, wait: bool) -> 
     Raises ConfigurationError where Prefect's API or the deployment is missing, NotApproved where nothing was to be
     started.
     """
-    flow_run_id = start_by_hand(engine, approval_id, dry_run=dry_run, by=acting(None), hint=WITHOUT_AN_API)
+    flow_run_id = start_by_hand(engine, approval_id, dry_run=dry_run, by=user_here(), hint=WITHOUT_AN_API)
     if not wait:
         return flow_run_id
     try:
