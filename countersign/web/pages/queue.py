@@ -2,8 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime
-from enum import StrEnum
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 from uuid import UUID
 
 from fastapi import APIRouter, Request
@@ -14,21 +13,22 @@ from countersign.execution.filing import placed, reading_of
 from countersign.execution.scope import scope_of
 from countersign.execution.wording import to_do
 from countersign.policy.roles import Permission
-from countersign.records.approval_list import ApprovalRow, Only, approval_rows
+from countersign.records.approval_list import ApprovalRow, approval_rows
 from countersign.records.approvals import Position
 from countersign.records.outcomes import Outcome
 from countersign.records.states import ApprovalStatus, Verdict
 from countersign.records.tables import Approval
 from countersign.records.timeline import newest_event
 from countersign.web.acting import Acting, Person
+from countersign.web.pages.queue_filters import only_those
 from countersign.web.pages.rendering import page
 from countersign.web.pages.routing import PageRoute, approval_named
+from countersign.web.pages.saved_views import LONGEST_NAME, views_of
 from countersign.web.pages.states import state_of
 from countersign.web.pages.viewer import viewer_of
 
 router = APIRouter(route_class=PageRoute)
 ON_A_PAGE: Final = 50
-W = TypeVar("W", bound=StrEnum)
 
 
 @router.get("/approvals")
@@ -54,6 +54,8 @@ def queue(
             return RedirectResponse(f"/approvals/{approval_named(session, acting, id)}", status_code=303)
         newest = newest_event(session)
         found = approval_rows(session, only, before=position(before), limit=ON_A_PAGE + 1)
+    chosen = {"status": status, "outcome": outcome, "verdict": verdict, "by": by}
+    views = views_of(request, acting)
     items, more = found[:ON_A_PAGE], len(found) > ON_A_PAGE
     return page(
         request,
@@ -61,21 +63,14 @@ def queue(
         "queue/page.html",
         may_file=acting.may(Permission.REQUEST),
         rows=rows_shown(acting, items, language=viewer_of(request).language),
-        chosen={"status": status, "outcome": outcome, "verdict": verdict, "by": by},
+        chosen=chosen,
+        views=views,
+        view=next((each for each in views if each.filters == chosen), None),
+        longest_name=LONGEST_NAME,
         newest=newest,
         filters=_filters(acting.identity.name),
         before=before,
         next=_written(items[-1].approval) if more else "",
-    )
-
-
-def only_those(*, status: str, outcome: str, verdict: str, by: str) -> Only:
-    """Return which approvals an address asks for. Raises InvalidInput naming the field."""
-    return Only(
-        status=_one_of(ApprovalStatus, status, "status"),
-        outcome=_one_of(Outcome, outcome, "outcome"),
-        verdict=_one_of(Verdict, verdict, "verdict"),
-        requester=by or None,
     )
 
 
@@ -122,15 +117,6 @@ def _filters(who: str) -> list[list[tuple[str, str, str]]]:
         ],
         [("by", who, "queue.mine")],
     ]
-
-
-def _one_of(words: type[W], given: str, field: str) -> W | None:
-    if not given:
-        return None
-    try:
-        return words(given)
-    except ValueError:
-        raise InvalidInput(f"{field}: {given!r} is not one of {', '.join(words)}") from None
 
 
 def position(given: str) -> Position | None:

@@ -18,6 +18,7 @@ from countersign.web.pages import (
     preferences,
     queue,
     reconciliation,
+    saved_views,
     system,
     trends,
 )
@@ -28,6 +29,7 @@ from countersign.web.pages.live import queue as live_queue
 PAGES = (
     now,
     queue,
+    saved_views,
     filing,
     approval,
     incidents,

@@ -17,7 +17,8 @@ from countersign.records.timeline import approvals_told_of, newest_event
 from countersign.web.acting import Acting, Person
 from countersign.web.pages.live.shared import Shared, shared_of
 from countersign.web.pages.live.stream import Part, mark_of, stream
-from countersign.web.pages.queue import ON_A_PAGE, fingerprint, only_those, position, row_shown
+from countersign.web.pages.queue import ON_A_PAGE, fingerprint, position, row_shown
+from countersign.web.pages.queue_filters import only_those
 from countersign.web.pages.rendering import part_of
 from countersign.web.pages.routing import PageRoute
 from countersign.web.pages.viewer import Viewer, viewer_of
