@@ -28,6 +28,12 @@ class WebProcess:
         self._environment = {**os.environ, **environment, "COUNTERSIGN_URL": self.address}
         self._process: subprocess.Popen[bytes] | None = None
 
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        assert self._process is not None
+        return self._process.pid
+
     def start(self) -> None:
         """Start it, without waiting for it."""
         descriptor = self._listening.fileno()
