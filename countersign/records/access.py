@@ -1,7 +1,8 @@
 """Tokens, one-time codes and sessions on record, by the hash of what is shown; and requests that were answered."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -47,6 +48,13 @@ LINK_MAKER = text("""
     SELECT code.created_by FROM web_session AS mine JOIN login_code AS code ON code.subject = mine.subject
     WHERE mine.id = :id AND mine.method = 'code'
     ORDER BY abs(extract(epoch FROM code.used_at - mine.created_at)) NULLS LAST LIMIT 1
+""")
+
+# Which sessions are still good.
+SESSIONS_OPEN = text("""
+    SELECT id FROM web_session
+    WHERE id = ANY(:ids) AND ended_at IS NULL
+      AND clock_timestamp() < least(expires_at, seen_at + :idle)
 """)
 
 SESSION_SEEN = text("""
@@ -125,6 +133,12 @@ def code_with(session: Session, code_id: UUID) -> LoginCode | None:
 def use_code(session: Session, code_id: UUID) -> bool:
     """Use a code up; False where somebody has."""
     return session.execute(USE_CODE, {"id": code_id}).one_or_none() is not None
+
+
+def sessions_open(session: Session, session_ids: Collection[UUID], *, idle: timedelta) -> frozenset[UUID]:
+    """Return which of these have neither ended nor been left alone for so long."""
+    given = {"ids": list(session_ids), "idle": idle}
+    return frozenset(session.execute(SESSIONS_OPEN, given).scalars())
 
 
 def session_with(session: Session, session_id: UUID) -> WebSession | None:

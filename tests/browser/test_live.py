@@ -102,6 +102,7 @@ def test_whoever_connects_again_is_sent_what_happened_meanwhile(house: House, ad
         signed(house.office, approval, "alice")
         # The browser asks for the same address again, with the state that its page was made with.
         with client.stream("GET", stream) as answer:
+            assert answer.headers["content-encoding"] == "gzip"
             said = ""
             for line in answer.iter_lines():
                 said += line

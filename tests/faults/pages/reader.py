@@ -44,7 +44,7 @@ class Reader:
         assert stream is not None
         self._stream, self._last = unescape(stream[1]), ""
         self.bytes = 0
-        """That have come over the stream."""
+        """That have come over the stream, as they were sent."""
         self._over = False
         self._thread = threading.Thread(target=self._follow, daemon=True)
         self._thread.start()
@@ -65,10 +65,11 @@ class Reader:
             time.sleep(PAUSE_SECONDS * random.uniform(0.7, 1.3))
 
     def _take(self, answer: httpx.Response) -> None:
+        before = self.bytes
         data: list[str] = []
         mark = event = ""
         for line in answer.iter_lines():
-            self.bytes += len(line) + 1
+            self.bytes = before + answer.num_bytes_downloaded
             name, _, value = line.partition(": ")
             if name == "data":
                 data.append(value)

@@ -26,6 +26,9 @@ from countersign.web.pages.viewer import Viewer, viewer_of
 router = APIRouter(route_class=PageRoute)
 MOST_ROWS: Final = 20
 """More that changed at once are read as the list."""
+GATHER_SECONDS: Final = 0.4
+"""What happens to one approval comes in quick succession, and a row shows only what it came to."""
+IDLE_SECONDS: Final = 5.0
 LONGEST_NUMBER: Final = 19
 OVERLAP: Final = 50
 """Events before the one that the list was read after: what was not committed by then has a lower number."""
@@ -65,7 +68,7 @@ async def live_queue(
     acting.require(Permission.READ, None)
     only = only_those(status=status, outcome=outcome, verdict=verdict, by=by)
     found = _Rows(acting, viewer_of(request), shared_of(request.app), only, before, _event(mark_of(request, since)))
-    return stream(request, acting, found.render)
+    return stream(request, acting, found.render, gather_seconds=GATHER_SECONDS, packed=True)
 
 
 @dataclass
@@ -91,7 +94,9 @@ class _Rows:
         if 0 < len(heard) <= MOST_ROWS:
             found: list[_Read] = [await self._get(("row", each), partial(self._one, each), since) for each in heard]
         else:
-            found = [await self._get(("list", self.only, self.before), self._listed, since)]
+            # Pages that look without having heard of anything do so at any time: they share what one of them read.
+            newest = since if heard else since - IDLE_SECONDS
+            found = [await self._get(("list", self.only, self.before), self._listed, newest)]
         html = "".join(self._new(rendered for each in found for rendered in each.rows))
         return Part(html, str(min(each.newest for each in found)))
 
@@ -139,7 +144,9 @@ class _Rows:
 
     def _html(self, row: ApprovalRow, *, fresh: bool) -> str:
         shown = row_shown(row, language=self.viewer.language)
-        return part_of("queue/row.html", self.viewer, row=shown, fresh=fresh)
+        html = part_of("queue/row.html", self.viewer, row=shown, fresh=fresh)
+        # It is sent to everybody who has the list open, without what makes the template legible.
+        return "".join(line.strip() for line in html.splitlines())
 
     def _may_see(self, row: ApprovalRow) -> bool:
         return self.acting.may(Permission.READ, scope_of(row.approval))

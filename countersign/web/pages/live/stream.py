@@ -2,10 +2,11 @@
 
 import asyncio
 import time
+import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from starlette.requests import Request
 from starlette.responses import StreamingResponse
@@ -15,7 +16,7 @@ from countersign.logging import get_logger
 from countersign.web.acting import Acting
 from countersign.web.changes import Changes, Watch
 from countersign.web.content_security import HEADERS, NOT_KEPT
-from countersign.web.still import still
+from countersign.web.pages.live.admittance import admittance_of
 from countersign.web.target_limits import OpenStream
 
 GATHER_SECONDS: Final = 0.15
@@ -24,6 +25,10 @@ LOOK_SECONDS: Final = 15.0
 """A notice that was missed is made good by looking after this time in any case; it also keeps the line open."""
 LONGEST_SECONDS: Final = 300.0
 """Then the browser comes again."""
+GZIP: Final = 16
+WINDOW_BITS: Final = 13
+MEMORY_LEVEL: Final = 6
+"""A stream holds 64 kB for compressing, and looks back 8 kB: some eight rows (zlib.h, deflateInit2)."""
 _log = get_logger(__name__)
 HERE: Final = "event: here\ndata:\n\n"
 """Says that the line is open: a comment would be kept from the page's script."""
@@ -56,31 +61,41 @@ def stream(
     *,
     about: str | None = None,
     gather_seconds: float = GATHER_SECONDS,
+    packed: bool = False,
 ) -> StreamingResponse:
-    """Return the answer that sends what `render` returns for every change about one approval, or all of them."""
+    """Return the answer that sends what `render` returns for every change about one approval, or all of them.
+
+    `packed`: compressed where the browser reads that; only for what holds nothing that its length must not tell of.
+    """
     changes = request.app.state.changes
     assert isinstance(changes, Changes)
-    return OpenStream(
-        request,
-        acting,
-        _events(request, acting, changes.watch(about), render, gather_seconds),
-        media_type="text/event-stream",
-        headers={**HEADERS, **NOT_KEPT, "X-Accel-Buffering": "no"},
-    )
+    headers = {**HEADERS, **NOT_KEPT, "X-Accel-Buffering": "no"}
+    events: AsyncIterator[str | bytes] = _events(request, acting, changes.watch(about), render, gather_seconds)
+    if packed and "gzip" in request.headers.get("accept-encoding", ""):
+        events, headers = _packed(events), {**headers, "Content-Encoding": "gzip"}
+    return OpenStream(request, acting, events, media_type="text/event-stream", headers=headers)
+
+
+async def _packed(events: AsyncIterator[Any]) -> AsyncIterator[bytes]:
+    """Yield each event compressed: what is alike in the last ones is sent once."""
+    packer = zlib.compressobj(wbits=GZIP | WINDOW_BITS, memLevel=MEMORY_LEVEL)
+    async for each in events:
+        yield packer.compress(each.encode()) + packer.flush(zlib.Z_SYNC_FLUSH)
 
 
 async def _events(
     request: Request, acting: Acting, watching: AbstractContextManager[Watch], render: Render, gather_seconds: float
 ) -> AsyncIterator[str]:
     ends = time.monotonic() + LONGEST_SECONDS
-    with watching as watch:
+    admittance = admittance_of(request)
+    with watching as watch, admittance.held(acting):
         # What changed between the page and this stream.
         heard: tuple[str, ...] = ()
         while time.monotonic() < ends and not await request.is_disconnected():
             since = time.monotonic()
             await asyncio.sleep(gather_seconds)
             try:
-                acting = await asyncio.to_thread(still, request, acting)
+                acting = await admittance.still(request, acting, since)
                 part = await render(acting, heard, since)
             except (Unauthenticated, Forbidden, NotFound):
                 # Whoever comes again is told why.
