@@ -97,8 +97,9 @@ def painted(house: PagesHouse, address: str) -> list[float]:
         for _ in range(VISITS):
             page = house.open_page(browser, address, CLICKS)
             page.goto("/approvals")
-            page.wait_for_function(f"{PAINTED} > 0")
-            found.append(float(page.evaluate(PAINTED)) / 1_000)
+            while not (at := float(page.evaluate(PAINTED))):
+                page.wait_for_timeout(50)
+            found.append(at / 1_000)
             page.context.close()
         browser.close()
     return found

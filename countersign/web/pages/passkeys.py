@@ -16,6 +16,7 @@ from webauthn.helpers.structs import (
 from countersign.errors import ConfigurationError, InvalidInput
 from countersign.policy.entering import entry_of
 from countersign.policy.passkeys import Passkey, is_origin_of
+from countersign.policy.roles import Permission
 from countersign.policy.signers import Signer
 from countersign.texts import text
 from countersign.web.acting import Acting, Person
@@ -89,6 +90,7 @@ def _page(request: Request, acting: Acting, made: Signer | None = None) -> Respo
         known=passkeys_of(acting.services.policy, name, site),
         made=made,
         entry=f"signers:\n{entry_of(made)}" if made is not None else "",
+        govern=acting.may(Permission.GOVERN),
         word=f"passkey:{made.passkey.site}:{made.passkey.key}" if made is not None and made.passkey else "",
     )
     set_cookie(

@@ -26,8 +26,8 @@ from countersign.web.pages.viewer import Viewer, viewer_of
 router = APIRouter(route_class=PageRoute)
 MOST_ROWS: Final = 20
 """More that changed at once are read as the list."""
-GATHER_SECONDS: Final = 0.4
-"""What happens to one approval comes in quick succession, and a row shows only what it came to."""
+APART_SECONDS: Final = 1.0
+"""Where much happens, a list is looked at once a second: each row shows what it came to."""
 IDLE_SECONDS: Final = 5.0
 LONGEST_NUMBER: Final = 19
 OVERLAP: Final = 50
@@ -68,7 +68,7 @@ async def live_queue(
     acting.require(Permission.READ, None)
     only = only_those(status=status, outcome=outcome, verdict=verdict, by=by)
     found = _Rows(acting, viewer_of(request), shared_of(request.app), only, before, _event(mark_of(request, since)))
-    return stream(request, acting, found.render, gather_seconds=GATHER_SECONDS, packed=True)
+    return stream(request, acting, found.render, apart_seconds=APART_SECONDS, packed=True)
 
 
 @dataclass

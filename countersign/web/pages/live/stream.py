@@ -61,16 +61,22 @@ def stream(
     *,
     about: str | None = None,
     gather_seconds: float = GATHER_SECONDS,
+    apart_seconds: float = 0.0,
     packed: bool = False,
 ) -> StreamingResponse:
     """Return the answer that sends what `render` returns for every change about one approval, or all of them.
+
+    Looks are `apart_seconds` apart at least.
 
     `packed`: compressed where the browser reads that; only for what holds nothing that its length must not tell of.
     """
     changes = request.app.state.changes
     assert isinstance(changes, Changes)
     headers = {**HEADERS, **NOT_KEPT, "X-Accel-Buffering": "no"}
-    events: AsyncIterator[str | bytes] = _events(request, acting, changes.watch(about), render, gather_seconds)
+    watching = changes.watch(about)
+    events: AsyncIterator[str | bytes] = _events(
+        request, acting, watching, render, gather_seconds=gather_seconds, apart_seconds=apart_seconds
+    )
     if packed and "gzip" in request.headers.get("accept-encoding", ""):
         events, headers = _packed(events), {**headers, "Content-Encoding": "gzip"}
     return OpenStream(request, acting, events, media_type="text/event-stream", headers=headers)
@@ -84,16 +90,23 @@ async def _packed(events: AsyncIterator[Any]) -> AsyncIterator[bytes]:
 
 
 async def _events(
-    request: Request, acting: Acting, watching: AbstractContextManager[Watch], render: Render, gather_seconds: float
+    request: Request,
+    acting: Acting,
+    watching: AbstractContextManager[Watch],
+    render: Render,
+    *,
+    gather_seconds: float,
+    apart_seconds: float,
 ) -> AsyncIterator[str]:
-    ends = time.monotonic() + LONGEST_SECONDS
+    ends, looked = time.monotonic() + LONGEST_SECONDS, 0.0
     admittance = admittance_of(request)
     with watching as watch, admittance.held(acting):
         # What changed between the page and this stream.
         heard: tuple[str, ...] = ()
         while time.monotonic() < ends and not await request.is_disconnected():
             since = time.monotonic()
-            await asyncio.sleep(gather_seconds)
+            await asyncio.sleep(max(gather_seconds, looked + apart_seconds - since))
+            looked = time.monotonic()
             try:
                 acting = await admittance.still(request, acting, since)
                 part = await render(acting, heard, since)
