@@ -127,6 +127,11 @@ def elsewhere(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     while "approver" not in found.api("whoami", by="alice")[1]:
         assert time.monotonic() < give_up, found.api("whoami", by="alice")
         time.sleep(0.5)
+    # It reads the blocks every 15 seconds, and has begun before the cluster's was there.
+    while (filed := found.api("approvals", "file", RESTART, "--by-hand"))[0] != 0:
+        assert time.monotonic() < give_up, filed
+        time.sleep(0.5)
+    assert found.api("approvals", "cancel", filed[1].strip())[0] == 0
     yield found
 
 
