@@ -40,6 +40,8 @@ def test_what_is_written_is_read_again() -> None:
         (listed(("ann", ANN)) + "quorm: 1\n", "file, line 5: quorm"),
         (listed(("ann", ANN)) + "quorum: 1\n", "'quorum' is given twice"),
     ],
+    # The passkey is another one in each process.
+    ids=lambda given: given.replace(PASSKEY, "PASSKEY"),
 )
 def test_what_is_ambiguous_is_refused_with_its_place(text: str, said: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
