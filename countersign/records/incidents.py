@@ -65,7 +65,7 @@ RESOLVE = text("""
 
 # Held by who opens an incident of that name, and by who found that there is none and writes so, until the end of the
 # transaction: so the one of them that is later sees what the other wrote.
-HOLD_NAME = text("SELECT pg_advisory_xact_lock(4173, hashtext(:id))")
+HOLD_NAME = text("SELECT pg_advisory_xact_lock(4175, hashtext(:id))")
 
 # Give an execution that was approved before its incident existed the incident.
 LINK = text("""
