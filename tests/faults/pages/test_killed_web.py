@@ -1,6 +1,6 @@
 """The web process is killed under open pages and under clicks: each page is right again, each click counts once.
 
-`make faults` plays fifty pages, with a kill every twenty seconds; `make test` a small one of the same.
+`make faults` plays fifty pages, with a kill every twenty seconds.
 """
 
 import random
@@ -38,6 +38,15 @@ Click = tuple[str, Callable[[], None], Callable[[], bool]]
 """Where it is made, how, and whether it counts."""
 
 
+TABS, READERS_OPEN, ROUNDS, PAUSE_SECONDS = 6, 43, 12, 20.0
+
+
+@pytest.fixture(autouse=True)
+def whole(request: pytest.FixtureRequest) -> None:
+    if not request.config.getoption("--whole-matrix"):
+        pytest.skip("takes minutes: make faults")
+
+
 @pytest.fixture
 def pages_house(engine: Engine, household: Household, trust_dir: Path, tmp_path: Path) -> PagesHouse:
     return make_house(engine, household, trust_dir, tmp_path)
@@ -57,23 +66,20 @@ def test_pages_are_right_again_and_clicks_count_once(
     pages_house: PagesHouse,
     web: WebProcess,
     chromium: Browser,
-    request: pytest.FixtureRequest,
     record_property: Callable[[str, object], None],
 ) -> None:
-    whole = request.config.getoption("--whole-matrix")
-    tabs_open, readers_open, rounds, pause = (6, 43, 12, 20.0) if whole else (1, 1, 1, 0.0)
     house = pages_house
-    before = [house.filed(f"old-{number}") for number in range(rounds)]
+    before = [house.filed(f"old-{number}") for number in range(ROUNDS)]
     cookies = [house.cookie_of(name) for name in READERS]
     truth = httpx.Client(base_url=web.address, headers={"Cookie": cookies[0], "Accept-Language": "en"}, timeout=60)
-    tabs = [house.open_page(chromium, web.address, READERS[number % len(READERS)]) for number in range(tabs_open)]
+    tabs = [house.open_page(chromium, web.address, READERS[number % len(READERS)]) for number in range(TABS)]
     for number, tab in enumerate(tabs):
         tab.goto("/approvals" if number else "/")
     readers = [
-        Reader(web.address, cookies[number % len(cookies)], LISTS[number % 2]) for number in range(readers_open)
+        Reader(web.address, cookies[number % len(cookies)], LISTS[number % 2]) for number in range(READERS_OPEN)
     ]
     person = house.open_page(chromium, web.address, CLICKS)
-    clicks = [each for number in range(rounds) for each in [_click(house, person, number)]]
+    clicks = [each for number in range(ROUNDS) for each in [_click(house, person, number)]]
     slowest, told_at_once = 0.0, 0
     for number, (where, click, counts) in enumerate(clicks):
         began = time.monotonic()
@@ -94,13 +100,13 @@ def test_pages_are_right_again_and_clicks_count_once(
             if not counts():
                 click()
                 until(counts, "a click counts")
-        time.sleep(max(0.0, pause - (time.monotonic() - began)))
+        time.sleep(max(0.0, PAUSE_SECONDS - (time.monotonic() - began)))
     for reader in readers:
         reader.close()
     assert all(counts() for _, _, counts in clicks)
     _are_counted_once(house)
-    record_property("kills", rounds)
-    record_property("pages", tabs_open + readers_open)
+    record_property("kills", ROUNDS)
+    record_property("pages", TABS + READERS_OPEN)
     record_property("right_again", slowest)
     record_property("counted_at_once", told_at_once)
 
