@@ -61,7 +61,9 @@ def process_deployment(http: httpx.Client, name: str) -> str:
     pool = {"name": name, "type": "process", "base_job_template": template}
     http.post("/work_pools/", json=pool).raise_for_status()
     flow = http.post("/flows/", json={"name": "execute-approval"}).raise_for_status().json()["id"]
-    body = {"name": name, "flow_id": flow, "entrypoint": FLOW, "work_pool_name": name, "path": str(PROJECT)}
+    # As prefect.yaml says it. Where a path stands instead, each run copies the whole folder first.
+    here = [{"prefect.deployments.steps.set_working_directory": {"directory": str(PROJECT)}}]
+    body = {"name": name, "flow_id": flow, "entrypoint": FLOW, "work_pool_name": name, "pull_steps": here}
     found: str = http.post("/deployments/", json=body).raise_for_status().json()["id"]
     return found
 
