@@ -21,6 +21,7 @@ from typing import IO
 from uuid import UUID
 
 from countersign.errors import ConfigurationError, NotFound, Tampered
+from countersign.folders import sync_folder
 from countersign.private_files import make_private_folder, private_descriptor
 from countersign.records.archive_rows import TABLES, StoredRow
 
@@ -94,7 +95,7 @@ class Draft:
             os.fsync(self._raw.fileno())
             self._raw.close()
             self._path.replace(path)
-            _sync_folder(self._folder)
+            sync_folder(self._folder)
         except OSError as error:
             raise _unwritable(path, error) from None
         found = check(path)
@@ -194,15 +195,6 @@ def _object(line: str) -> dict[str, object]:
     except ValueError:
         return {}
     return found if isinstance(found, dict) else {}
-
-
-def _sync_folder(folder: Path) -> None:
-    """Have the disk hold the new name, too."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _unwritable(path: Path, error: OSError) -> ConfigurationError:

@@ -6,9 +6,7 @@ the new one for the next attempt; whoever is killed after it leaves both, of whi
 force, and the next sealer renames it.
 """
 
-import os
 import time
-from pathlib import Path
 
 from sqlalchemy import Engine
 
@@ -25,6 +23,7 @@ from countersign.audit.heads import (
 from countersign.audit.notes import Sealer, Verifier
 from countersign.audit.sealing import Sealing
 from countersign.errors import ConfigurationError
+from countersign.folders import sync_folder
 from countersign.secret_files import make_key, replace_secret_file
 from countersign.settings import Settings
 
@@ -42,7 +41,7 @@ def prepare(settings: Settings) -> Sealer:
     make_key(settings.trust_dir, NEXT_FILE)
     found = next_of(settings)
     assert found is not None and settings.trust_dir is not None
-    _sync(settings.trust_dir)
+    sync_folder(settings.trust_dir)
     return found
 
 
@@ -68,12 +67,3 @@ def rotate(engine: Engine, settings: Settings, *, by: str, reason: str) -> Verif
         time.sleep(0.05)
     take_its_place(settings)
     return sealer_of(settings).verifier
-
-
-def _sync(folder: Path) -> None:
-    """Have the disk hold the new name before anything is signed with what it names."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
