@@ -4,6 +4,7 @@ One server of each per pytest process, started when first asked for. Every test 
 one to itself.
 """
 
+import gc
 import logging
 import os
 import shutil
@@ -60,6 +61,8 @@ AMBIENT = (
 PATIENCE = 60
 """Seconds for a connection to PostgreSQL: the machine may have other things to do."""
 LEFT_BEHIND_SECONDS = 1800
+GARBAGE_THRESHOLDS = (10_000, 20, 20)
+"""How seldom the tests look for cycles: what they make is small beside what collecting them has left."""
 TESTS = Path(__file__).parent
 AS_THE_RUNNING_ROLE = (
     "aftermath",
@@ -87,6 +90,15 @@ def pytest_configure() -> None:
     os.environ["PREFECT_HOME"] = tempfile.mkdtemp(prefix="countersign-prefect-")
     # Whatever Countersign logs at any level is looked through by the guard below.
     logging.getLogger("countersign").setLevel(logging.DEBUG)
+    gc.disable()  # what is collected stays; see pytest_collection_finish
+
+
+def pytest_collection_finish() -> None:
+    """Leave the collected tests out of every later search for cycles: they are most of what this process has."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*GARBAGE_THRESHOLDS)
+    gc.enable()
 
 
 def pytest_unconfigure() -> None:
