@@ -173,6 +173,10 @@ class Settings(BaseSettings):
         default=None,
         description="authorities (PEM) whose certificates machines may show instead of a token; unset, nobody's",
     )
+    tls_client_crl: Path | None = Field(
+        default=None,
+        description="what each of these authorities has revoked (CRLs, PEM); unset, nothing is looked up",
+    )
     webhook_timeout_seconds: Seconds = Field(default=10, description="telling a webhook of one event")
     webhook_retry_seconds: Seconds = Field(
         default=5, description="pause before a webhook is told of an event again; triples, up to 720 times this"

@@ -6,6 +6,7 @@ nothing, and is said.
 
 import ssl
 import stat
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,8 +20,14 @@ _log = get_logger(__name__)
 def context_of(settings: Settings) -> ssl.SSLContext | None:
     """Return what connections are encrypted with, None where the settings name no certificate.
 
-    Raises ConfigurationError: one of certificate and key alone, a key that everybody may read, a file that is none.
+    Raises ConfigurationError: one of certificate and key alone, a key that everybody may read, a file that is none,
+    revoked certificates of nobody.
     """
+    if settings.tls_client_crl is not None and settings.tls_client_ca is None:
+        raise ConfigurationError(
+            "COUNTERSIGN_TLS_CLIENT_CRL is set, and no authority whose list it would be",
+            hint="set COUNTERSIGN_TLS_CLIENT_CA",
+        )
     pair = (settings.tls_certificate, settings.tls_key)
     if pair == (None, None):
         if settings.tls_client_ca is not None:
@@ -33,7 +40,7 @@ def context_of(settings: Settings) -> ssl.SSLContext | None:
         raise ConfigurationError(
             "of COUNTERSIGN_TLS_CERTIFICATE and COUNTERSIGN_TLS_KEY one is not set", hint="set both, or neither"
         )
-    files = _Files(settings.tls_certificate, settings.tls_key, settings.tls_client_ca)
+    files = _Files(settings.tls_certificate, settings.tls_key, settings.tls_client_ca, settings.tls_client_crl)
     return _Renewing(files).first
 
 
@@ -44,6 +51,7 @@ class _Files:
     certificate: Path
     key: Path
     client_ca: Path | None
+    client_crl: Path | None
 
     def context(self) -> ssl.SSLContext:
         """Return a context from what is in the files. Raises ConfigurationError."""
@@ -66,12 +74,27 @@ class _Files:
             context.load_verify_locations(self.client_ca)
         except (OSError, ssl.SSLError):
             raise _unreadable("COUNTERSIGN_TLS_CLIENT_CA", self.client_ca) from None
+        if self.client_crl is not None:
+            self._look_up_in(self.client_crl, context)
         return context
+
+    @staticmethod
+    def _look_up_in(lists: Path, context: ssl.SSLContext) -> None:
+        # An authority without a list that is still good then has no good certificate: that ends the handshake, too.
+        context.verify_flags |= ssl.VerifyFlags.VERIFY_CRL_CHECK_LEAF
+        before = context.cert_store_stats()["crl"]
+        with suppress(OSError, ssl.SSLError):
+            context.load_verify_locations(lists)
+        if context.cert_store_stats()["crl"] == before:
+            raise ConfigurationError(
+                f"COUNTERSIGN_TLS_CLIENT_CRL: {lists} cannot be used",
+                hint="PEM: the revocation list of each authority in COUNTERSIGN_TLS_CLIENT_CA",
+            )
 
     def state(self) -> tuple[int, ...]:
         """Return what is another one whenever a file was replaced."""
         found: list[int] = []
-        for path in (self.certificate, self.key, self.client_ca):
+        for path in (self.certificate, self.key, self.client_ca, self.client_crl):
             if path is not None:
                 try:
                     at = path.stat()

@@ -102,6 +102,37 @@ def test_what_is_not_good_opens_nothing(tls: Served, authorities: tuple[Authorit
     assert tls.ask(known, "/v1/approvals").status_code == 403
 
 
+def test_a_revoked_certificate_opens_nothing_and_a_list_is_taken_up_as_it_is_renewed(
+    office: Office, authorities: tuple[Authority, Authority, Authority], tmp_path: Path
+) -> None:
+    servers, clients, others = authorities
+    kept = tmp_path / "revoked.pem"
+    lost, later = (clients.issue(name, subject="/CN=deploy") for name in ("lost", "later"))
+    clients.revoke(lost, into=kept)
+    house = house_of(office, (*ROLES, MACHINE))
+    own = servers.issue("of-the-list", alternative="IP:127.0.0.1")
+    with served(house, own, clients, kept) as address:
+        tls = Served(address, house, servers, clients, own)
+        assert tls.ask(None).status_code == 401
+        assert tls.ask(later).status_code == 200
+        refused = (httpx.ReadError, httpx.ConnectError, httpx.RemoteProtocolError, httpx.WriteError)
+        with pytest.raises(refused):
+            tls.ask(lost)
+        clients.revoke(lost, later, into=kept)
+        with pytest.raises(refused):
+            tls.ask(later)
+        # Another authority's list is none about these; no list at all keeps the one that was there.
+        kept.write_text("half a file")
+        with pytest.raises(refused):
+            tls.ask(later)
+        others.revoke(into=kept)
+        with pytest.raises(refused):
+            tls.ask(clients.issue("new", subject="/CN=deploy"))
+        clients.revoke(lost, into=kept)
+        assert tls.ask(later).status_code == 200
+    house.app.state.changes.close()
+
+
 def test_no_header_is_believed_about_a_certificate(tls: Served) -> None:
     for name in (
         *("X-Client-Cert", "X-SSL-Client-Cert", "X-Forwarded-Client-Cert", "X-Forwarded-Tls-Client-Cert"),
@@ -159,6 +190,16 @@ def test_settings_that_cannot_work_are_named(
         ({"tls_certificate": pair.certificate, "tls_key": other.key}, "cannot be used"),
         ({"tls_certificate": tmp_path / "none", "tls_key": pair.key}, "cannot be used"),
         ({"tls_certificate": pair.certificate, "tls_key": pair.key, "tls_client_ca": pair.key}, "CLIENT_CA"),
+        ({"tls_client_crl": pair.certificate}, "whose list"),
+        (
+            {
+                "tls_certificate": pair.certificate,
+                "tls_key": pair.key,
+                "tls_client_ca": servers.own.certificate,
+                "tls_client_crl": servers.own.certificate,
+            },
+            "CLIENT_CRL",
+        ),
     ):
         with pytest.raises(ConfigurationError, match=said):
             context_of(Settings(**given))

@@ -6,10 +6,15 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
 import uvicorn
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 
 from countersign.web.serving import config_of
 from countersign.web.tls import context_of
@@ -47,6 +52,18 @@ class Authority:
         pair.key.chmod(0o600)
         return pair
 
+    def revoke(self, *revoked: Pair, into: Path) -> None:
+        """Write the list of what this authority has revoked, good for a day."""
+        own = x509.load_pem_x509_certificate(self.own.certificate.read_bytes())
+        now = datetime.now(UTC)
+        listed = x509.CertificateRevocationListBuilder(own.subject, now, now + timedelta(days=1))
+        for pair in revoked:
+            serial = x509.load_pem_x509_certificate(pair.certificate.read_bytes()).serial_number
+            listed = listed.add_revoked_certificate(x509.RevokedCertificateBuilder(serial, now).build())
+        key = load_pem_private_key(self.own.key.read_bytes(), None)
+        assert isinstance(key, EllipticCurvePrivateKey)
+        into.write_bytes(listed.sign(key, SHA256()).public_bytes(Encoding.PEM))
+
 
 _KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
 
@@ -64,12 +81,13 @@ def authority(folder: Path, name: str) -> Authority:
 
 
 @contextmanager
-def served(house: House, server: Pair, clients: Authority | None) -> Iterator[str]:
+def served(house: House, server: Pair, clients: Authority | None, revoked: Path | None = None) -> Iterator[str]:
     """Serve, and yield the address."""
     changes = {
         "tls_certificate": server.certificate,
         "tls_key": server.key,
         "tls_client_ca": clients.own.certificate if clients is not None else None,
+        "tls_client_crl": revoked,
     }
     settings = house.services.settings.model_copy(update=changes)
     config = config_of(house.app, settings, host="127.0.0.1", port=0, tls=context_of(settings))
