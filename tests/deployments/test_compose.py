@@ -16,7 +16,7 @@ OURS = {name: service for name, service in SERVICES.items() if service["image"].
 
 
 def test_every_part_is_there() -> None:
-    assert set(OURS) == {"server", "migrate", "register", "worker", "web"}
+    assert set(OURS) == {"server", "migrate", "register", "worker", "web", "archive"}
 
 
 @pytest.mark.parametrize("name", SERVICES)

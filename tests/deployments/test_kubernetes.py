@@ -22,12 +22,19 @@ __all__ = ["cluster", "cluster_kubeconfig", "shared_cluster"]
 # From the oldest version that has all of the kinds to the newest that the schemas know.
 VERSIONS = ("1.25", "1.29", "1.33", "1.37")
 _SECRET = re.compile(r"PASSWORD|TOKEN|AUTH|_URL$|SECRET|KEY")
+WITHOUT_PREFECT = {"migrate", "archive"}
 _PLAIN = {"PREFECT_API_URL", "PREFECT_SERVER_UI_API_URL"}
 
 
-@pytest.fixture(scope="module", params=["base", "trial", "monitored"])
-def manifests(request: pytest.FixtureRequest) -> list[dict[str, Any]]:
-    return rendered(KUBERNETES / request.param)
+@pytest.fixture(scope="module", params=["base", "trial", "monitored", "base, archive"])
+def manifests(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+    folder, _, component = request.param.partition(", ")
+    if not component:
+        return rendered(KUBERNETES / folder)
+    overlay = tmp_path_factory.mktemp("overlay")
+    resource, taken = (os.path.relpath(KUBERNETES / name, overlay) for name in (folder, component))
+    (overlay / "kustomization.yaml").write_text(yaml.safe_dump({"resources": [resource], "components": [taken]}))
+    return rendered(overlay)
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -83,7 +90,7 @@ def test_prefects_api_asks_who_is_there_and_everybody_can_answer(manifests: list
             env = {variable["name"]: variable.get("valueFrom") for variable in container.get("env", ())}
             if "server" in name:
                 assert env["PREFECT_SERVER_API_AUTH_STRING"] == env["PREFECT_API_AUTH_STRING"]
-            elif container["image"].startswith("countersign:") and container["name"] != "migrate":
+            elif container["image"].startswith("countersign:") and container["name"] not in WITHOUT_PREFECT:
                 assert env["PREFECT_API_AUTH_STRING"]["secretKeyRef"]["key"] == "prefect-auth", container["name"]
 
 
@@ -97,6 +104,22 @@ def test_only_who_acts_on_the_cluster_has_its_token(manifests: list[dict[str, An
 def test_every_pod_is_under_the_network_policies(manifests: list[dict[str, Any]]) -> None:
     (nothing,) = [one for one in manifests if named(one) == "NetworkPolicy/countersign-nothing"]
     assert nothing["spec"] == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
+
+
+def test_a_trials_databases_let_in_whoever_has_their_address() -> None:
+    manifests = rendered(KUBERNETES / "trial")
+    (policy,) = [one for one in manifests if named(one) == "NetworkPolicy/countersign-databases"]
+    (rule,) = policy["spec"]["ingress"]
+    let_in = set(rule["from"][0]["podSelector"]["matchExpressions"][0]["values"])
+    asking = {
+        name.partition("/countersign-")[2]
+        for name, spec in pod_specs(manifests)
+        for container in containers(spec)
+        for variable in container.get("env", ())
+        if "database-url" in str(variable.get("valueFrom"))
+    }
+    assert asking == {"server", "worker", "web", "setup", "reconciliation"}
+    assert asking <= let_in
 
 
 @pytest.mark.contract
@@ -134,7 +157,7 @@ def dry(cluster: Cluster, document: dict[str, Any]) -> str:
     return str(answer["kind"])
 
 
-@pytest.mark.parametrize("folder", ["base", "trial"])
+@pytest.mark.parametrize("folder", ["base", "trial", "archive"])
 def test_every_file_is_used(folder: str) -> None:
     listed = yaml.safe_load((KUBERNETES / folder / "kustomization.yaml").read_text())["resources"]
     here = {file.name for file in (KUBERNETES / folder).glob("*.yaml")} - {"kustomization.yaml"}
