@@ -60,17 +60,30 @@ class Explanation:
         return all(answer.passed for answer in self.answers)
 
 
-def explain(services: Services, approval: Approval) -> Explanation:
-    """Answer for `approval` as it stands, with the policy that `services` have. Raises DatabaseUnavailable."""
-    asked = _Asked(services, approval, datetime.now(UTC))
+def explain(
+    services: Services, approval: Approval, *, now: datetime | None = None, ask_target: bool = True
+) -> Explanation:
+    """Answer for `approval` as it stands, with the policy that `services` have. Raises DatabaseUnavailable.
+
+    `now` is aware, and else this moment. Without `ask_target` what only the target could tell is left out.
+    """
+    asked = _Asked(services, approval, now or datetime.now(UTC), ask_target=ask_target)
     return Explanation(tuple(asked.all()), asked.plan, asked.findings, asked.inverse)
+
+
+def explain_request(services: Services, approval: Approval, *, automatic: bool, now: datetime) -> tuple[Answer, ...]:
+    """Answer for what `approval` asks for alone, as if it were signed; no target is asked.
+
+    `automatic` is whether nobody but the auto-approver would have signed it. Raises DatabaseUnavailable.
+    """
+    return tuple(_Asked(services, approval, now, ask_target=False).request_alone(automatic=automatic))
 
 
 class _Asked:
     """The questions, and the answers so far."""
 
-    def __init__(self, services: Services, approval: Approval, now: datetime) -> None:
-        self.services, self.approval, self.now = services, approval, now
+    def __init__(self, services: Services, approval: Approval, now: datetime, *, ask_target: bool) -> None:
+        self.services, self.approval, self.now, self.ask_target = services, approval, now, ask_target
         self.answers: list[Answer] = []
         self.plan: Plan | None = None
         self.findings: tuple[Finding, ...] = ()
@@ -84,10 +97,19 @@ class _Asked:
         if reading is not None:
             self._stage("action", lambda: self._as_signed(reading))
             self._stage("action", lambda: self._request(reading, automatic=automatic))
+        if not self.ask_target:
+            return self.answers
         if isinstance(reading, KubernetesOperation):
             self._stage("target", lambda: self._cluster(reading))
         elif isinstance(reading, HostOperation):
             self._note("target", text("policy_check.host_not_asked"))
+        return self.answers
+
+    def request_alone(self, *, automatic: bool) -> Sequence[Answer]:
+        """Ask what the action reads to, and what the policy says to it."""
+        reading = self._stage("action", lambda: read_action(self.approval.action))
+        if reading is not None:
+            self._stage("action", lambda: self._request(reading, automatic=automatic))
         return self.answers
 
     def _stage(self, rule: str, ask: Callable[[], T]) -> T | None:

@@ -291,6 +291,14 @@ def may_still_sign(
     return tuple(dict.fromkeys(able))
 
 
+def signs_by_itself(policy: Policy, risk: RiskLevel, makers: Sequence[str]) -> bool:
+    """Tell whether the auto-approver's signature would count. `makers` are SignedContent.makers."""
+    return any(
+        policy.auto_approver.is_it(signer.name) and _why_not(signer, risk, policy, makers) is None
+        for signer in policy.signers
+    )
+
+
 def _too_few(approvals: Mapping[str, Signer], needed: int, notes: Sequence[str]) -> NotTrusted:
     have = ", ".join(sorted(signer.name for signer in approvals.values())) or "nobody"
     left_out = f"; not counted: {'; '.join(notes)}" if notes else ""

@@ -48,6 +48,7 @@ def addresses(scene: dict[str, object], shelf: Furnished) -> dict[str, str]:
         "case": f"/knowledge/{shelf.entry}",
         "policy": "/policy",
         "policy-version": "/policy/2",
+        "policy-try": "/policy/try?against=2",
         "policy-propose": "/policy/propose",
         "audit": "/audit",
         "audit-chain": f"/audit/{shelf.executed}",

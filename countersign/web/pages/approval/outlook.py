@@ -1,5 +1,6 @@
 """Would it run now, and what would it send: the explanation as values for its part of the page."""
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from countersign.execution.explanation import Answer, Explanation
@@ -17,16 +18,23 @@ NAMES: Final = {
 
 def outlook_values(found: Explanation, approval: Approval) -> dict[str, Any]:
     """Return what the template shows of `found`."""
-    against = [answer for answer in found.answers if not answer.passed]
     return {
         "approval": approval,
-        "answer": _answer(against, approval),
-        "against": against,
-        "passed": [answer for answer in found.answers if answer.passed],
+        **answered(found.answers, approval),
         "plan": found.plan,
         "findings": found.findings,
         "sending": steps_shown(found.plan) if found.plan is not None else (),
         "taking_back": steps_shown(found.inverse) if found.inverse is not None else (),
+    }
+
+
+def answered(answers: Sequence[Answer], approval: Approval) -> dict[str, Any]:
+    """Return what the template of the answers alone shows."""
+    against = [answer for answer in answers if not answer.passed]
+    return {
+        "answer": _answer(against, approval),
+        "against": against,
+        "passed": [answer for answer in answers if answer.passed],
         "rule_names": NAMES,
     }
 

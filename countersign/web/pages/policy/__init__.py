@@ -16,13 +16,14 @@ from countersign.records.policy_versions import get_version, in_force, signature
 from countersign.records.tables import PolicyVersionRow
 from countersign.web.acting import Person
 from countersign.web.pages.passkeys_of import site_of
-from countersign.web.pages.policy import proposing, signing
+from countersign.web.pages.policy import proposing, signing, trying
 from countersign.web.pages.rendering import page
 from countersign.web.pages.routing import PageRoute
 
 router = APIRouter(route_class=PageRoute)
 router.include_router(proposing.router)
 router.include_router(signing.router)
+router.include_router(trying.router)
 VERSIONS_SHOWN: Final = 50
 
 
