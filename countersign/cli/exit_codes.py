@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 from countersign.cli.screen import say
 from countersign.errors import (
+    Archived,
     ChangedSince,
     ConfigurationError,
     CountersignError,
@@ -51,7 +52,7 @@ def exit_code(error: CountersignError) -> int:
             return REFUSED
         case OutcomeUnknown():
             return UNKNOWN
-        case NotFound():
+        case NotFound() | Archived():
             return NOT_FOUND
         case _:
             return FAILED

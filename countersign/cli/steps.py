@@ -12,7 +12,7 @@ from countersign.cli.console import screen
 from countersign.cli.opened import execution_named, open_for_commands, open_records
 from countersign.cli.output import Format, Output, Showing, say_data
 from countersign.cli.rendering import print_columns, print_none
-from countersign.records.archive import files_with
+from countersign.records.archive import require_here
 from countersign.records.database.engine import transaction
 from countersign.records.ledger import steps_of
 from countersign.records.queries import get_execution
@@ -55,12 +55,10 @@ def _execution(engine: Engine, given: str) -> UUID:
 def _show(engine: Engine, execution_id: UUID, output: Format) -> None:
     with transaction(engine) as session:
         rows = steps_of(session, execution_id)
-        moved = () if rows else files_with(session, get_execution(session, execution_id).approval_id)
+        if not rows:
+            require_here(session, get_execution(session, execution_id).approval_id, "The steps")
     if output.is_data:
         say_data([row.model_dump(mode="json") for row in rows], output)
-        return
-    if moved:
-        print_none("archived_steps", files=", ".join(moved))
         return
     if not rows:
         print_none("steps")

@@ -13,7 +13,7 @@ from countersign.errors.asking import (
     TooSlow,
     Unauthenticated,
 )
-from countersign.errors.base import CountersignError, InternalError, NotFound
+from countersign.errors.base import Archived, CountersignError, InternalError, NotFound
 from countersign.errors.following import AddressForbidden, DeliveryFailed, DeliveryRefused, TookTooLong
 from countersign.errors.given import Disguised, ForeignKey, InvalidInput, KeyReused
 from countersign.errors.reading import ForbiddenAction, HiddenCharacters, ParseFailure
@@ -62,6 +62,7 @@ __all__ = [
     "AddressForbidden",
     "AmbiguousTargetError",
     "ApprovalExpired",
+    "Archived",
     "BlockRefused",
     "BreakGlassRefused",
     "ChangedSince",

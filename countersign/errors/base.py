@@ -40,6 +40,12 @@ class NotFound(CountersignError):
     code = "not_found"
 
 
+class Archived(CountersignError):
+    """What is asked for has moved to files of the archive."""
+
+    code = "archived"
+
+
 class InternalError(CountersignError):
     """A fault of Countersign itself; the log has the details."""
 

@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.sql.expression import bindparam
 from sqlmodel import Session, col, select
 
+from countersign.errors import Archived
 from countersign.records.archive_rows import ARCHIVED
 from countersign.records.audit_events import Event
 from countersign.records.audit_sources import ARCHIVE_FILE, tell
@@ -142,6 +143,15 @@ def file_named(session: Session, name: str) -> ArchiveFile | None:
 def mark_emptied(session: Session, file_id: int) -> None:
     """Say that the tables have none of the file's rows any more."""
     session.execute(EMPTIED, {"id": file_id})
+
+
+def require_here(session: Session, approval_id: UUID, what: str) -> None:
+    """Raise Archived where the archive holds rows of this approval: `what` is not empty, it has moved."""
+    if moved := files_with(session, approval_id):
+        raise Archived(
+            f"{what} of approval {approval_id} moved to the archive: {', '.join(moved)}",
+            hint=f"`countersign archive show {approval_id}` shows them where the files are",
+        )
 
 
 def files_with(session: Session, approval_id: UUID) -> Sequence[str]:

@@ -30,6 +30,7 @@ STATUS: Final[Mapping[type[CountersignError], int]] = {
     errors.ForeignKey: 422,
     errors.ForeignCode: 403,
     errors.NotFound: 404,
+    errors.Archived: 410,
     errors.InternalError: 500,
     errors.ParseFailure: 422,
     errors.Refused: 409,

@@ -53,6 +53,7 @@ class EvidenceView(BaseModel):
     objects: dict[str, Any]
     verdict: Verdict | None
     verification: dict[str, Any] | None
+    archived_in: list[str] = Field(description="files of the archive that hold what was seen; empty while it is here")
 
 
 class StepView(BaseModel):

@@ -11,6 +11,7 @@ from countersign.execution.manual_settlement import settle_by_hand
 from countersign.execution.report import Report
 from countersign.masking import masked, masked_values
 from countersign.policy.roles import Permission
+from countersign.records.archive import files_with, require_here
 from countersign.records.dead_letters import letter_of, replay_letters
 from countersign.records.evidence import evidence_of
 from countersign.records.journal import entries
@@ -70,12 +71,15 @@ def journal(execution_id: UUID, acting: Caller) -> list[EntryView]:
         ]
 
 
-@router.get("/executions/{execution_id}/evidence", responses=problems(404))
+@router.get("/executions/{execution_id}/evidence", responses=problems(404, 410))
 def evidence(execution_id: UUID, acting: Caller) -> list[EvidenceView]:
-    """Return what the target looked like before and after, with the verdict."""
+    """Return what the target looked like before and after; the verdict stays when the rest is archived."""
     with acting.records() as session:
-        reachable_execution(session, acting, execution_id, Permission.READ)
+        execution = reachable_execution(session, acting, execution_id, Permission.READ)
         found = evidence_of(session, execution_id)
+        moved = files_with(session, execution.approval_id)
+        if not found:
+            require_here(session, execution.approval_id, "The evidence")
     return [
         EvidenceView(
             phase=phase,
@@ -83,18 +87,22 @@ def evidence(execution_id: UUID, acting: Caller) -> list[EvidenceView]:
             objects=masked_values(found[phase].objects),
             verdict=found[phase].verdict,
             verification=masked_values(found[phase].verification),
+            archived_in=[] if found[phase].objects else list(moved),
         )
         for phase in EvidencePhase
         if phase in found
     ]
 
 
-@router.get("/executions/{execution_id}/steps", responses=problems(404))
+@router.get("/executions/{execution_id}/steps", responses=problems(404, 410))
 def steps(execution_id: UUID, acting: Caller) -> list[StepView]:
     """Return what follows an execution, in order."""
     with acting.records() as session:
-        reachable_execution(session, acting, execution_id, Permission.READ)
-        return [_step_view(row) for row in steps_of(session, execution_id)]
+        execution = reachable_execution(session, acting, execution_id, Permission.READ)
+        rows = steps_of(session, execution_id)
+        if not rows:
+            require_here(session, execution.approval_id, "The steps")
+        return [_step_view(row) for row in rows]
 
 
 @router.post(

@@ -13,6 +13,7 @@ _SAID: Final = {
     404: "There is no such record.",
     408: "The request did not come to its end in time.",
     409: "The record's state, or a request under way, speaks against it.",
+    410: "What is asked for has moved to the archive.",
     412: "The record is not what was seen any more.",
     413: "The body is too large or too deep.",
     422: "A field of the request is not acceptable.",

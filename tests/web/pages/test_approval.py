@@ -247,5 +247,9 @@ def test_what_has_moved_to_the_archive_is_said_where_it_was(house: House, all_ri
     assert [each["description"] for each in program.get(f"/v1/approvals/{approval}/timeline").json()] == [moved.name]
     shown = program.get(f"/v1/approvals/{approval}").json()
     assert (shown["outcome"], shown["verdict"]) == ("success", "effective")
-    for what in ("steps", "evidence", "journal"):
-        assert program.get(f"/v1/executions/{report.execution_id}/{what}").status_code == 200
+    gone = program.get(f"/v1/executions/{report.execution_id}/steps")
+    assert (gone.status_code, gone.json()["code"]) == (410, "archived")
+    assert moved.name in gone.json()["detail"]
+    (after,) = program.get(f"/v1/executions/{report.execution_id}/evidence").json()
+    assert (after["verdict"], after["objects"], after["archived_in"]) == ("effective", {}, [moved.name])
+    assert program.get(f"/v1/executions/{report.execution_id}/journal").status_code == 200
