@@ -49,7 +49,7 @@ class StandInServer:
             transport.close()
 
     def _serve(self, client: socket.socket) -> None:
-        transport = paramiko.Transport(client)
+        transport = _Transport(client)
         transport.add_server_key(self._host_key)
         self._transports = [one for one in self._transports if one.is_active()] + [transport]
         interface = _Interface(self.user, self._client_key, self._environment, self._gate)
@@ -57,6 +57,31 @@ class StandInServer:
             # With an event the negotiation happens in the transport's own thread.
             transport.start_server(event=threading.Event(), server=interface)
             threading.Thread(target=_accept_channels, args=(transport, interface), daemon=True).start()
+
+
+class _Transport(paramiko.Transport):  # type: ignore[misc] # paramiko has no types
+    """Begins a command once the reply to its request has left.
+
+    A client asks for a reply and waits for it (RFC 4254, section 6.5); a short command, begun any earlier, would
+    have closed its channel by then.
+    """
+
+    def __init__(self, client: socket.socket) -> None:
+        super().__init__(client)
+        self.after_reply: list[threading.Thread] = []
+
+    def _send_user_message(self, message: paramiko.Message) -> None:
+        try:
+            super()._send_user_message(message)
+        finally:
+            # The transport's own thread makes the reply, and asks the interface before it: no other is in between.
+            if message.asbytes()[:1] == _CHANNEL_SUCCESS:
+                while self.after_reply:
+                    self.after_reply.pop().start()
+
+
+_CHANNEL_SUCCESS = bytes([99])
+"""SSH_MSG_CHANNEL_SUCCESS (RFC 4254, section 9)."""
 
 
 class _Interface(paramiko.ServerInterface):  # type: ignore[misc] # paramiko has no types
@@ -86,12 +111,12 @@ class _Interface(paramiko.ServerInterface):  # type: ignore[misc] # paramiko has
         return int(paramiko.OPEN_SUCCEEDED)
 
     def check_channel_exec_request(self, channel: paramiko.Channel, command: bytes) -> bool:
-        # In a thread: the reply to this request has to leave before the command's output.
         environment = self._environment
         if self._gate is not None:  # as sshd does for command="…" in authorized_keys
             environment = {**environment, "SSH_ORIGINAL_COMMAND": command.decode("utf-8", "surrogateescape")}
             command = self._gate.encode()
-        threading.Thread(target=_execute, args=(channel, command, environment), daemon=True).start()
+        execution = threading.Thread(target=_execute, args=(channel, command, environment), daemon=True)
+        channel.get_transport().after_reply.append(execution)
         return True
 
 

@@ -229,9 +229,23 @@ def test_100_mb_of_output_are_read_to_the_end_and_do_not_fill_the_memory(host: S
 
 
 def test_a_process_left_in_the_background_does_not_hold_the_answer_back(host: SandboxHost, run: Run) -> None:
-    output = run("sh", "-c", "sleep 3 & echo started", limit=10)
+    output = run("sh", "-c", "sleep 9 & echo started", limit=10)
     assert output.stdout == "started\n"
-    assert output.duration_ms < 3000
+    assert output.duration_ms < 9000
+
+
+def test_a_command_that_ends_before_the_server_has_replied_is_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reply that leaves late, as on a busy machine: the stand-in says that it runs it before anything else."""
+    send = paramiko.Transport._send_user_message
+
+    def late(transport: paramiko.Transport, message: paramiko.Message) -> None:
+        if message.asbytes()[:1] == paramiko.common.cMSG_CHANNEL_SUCCESS:
+            time.sleep(0.3)
+        send(transport, message)
+
+    monkeypatch.setattr(paramiko.Transport, "_send_user_message", late)
+    with SandboxHost(server="standin") as host:
+        assert attempt(host.settings()).exit_code == 0
 
 
 @given(st.binary(max_size=300))
