@@ -46,7 +46,7 @@ from flows.answering import BY_APPROVAL
 from flows.final_state import final_state, tags_of
 from flows.narration import Narration
 from flows.progress_page import progress_shown
-from flows.showing import show_report, shown_meanwhile
+from flows.showing import ReportPage
 from flows.threads import beat, in_thread, in_thread_to_its_end
 from flows.wiring import open_services, worker_name
 
@@ -113,21 +113,22 @@ async def _execute_and_follow(run: Run, story: Narration, *, wait: bool) -> Any:
         if report.execution_id is not None and not report.dry_run:
             followed = await _follow(run, report, UUID(report.execution_id), story)
         else:
-            await show_report(report)
+            await ReportPage(report).show()
     await story.name.tag(tags_of(report, followed))
     return final_state(report, followed)
 
 
 async def _follow(run: Run, report: Report, execution_id: UUID, story: Narration) -> FollowUp | None:
     """Run what follows the execution; show it on its page, and return it where it can be read."""
-    async with shown_meanwhile(report):
+    page = ReportPage(report)
+    async with page.shown_meanwhile():
         await follow_up(run.services, execution_id, story.step_ended)
     try:
         followed = await in_thread(what_followed, run.services, execution_id)
     except CountersignError as error:
         logger.warning("what followed cannot be read", reason=error.message)
         followed = None
-    await show_report(report, followed)
+    await page.show(followed)
     return followed
 
 

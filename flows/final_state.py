@@ -24,6 +24,11 @@ def final_state(report: Report, followed: FollowUp | None = None) -> State[Any]:
     return Failed(name=name, message=message, data=ExecutionFailed(report))
 
 
+def state_name(report: Report, followed: FollowUp | None = None) -> str:
+    """Return what the run's state is called."""
+    return _named(report, followed)[0]
+
+
 def tags_of(report: Report, followed: FollowUp | None) -> set[str]:
     """Return the tags that runs are filtered by."""
     found = {f"outcome:{report.outcome}"}

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from prefect.artifacts import acreate_markdown_artifact
 from prefect.client.orchestration import get_client
+from prefect.client.schemas.actions import ArtifactUpdate
 from prefect.runtime import flow_run
 
 from countersign.execution.follow_up import FollowUp
@@ -19,6 +20,7 @@ from countersign.masking import masked
 from countersign.records.states import StepName
 from countersign.records.tables import Approval
 from countersign.texts import text
+from flows.final_state import state_name
 
 logger = get_logger(__name__)
 LONGEST_NAME = 80
@@ -74,37 +76,45 @@ async def show_step(name: StepName, execution_id: UUID, page: str | None) -> Non
         logger.warning("the step is on record but not among the artifacts", exc_info=True)
 
 
-@asynccontextmanager
-async def shown_meanwhile(report: Report) -> AsyncIterator[None]:
-    """Show the report while what follows is done, if that takes a while: it is shown again with what followed."""
-    over = asyncio.Event()
+class ReportPage:
+    """The report on the run's page: one markdown artifact, which what follows changes.
 
-    async def show() -> None:
-        try:
-            async with asyncio.timeout(MEANWHILE_SECONDS):
-                await over.wait()
-        except TimeoutError:
-            await show_report(report)
-
-    showing = asyncio.create_task(show())
-    try:
-        yield
-    finally:
-        over.set()
-        await asyncio.wait([showing])
-
-
-async def show_report(report: Report, followed: FollowUp | None = None) -> None:
-    """Put the report on the run's page as a markdown artifact, with what `followed`. An approval has one for what was
-    done, and one for its dry runs.
+    An approval has one for what was done, and one for its dry runs.
     """
-    kind = "dry-run" if report.dry_run else "approval"
-    said = [text(f"outcome.{report.outcome}")]
-    if followed is not None and followed.verification is not None:
-        said.append(text(f"verdict.{followed.verification.verdict}"))
-    try:
-        await acreate_markdown_artifact(
-            key=f"{kind}-{report.approval_id}", markdown=render(report, followed), description=", ".join(said)
-        )
-    except Exception:
-        logger.warning("the report is on record but not among the artifacts", exc_info=True)
+
+    def __init__(self, report: Report) -> None:
+        self._report = report
+        self._artifact: UUID | None = None
+
+    @asynccontextmanager
+    async def shown_meanwhile(self) -> AsyncIterator[None]:
+        """Show the report while what follows is done, if that takes a while."""
+        over = asyncio.Event()
+
+        async def show() -> None:
+            try:
+                async with asyncio.timeout(MEANWHILE_SECONDS):
+                    await over.wait()
+            except TimeoutError:
+                await self.show()
+
+        showing = asyncio.create_task(show())
+        try:
+            yield
+        finally:
+            over.set()
+            await asyncio.wait([showing])
+
+    async def show(self, followed: FollowUp | None = None) -> None:
+        """Show the report with what `followed`; its card says what the run's state does."""
+        report = self._report
+        page, said = render(report, followed), state_name(report, followed)
+        try:
+            if self._artifact is None:
+                key = f"{'dry-run' if report.dry_run else 'approval'}-{report.approval_id}"
+                self._artifact = await acreate_markdown_artifact(key=key, markdown=page, description=said)
+            else:
+                async with get_client() as client:
+                    await client.update_artifact(self._artifact, ArtifactUpdate(data=page, description=said))
+        except Exception:
+            logger.warning("the report is on record but not among the artifacts", exc_info=True)

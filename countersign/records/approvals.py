@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -66,7 +66,9 @@ ENDING_IN = text("SELECT id FROM approval WHERE right(id::text, 8) = :end ORDER 
 
 # Expire what is past its time, oldest first; rows that somebody is about to claim are left to the claim.
 EXPIRE_DUE = text("""
-    UPDATE approval SET status = 'expired', rejection_reason = 'expired at ' || expires_at,
+    UPDATE approval SET status = 'expired',
+                        rejection_reason = to_char(expires_at AT TIME ZONE 'UTC',
+                                                   '"expired at" YYYY-MM-DD HH24:MI:SS "UTC"'),
                         updated_at = clock_timestamp(), waiting_until = NULL, waiting_reason = NULL
     WHERE id IN (
         SELECT id FROM approval
@@ -206,7 +208,9 @@ def add_signature(session: Session, approval_id: UUID, new: NewSignature, *, now
     if not may_still:
         raise InvalidInput(f"approval {approval_id} is {approval.status}, it takes no more signatures")
     if approval.expires_at is not None and approval.expires_at <= now:
-        raise InvalidInput(f"approval {approval_id} expired at {approval.expires_at.isoformat()}")
+        raise InvalidInput(
+            f"approval {approval_id} expired at {approval.expires_at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+        )
     signature = Signature(
         approval_id=approval_id,
         signer=clean(new.signer.strip()),

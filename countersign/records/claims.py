@@ -6,7 +6,7 @@ longer than its lease loses the execution to whoever asks next.
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from uuid import UUID
 
@@ -244,22 +244,26 @@ def _lost(approval_id: UUID, state: Row[tuple[object, ...]]) -> Claim | None:
         and not state.is_switched_off
     ):
         return None
-    reason = f"the approval is {status}" + (f": {state.rejection_reason}" if state.rejection_reason else "")
-    if status is ApprovalStatus.APPROVED:
-        reason = _not_yet(state)
     return Claim(
         result=ClaimResult.NOT_CLAIMABLE,
         approval_id=approval_id,
         status=status,
-        reason=reason,
+        reason=_why_not(status, state),
         switched_off=status is ApprovalStatus.APPROVED and bool(state.is_switched_off) and not state.is_expired,
     )
 
 
-def _not_yet(state: Row[tuple[object, ...]]) -> str:
-    """Why nobody may claim what is approved."""
-    if state.is_expired:
-        return f"the approval expired at {state.expires_at.isoformat()}"
+def _why_not(status: ApprovalStatus, state: Row[tuple[object, ...]]) -> str:
+    """Why nobody may claim it."""
+    approved = status is ApprovalStatus.APPROVED
+    if status is ApprovalStatus.EXPIRED or (approved and state.is_expired):
+        return f"the approval expired at {_moment(state.expires_at)}"
+    if not approved:
+        return f"the approval is {status}" + (f": {state.rejection_reason}" if state.rejection_reason else "")
     if state.is_early:
-        return f"the approval may not be started before {state.not_before.isoformat()}"
+        return f"the approval may not be started before {_moment(state.not_before)}"
     return f"the kill switch is on: {state.switch_reason}"
+
+
+def _moment(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"

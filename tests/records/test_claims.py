@@ -1,6 +1,7 @@
 """The claim: whoever asks, however many at once, one gets it."""
 
 import multiprocessing
+import re
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from threading import Barrier
@@ -10,7 +11,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from countersign.errors import NotFound, StaleFence
-from countersign.records.approvals import cancel_approval, get_approval
+from countersign.records.approvals import cancel_approval, expire_due, get_approval
 from countersign.records.claims import Claim, ClaimResult, claim, extend_lease, start_dry_run
 from countersign.records.database.engine import connect, transaction
 from countersign.records.outcomes import Outcome
@@ -113,8 +114,15 @@ def test_an_expired_approval_cannot_be_claimed_even_before_it_is_marked_expired(
         session.execute(text("UPDATE approval SET expires_at = clock_timestamp()"))
     answer = claims(engine, approval_id)
     assert answer.result is ClaimResult.NOT_CLAIMABLE
-    assert "expired at" in (answer.reason or "")
+    assert re.fullmatch(r"the approval expired at \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC", answer.reason or "")
     with transaction(engine) as session:
+        (marked,) = expire_due(session)
+    assert claims(engine, approval_id).reason == answer.reason
+    with transaction(engine) as session:
+        assert get_approval(session, approval_id).rejection_reason == (answer.reason or "").removeprefix(
+            "the approval "
+        )
+        assert marked == approval_id
         assert execution_of(session, approval_id) is None
 
 

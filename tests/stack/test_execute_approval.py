@@ -84,10 +84,13 @@ class Office:
             pods = connection.get("/api/v1/namespaces/prod/pods")["items"]
         return str(next(pod["metadata"]["name"] for pod in pods if pod["metadata"]["name"].startswith("api-")))
 
-    def artifact(self, approval_id: UUID) -> str:
-        answer = self.api.http.get(f"/artifacts/approval-{approval_id}/latest")
+    def artifact(self, approval_id: UUID) -> dict[str, str]:
+        """The one that an approval has."""
+        asked = {"artifacts": {"key": {"any_": [f"approval-{approval_id}"]}}}
+        answer = self.api.http.post("/artifacts/filter", json=asked)
         answer.raise_for_status()
-        return str(answer.json()["data"])
+        (found,) = answer.json()
+        return {"data": str(found["data"]), "description": str(found["description"])}
 
 
 @pytest.fixture(scope="module")
@@ -177,7 +180,10 @@ def test_an_action_is_executed_through_the_deployment(office: Office, action: st
     assert report.outcome == "success"
     assert str(approval_id)[-8:] in run["name"].replace("-", "")
     assert "risk:high" in run["tags"]
-    assert report.action in office.artifact(approval_id)
+    shown = office.artifact(approval_id)
+    assert report.action in shown["data"]
+    assert "Effective" in shown["data"]
+    assert shown["description"] == run["state_name"]
 
 
 def test_twenty_triggers_by_every_way_are_one_effect_and_twenty_truthful_answers(office: Office) -> None:

@@ -135,7 +135,7 @@ def test_a_diagnosis_is_on_the_runs_page(office: Office, ended: dict[str, Ended]
     evidence = ended["ssh_diagnose"].report.evidence
     assert evidence is not None
     assert "$ df -h\nFilesystem" in evidence.stdout
-    assert "$ docker container ls --all\n" in office.artifact(ended["ssh_diagnose"].approval_id)
+    assert "$ docker container ls --all\n" in office.artifact(ended["ssh_diagnose"].approval_id)["data"]
 
 
 def test_a_refusal_is_blocked_with_its_gate_and_code_and_in_the_audit(

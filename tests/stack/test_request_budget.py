@@ -19,8 +19,9 @@ BUDGET: Mapping[str, int] = {
     # Verification, playbook and case: what ties each to the run, and its own run.
     "POST /task_runs/": 3,
     "POST /flow_runs/": 3,
-    # The report, the verdict, the case; the report once more where what follows takes a while.
-    "POST /artifacts/": 4,
+    # The report, the verdict, the case; where what follows takes a while, the report as it was before and afterwards.
+    "POST /artifacts/": 3,
+    "PATCH /artifacts/ID": 1,
     # Kept for seconds: other runs share them.
     "GET /deployments/ID": 1,
     "GET /block_types/slug/countersign-kubernetes-cluster/block_documents": 1,
