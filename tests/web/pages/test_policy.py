@@ -120,6 +120,7 @@ def test_a_version_is_signed_by_passkey_and_put_in_force_by_its_quorum(room: Roo
         (signature,) = signatures_on(session, number)
     assert signature.administrator == "ann"
     assert signature.key_id.startswith("passkey:")
+    assert "<b>ann</b>" in room.ann.get(f"/policy/{number}")
     confirmed = {"shown": found[1], "understood": "yes"}
     assert room.ann.send(f"/policy/{number}/activate", **confirmed).status_code == 409
     room.board.sign(number, "ben")
