@@ -108,8 +108,8 @@ class ReportPage:
     async def show(self, followed: FollowUp | None = None) -> None:
         """Show the report with what `followed`; its card says what the run's state does."""
         report = self._report
-        page, said = render(report, followed), state_name(report, followed)
         try:
+            page, said = render(report, followed), state_name(report, followed)
             if self._artifact is None:
                 key = f"{'dry-run' if report.dry_run else 'approval'}-{report.approval_id}"
                 self._artifact = await acreate_markdown_artifact(key=key, markdown=page, description=said)

@@ -75,13 +75,9 @@ class _Transport(paramiko.Transport):  # type: ignore[misc] # paramiko has no ty
             super()._send_user_message(message)
         finally:
             # The transport's own thread makes the reply, and asks the interface before it: no other is in between.
-            if message.asbytes()[:1] == _CHANNEL_SUCCESS:
+            if message.asbytes()[:1] == paramiko.common.cMSG_CHANNEL_SUCCESS:
                 while self.after_reply:
                     self.after_reply.pop().start()
-
-
-_CHANNEL_SUCCESS = bytes([99])
-"""SSH_MSG_CHANNEL_SUCCESS (RFC 4254, section 9)."""
 
 
 class _Interface(paramiko.ServerInterface):  # type: ignore[misc] # paramiko has no types

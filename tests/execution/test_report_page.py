@@ -51,3 +51,13 @@ def test_what_follows_changes_the_report_and_its_card(office: Office, monkeypatc
     (after,) = artifacts(report)
     assert (after.id, after.description) == (before.id, "Succeeded, effective")
     assert after.data != before.data
+
+
+def test_a_report_that_cannot_be_shown_stops_nothing(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> str:
+        raise ValueError("a report that nobody foresaw")
+
+    monkeypatch.setattr(flows.showing, "render", broken)
+    report = office.perform(RESTART)
+    asyncio.run(ReportPage(report).show())
+    assert artifacts(report) == []

@@ -77,9 +77,10 @@ def evidence(execution_id: UUID, acting: Caller) -> list[EvidenceView]:
     with acting.records() as session:
         execution = reachable_execution(session, acting, execution_id, Permission.READ)
         found = evidence_of(session, execution_id)
-        moved = files_with(session, execution.approval_id)
         if not found:
             require_here(session, execution.approval_id, "The evidence")
+        emptied = any(not snapshot.objects for snapshot in found.values())
+        moved = files_with(session, execution.approval_id) if emptied else ()
     return [
         EvidenceView(
             phase=phase,
