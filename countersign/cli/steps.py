@@ -12,6 +12,7 @@ from countersign.cli.console import screen
 from countersign.cli.opened import execution_named, open_for_commands, open_records
 from countersign.cli.output import Format, Output, Showing, say_data
 from countersign.cli.rendering import print_columns, print_none
+from countersign.execution.follow_up import said_of
 from countersign.records.archive import require_here
 from countersign.records.database.engine import transaction
 from countersign.records.ledger import steps_of
@@ -71,8 +72,4 @@ def _show(engine: Engine, execution_id: UUID, output: Format) -> None:
 
 def _line(row: LedgerStep, output: Format) -> tuple[str, ...]:
     more = (f"{row.attempts}/{row.max_attempts}", row.runner or "") if output.is_wide else ()
-    return (text(f"step_name.{row.name}"), text(f"step_status.{row.status}"), *more, _said(row))
-
-
-def _said(row: LedgerStep) -> str:
-    return str((row.result or {}).get("summary") or row.reason or row.error or "")
+    return (text(f"step_name.{row.name}"), text(f"step_status.{row.status}"), *more, said_of(row))

@@ -85,9 +85,13 @@ def verification_of(session: Session, execution_id: UUID) -> Verification | None
     return _verification(evidence_of(session, execution_id).get(EvidencePhase.AFTER))
 
 
+def said_of(row: LedgerStep) -> str:
+    """Return a step's result in one sentence, why it was skipped, or the error of its last attempt."""
+    return str((row.result or {}).get("summary") or row.reason or row.error or "")
+
+
 def _step(row: LedgerStep) -> StepShown:
-    said = (row.result or {}).get("summary") or row.reason or row.error or ""
-    return StepShown(name=row.name.value, status=row.status.value, said=str(said), attempts=row.attempts)
+    return StepShown(name=row.name.value, status=row.status.value, said=said_of(row), attempts=row.attempts)
 
 
 def _verification(row: EvidenceSnapshot | None) -> Verification | None:

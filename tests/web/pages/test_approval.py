@@ -14,6 +14,7 @@ from countersign.records.database.engine import transaction
 from countersign.records.outcomes import Outcome
 from countersign.records.queries import execution_of
 from countersign.records.states import ApprovalStatus
+from countersign.web.pages.approval import record
 from tests.aftermath.following import follow
 from tests.planted import plant
 from tests.web.conftest import House
@@ -121,6 +122,15 @@ def test_outcome_verdict_steps_and_evidence_are_told_once_it_is_over(house: Hous
     for said in ("What happened", "Succeeded", "What followed", "deposit knowledge", "Evidence", "about to be sent"):
         assert said in page
     assert "Would it run now?" not in page
+
+
+def test_steps_that_begin_to_exist_while_the_page_is_read_break_nothing(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    approval = house.office.approved("kubectl rollout restart deployment/api -n prod")
+    house.office.run(approval)
+    monkeypatch.setattr(record, "steps_of", lambda *_: [])  # what a reading a moment before saw
+    assert "What happened" in reader(house, "victor").get(f"/approvals/{approval}")
 
 
 def test_texts_of_others_do_nothing_but_stand_there(house: House) -> None:

@@ -7,6 +7,7 @@ from prefect.settings import PREFECT_UI_URL
 
 from countersign.canonical import sha256_of
 from countersign.execution.filing import placed, reading_of
+from countersign.execution.follow_up import said_of
 from countersign.execution.scope import scope_of
 from countersign.execution.wording import to_do
 from countersign.policy.access import Scope
@@ -106,10 +107,10 @@ def _run(told: ToldExecution, language: str) -> dict[str, Any]:
             {
                 "row": step,
                 "state": step_state(step.status, language),
-                "said": shown.said,
+                "said": said_of(step),
                 "letter": told.dead.get(step.id),
             }
-            for step, shown in zip(told.steps, told.follow_up.steps, strict=True)
+            for step in told.steps
         ],
         "before": told.evidence.get(EvidencePhase.BEFORE),
         "after": after,
